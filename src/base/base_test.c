@@ -1,0 +1,295 @@
+/* Tests of ring 0. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/heap.h"
+#include "base/instant.h"
+#include "base/ip.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/slice.h"
+#include "base/table.h"
+#include "base/utf8.h"
+
+static void slices_split_and_compare(void **state)
+{
+    struct slice rest = SLICE("a,,b,"), part;
+    const char *expected[] = {"a", "", "b", ""};
+    uint64_t value;
+
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        assert_true(slice_split(&rest, ',', &part));
+        assert_true(slice_equal(part, slice_from_string(expected[i])));
+    }
+    assert_false(slice_split(&rest, ',', &part));
+    assert_true(slice_ends_with_nocase(SLICE("mx.GOOGLE.com"), SLICE(".google.com")));
+    assert_false(slice_ends_with(SLICE("com"), SLICE(".com")));
+    assert_int_equal(slice_find_nocase(SLICE("No Such User"), SLICE("such")), 3);
+    assert_true(slice_to_u64(SLICE("18446744073709551615"), UINT64_MAX, &value));
+    assert_false(slice_to_u64(SLICE("18446744073709551616"), UINT64_MAX, &value));
+    assert_false(slice_to_u64(SLICE("-1"), UINT64_MAX, &value));
+    assert_false(slice_to_u64(SLICE(""), UINT64_MAX, &value));
+}
+
+static void arenas_hand_out_zeroed_aligned_memory(void **state)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    for (size_t size = 1; size < 100000; size = size * 3 + 1) {
+        unsigned char *bytes = arena_alloc(&arena, size);
+
+        assert_non_null(bytes);
+        assert_int_equal((uintptr_t)bytes % 16, 0);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(bytes[i], 0);
+        memset(bytes, 0xff, size);
+    }
+    assert_null(arena_array(&arena, SIZE_MAX / 2, 3));
+    arena_reset(&arena);
+    assert_string_equal(arena_printf(&arena, "%s-%d", "x", 7), "x-7");
+    arena_done(&arena);
+}
+
+static void buffers_keep_contents_when_an_append_fails(void **state)
+{
+    struct buffer buffer;
+
+    buffer_init(&buffer, 8);
+    assert_true(buffer_append_string(&buffer, "12345"));
+    assert_false(buffer_append_string(&buffer, "6789"));
+    assert_true(buffer.failed);
+    assert_true(slice_equal(buffer_slice(&buffer), SLICE("12345")));
+    buffer_consume(&buffer, 2);
+    assert_true(slice_equal(buffer_slice(&buffer), SLICE("345")));
+    buffer_done(&buffer);
+
+    buffer_init(&buffer, 0);
+    memory_fail_after(0);
+    assert_false(buffer_append_byte(&buffer, 'x'));
+    memory_fail_after(-1);
+    assert_int_equal(buffer.len, 0);
+    buffer_done(&buffer);
+}
+
+struct numbered {
+    struct heap_node node;
+    unsigned number;
+};
+
+static void heaps_order_and_remove(void **state)
+{
+    struct numbered items[500];
+    struct random random;
+    struct heap heap;
+    uint64_t last = 0;
+
+    random_init(&random, 42);
+    heap_init(&heap);
+    for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+        items[i] = (struct numbered){.number = (unsigned)i};
+        assert_int_equal(heap_push(&heap, &items[i].node, random_below(&random, 50)), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(items); i += 3) {
+        heap_remove(&heap, &items[i].node);
+        assert_false(heap_node_is_in(&items[i].node));
+    }
+    for (size_t left = heap.count, order = 0; left > 0; left--) {
+        struct heap_node *node = heap_pop(&heap);
+
+        assert_true(node->key >= last);
+        if (node->key == last && left != heap.count + 1)
+            assert_true(node->order >= order || node->key != last);
+        last = node->key;
+        order = node->order;
+    }
+    assert_null(heap_pop(&heap));
+    heap_done(&heap);
+}
+
+static void tables_agree_with_a_simple_model(void **state)
+{
+    bool present[300] = {false};
+    struct random random;
+    struct table table;
+    size_t cursor = 0, seen = 0, expected = 0;
+    struct slice key;
+    void *value;
+
+    random_init(&random, 7);
+    table_init(&table, 99);
+    for (int step = 0; step < 20000; step++) {
+        unsigned k = (unsigned)random_below(&random, ARRAY_LEN(present));
+        char name[16];
+
+        snprintf(name, sizeof(name), "key%u", k);
+        if (random_chance(&random, 1, 2)) {
+            assert_int_equal(table_put(&table, slice_from_string(name), &present[k]), 0);
+            present[k] = true;
+        } else {
+            assert_ptr_equal(table_take(&table, slice_from_string(name)),
+                             present[k] ? &present[k] : NULL);
+            present[k] = false;
+        }
+        assert_ptr_equal(table_get(&table, slice_from_string(name)),
+                         present[k] ? &present[k] : NULL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(present); i++)
+        expected += present[i];
+    while (table_next(&table, &cursor, &key, &value))
+        seen++;
+    assert_int_equal(seen, expected);
+    assert_int_equal(table.count, expected);
+    table_done(&table);
+}
+
+static void json_is_placed_and_escaped(void **state)
+{
+    struct buffer out;
+    struct json json;
+
+    buffer_init(&out, 0);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_name_cstring(&json, "a", "q\"\\\n\x01\xff\xc3\xa9");
+    json_name(&json, "b");
+    json_array_begin(&json);
+    json_int(&json, -5);
+    json_bool(&json, true);
+    json_object_begin(&json);
+    json_object_end(&json);
+    json_double(&json, 0.125, 2);
+    json_array_end(&json);
+    json_name_cstring(&json, "c", NULL);
+    json_object_end(&json);
+    assert_true(slice_equal(
+        buffer_slice(&out),
+        SLICE("{\"a\":\"q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\",\"b\":[-5,true,{},0.12],"
+              "\"c\":null}")));
+    buffer_done(&out);
+}
+
+static void utf8_follows_rfc_3629(void **state)
+{
+    assert_int_equal(utf8_find_invalid(SLICE("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), -1);
+    assert_int_equal(utf8_find_invalid(SLICE("a\xc0\x80")), 1);          /* overlong */
+    assert_int_equal(utf8_find_invalid(SLICE("\xed\xa0\x80")), 0);       /* surrogate */
+    assert_int_equal(utf8_find_invalid(SLICE("\xf4\x90\x80\x80")), 0);   /* above U+10FFFF */
+    assert_int_equal(utf8_find_invalid(SLICE("ab\xe2\x82")), 2);         /* cut short */
+    assert_int_equal(utf8_columns(SLICE("\xe6\x97\xa5x")), 3);
+}
+
+static void addresses_parse_and_print(void **state)
+{
+    static const struct {
+        const char *in, *out; /* out NULL: refused */
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"256.0.0.1", NULL},
+        {"01.2.3.4", NULL},
+        {"1.2.3", NULL},
+        {"1.2.3.4.5", NULL},
+        {"", NULL},
+        {"::", "::"},
+        {"::1", "::1"},
+        {"2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+        {"::ffff:192.0.2.1", "::ffff:c000:201"},
+        {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
+        {"1:2:3:4:5:6:7", NULL},
+        {"1::2::3", NULL},
+        {":::", NULL},
+        {"12345::", NULL},
+        {"1:2:3:4:5:6:7:8:9", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[IP_TEXT_SIZE];
+        struct ip ip;
+        bool ok = ip_parse(slice_from_string(rows[i].in), &ip);
+
+        if ((rows[i].out != NULL) != ok)
+            fail_msg("%s: parsed %d", rows[i].in, ok);
+        if (ok)
+            assert_string_equal(ip_format(&ip, text), rows[i].out);
+    }
+}
+
+static void reserved_ranges_are_refused(void **state)
+{
+    static const struct {
+        const char *ip;
+        bool reserved;
+    } rows[] = {
+        {"8.8.8.8", false},        {"0.1.2.3", true},
+        {"10.255.0.1", true},      {"11.0.0.1", false},
+        {"100.64.0.1", true},      {"100.128.0.1", false},
+        {"127.255.255.254", true}, {"169.254.169.254", true},
+        {"172.31.255.255", true},  {"172.32.0.1", false},
+        {"192.0.2.7", true},       {"192.168.4.4", true},
+        {"198.19.255.255", true},  {"203.0.113.9", true},
+        {"224.0.0.1", true},       {"255.255.255.255", true},
+        {"::", true},              {"::1", true},
+        {"::ffff:127.0.0.1", true}, {"::ffff:8.8.8.8", false},
+        {"::127.0.0.1", true},     {"64:ff9b::10.0.0.1", true},
+        {"64:ff9b::8.8.8.8", false}, {"2002:7f00:1::", true},
+        {"2002:808:808::1", false}, {"2001:db8::1", true},
+        {"2001:4860:4860::8888", false}, {"fc00::1", true},
+        {"fe80::1", true},         {"ff02::1", true},
+        {"fec0::1", true},         {"4000::1", true},
+        {"2001:0:808:808::f5ff:fffe", true},
+    };
+    struct ip_network lab;
+    struct ip ip;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_true(ip_parse(slice_from_string(rows[i].ip), &ip));
+        if ((ip_reserved_range(&ip) != NULL) != rows[i].reserved)
+            fail_msg("%s", rows[i].ip);
+    }
+    assert_true(ip_network_parse(SLICE("127.0.0.0/8"), &lab));
+    assert_false(ip_network_parse(SLICE("127.0.0.1/8"), &lab));
+    assert_false(ip_network_parse(SLICE("127.0.0.0/33"), &lab));
+    assert_true(ip_parse(SLICE("127.9.9.9"), &ip));
+    assert_true(ip_may_probe(&ip, (struct ip_networks){&lab, 1}));
+    assert_false(ip_may_probe(&ip, (struct ip_networks){NULL, 0}));
+}
+
+static void moments_are_printed_in_utc(void **state)
+{
+    char text[INSTANT_TEXT_SIZE], span[32];
+
+    assert_string_equal(instant_format(0, text), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(instant_format(INT64_C(1709210096789), text), "2024-02-29T12:34:56.789Z");
+    assert_string_equal(instant_format(INT64_MAX, text), "9999-12-31T23:59:59.999Z");
+    assert_string_equal(span_format(65 * SECOND_MS, span), "1 min 05 s");
+    assert_string_equal(span_format(1250, span), "1.2 s");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slices_split_and_compare),
+        cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
+        cmocka_unit_test(buffers_keep_contents_when_an_append_fails),
+        cmocka_unit_test(heaps_order_and_remove),
+        cmocka_unit_test(tables_agree_with_a_simple_model),
+        cmocka_unit_test(json_is_placed_and_escaped),
+        cmocka_unit_test(utf8_follows_rfc_3629),
+        cmocka_unit_test(addresses_parse_and_print),
+        cmocka_unit_test(reserved_ranges_are_refused),
+        cmocka_unit_test(moments_are_printed_in_utc),
+    };
+
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/*
+ * Moments and spans as numbers: milliseconds, passed in by whoever has a clock.
+ *
+ * Two scales, never mixed: `now_ms` (uint64_t) is the loop's monotonic clock; `unix_ms` (int64_t)
+ * counts from 1970-01-01T00:00:00Z and is only for people.
+ */
+#ifndef MK_BASE_INSTANT_H
+#define MK_BASE_INSTANT_H
+
+#include <stdint.h>
+
+#define INSTANT_NEVER UINT64_MAX
+#define SECOND_MS UINT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+
+#define INSTANT_TEXT_SIZE 25 /* "2026-11-24T03:04:05.678Z" and NUL */
+
+/* RFC 3339 in UTC with milliseconds; years 1970 to 9999, others are clamped. Returns out. */
+const char *instant_format(int64_t unix_ms, char out[INSTANT_TEXT_SIZE]);
+
+/* "850 ms", "12.3 s", "4 min 05 s", "2 h 10 min", "3 d 4 h". Returns out. */
+const char *span_format(uint64_t span_ms, char out[32]);
+
+#endif

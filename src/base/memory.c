@@ -1,0 +1,73 @@
+#include "base/memory.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool failing;
+static int64_t successes_left;
+static uint64_t asked;
+
+static bool must_fail(void)
+{
+    if (__builtin_expect(!failing, 1))
+        return false;
+    asked++;
+    if (successes_left > 0) {
+        successes_left--;
+        return false;
+    }
+    return true;
+}
+
+void *memory_alloc(size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return malloc(size > 0 ? size : 1);
+}
+
+void *memory_zalloc(size_t count, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    if (count == 0 || size == 0)
+        count = size = 1;
+    return calloc(count, size);
+}
+
+void *memory_resize(void *block, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total) || must_fail())
+        return NULL;
+    return realloc(block, total > 0 ? total : 1);
+}
+
+char *memory_copy_string(const char *bytes, size_t len)
+{
+    char *copy = memory_alloc(len + 1);
+
+    if (copy != NULL) {
+        if (len > 0)
+            memcpy(copy, bytes, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
+void memory_free(void *block)
+{
+    free(block);
+}
+
+uint64_t memory_fail_after(int64_t successes)
+{
+    uint64_t before = asked;
+
+    failing = successes >= 0;
+    successes_left = successes;
+    asked = 0;
+    return before;
+}

@@ -1,0 +1,140 @@
+#include "base/table.h"
+
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+void table_init(struct table *table, uint64_t seed)
+{
+    *table = (struct table){.seed = seed};
+}
+
+void table_done(struct table *table)
+{
+    for (size_t i = 0; i < table->capacity; i++)
+        memory_free(table->entries[i].key);
+    memory_free(table->entries);
+    table_init(table, table->seed);
+}
+
+/* The slot that holds key, or the empty slot where it would go. */
+static struct table_entry *find_slot(const struct table *table, struct slice key, uint32_t hash)
+{
+    size_t mask = table->capacity - 1;
+
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        struct table_entry *entry = &table->entries[at];
+
+        if (entry->key == NULL)
+            return entry;
+        if (entry->hash == hash && entry->key_len == key.len &&
+            memcmp(entry->key, key.ptr, key.len) == 0)
+            return entry;
+    }
+}
+
+static uint32_t hash_key(const struct table *table, struct slice key)
+{
+    return (uint32_t)hash_bytes(key.ptr != NULL ? key.ptr : "", key.len, table->seed);
+}
+
+void *table_get(const struct table *table, struct slice key)
+{
+    if (table->count == 0)
+        return NULL;
+    return find_slot(table, key, hash_key(table, key))->value;
+}
+
+static int grow(struct table *table)
+{
+    struct table grown = *table;
+
+    grown.capacity = table->capacity > 0 ? table->capacity * 2 : 16;
+    grown.entries = memory_zalloc(grown.capacity, sizeof(*grown.entries));
+    if (grown.entries == NULL)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < table->capacity; i++) {
+        const struct table_entry *entry = &table->entries[i];
+
+        if (entry->key != NULL)
+            *find_slot(&grown, slice_from(entry->key, entry->key_len), entry->hash) = *entry;
+    }
+    memory_free(table->entries);
+    *table = grown;
+    return 0;
+}
+
+int table_put(struct table *table, struct slice key, void *value)
+{
+    uint32_t hash = hash_key(table, key);
+    struct table_entry *slot;
+
+    CHECK(value != NULL && key.len < UINT32_MAX);
+    if ((table->count + 1) * 4 > table->capacity * 3 && grow(table) != 0)
+        return ERROR_NOMEM;
+    slot = find_slot(table, key, hash);
+    if (slot->key == NULL) {
+        char *copy = memory_copy_string(key.ptr, key.len);
+
+        if (copy == NULL)
+            return ERROR_NOMEM;
+        *slot = (struct table_entry){.key = copy, .key_len = (uint32_t)key.len, .hash = hash};
+        table->count++;
+    }
+    slot->value = value;
+    return 0;
+}
+
+void *table_take(struct table *table, struct slice key)
+{
+    size_t mask = table->capacity - 1;
+    struct table_entry *slot;
+    void *value;
+
+    if (table->count == 0)
+        return NULL;
+    slot = find_slot(table, key, hash_key(table, key));
+    if (slot->key == NULL)
+        return NULL;
+    value = slot->value;
+    memory_free(slot->key);
+    table->count--;
+    /* Close the gap: move back every later entry of the run that may stand nearer its home. */
+    for (size_t hole = (size_t)(slot - table->entries), at = hole;;) {
+        at = (at + 1) & mask;
+        if (table->entries[at].key == NULL) {
+            table->entries[hole] = (struct table_entry){0};
+            break;
+        }
+        if (((at - (table->entries[at].hash & mask)) & mask) >= ((at - hole) & mask)) {
+            table->entries[hole] = table->entries[at];
+            hole = at;
+        }
+    }
+    return value;
+}
+
+bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key,
+                void **ret_value)
+{
+    for (; *cursor < table->capacity; (*cursor)++) {
+        const struct table_entry *entry = &table->entries[*cursor];
+
+        if (entry->key == NULL)
+            continue;
+        *ret_key = slice_from(entry->key, entry->key_len);
+        *ret_value = entry->value;
+        (*cursor)++;
+        return true;
+    }
+    return false;
+}

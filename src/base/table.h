@@ -1,0 +1,46 @@
+/*
+ * A hash table from byte strings to pointers: open addressing, linear probing, keys copied.
+ *
+ * The hash is XXH3 with a seed of the table's own, so that a hostile peer cannot choose
+ * collisions. Iteration order is not meaningful. At most 2^31 entries.
+ */
+#ifndef MK_BASE_TABLE_H
+#define MK_BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct table_entry {
+    char *key; /* owned; NULL: empty slot */
+    uint32_t key_len;
+    uint32_t hash;
+    void *value;
+};
+
+struct table {
+    struct table_entry *entries;
+    size_t capacity; /* power of two, or 0 */
+    size_t count;
+    uint64_t seed;
+};
+
+void table_init(struct table *table, uint64_t seed);
+/* Frees keys and slots; values are the caller's. */
+void table_done(struct table *table);
+/* The value, or NULL. */
+void *table_get(const struct table *table, struct slice key);
+/* Add or replace; value must not be NULL. ERROR_NOMEM leaves the table as it was. */
+int table_put(struct table *table, struct slice key, void *value);
+/* Take out and return the value, or NULL. */
+void *table_take(struct table *table, struct slice key);
+/* Walk: start with *cursor 0; false at the end. The table must not change meanwhile. */
+bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key,
+                void **ret_value);
+
+/* 64-bit XXH3 of bytes, for anyone who needs a good hash. */
+uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed);
+
+#endif
