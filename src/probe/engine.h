@@ -1,0 +1,104 @@
+/*
+ * The engine: takes addresses, gives back evidence and verdicts, within every site's limits.
+ *
+ * An address becomes a *case* on an arena of its own. It walks the cheap layers (syntax, lists,
+ * domain), waits in the queue of its *site* (the operator behind the MX set), is asked in a
+ * *session* shared with other cases of the site, may wait for a greylist or another MX, and ends in
+ * exactly one `done` call. Limits belong to sites and are never exceeded: connections, new
+ * connections a minute, recipients a session, gaps, share of unknown recipients. Domains of one
+ * site take turns. One loop, one thread, no locks; the clock and network are the loop's.
+ */
+#ifndef MK_PROBE_ENGINE_H
+#define MK_PROBE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "dns/resolver.h"
+#include "io/loop.h"
+#include "lists/operator.h"
+#include "verdict/evidence.h"
+#include "verdict/verdict.h"
+
+struct probe_engine;
+
+enum probe_patience {
+    PROBE_PATIENCE_QUICK,   /* no greylist wait */
+    PROBE_PATIENCE_NORMAL,  /* up to 10 minutes */
+    PROBE_PATIENCE_PATIENT, /* up to 6 hours */
+};
+
+struct probe_settings {
+    struct slice helo_name;        /* our real host name; borrowed for the engine's life */
+    struct slice sender;           /* reverse-path; empty: the null sender */
+    struct slice second_sender;    /* for sites that refuse the first; empty: none */
+    struct io_endpoint source;     /* address to connect from; family 0: the system's choice */
+    uint16_t port;                 /* SMTP; 0: 25 */
+    enum smtp_tls_policy tls;
+    enum evidence_depth depth;
+    enum probe_patience patience;
+    uint32_t case_timeout_ms;      /* of one address, without greylist waits; 0: 180000 */
+    uint32_t connect_timeout_ms;   /* 0: 30000 */
+    unsigned timeout_percent;      /* scales command time-outs beside the profile's; 0: 100 */
+    unsigned connections_max;      /* all sites together; 0: 200 */
+    unsigned cases_max;            /* cases held at once; 0: 10000 */
+    bool pipelining;
+    bool transcripts;              /* keep transcripts in the evidence */
+    bool catch_all;                /* ask a random recipient where needed */
+    struct provider_limits limits_override; /* fields above 0 replace every profile's (tests, labs) */
+    bool limits_opened;            /* limits_override also raises above the profiles' */
+    uint64_t seed;
+};
+
+/* Defaults as documented above. */
+void probe_settings_init(struct probe_settings *settings);
+
+/* All must outlive the engine; lists may be NULL. NULL: no memory. */
+struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver *resolver,
+                                      const struct lists_operator *lists,
+                                      const struct probe_settings *settings);
+/* Open cases end with `done` (cancelled) during this call. NULL accepted. */
+void probe_engine_free(struct probe_engine *engine);
+
+/*
+ * Evidence and verdict live for the call only. Called exactly once per accepted submission, never
+ * from inside probe_engine_submit.
+ */
+typedef void probe_done(void *user, const struct evidence *evidence,
+                        const struct verdict *verdict);
+
+/*
+ * Take an address (any bytes, copied). ERROR_BUSY when cases_max are open (try again after a
+ * `done`); ERROR_NOMEM. A mailbox that is under way already is joined, not asked twice.
+ */
+int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
+                        void *user);
+
+/* End every open case now: verdicts of what is known, otherwise skipped/cancelled. */
+void probe_engine_cancel(struct probe_engine *engine);
+
+struct probe_counts {
+    uint64_t submitted, finished;
+    uint64_t rcpts, random_rcpts, connections, connect_failures, tls_handshakes;
+    uint64_t greylist_waiting;    /* cases waiting for a later attempt, now */
+    uint64_t next_retry_ms;       /* when the earliest of them goes on; INSTANT_NEVER: none */
+    uint64_t open_cases, open_sessions, sites, breakers_open;
+    uint64_t refusals_of_us;      /* sender_blocked and rate_limited replies */
+};
+void probe_engine_counts(const struct probe_engine *engine, struct probe_counts *ret_counts);
+
+/* One site, for progress and `jobs`: walk with *cursor 0; false at the end. */
+struct probe_site_state {
+    const char *key;
+    const struct provider_profile *profile;
+    size_t waiting, sessions;
+    unsigned connection_limit;    /* as adapted now */
+    uint64_t breaker_until_ms;    /* 0: closed */
+};
+bool probe_engine_next_site(const struct probe_engine *engine, size_t *cursor,
+                            struct probe_site_state *ret_state);
+
+#endif

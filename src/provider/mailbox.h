@@ -1,0 +1,37 @@
+/*
+ * What consumer providers let a local part be, and when two spellings are one mailbox.
+ *
+ * Rows in data/mailbox_rules.tsv. The canonical key is for de-duplication only: never send to it.
+ */
+#ifndef MK_PROVIDER_MAILBOX_H
+#define MK_PROVIDER_MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address/address.h"
+#include "base/slice.h"
+#include "provider/profile.h"
+
+#define PROVIDER_KEY_SIZE ADDRESS_WIRE_SIZE
+
+/*
+ * Why this local part can't be a mailbox at this consumer domain: a static English sentence, or
+ * NULL when it can (or the domain has no rules). Only rules that the provider enforces on every
+ * account that exists, so that an old account is never called impossible.
+ */
+const char *provider_mailbox_breach(struct slice local, struct slice domain);
+
+/*
+ * The canonical key of an accepted address: domain as A-label, local part folded as its provider
+ * does. profile: of the domain's MX, for hosted domains (NULL: only what the domain itself tells).
+ * Returns the length.
+ */
+size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
+                            char out[PROVIDER_KEY_SIZE]);
+
+/* True when the local part carries a tag ("user+tag") in the way this domain understands. */
+bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
+                                    const struct provider_profile *profile);
+
+#endif

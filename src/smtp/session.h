@@ -1,0 +1,135 @@
+/*
+ * One SMTP conversation as a client that never sends a message: a state machine without sockets.
+ *
+ * The life of a session: init with a plan; add recipients; start. Whoever owns the connection tells
+ * what happens (connected, bytes, secured, closed, time passing) and after each call takes outputs
+ * by smtp_session_next until it says WAIT. There is no callback, no clock, and no way to say DATA
+ * or BDAT: no state sends them.
+ *
+ * Every recipient that was added gets exactly one RESULT, whatever happens: the reply to its RCPT;
+ * or the reply (greeting, EHLO, MAIL) that kept it from being asked; or how the conversation broke;
+ * or UNTRIED when the session ended in order before its turn. When all are answered the session is
+ * IDLE and more may be added until smtp_session_finish; then it says QUIT.
+ *
+ * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
+ * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
+ * allows. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS (RFC 3207): bytes
+ * that came before the handshake are an attack and end the session.
+ */
+#ifndef MK_SMTP_SESSION_H
+#define MK_SMTP_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "smtp/class.h"
+#include "smtp/reply.h"
+
+enum smtp_tls_policy {
+    SMTP_TLS_OPPORTUNISTIC, /* STARTTLS where offered; go on in clear in a new session if it fails */
+    SMTP_TLS_DEMANDED,      /* STARTTLS only when the server demands it (530 and the like) */
+    SMTP_TLS_NEVER,
+    SMTP_TLS_REQUIRED,      /* no MAIL without TLS */
+};
+
+struct smtp_plan {
+    struct slice helo_name; /* our host name, or an address literal; borrowed for the session */
+    struct slice sender;    /* reverse-path without "<>"; empty: the null sender; borrowed */
+    enum smtp_tls_policy tls;
+    bool use_pipelining;
+    unsigned rcpts_per_transaction; /* at least 1 */
+    unsigned rcpts_per_session;     /* at least 1; further ones end UNTRIED */
+    uint32_t gap_ms;                /* least time between two RCPT commands (or batches) */
+    unsigned timeout_percent;       /* of the RFC 5321 4.5.3.2 time-outs, 1 to 100 */
+    uint64_t deadline_ms;           /* on the caller's clock; the whole session; INSTANT_NEVER */
+};
+
+struct smtp_recipient {
+    struct slice mailbox; /* wire form, checked: no CR, LF, NUL, "<", ">" outside quotes; borrowed
+                             until its RESULT */
+    bool needs_smtputf8;
+    void *tag; /* the caller's */
+};
+
+enum smtp_outcome {
+    SMTP_OUTCOME_REPLY,          /* the server answered: see stage and reply */
+    SMTP_OUTCOME_CONNECT_FAILED, /* no connection */
+    SMTP_OUTCOME_TIMEOUT,        /* no answer in time at `stage` */
+    SMTP_OUTCOME_DISCONNECTED,   /* closed by the peer at `stage` without a reply */
+    SMTP_OUTCOME_PROTOCOL_ERROR, /* what came at `stage` is not SMTP */
+    SMTP_OUTCOME_TLS_FAILED,     /* handshake failed */
+    SMTP_OUTCOME_TLS_NOT_OFFERED,
+    SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED,
+    SMTP_OUTCOME_UNTRIED,        /* never asked, through nobody's fault; ask again elsewhere */
+    SMTP_OUTCOME_COUNT,
+};
+
+struct smtp_result {
+    void *tag;
+    enum smtp_outcome outcome;
+    enum smtp_stage stage;
+    struct smtp_reply reply; /* with REPLY; text borrowed until the next call on the session */
+    const char *detail;      /* static or session-owned words for the other outcomes; may be NULL */
+};
+
+enum smtp_output_kind {
+    SMTP_OUTPUT_WAIT,      /* nothing to do before `deadline_ms`, or until something happens */
+    SMTP_OUTPUT_SEND,      /* write `bytes` */
+    SMTP_OUTPUT_START_TLS, /* start the handshake, then tell smtp_session_secured or _closed */
+    SMTP_OUTPUT_RESULT,    /* `result` */
+    SMTP_OUTPUT_IDLE,      /* every recipient is answered: add more or finish. Said once each time */
+    SMTP_OUTPUT_CLOSE,     /* close the connection; nothing follows */
+};
+
+struct smtp_output {
+    enum smtp_output_kind kind;
+    struct slice bytes;        /* valid until the next call on the session */
+    struct smtp_result result;
+    uint64_t deadline_ms;      /* with WAIT and IDLE: call smtp_session_tick then */
+};
+
+struct smtp_session; /* see session.c; size by smtp_session_new */
+
+/* NULL: no memory. The session is small (under 1 KiB) until a reply is being read. */
+struct smtp_session *smtp_session_new(const struct smtp_plan *plan);
+void smtp_session_free(struct smtp_session *session); /* NULL accepted */
+
+/*
+ * Queue a recipient. 0, ERROR_NOMEM, ERROR_RANGE (the mailbox could not be sent safely) or
+ * ERROR_LIMIT (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
+ */
+int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient);
+
+void smtp_session_start(struct smtp_session *session, uint64_t now_ms); /* connecting begins */
+void smtp_session_connected(struct smtp_session *session, uint64_t now_ms);
+void smtp_session_received(struct smtp_session *session, const char *bytes, size_t len,
+                           uint64_t now_ms);
+void smtp_session_secured(struct smtp_session *session, uint64_t now_ms);
+/* The connection is gone; `why` is one of CONNECT_FAILED, DISCONNECTED, TLS_FAILED, TIMEOUT. */
+void smtp_session_closed(struct smtp_session *session, enum smtp_outcome why, uint64_t now_ms);
+void smtp_session_tick(struct smtp_session *session, uint64_t now_ms);
+/* Say QUIT once what is asked is answered; recipients not yet asked end UNTRIED. */
+void smtp_session_finish(struct smtp_session *session, uint64_t now_ms);
+
+/* Take the next output. Returns its kind. */
+enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smtp_output *ret);
+
+/* What is known so far, for evidence. */
+struct smtp_session_facts {
+    enum smtp_stage stage;
+    bool tls;          /* the conversation is encrypted now */
+    bool starttls_offered, pipelining_offered, smtputf8_offered, size_offered;
+    bool used_helo;    /* EHLO was refused, HELO used */
+    unsigned rcpt_count; /* RCPT commands sent */
+    unsigned rcpt_room;  /* how many more recipients may be added */
+    struct slice greeting; /* text of the greeting, borrowed, "" if none yet */
+    struct slice transcript; /* "S: 220 …\nC: EHLO …\n", each line led by ms since start; bounded to
+                                16 KiB with a note where it was cut; borrowed until the next call */
+};
+void smtp_session_facts(const struct smtp_session *session, struct smtp_session_facts *ret_facts);
+
+const char *smtp_outcome_name(enum smtp_outcome outcome); /* "reply", "timeout", ... */
+
+#endif

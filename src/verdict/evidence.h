@@ -1,0 +1,148 @@
+/*
+ * Evidence: everything that was learnt about one address, and nothing that was concluded from it.
+ *
+ * The world's answers live here: DNS outcomes, SMTP replies, how conversations broke, what is
+ * remembered of the domain. A verdict is a pure function of this (verdict/verdict.h), so that old
+ * evidence can be judged again by newer rules. Plain data; all pointers and slices borrow from
+ * whoever made the evidence (a case's arena, the engine's domain records) and outlive it.
+ */
+#ifndef MK_VERDICT_EVIDENCE_H
+#define MK_VERDICT_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address/address.h"
+#include "base/ip.h"
+#include "base/slice.h"
+#include "provider/profile.h"
+#include "smtp/class.h"
+#include "smtp/reply.h"
+#include "smtp/session.h"
+
+/* What DNS said to one question. Failure is never absence. */
+#define DNS_OUTCOMES(X)                                                                            \
+    X(NOT_ASKED, "not_asked")                                                                      \
+    X(FOUND, "found")                                                                              \
+    X(NXDOMAIN, "nxdomain")   /* the name does not exist (RFC 2308) */                             \
+    X(NODATA, "nodata")       /* the name exists, without this type */                             \
+    X(SERVFAIL, "servfail")                                                                        \
+    X(REFUSED, "refused")     /* also NOTIMP, NOTAUTH and the like */                              \
+    X(TIMEOUT, "timeout")                                                                          \
+    X(UNREACHABLE, "unreachable") /* no resolver could be reached */                               \
+    X(BOGUS, "bogus")         /* malformed, or a CNAME loop */
+
+enum dns_outcome {
+#define X(symbol, name) DNS_##symbol,
+    DNS_OUTCOMES(X)
+#undef X
+    DNS_OUTCOME_COUNT,
+};
+
+const char *dns_outcome_name(enum dns_outcome outcome);
+/* SERVFAIL, REFUSED, TIMEOUT, UNREACHABLE, BOGUS: nothing was learnt. */
+bool dns_outcome_is_failure(enum dns_outcome outcome);
+
+struct evidence_dns_answer {
+    struct slice name;
+    const char *type; /* "MX", "A", "AAAA", "TXT" */
+    enum dns_outcome outcome;
+    uint32_t ttl_s;
+    struct slice text; /* the records, joined by ", "; "" for none */
+};
+
+struct evidence_host {
+    struct slice name; /* lower-case ASCII */
+    uint16_t preference;
+    enum dns_outcome outcome; /* of A and AAAA together: FOUND if either gave an address */
+    const struct ip *addresses; /* those that may be probed */
+    size_t address_count;
+    size_t refused_count;      /* addresses in reserved ranges */
+    const char *refused_range; /* why, of the first of them; or NULL */
+};
+
+struct evidence_domain {
+    struct slice name;           /* as asked: lower-case A-labels */
+    enum dns_outcome mx_outcome; /* of the MX question, after CNAMEs */
+    enum dns_outcome address_outcome; /* of A/AAAA for the implicit MX; NOT_ASKED if not needed */
+    bool null_mx;                /* RFC 7505 */
+    bool implicit_mx;            /* no MX, the domain's own address serves (RFC 5321 5.1) */
+    const struct evidence_host *hosts; /* in the order to try */
+    size_t host_count;
+    struct slice spf;   /* the record, or "" */
+    struct slice dmarc; /* the record, or "" */
+    enum dns_outcome spf_outcome, dmarc_outcome;
+    const struct evidence_dns_answer *answers; /* everything that was asked, in order */
+    size_t answer_count;
+    uint32_t ttl_s;     /* how long this may be kept */
+    uint32_t duration_ms;
+};
+
+/* One recipient asked, or one conversation that did not get so far. */
+struct evidence_attempt {
+    int64_t unix_ms;       /* when it began */
+    uint32_t duration_ms;
+    struct slice host;     /* MX host name */
+    struct ip ip;
+    bool random_recipient;
+    struct slice recipient;  /* what RCPT TO named, or would have */
+    struct slice sender;     /* what MAIL FROM named */
+    enum smtp_outcome outcome;
+    enum smtp_stage stage;
+    struct smtp_reply reply; /* with SMTP_OUTCOME_REPLY; code 0 otherwise */
+    struct slice detail;     /* words for other outcomes */
+    struct slice tls;        /* "TLSv1.3 TLS_AES_256_GCM_SHA384; certificate …", "" in clear */
+    struct slice transcript; /* of the whole session so far; may be "" for all but the last */
+};
+
+/* What is known of the domain's habit with recipients that do not exist. */
+enum evidence_catch_all {
+    EVIDENCE_CATCH_ALL_UNKNOWN,
+    EVIDENCE_CATCH_ALL_ACCEPTS, /* a random recipient was accepted */
+    EVIDENCE_CATCH_ALL_REFUSES, /* a random recipient was refused as unknown */
+    EVIDENCE_CATCH_ALL_SAME_REFUSAL, /* refused in the same words as the real one */
+};
+
+enum evidence_depth {
+    EVIDENCE_DEPTH_SYNTAX,
+    EVIDENCE_DEPTH_DNS,
+    EVIDENCE_DEPTH_SMTP,
+};
+
+enum evidence_stop {
+    EVIDENCE_STOP_NONE,      /* the probe ran its course */
+    EVIDENCE_STOP_DEPTH,     /* the depth chosen ends before SMTP */
+    EVIDENCE_STOP_DEADLINE,  /* no time left */
+    EVIDENCE_STOP_CANCELLED, /* job stopped */
+    EVIDENCE_STOP_BREAKER,   /* the site's breaker is open: we were refused there before */
+    EVIDENCE_STOP_INTERNAL,  /* our fault; `internal` says what */
+};
+
+struct evidence {
+    struct slice input;       /* as given */
+    struct address address;
+    struct slice suggestion;  /* "" for none */
+    unsigned builtin_classes; /* enum lists_class bits of domain and local part */
+    unsigned operator_matches; /* 1 << enum lists_operator_kind bits */
+    bool disposable_mx;
+    bool duplicate;           /* same mailbox earlier in the list */
+    const char *mailbox_breach; /* provider_mailbox_breach; or NULL */
+    bool subaddress;
+    enum evidence_depth depth; /* as chosen */
+    const struct evidence_domain *domain; /* NULL: DNS was not asked */
+    const struct provider_profile *provider; /* NULL: not known */
+    const struct evidence_attempt *attempts; /* in time order */
+    size_t attempt_count;
+    enum evidence_catch_all catch_all; /* of the domain, live or remembered */
+    bool catch_all_from_cache;
+    struct slice catch_all_text; /* the reply to the random recipient, when remembered; or "" */
+    uint16_t catch_all_code;
+    enum evidence_stop stop;
+    struct slice internal;
+    uint32_t greylist_waited_s; /* patience spent */
+    int64_t checked_unix_ms;
+    uint32_t duration_ms;
+};
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The result as others read it: one JSON object an address, stable field order, `schema: 1`.
+ */
+#ifndef MK_VERDICT_RESULT_H
+#define MK_VERDICT_RESULT_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "verdict/verdict.h"
+
+struct result_options {
+    bool with_evidence; /* full transcripts and DNS answers under "evidence" */
+    const char *source; /* "live", "cache", "history", "list"; NULL: "live" */
+};
+
+/* Write one object (DESIGN 1). An out-of-memory shows in the buffer of `json`. */
+void result_write_json(struct json *json, const struct evidence *evidence,
+                       const struct verdict *verdict, const struct result_options *options);
+
+#endif
