@@ -1,0 +1,258 @@
+#include "lists/builtin.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/*
+ * The table that tools/compile-lists made; its head comment tells the layout. Keys of local parts
+ * end in "@" and those of mail hosts begin with one, so that neither is taken for a domain.
+ */
+extern const unsigned char lists_blob[];
+
+enum {
+    BLOB_SLOTS = 8,
+    BLOB_COUNTS = 24,
+    BLOB_TABLE = 56,
+    COUNT_MAX = 8,
+    KEY_MAX = 255,
+    LOCAL_MAX = 64,
+    TOKENS_MAX = 8,
+};
+
+/* Bits that only this file knows, beside enum lists_class. */
+enum {
+    CLASS_MX = 1 << 5,   /* a mail host of throwaway services */
+    CLASS_PART = 1 << 6, /* a no-reply name that may be a part of a longer one */
+    CLASS_DOMAIN = LISTS_DISPOSABLE | LISTS_FREE | LISTS_PROVIDER,
+};
+
+static uint32_t read_u32(const unsigned char *bytes)
+{
+    uint32_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap32(value);
+#endif
+    return value;
+}
+
+static uint64_t read_u64(const unsigned char *bytes)
+{
+    uint64_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
+/* The last len % 8 bytes as a little-endian number. */
+static uint64_t read_tail(const unsigned char *bytes, size_t len)
+{
+    size_t rest = len & 7;
+    uint64_t word = 0;
+
+    if (len >= 8)
+        return read_u64(bytes + len - 8) >> (8 * (8 - rest));
+    for (size_t i = 0; i < rest; i++)
+        word |= (uint64_t)bytes[i] << (8 * i);
+    return word;
+}
+
+/* hash_key() of tools/compile-lists. No seed: nobody can insert, and the table's runs are short. */
+static uint64_t hash_key(const unsigned char *bytes, size_t len)
+{
+    const uint64_t multiplier = 0xD6E8FEB86659FD93u;
+    uint64_t hash = len * 0x9E3779B97F4A7C15u;
+    size_t at = 0;
+
+    for (; at + 8 <= len; at += 8) {
+        hash = (hash ^ read_u64(bytes + at)) * multiplier;
+        hash ^= hash >> 32;
+    }
+    if (at < len) {
+        hash = (hash ^ read_tail(bytes, len)) * multiplier;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+/* The class bits of exactly this key. */
+static unsigned find_key(const char *key, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)key;
+    const unsigned char *table = lists_blob + BLOB_TABLE;
+    uint32_t mask = read_u32(lists_blob + BLOB_SLOTS) - 1;
+    const unsigned char *keys = table + 8 * ((size_t)mask + 1);
+    uint64_t hash;
+
+    if (len == 0 || len > KEY_MAX)
+        return 0;
+    hash = hash_key(bytes, len);
+    for (uint32_t at = (uint32_t)hash & mask;; at = (at + 1) & mask) {
+        uint64_t slot = read_u64(table + 8 * (size_t)at);
+        const unsigned char *held;
+
+        if (slot == 0)
+            return 0;
+        if (slot >> 32 != hash >> 32)
+            continue;
+        held = keys + ((slot >> 8) & 0xffffff) - 1;
+        if (held[0] == len && memcmp(held + 1, bytes, len) == 0)
+            return slot & 0xff;
+    }
+}
+
+unsigned lists_domain_classes(struct slice domain)
+{
+    const char *dot;
+    unsigned classes;
+
+    if (domain.len == 0 || domain.len > KEY_MAX)
+        return 0;
+    classes = find_key(domain.ptr, domain.len) & CLASS_DOMAIN;
+    /*
+     * Every parent of two labels or more is asked, not only those below the public suffix: that
+     * asks nothing of libpsl, and no public suffix is ever listed (data/refresh sees to it).
+     */
+    dot = memchr(domain.ptr, '.', domain.len);
+    while (dot != NULL && !(classes & LISTS_DISPOSABLE)) {
+        size_t rest = domain.len - (size_t)(dot + 1 - domain.ptr);
+        const char *next = memchr(dot + 1, '.', rest);
+
+        if (next != NULL)
+            classes |= find_key(dot + 1, rest) & LISTS_DISPOSABLE;
+        dot = next;
+    }
+    return classes;
+}
+
+bool lists_mx_is_disposable(struct slice host)
+{
+    char key[1 + KEY_MAX];
+    size_t len = host.len + 1;
+
+    if (host.len == 0 || len > sizeof(key))
+        return false;
+    if (lists_domain_classes(host) & LISTS_DISPOSABLE)
+        return true;
+    key[0] = '@';
+    memcpy(key + 1, host.ptr, host.len);
+    for (size_t at = 0; at < len;) {
+        const char *dot = memchr(key + at + 1, '.', len - at - 1);
+
+        if (dot == NULL)
+            return false;
+        if (find_key(key + at, len - at) & CLASS_MX)
+            return true;
+        at = (size_t)(dot - key);
+        key[at] = '@';
+    }
+    return false;
+}
+
+/* A local part without case, punctuation and tag; where its words begin. */
+struct squeezed {
+    char bytes[LOCAL_MAX + 1]; /* room for the "@" behind */
+    size_t len;
+    size_t starts[TOKENS_MAX + 1]; /* offsets of words, then len */
+    size_t token_count;
+};
+
+static bool is_separator(char c)
+{
+    return c == '.' || c == '-' || c == '_' || c == ' ';
+}
+
+/* False when there is nothing to look up. */
+static bool squeeze(struct slice local, struct squeezed *ret)
+{
+    bool word_open = false;
+
+    if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
+        local = slice_from(local.ptr + 1, local.len - 2);
+    if (local.len == 0 || local.len > LOCAL_MAX)
+        return false;
+    ret->len = ret->token_count = 0;
+    for (size_t i = 0; i < local.len; i++) {
+        if (local.ptr[i] == '+' && i > 0)
+            break;
+        if (is_separator(local.ptr[i])) {
+            word_open = false;
+            continue;
+        }
+        if (!word_open && ret->token_count < TOKENS_MAX)
+            ret->starts[ret->token_count++] = ret->len;
+        word_open = true;
+        ret->bytes[ret->len++] = ascii_lower(local.ptr[i]);
+    }
+    ret->starts[ret->token_count] = ret->len;
+    return ret->len > 0;
+}
+
+/* The class bits of the bytes from..to as a local part. */
+static unsigned find_local(const struct squeezed *name, size_t from, size_t to)
+{
+    char key[LOCAL_MAX + 1];
+    size_t len = to - from;
+
+    memcpy(key, name->bytes + from, len);
+    key[len] = '@';
+    return find_key(key, len + 1);
+}
+
+/* "info2", "sales-uk", "support.1": a role with a number or a country behind it. */
+static bool is_numbered_role(const struct squeezed *name)
+{
+    size_t end = name->len;
+
+    while (end > 0 && ascii_is_digit(name->bytes[end - 1]))
+        end--;
+    if (end >= 2 && end < name->len && (find_local(name, 0, end) & LISTS_ROLE))
+        return true;
+    return name->token_count == 2 && name->len - name->starts[1] >= 2 &&
+           name->len - name->starts[1] <= 3 && (find_local(name, 0, name->starts[1]) & LISTS_ROLE);
+}
+
+/* "news-noreply", "no_reply.eu": some run of words is a no-reply name by itself. */
+static bool has_no_reply_part(const struct squeezed *name)
+{
+    if (slice_find(slice_from(name->bytes, name->len), SLICE("noreply")) >= 0)
+        return true;
+    for (size_t from = 0; from < name->token_count; from++) {
+        for (size_t to = from + 1; to <= name->token_count; to++) {
+            if (find_local(name, name->starts[from], name->starts[to]) & CLASS_PART)
+                return true;
+        }
+    }
+    return false;
+}
+
+unsigned lists_local_classes(struct slice local)
+{
+    struct squeezed name;
+    unsigned classes;
+
+    if (!squeeze(local, &name))
+        return 0;
+    classes = find_local(&name, 0, name.len) & (LISTS_ROLE | LISTS_NO_REPLY);
+    if (!(classes & LISTS_ROLE) && is_numbered_role(&name))
+        classes |= LISTS_ROLE;
+    if (!(classes & LISTS_NO_REPLY) && has_no_reply_part(&name))
+        classes |= LISTS_NO_REPLY;
+    return classes;
+}
+
+size_t lists_count(enum lists_class list)
+{
+    unsigned bit = 0;
+
+    while (bit < COUNT_MAX && (1u << bit) != (unsigned)list)
+        bit++;
+    CHECK(bit < COUNT_MAX); /* one class, not a union of them */
+    return read_u32(lists_blob + BLOB_COUNTS + 4 * bit);
+}
