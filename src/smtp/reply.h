@@ -3,9 +3,10 @@
  *
  * Feed bytes as they come, in pieces of any size; a reply is done after the line whose code is not
  * followed by "-". Tolerated, because servers do it: bare LF, no text, no space after the code,
- * codes that differ between lines (the last decides), bytes that are not UTF-8 or are NUL. Not
- * tolerated: a first digit outside 2 to 5, a second digit above 5, lines or replies above the
- * ceilings. What was said is kept; what it means is provider/classify.h's affair.
+ * codes that differ between lines (the last decides), bytes that are not UTF-8 or are NUL, a second
+ * digit above 5 (against RFC 5321 4.2.3, yet 470 and 571 are in use). Not tolerated: a first digit
+ * outside 2 to 5, codes that are not three digits, lines or replies above the ceilings. What was
+ * said is kept; what it means is provider/classify.h's affair.
  */
 #ifndef MK_SMTP_REPLY_H
 #define MK_SMTP_REPLY_H
@@ -16,9 +17,9 @@
 
 #include "base/slice.h"
 
-#define SMTP_REPLY_LINE_MAX 2048  /* octets; RFC 5321 4.5.3.1.5 asks for 512 */
+#define SMTP_REPLY_LINE_MAX  2048 /* octets; RFC 5321 4.5.3.1.5 asks for 512 */
 #define SMTP_REPLY_LINES_MAX 128
-#define SMTP_REPLY_TEXT_MAX 8192  /* octets of joined text kept */
+#define SMTP_REPLY_TEXT_MAX  8192 /* octets of joined text kept */
 
 /* RFC 3463 enhanced status code; status_class 0 means none was given. */
 struct smtp_enhanced {
@@ -28,33 +29,38 @@ struct smtp_enhanced {
 };
 
 struct smtp_reply {
-    uint16_t code; /* 200 to 559 */
+    uint16_t code;                 /* 200 to 599 */
     struct smtp_enhanced enhanced; /* of the last line that carries one */
     struct slice text; /* lines without codes and enhanced codes, joined by " | "; borrowed */
 };
 
 enum smtp_reply_progress {
-    SMTP_REPLY_MORE,    /* needs more bytes */
-    SMTP_REPLY_DONE,    /* one whole reply; bytes after it were not consumed */
-    SMTP_REPLY_BAD,     /* not SMTP, or above a ceiling; `bad_reason` says which */
+    SMTP_REPLY_MORE, /* needs more bytes */
+    SMTP_REPLY_DONE, /* one whole reply; bytes after it were not consumed */
+    SMTP_REPLY_BAD,  /* not SMTP, or above a ceiling; `bad_reason` says which */
 };
 
 struct smtp_reply_parser {
     uint16_t code;
     struct smtp_enhanced enhanced;
     unsigned line_count;
-    size_t line_len;              /* of the unfinished line */
+    size_t line_len; /* of the unfinished line */
     size_t text_len;
-    const char *bad_reason;       /* static string, set with BAD */
+    bool is_done;
+    const char *bad_reason; /* static string, set with BAD */
     char line[SMTP_REPLY_LINE_MAX];
     char text[SMTP_REPLY_TEXT_MAX];
 };
 
 void smtp_reply_parser_init(struct smtp_reply_parser *parser);
+/* True when a reply has begun and is not finished. */
+bool smtp_reply_is_partial(const struct smtp_reply_parser *parser);
 
 /*
- * Take bytes; *ret_consumed says how many (never beyond the end of a reply). After DONE the reply
- * is had by smtp_reply_parsed, and the parser must be initialised again for the next.
+ * Take bytes; *ret_consumed says how many (never beyond the end of a reply; with BAD up to and
+ * including where it was noticed). After DONE the reply is had by smtp_reply_parsed, and the parser
+ * must be initialised again for the next; feeding it more gives DONE or BAD again and takes
+ * nothing.
  */
 enum smtp_reply_progress smtp_reply_feed(struct smtp_reply_parser *parser, const char *bytes,
                                          size_t len, size_t *ret_consumed);

@@ -28,10 +28,11 @@
 #include "smtp/reply.h"
 
 enum smtp_tls_policy {
-    SMTP_TLS_OPPORTUNISTIC, /* STARTTLS where offered; go on in clear in a new session if it fails */
+    SMTP_TLS_OPPORTUNISTIC, /* STARTTLS where offered; go on in clear in a new session if it fails
+                             */
     SMTP_TLS_DEMANDED,      /* STARTTLS only when the server demands it (530 and the like) */
     SMTP_TLS_NEVER,
-    SMTP_TLS_REQUIRED,      /* no MAIL without TLS */
+    SMTP_TLS_REQUIRED, /* no MAIL without TLS */
 };
 
 struct smtp_plan {
@@ -62,7 +63,7 @@ enum smtp_outcome {
     SMTP_OUTCOME_TLS_FAILED,     /* handshake failed */
     SMTP_OUTCOME_TLS_NOT_OFFERED,
     SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED,
-    SMTP_OUTCOME_UNTRIED,        /* never asked, through nobody's fault; ask again elsewhere */
+    SMTP_OUTCOME_UNTRIED, /* never asked, through nobody's fault; ask again elsewhere */
     SMTP_OUTCOME_COUNT,
 };
 
@@ -79,15 +80,15 @@ enum smtp_output_kind {
     SMTP_OUTPUT_SEND,      /* write `bytes` */
     SMTP_OUTPUT_START_TLS, /* start the handshake, then tell smtp_session_secured or _closed */
     SMTP_OUTPUT_RESULT,    /* `result` */
-    SMTP_OUTPUT_IDLE,      /* every recipient is answered: add more or finish. Said once each time */
-    SMTP_OUTPUT_CLOSE,     /* close the connection; nothing follows */
+    SMTP_OUTPUT_IDLE,  /* every recipient is answered: add more or finish. Said once each time */
+    SMTP_OUTPUT_CLOSE, /* close the connection; nothing follows */
 };
 
 struct smtp_output {
     enum smtp_output_kind kind;
-    struct slice bytes;        /* valid until the next call on the session */
+    struct slice bytes; /* valid until the next call on the session */
     struct smtp_result result;
-    uint64_t deadline_ms;      /* with WAIT and IDLE: call smtp_session_tick then */
+    uint64_t deadline_ms; /* with WAIT and IDLE: call smtp_session_tick then */
 };
 
 struct smtp_session; /* see session.c; size by smtp_session_new */
@@ -119,11 +120,11 @@ enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smt
 /* What is known so far, for evidence. */
 struct smtp_session_facts {
     enum smtp_stage stage;
-    bool tls;          /* the conversation is encrypted now */
+    bool tls; /* the conversation is encrypted now */
     bool starttls_offered, pipelining_offered, smtputf8_offered, size_offered;
-    bool used_helo;    /* EHLO was refused, HELO used */
-    unsigned rcpt_count; /* RCPT commands sent */
-    unsigned rcpt_room;  /* how many more recipients may be added */
+    bool used_helo;        /* EHLO was refused, HELO used */
+    unsigned rcpt_count;   /* RCPT commands sent */
+    unsigned rcpt_room;    /* how many more recipients may be added */
     struct slice greeting; /* text of the greeting, borrowed, "" if none yet */
     struct slice transcript; /* "S: 220 …\nC: EHLO …\n", each line led by ms since start; bounded to
                                 16 KiB with a note where it was cut; borrowed until the next call */
