@@ -17,8 +17,8 @@
 
 /*
  * Why this local part can't be a mailbox at this consumer domain: a static English sentence, or
- * NULL when it can (or the domain has no rules). Only rules that the provider enforces on every
- * account that exists, so that an old account is never called impossible.
+ * NULL when it can (or the domain has no rules). domain: lower case. Only rules that the provider
+ * enforces on every account that exists, so that an old account is never called impossible.
  */
 const char *provider_mailbox_breach(struct slice local, struct slice domain);
 
@@ -30,7 +30,10 @@ const char *provider_mailbox_breach(struct slice local, struct slice domain);
 size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
                             char out[PROVIDER_KEY_SIZE]);
 
-/* True when the local part carries a tag ("user+tag") in the way this domain understands. */
+/*
+ * True when the local part carries a tag ("user+tag") in the way this domain understands; where
+ * that is not known, when it looks like one. Only for a flag: nothing is cut on a guess.
+ */
 bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
                                     const struct provider_profile *profile);
 

@@ -27,26 +27,28 @@ enum provider_null_sender {
 };
 
 struct provider_limits {
-    uint16_t connections;           /* at the same time, 1 to 1000 */
+    uint16_t connections;            /* at the same time, 1 to 1000 */
     uint16_t connections_per_minute; /* new ones; 0: no limit */
-    uint16_t rcpts_per_session;     /* 1 to 1000 */
-    uint16_t rcpts_per_transaction; /* 1 to 100 */
-    uint32_t gap_ms;                /* between two RCPT of one session */
-    uint16_t unknowns_per_session;  /* refused recipients after which a session ends; 0: none */
+    uint16_t rcpts_per_session;      /* 1 to 1000 */
+    uint16_t rcpts_per_transaction;  /* 1 to 100 */
+    uint32_t gap_ms;                 /* between two RCPT of one session */
+    uint16_t unknowns_per_session;   /* refused recipients after which a session ends; 0: none */
 };
 
 struct provider_profile {
-    const char *name;     /* as in results and the reply corpus: "google", "microsoft365" */
-    const char *title;    /* for people: "Google (Gmail, Workspace)" */
-    const char *mx_patterns; /* space separated: ".google.com" (suffix), "mx.example.net" (host) */
-    bool is_gateway;      /* filters for others: its answers depend on the customer behind it */
+    const char *name;        /* as in results and the reply corpus: "google", "microsoft365" */
+    const char *title;       /* for people: "Google (Gmail, Workspace)" */
+    const char *mx_patterns; /* space separated: ".google.com" (suffix), "mx.example.net" (host),
+                                "in.*.example.net" (any one label); "" for software, not a site */
+    const char *greeting;    /* words that only its greetings hold; "" when none are known */
+    bool is_gateway;         /* filters for others: its answers depend on the customer behind it */
     enum provider_trust trust;
     enum provider_null_sender null_sender;
     bool random_in_own_session; /* the random recipient must not follow the real one */
     struct provider_limits limits;
-    uint16_t timeout_percent;   /* of RFC 5321 4.5.3.2 */
-    uint32_t greylist_ms;       /* the operator's known window; 0: the usual calendar */
-    const char *source;         /* where it was learnt */
+    uint16_t timeout_percent; /* of RFC 5321 4.5.3.2 */
+    uint32_t greylist_ms;     /* the operator's known window; 0: the usual calendar */
+    const char *source;       /* where it was learnt */
 };
 
 /* Never NULL: the generic profile where none is named so. */
@@ -59,7 +61,10 @@ const struct provider_profile *provider_by_mx(struct slice host);
 const struct provider_profile *provider_by_domain(struct slice domain);
 /* By the whole MX set, most preferred first: the first host that is known. Never NULL. */
 const struct provider_profile *provider_by_mx_set(const struct slice *hosts, size_t count);
-/* By the text of a greeting, for hosts whose names say nothing; NULL when unknown. */
+/*
+ * By the text of a greeting, for hosts whose names say nothing: an operator, or the software alone
+ * ("postfix", "exim"), which tells how to read replies but not whose site it is. NULL when unknown.
+ */
 const struct provider_profile *provider_by_greeting(struct slice greeting);
 
 /* All rows, for listing; NULL past the end. */
@@ -68,7 +73,8 @@ const struct provider_profile *provider_at(size_t index);
 #define PROVIDER_SITE_KEY_SIZE 256
 /*
  * The site of an MX set: the operator's name, or "mx:" and the registrable domain of the most
- * preferred host. NUL-terminated.
+ * preferred host (the host itself, or an address literal, where there is none) for generic and for
+ * software. Lower case, NUL-terminated; hosts longer than fits are cut.
  */
 void provider_site_key(const struct provider_profile *profile, struct slice preferred_host,
                        char out[PROVIDER_SITE_KEY_SIZE]);

@@ -1,0 +1,174 @@
+#include "provider/mailbox.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "provider/data.h"
+
+const struct mailbox_rule *mailbox_rule_of_domain(struct slice domain)
+{
+    const struct provider_name *found =
+        provider_find_name(mailbox_domains, mailbox_domain_count, domain);
+
+    return found != NULL ? &mailbox_rules[found->row] : NULL;
+}
+
+/* The rule of "user.fastmail.com", where the user's name stands in the domain; NULL else. */
+static const struct mailbox_rule *rule_of_subdomain(struct slice domain, struct slice *ret_user,
+                                                    struct slice *ret_domain)
+{
+    ptrdiff_t dot = slice_find_byte(domain, '.');
+    const struct mailbox_rule *rule;
+
+    if (dot <= 0)
+        return NULL;
+    rule = mailbox_rule_of_domain(slice_from_offset(domain, (size_t)dot + 1));
+    if (rule == NULL || !(rule->folds & MAILBOX_FOLD_SUBDOMAIN))
+        return NULL;
+    *ret_user = slice_prefix(domain, (size_t)dot);
+    *ret_domain = slice_from_offset(domain, (size_t)dot + 1);
+    return rule;
+}
+
+static const struct mailbox_rule *rule_of_profile(const struct provider_profile *profile)
+{
+    const struct provider_name *found;
+
+    if (profile == NULL)
+        return NULL;
+    found =
+        provider_find_name(mailbox_hosted, mailbox_hosted_count, slice_from_string(profile->name));
+    return found != NULL ? &mailbox_rules[found->row] : NULL;
+}
+
+/* What is between the quotes, with escapes removed; into out[ADDRESS_LOCAL_MAX]. */
+static struct slice unquote(struct slice local, char out[ADDRESS_LOCAL_MAX])
+{
+    size_t len = 0;
+
+    if (local.len < 2 || local.ptr[0] != '"' || local.ptr[local.len - 1] != '"')
+        return local;
+    for (size_t i = 1; i + 1 < local.len && len < ADDRESS_LOCAL_MAX; i++) {
+        if (local.ptr[i] == '\\' && i + 2 < local.len)
+            i++;
+        out[len++] = local.ptr[i];
+    }
+    return slice_from(out, len);
+}
+
+/* Before the tag; a "+" in front is no tag. */
+static struct slice cut_tag(struct slice local)
+{
+    ptrdiff_t plus = slice_find_byte(local, '+');
+
+    return plus > 0 ? slice_prefix(local, (size_t)plus) : local;
+}
+
+const char *provider_mailbox_breach(struct slice local, struct slice domain)
+{
+    const struct mailbox_rule *rule = mailbox_rule_of_domain(domain);
+    char bytes[ADDRESS_LOCAL_MAX];
+    size_t count = 0;
+
+    if (rule == NULL)
+        return NULL;
+    local = unquote(local, bytes);
+    if (rule->folds & MAILBOX_FOLD_PLUS)
+        local = cut_tag(local);
+    for (size_t i = 0; i < local.len; i++) {
+        char c = local.ptr[i];
+
+        if (rule->has_chars && !ascii_is_alnum(c) && (c == '\0' || !strchr(rule->chars, c)))
+            return rule->says_chars;
+        count += c != '.' || !(rule->folds & MAILBOX_FOLD_DOTS);
+    }
+    if (count < rule->least || (rule->most > 0 && count > rule->most))
+        return rule->says_length;
+    return NULL;
+}
+
+/* Append local to out as the rule folds it; returns the new length. */
+static size_t fold_local(struct slice local, unsigned folds, char *out, size_t len)
+{
+    size_t start = len;
+    struct slice whole = local;
+
+    if (folds & MAILBOX_FOLD_PLUS)
+        local = cut_tag(local);
+    for (size_t i = 0; i < local.len; i++) {
+        char c = local.ptr[i];
+
+        if (c == '.' && (folds & (MAILBOX_FOLD_DOTS | MAILBOX_FOLD_SEPARATORS)))
+            continue;
+        if ((c == '_' || c == '-') && (folds & MAILBOX_FOLD_SEPARATORS))
+            continue;
+        if (c == '-' && (folds & MAILBOX_FOLD_DOT_IS_DASH))
+            c = '.';
+        if (c == '_' && (folds & MAILBOX_FOLD_SUBDOMAIN))
+            c = '-';
+        out[len++] = folds & MAILBOX_FOLD_LOWER ? ascii_lower(c) : c;
+    }
+    /* A name of nothing but dots is no name; keep the bytes, so that keys stay apart. */
+    if (len == start) {
+        memcpy(out + len, whole.ptr, whole.len);
+        len += whole.len;
+    }
+    return len;
+}
+
+size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
+                            char out[PROVIDER_KEY_SIZE])
+{
+    struct slice domain = address->is_literal
+                              ? address->domain
+                              : slice_from(address->domain_ascii, address->domain_ascii_len);
+    const struct mailbox_rule *rule = NULL;
+    struct slice local, user;
+    char bytes[ADDRESS_LOCAL_MAX];
+    unsigned folds = 0;
+    size_t len;
+
+    CHECK(address->diagnosis == ADDRESS_VALID && address->local.len <= ADDRESS_LOCAL_MAX &&
+          domain.len <= ADDRESS_DOMAIN_MAX);
+    local = unquote(address->local, bytes);
+    if (!address->is_literal) {
+        rule = mailbox_rule_of_domain(domain);
+        if (rule == NULL && (rule = rule_of_subdomain(domain, &user, &domain)) != NULL)
+            local = user;
+        if (rule == NULL)
+            rule = rule_of_profile(profile);
+    }
+    if (rule != NULL)
+        folds = rule->folds;
+    else if (slice_equal_nocase(local, SLICE("postmaster"))) /* RFC 5321 4.5.1 */
+        folds = MAILBOX_FOLD_LOWER;
+    len = fold_local(local, folds, out, 0);
+    out[len++] = '@';
+    if (rule != NULL && rule->key_domain[0] != '\0')
+        domain = slice_from_string(rule->key_domain);
+    for (size_t i = 0; i < domain.len; i++)
+        out[len++] = ascii_lower(domain.ptr[i]);
+    out[len] = '\0';
+    return len;
+}
+
+bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
+                                    const struct provider_profile *profile)
+{
+    const struct mailbox_rule *rule = mailbox_rule_of_domain(domain);
+    ptrdiff_t plus = slice_find_byte(local, '+'), dash = slice_find_byte(local, '-');
+
+    if (local.len == 0 || local.ptr[0] == '"')
+        return false;
+    if (rule == NULL && rule_of_subdomain(domain, &(struct slice){0}, &(struct slice){0}) != NULL)
+        return true;
+    if (rule == NULL)
+        rule = rule_of_profile(profile);
+    if (rule != NULL && (rule->folds & MAILBOX_FOLD_DASH) && dash > 0)
+        return true;
+    /* Where "+" is no character of a name and no tag either, there is none. */
+    if (rule != NULL && !(rule->folds & MAILBOX_FOLD_PLUS) && rule->has_chars &&
+        strchr(rule->chars, '+') == NULL)
+        return false;
+    return plus > 0;
+}
