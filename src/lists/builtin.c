@@ -19,6 +19,7 @@ enum {
     KEY_MAX = 255,
     LOCAL_MAX = 64,
     TOKENS_MAX = 8,
+    PART_MIN = 6, /* bytes of the shortest name with CLASS_PART: tools/compile-lists checks it */
 };
 
 /* Bits that only this file knows, beside enum lists_class. */
@@ -218,14 +219,19 @@ static bool is_numbered_role(const struct squeezed *name)
            name->len - name->starts[1] <= 3 && (find_local(name, 0, name->starts[1]) & LISTS_ROLE);
 }
 
-/* "news-noreply", "no_reply.eu": some run of words is a no-reply name by itself. */
+/* "news-noreply", "no_reply.eu": some run of words, but not all, is a no-reply name by itself. */
 static bool has_no_reply_part(const struct squeezed *name)
 {
-    if (slice_find(slice_from(name->bytes, name->len), SLICE("noreply")) >= 0)
+    if (name->len < PART_MIN)
+        return false;
+    if (memmem(name->bytes, name->len, "noreply", 7) != NULL)
         return true;
     for (size_t from = 0; from < name->token_count; from++) {
         for (size_t to = from + 1; to <= name->token_count; to++) {
-            if (find_local(name, name->starts[from], name->starts[to]) & CLASS_PART)
+            size_t len = name->starts[to] - name->starts[from];
+
+            if (len >= PART_MIN && len < name->len &&
+                (find_local(name, name->starts[from], name->starts[to]) & CLASS_PART))
                 return true;
         }
     }
