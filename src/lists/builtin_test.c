@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "address/suffix.h"
 #include "base/check.h"
 #include "lists/builtin.h"
 
@@ -362,6 +363,9 @@ static void check_file(const char *name, unsigned class_bit)
             fail_msg("%s: %.*s is lost", name, SLICE_ARG(entry));
         if (class_bit != LISTS_DISPOSABLE && (lists_domain_classes(entry) & LISTS_DISPOSABLE))
             fail_msg("%s: %.*s is disposable", name, SLICE_ARG(entry));
+        /* The walk over parents relies on this: a suffix would condemn everyone below it. */
+        if (class_bit == LISTS_DISPOSABLE && address_registrable_domain(entry).len == 0)
+            fail_msg("%s: %.*s is a public suffix", name, SLICE_ARG(entry));
         lines++;
     }
     fclose(file);
