@@ -18,10 +18,10 @@
 #include "base/ip.h"
 #include "base/slice.h"
 
-#define ADDRESS_LOCAL_MAX 64    /* octets, RFC 5321 4.5.3.1.1 */
-#define ADDRESS_DOMAIN_MAX 255  /* octets, RFC 5321 4.5.3.1.2 */
-#define ADDRESS_MAX 254         /* octets, RFC 3696 erratum 1690 */
-#define ADDRESS_WIRE_SIZE 321   /* local + "@" + domain + NUL */
+#define ADDRESS_LOCAL_MAX  64  /* octets, RFC 5321 4.5.3.1.1 */
+#define ADDRESS_DOMAIN_MAX 255 /* octets, RFC 5321 4.5.3.1.2 */
+#define ADDRESS_MAX        254 /* octets, RFC 3696 erratum 1690 */
+#define ADDRESS_WIRE_SIZE  321 /* local + "@" + domain + NUL */
 
 struct address {
     enum address_diagnosis diagnosis; /* ADDRESS_VALID, or the first error */
@@ -31,7 +31,7 @@ struct address {
     struct slice local;               /* as written, quotes included; borrowed from the input */
     struct slice domain;              /* as written, brackets included; borrowed from the input */
     bool is_literal;
-    struct ip literal;                /* of an IPv4 or IPv6 literal; family 0 otherwise */
+    struct ip literal; /* of an IPv4 or IPv6 literal; family 0 otherwise */
     uint16_t domain_ascii_len;
     char domain_ascii[ADDRESS_DOMAIN_MAX + 1]; /* lower-case A-labels, NUL-terminated; "" for a
                                                   literal or an address that was not accepted */
