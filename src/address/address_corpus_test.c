@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "address/address.h"
-#include "address/corpus_helper.h"
+#include "address/corpus_test.h"
 
 struct score {
     int rows;

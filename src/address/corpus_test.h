@@ -1,6 +1,6 @@
-/* For tests and benchmarks of this folder: the corpora of tests/corpora, row by row. */
-#ifndef MK_ADDRESS_CORPUS_HELPER_H
-#define MK_ADDRESS_CORPUS_HELPER_H
+/* For tests of this folder: the corpora of tests/corpora, row by row. */
+#ifndef MK_ADDRESS_CORPUS_TEST_H
+#define MK_ADDRESS_CORPUS_TEST_H
 
 #include <stdbool.h>
 #include <stdio.h>
