@@ -3,7 +3,8 @@
  *
  * A list is text, one entry a line: "user@example.com" (that address), "example.com" (the domain
  * and everything below it), "@example.com" (exactly that domain), "mx:mail.example.com" (mail
- * hosts, and below); "#" starts a comment. This module parses bytes and answers questions; who
+ * hosts, and below); "#" at the start of a line or after a blank starts a comment. A domain has two
+ * labels or more: a bare word is more likely a slip than a top level domain. This module parses bytes and answers questions; who
  * reads the files, and when again, is the caller's affair.
  */
 #ifndef MK_LISTS_OPERATOR_H
@@ -16,12 +17,12 @@
 #include "base/slice.h"
 
 enum lists_operator_kind {
-    LISTS_OPERATOR_ALLOW,     /* overrides block, disposable and listed_domain */
-    LISTS_OPERATOR_OPT_OUT,   /* skipped/opted_out */
-    LISTS_OPERATOR_BLOCK,     /* skipped/blocked_domain */
-    LISTS_OPERATOR_TRAP,      /* do_not_mail/spam_trap */
-    LISTS_OPERATOR_COMPLAINT, /* do_not_mail/complainer */
-    LISTS_OPERATOR_LISTED,    /* do_not_mail/listed_domain */
+    LISTS_OPERATOR_ALLOW,          /* overrides block, disposable and listed_domain */
+    LISTS_OPERATOR_OPT_OUT,        /* skipped/opted_out */
+    LISTS_OPERATOR_BLOCK,          /* skipped/blocked_domain */
+    LISTS_OPERATOR_TRAP,           /* do_not_mail/spam_trap */
+    LISTS_OPERATOR_COMPLAINT,      /* do_not_mail/complainer */
+    LISTS_OPERATOR_LISTED,         /* do_not_mail/listed_domain */
     LISTS_OPERATOR_DISPOSABLE,     /* adds to the built-in list */
     LISTS_OPERATOR_NOT_DISPOSABLE, /* takes away from it */
     LISTS_OPERATOR_KIND_COUNT,
