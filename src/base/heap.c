@@ -56,18 +56,28 @@ static void sift_down(struct heap *heap, struct heap_node *node)
     place(heap, node, at);
 }
 
+int heap_reserve(struct heap *heap, size_t count)
+{
+    size_t capacity = heap->capacity > 0 ? heap->capacity : 16;
+    struct heap_node **grown;
+
+    if (count <= heap->capacity)
+        return 0;
+    while (capacity < count)
+        capacity *= 2;
+    grown = memory_resize(heap->nodes, capacity, sizeof(struct heap_node *));
+    if (grown == NULL)
+        return ERROR_NOMEM;
+    heap->nodes = grown;
+    heap->capacity = capacity;
+    return 0;
+}
+
 int heap_push(struct heap *heap, struct heap_node *node, uint64_t key)
 {
     CHECK(node->index == 0);
-    if (heap->count == heap->capacity) {
-        size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : 16;
-        struct heap_node **grown = memory_resize(heap->nodes, capacity, sizeof(*grown));
-
-        if (grown == NULL)
-            return ERROR_NOMEM;
-        heap->nodes = grown;
-        heap->capacity = capacity;
-    }
+    if (heap_reserve(heap, heap->count + 1) != 0)
+        return ERROR_NOMEM;
     node->key = key;
     node->order = heap->next_order++;
     heap->count++;

@@ -26,6 +26,8 @@ struct heap {
 
 void heap_init(struct heap *heap);
 void heap_done(struct heap *heap); /* frees the heap's own array only */
+/* Room for `count` nodes in all: pushes up to there can't fail. ERROR_NOMEM changes nothing. */
+int heap_reserve(struct heap *heap, size_t count);
 /* Add node with key; ERROR_NOMEM leaves both untouched. The node must not be in a heap. */
 int heap_push(struct heap *heap, struct heap_node *node, uint64_t key);
 struct heap_node *heap_peek(const struct heap *heap); /* NULL when empty */

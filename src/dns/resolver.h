@@ -46,6 +46,8 @@ typedef void dns_domain_done(void *user, const struct evidence_domain *facts);
  */
 int dns_resolver_domain(struct dns_resolver *resolver, const char *domain, dns_domain_done *done,
                         void *user);
+/* Drop the look-ups that `user` waits for: their callbacks won't come. Others' go on. */
+void dns_resolver_forget(struct dns_resolver *resolver, const void *user);
 const struct evidence_domain *dns_facts_hold(const struct evidence_domain *facts);
 void dns_facts_release(const struct evidence_domain *facts); /* NULL accepted */
 

@@ -32,24 +32,30 @@ enum probe_patience {
 };
 
 struct probe_settings {
-    struct slice helo_name;        /* our real host name; borrowed for the engine's life */
-    struct slice sender;           /* reverse-path; empty: the null sender */
-    struct slice second_sender;    /* for sites that refuse the first; empty: none */
-    struct io_endpoint source;     /* address to connect from; family 0: the system's choice */
-    uint16_t port;                 /* SMTP; 0: 25 */
+    struct slice helo_name;     /* our real host name; borrowed for the engine's life */
+    struct slice sender;        /* reverse-path; empty: the null sender */
+    struct slice second_sender; /* for sites that refuse the first; empty: none */
+    struct io_endpoint source;  /* address to connect from; family 0: the system's choice */
+    uint16_t port;              /* SMTP; 0: 25 */
     enum smtp_tls_policy tls;
     enum evidence_depth depth;
     enum probe_patience patience;
-    uint32_t case_timeout_ms;      /* of one address, without greylist waits; 0: 180000 */
-    uint32_t connect_timeout_ms;   /* 0: 30000 */
-    unsigned timeout_percent;      /* scales command time-outs beside the profile's; 0: 100 */
-    unsigned connections_max;      /* all sites together; 0: 200 */
-    unsigned cases_max;            /* cases held at once; 0: 10000 */
+    uint32_t case_timeout_ms;    /* of one address, without greylist waits; 0: 180000 */
+    uint32_t connect_timeout_ms; /* 0: 30000 */
+    unsigned timeout_percent;    /* scales command time-outs beside the profile's; 0: 100 */
+    unsigned connections_max;    /* all sites together; 0: 200 */
+    unsigned cases_max;          /* cases held at once; 0: 10000 */
     bool pipelining;
-    bool transcripts;              /* keep transcripts in the evidence */
-    bool catch_all;                /* ask a random recipient where needed */
-    struct provider_limits limits_override; /* fields above 0 replace every profile's (tests, labs) */
-    bool limits_opened;            /* limits_override also raises above the profiles' */
+    bool transcripts;           /* keep transcripts in the evidence */
+    bool catch_all;             /* ask a random recipient where needed */
+    struct ip_networks allowed; /* reserved ranges that address literals may name; borrowed */
+    /*
+     * Fields above 0 stand against every profile's, the stricter counts. With limits_opened (labs,
+     * tests) the override counts alone: fields above 0 replace the profile's, and gap_ms,
+     * connections_per_minute and unknowns_per_session hold as they are, 0 meaning none.
+     */
+    struct provider_limits limits_override;
+    bool limits_opened;
     uint64_t seed;
 };
 
@@ -67,8 +73,7 @@ void probe_engine_free(struct probe_engine *engine);
  * Evidence and verdict live for the call only. Called exactly once per accepted submission, never
  * from inside probe_engine_submit.
  */
-typedef void probe_done(void *user, const struct evidence *evidence,
-                        const struct verdict *verdict);
+typedef void probe_done(void *user, const struct evidence *evidence, const struct verdict *verdict);
 
 /*
  * Take an address (any bytes, copied). ERROR_BUSY when cases_max are open (try again after a
@@ -83,10 +88,10 @@ void probe_engine_cancel(struct probe_engine *engine);
 struct probe_counts {
     uint64_t submitted, finished;
     uint64_t rcpts, random_rcpts, connections, connect_failures, tls_handshakes;
-    uint64_t greylist_waiting;    /* cases waiting for a later attempt, now */
-    uint64_t next_retry_ms;       /* when the earliest of them goes on; INSTANT_NEVER: none */
+    uint64_t greylist_waiting; /* cases waiting for a later attempt, now */
+    uint64_t next_retry_ms;    /* when the earliest of them goes on; INSTANT_NEVER: none */
     uint64_t open_cases, open_sessions, sites, breakers_open;
-    uint64_t refusals_of_us;      /* sender_blocked and rate_limited replies */
+    uint64_t refusals_of_us; /* sender_blocked and rate_limited replies */
 };
 void probe_engine_counts(const struct probe_engine *engine, struct probe_counts *ret_counts);
 
@@ -95,8 +100,8 @@ struct probe_site_state {
     const char *key;
     const struct provider_profile *profile;
     size_t waiting, sessions;
-    unsigned connection_limit;    /* as adapted now */
-    uint64_t breaker_until_ms;    /* 0: closed */
+    unsigned connection_limit; /* as adapted now */
+    uint64_t breaker_until_ms; /* 0: closed */
 };
 bool probe_engine_next_site(const struct probe_engine *engine, size_t *cursor,
                             struct probe_site_state *ret_state);

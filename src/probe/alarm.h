@@ -1,0 +1,45 @@
+/*
+ * Alarms: what the engine must come back to, on one timer of the loop.
+ *
+ * An alarm lives in its owner. Room for it is taken when the owner is made (probe_alarms_admit),
+ * so that setting one later cannot fail and nothing is ever forgotten for want of memory.
+ */
+#ifndef MK_PROBE_ALARM_H
+#define MK_PROBE_ALARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+
+struct probe_alarm {
+    struct heap_node node;
+    void (*ring)(void *owner);
+    void *owner;
+};
+
+struct probe_alarms {
+    struct heap heap;
+    size_t admitted;
+};
+
+void probe_alarms_init(struct probe_alarms *alarms);
+void probe_alarms_done(struct probe_alarms *alarms);
+
+/* Count an owner in; ERROR_NOMEM. The alarm is not set. */
+int probe_alarms_admit(struct probe_alarms *alarms, struct probe_alarm *alarm,
+                       void (*ring)(void *owner), void *owner);
+/* Count it out, clearing it. No-op for one that was never admitted (zeroed). */
+void probe_alarms_dismiss(struct probe_alarms *alarms, struct probe_alarm *alarm);
+
+void probe_alarm_set(struct probe_alarms *alarms, struct probe_alarm *alarm, uint64_t at_ms);
+void probe_alarm_clear(struct probe_alarms *alarms, struct probe_alarm *alarm);
+bool probe_alarm_is_set(const struct probe_alarm *alarm);
+uint64_t probe_alarm_time(const struct probe_alarm *alarm); /* INSTANT_NEVER when not set */
+
+/* When the next one rings; INSTANT_NEVER. */
+uint64_t probe_alarms_next(const struct probe_alarms *alarms);
+/* Ring everything that is due. */
+void probe_alarms_ring(struct probe_alarms *alarms, uint64_t now_ms);
+
+#endif

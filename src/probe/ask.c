@@ -1,0 +1,109 @@
+#include "probe/ask.h"
+
+#include "base/check.h"
+#include "probe/case.h"
+#include "probe/host.h"
+#include "probe/session.h"
+#include "probe/stranger.h"
+
+static struct probe_case *case_of(struct probe_ask *ask)
+{
+    CHECK(!ask->is_random);
+    return LIST_ELEMENT(ask, struct probe_case, ask);
+}
+
+static struct probe_stranger *stranger_of(struct probe_ask *ask)
+{
+    CHECK(ask->is_random);
+    return LIST_ELEMENT(ask, struct probe_stranger, ask);
+}
+
+void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session)
+{
+    struct probe_engine *engine = session->engine;
+
+    CHECK(ask->session == NULL);
+    ask->session = session;
+    ask->host = session->host;
+    ask->asked_ms = probe_engine_now(engine);
+    ask->asked_unix_ms = io_unix_ms(engine->loop);
+    if (ask->is_random)
+        probe_stranger_out(stranger_of(ask));
+    else
+        probe_case_out(case_of(ask));
+}
+
+void probe_ask_answered(struct probe_ask *ask, const struct probe_answer *answer)
+{
+    CHECK(ask->session != NULL && !list_node_is_in(&ask->node));
+    ask->session = NULL;
+    if (ask->is_random)
+        probe_stranger_answered(stranger_of(ask), answer);
+    else
+        probe_case_answered(case_of(ask), answer);
+}
+
+unsigned probe_ask_again_count(const struct probe_ask *ask)
+{
+    if (ask->is_random)
+        return 0;
+    return LIST_ELEMENT(ask, struct probe_case, ask)->again_count;
+}
+
+void probe_ask_failed(struct probe_ask *ask, const char *why)
+{
+    CHECK(ask->session == NULL);
+    if (ask->is_random)
+        probe_stranger_failed(stranger_of(ask));
+    else
+        probe_case_fail(case_of(ask), why);
+}
+
+void probe_ask_host_dead(struct probe_ask *ask)
+{
+    if (ask->is_random)
+        probe_stranger_failed(stranger_of(ask));
+    else
+        probe_case_host_dead(case_of(ask));
+}
+
+void probe_ask_blocked(struct probe_ask *ask, uint64_t until_ms)
+{
+    if (ask->is_random)
+        probe_stranger_failed(stranger_of(ask));
+    else
+        probe_case_blocked(case_of(ask), until_ms);
+}
+
+static bool copy(struct arena *arena, struct slice from, struct slice *to)
+{
+    *to = from.len == 0 ? SLICE_EMPTY : arena_slice(arena, from);
+    return to->ptr != NULL;
+}
+
+int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
+                       const struct probe_answer *answer, struct slice host_name,
+                       struct evidence_attempt *ret_attempt)
+{
+    const struct smtp_result *result = answer->result;
+    struct evidence_attempt attempt = {
+        .unix_ms = ask->asked_unix_ms,
+        .duration_ms = (uint32_t)(answer->now_ms - ask->asked_ms),
+        .ip = answer->session->host->ip,
+        .host = host_name,
+        .random_recipient = ask->is_random,
+        .recipient = ask->mailbox,
+        .sender = answer->sender,
+        .outcome = result->outcome,
+        .stage = result->stage,
+    };
+
+    if (result->outcome == SMTP_OUTCOME_REPLY)
+        attempt.reply = result->reply;
+    if (!copy(arena, attempt.reply.text, &attempt.reply.text) ||
+        !copy(arena, answer->detail, &attempt.detail) || !copy(arena, answer->tls, &attempt.tls) ||
+        !copy(arena, answer->transcript, &attempt.transcript))
+        return ERROR_NOMEM;
+    *ret_attempt = attempt;
+    return 0;
+}

@@ -1,0 +1,94 @@
+/*
+ * A case: one address on its way through the layers, cheap ones first.
+ *
+ *   READY ─ syntax, lists ─> LOOKING_UP ─ facts ─> QUEUED ⇄ OUT (in a session)
+ *     └────────┬──────────────────┘                 │  ⇅ WAITING (greylist, later)
+ *              v                                    v
+ *          FINISHED <──────── STRANGER (the domain's random recipient)
+ *
+ * Small while it waits: the input, the wire form and a few numbers. The arena is touched only
+ * when there are attempts to keep; what can be computed again is computed when it is reported.
+ */
+#ifndef MK_PROBE_CASE_H
+#define MK_PROBE_CASE_H
+
+#include "probe/ask.h"
+#include "probe/state.h"
+
+enum probe_case_state {
+    PROBE_CASE_READY,
+    PROBE_CASE_LOOKING_UP,
+    PROBE_CASE_QUEUED,
+    PROBE_CASE_OUT,
+    PROBE_CASE_WAITING,
+    PROBE_CASE_STRANGER,
+    PROBE_CASE_FINISHED,
+};
+
+struct probe_submission {
+    struct probe_submission *next;
+    probe_done *done;
+    void *user;
+    struct slice input;
+    char bytes[];
+};
+
+struct probe_case {
+    struct probe_engine *engine;
+    enum probe_case_state state;
+    struct list_node in_cases;
+    struct list_node node; /* in the list that the state says */
+    struct probe_ask ask;
+    struct probe_domain *domain; /* NULL: not got so far */
+    const struct evidence_domain *facts;
+    struct arena arena;
+    struct evidence_attempt *attempts;
+    unsigned attempt_count, attempt_room;
+    const struct probe_session *last_session; /* to know that a transcript goes on; not followed */
+    struct probe_submission *submissions;     /* first submitted first */
+    struct probe_alarm wait;                  /* in engine->waits: go on */
+    struct probe_alarm deadline;              /* when OUT: no time left */
+    uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
+    unsigned operator_matches;
+    const char *internal; /* what failed, static; NULL: nothing */
+    enum evidence_stop stop;
+    uint8_t host_at, address_at; /* where in the facts' hosts */
+    uint8_t retries[PROBE_RETRY_COUNT];
+    uint8_t again_count, round_attempts;
+    bool vague;        /* refused in a way that a random recipient must explain */
+    bool saw_stranger; /* waited for it: its attempt is among its own */
+    bool broke;        /* the last conversation did, for no reason given */
+    bool retried_at_once;
+    bool has_mailbox_key; /* in engine->mailboxes */
+    bool needs_smtputf8;
+    char wire[]; /* NUL-terminated; "" for a bad address */
+};
+
+/* ERROR_NOMEM, ERROR_BUSY. Puts it among the ready ones; joins one that is under way. */
+int probe_case_submit(struct probe_engine *engine, struct slice address, probe_done *done,
+                      void *user);
+/* The next step of a READY case. */
+void probe_case_step(struct probe_case *kase);
+void probe_case_facts_came(struct probe_case *kase);
+/* The stranger's outcome is known, or won't be. */
+void probe_case_stranger_settled(struct probe_case *kase);
+
+/* Backs of probe/ask.h. */
+void probe_case_out(struct probe_case *kase);
+void probe_case_answered(struct probe_case *kase, const struct probe_answer *answer);
+void probe_case_host_dead(struct probe_case *kase);
+void probe_case_blocked(struct probe_case *kase, uint64_t until_ms);
+
+/* End it wherever it is; it is reported when things have settled. Not for one that is OUT. */
+void probe_case_finish(struct probe_case *kase, enum evidence_stop stop);
+void probe_case_fail(struct probe_case *kase, const char *why);
+
+/* Report to everybody who submitted it, and free it (probe/report.c). */
+void probe_case_report(struct probe_case *kase);
+
+/* Copy an attempt into an arena. ERROR_NOMEM. */
+int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
+                       const struct probe_answer *answer, struct slice host_name,
+                       struct evidence_attempt *ret_attempt);
+
+#endif

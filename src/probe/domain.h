@@ -1,0 +1,64 @@
+/*
+ * A domain: what DNS says of it, and what its servers do with recipients that do not exist.
+ *
+ * One look-up serves all its cases, and one stranger (probe/stranger.h): others wait for the
+ * first's outcome. Habits are remembered while the engine lives, bounded, a day at most.
+ */
+#ifndef MK_PROBE_DOMAIN_H
+#define MK_PROBE_DOMAIN_H
+
+#include "probe/state.h"
+
+struct probe_stranger;
+
+struct probe_domain {
+    struct probe_engine *engine;
+    char *name; /* lower-case A-labels, or "[literal]" */
+    bool is_literal;
+    unsigned holds; /* cases, sessions on its turn, the stranger under way */
+    struct list_node in_idle;
+    struct list rows; /* at hosts */
+
+    const struct evidence_domain *facts; /* held while there are cases; NULL: to be asked */
+    uint64_t facts_until_ms;
+    bool is_looking_up;
+    struct list dns_waiters;  /* cases */
+    struct arena facts_arena; /* of a literal's made-up facts */
+    const struct provider_profile *provider;
+    bool disposable_mx;
+    unsigned mx_matches; /* of the operator's "mx:" entries */
+    bool is_consumer;    /* a provider's own consumer domain, where nothing is catch-all */
+    struct probe_breaker breaker;
+
+    struct probe_stranger *stranger;   /* under way, or in vain a moment ago; NULL: neither */
+    enum evidence_catch_all catch_all; /* as learnt from one */
+    struct smtp_reply catch_all_reply; /* text on the heap, or "" */
+    char *catch_all_mailbox;
+    uint64_t catch_all_until_ms;
+};
+
+/* name: lower-case A-labels, or a literal with brackets. Held for the caller. NULL: no memory. */
+struct probe_domain *probe_domain_get(struct probe_engine *engine, struct slice name);
+void probe_domain_hold(struct probe_domain *domain);
+void probe_domain_release(struct probe_domain *domain);
+void probe_domain_free_all(struct probe_engine *engine);
+
+/*
+ * Facts that still hold, or NULL: then the look-up is under way and the case goes on the list
+ * dns_waiters. ERROR_NOMEM.
+ */
+int probe_domain_look_up(struct probe_domain *domain, const struct evidence_domain **ret_facts);
+/* The facts of an address literal, made on the spot. ERROR_NOMEM. */
+int probe_domain_make_literal(struct probe_domain *domain, const struct ip *ip);
+
+/* Does a stranger tell anything here? */
+bool probe_domain_wants_stranger(const struct probe_domain *domain);
+/* The habit, unless it is too old or was never learnt. */
+enum evidence_catch_all probe_domain_habit(struct probe_domain *domain);
+/* Keep what a stranger's reply taught. ERROR_NOMEM: it is not kept. */
+int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
+                       const struct smtp_reply *reply, struct slice mailbox);
+/* The greeting gave away who runs an unknown host. */
+void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
+
+#endif

@@ -1,0 +1,153 @@
+#include "probe/domain.h"
+#include "probe/host.h"
+#include "probe/session.h"
+#include "probe/site.h"
+
+#define HANGUPS_TO_LEARN 2
+
+static bool is_null_or_first_sender(const struct probe_session *session)
+{
+    const struct probe_settings *settings = &session->engine->settings;
+
+    return settings->second_sender.len > 0 &&
+           !slice_equal(session->sender, settings->second_sender);
+}
+
+void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
+                          struct probe_answer *ret_answer)
+{
+    struct probe_answer answer = {
+        .result = result,
+        .session = session,
+        .sender = session->sender,
+        .now_ms = probe_engine_now(session->engine),
+        .detail = slice_from_string(session->close_detail[0] != '\0' ? session->close_detail
+                                                                     : result->detail),
+        .tls = slice_from_string(session->tls),
+        .transcript = SLICE_EMPTY,
+    };
+    struct probe_plan_input *input = &answer.input;
+
+    if (result->outcome == SMTP_OUTCOME_REPLY) {
+        struct classify_input classify = {
+            .stage = result->stage,
+            .provider = session->profile->name,
+            .reply = result->reply,
+        };
+
+        classify_reply(&classify, &answer.classified);
+        answer.detail = SLICE_EMPTY;
+    }
+    *input = (struct probe_plan_input){
+        .outcome = result->outcome,
+        .stage = result->stage,
+        .code = result->outcome == SMTP_OUTCOME_REPLY ? result->reply.code : 0,
+        .classified = answer.classified,
+        .first_in_session = session->answered == 0,
+        .was_tls_tried = session->in_clear,
+        .may_do_without_tls = session->engine->settings.tls != SMTP_TLS_REQUIRED,
+        .has_other_sender = is_null_or_first_sender(session),
+    };
+    *ret_answer = answer;
+}
+
+static void count(struct probe_engine *engine, const struct probe_ask *ask,
+                  const struct probe_answer *answer)
+{
+    if (answer->result->stage == SMTP_STAGE_RCPT &&
+        answer->result->outcome != SMTP_OUTCOME_UNTRIED) {
+        engine->counts.rcpts++;
+        engine->counts.random_rcpts += ask->is_random;
+    }
+    engine->counts.refusals_of_us += answer->plan.refuses_us;
+}
+
+/* Is anybody at home? */
+static void learn_health(struct probe_session *session, const struct probe_answer *answer)
+{
+    struct probe_host *host = session->host;
+    enum smtp_outcome outcome = answer->result->outcome;
+    bool at_door =
+        answer->result->stage == SMTP_STAGE_CONNECT || answer->result->stage == SMTP_STAGE_ANY;
+
+    if (outcome == SMTP_OUTCOME_REPLY ||
+        (!at_door && outcome != SMTP_OUTCOME_UNTRIED && outcome != SMTP_OUTCOME_CONNECT_FAILED)) {
+        probe_host_succeeded(host);
+        return;
+    }
+    if (outcome == SMTP_OUTCOME_UNTRIED || session->failure_noted || session->engine->cancelled)
+        return;
+    session->failure_noted = true;
+    session->engine->counts.connect_failures += outcome == SMTP_OUTCOME_CONNECT_FAILED;
+    probe_host_failed(host, outcome, answer->detail);
+}
+
+/* A server that hangs up after somebody's unknown recipient is asked for fewer of them. */
+static void learn_hangup(struct probe_session *session, const struct probe_answer *answer)
+{
+    struct probe_host *host = session->host;
+    bool broke = answer->result->outcome == SMTP_OUTCOME_DISCONNECTED ||
+                 (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
+
+    if (broke && session->unknowns_in_a_row > 0 && !session->engine->cancelled &&
+        ++host->hangups >= HANGUPS_TO_LEARN) {
+        host->hangups = HANGUPS_TO_LEARN;
+        host->unknowns_learned = (uint16_t)session->unknowns;
+    }
+    if (answer->plan.unknown_recipient) {
+        session->unknowns++;
+        session->unknowns_in_a_row++;
+    } else {
+        session->unknowns_in_a_row = 0;
+    }
+}
+
+static void learn_pace(struct probe_session *session, const struct probe_ask *ask,
+                       const struct probe_answer *answer)
+{
+    uint64_t since =
+        ask->asked_ms > session->last_answer_ms ? ask->asked_ms : session->last_answer_ms;
+    uint64_t took = answer->now_ms - since;
+
+    if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->result->stage == SMTP_STAGE_RCPT)
+        session->host->rcpt_ms = (uint32_t)((session->host->rcpt_ms * UINT64_C(7) + took) / 8);
+    session->last_answer_ms = answer->now_ms;
+}
+
+static void learn_manners(struct probe_session *session, const struct probe_answer *answer)
+{
+    const struct probe_plan *plan = &answer->plan;
+    struct probe_site *site = session->site;
+
+    if (plan->ordinary) {
+        if (!session->succeeded)
+            probe_limits_succeeded(&site->limits);
+        if (!session->succeeded || site->breaker.strikes > 0 || site->breaker.until_ms != 0)
+            probe_site_succeeded(site);
+        session->succeeded = true;
+        session->trial = false;
+    }
+    if (plan->refuses_us) {
+        probe_site_refused(site, plan->refusal, plan->refuses_session);
+        session->trial = false;
+        probe_session_retire(session);
+    }
+    if (plan->step == PROBE_STEP_SECOND_SENDER) {
+        site->use_second_sender = true;
+        probe_session_retire(session);
+    }
+    if (plan->step == PROBE_STEP_IN_CLEAR)
+        session->host->tls_broken = true;
+}
+
+void probe_lesson_learn(struct probe_session *session, const struct probe_ask *ask,
+                        const struct probe_answer *answer)
+{
+    count(session->engine, ask, answer);
+    learn_health(session, answer);
+    learn_hangup(session, answer);
+    learn_pace(session, ask, answer);
+    learn_manners(session, answer);
+    if (answer->result->outcome != SMTP_OUTCOME_UNTRIED)
+        session->answered++;
+}

@@ -1,0 +1,146 @@
+/* The end of a case: evidence put together, judged, and told to everybody who asked. */
+#include <string.h>
+
+#include "address/suggest.h"
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "lists/builtin.h"
+#include "probe/case.h"
+#include "probe/domain.h"
+#include "probe/refusal.h"
+#include "provider/mailbox.h"
+
+/* A domain that people really use is never "corrected". */
+static bool domain_is_real(void *context, struct slice domain)
+{
+    const struct probe_case *kase = context;
+
+    if ((lists_domain_classes(domain) & (LISTS_FREE | LISTS_PROVIDER)) != 0)
+        return true;
+    return kase->facts != NULL && slice_equal_nocase(domain, kase->facts->name) &&
+           kase->facts->mx_outcome == DNS_FOUND && !kase->facts->null_mx;
+}
+
+/* The last reply of the real recipient, or NULL. */
+static const struct evidence_attempt *last_reply(const struct probe_case *kase)
+{
+    for (unsigned i = kase->attempt_count; i > 0; i--) {
+        const struct evidence_attempt *attempt = &kase->attempts[i - 1];
+
+        if (!attempt->random_recipient && attempt->outcome == SMTP_OUTCOME_REPLY)
+            return attempt;
+    }
+    return NULL;
+}
+
+static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
+{
+    const struct probe_domain *domain = kase->domain;
+    const struct evidence_attempt *real = last_reply(kase);
+
+    if (domain->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN)
+        return;
+    evidence->catch_all = domain->catch_all;
+    evidence->catch_all_from_cache = !kase->saw_stranger;
+    evidence->catch_all_text = domain->catch_all_reply.text;
+    evidence->catch_all_code = domain->catch_all_reply.code;
+    if (domain->catch_all == EVIDENCE_CATCH_ALL_REFUSES && real != NULL &&
+        real->reply.code >= 500 &&
+        probe_refusals_are_alike(&real->reply, real->recipient, &domain->catch_all_reply,
+                                 slice_from_string(domain->catch_all_mailbox)))
+        evidence->catch_all = EVIDENCE_CATCH_ALL_SAME_REFUSAL;
+}
+
+static void fill_domain(const struct probe_case *kase, struct evidence *evidence)
+{
+    const struct probe_domain *domain = kase->domain;
+
+    if (domain == NULL)
+        return;
+    evidence->domain = kase->facts;
+    if (kase->facts == NULL)
+        return;
+    evidence->provider = domain->provider;
+    evidence->disposable_mx = domain->disposable_mx;
+    fill_catch_all(kase, evidence);
+}
+
+static void fill(const struct probe_case *kase, struct evidence *evidence)
+{
+    struct probe_engine *engine = kase->engine;
+
+    *evidence = (struct evidence){
+        .depth = engine->settings.depth,
+        .suggestion = SLICE_EMPTY,
+        .catch_all_text = SLICE_EMPTY,
+        .internal = slice_from_string(kase->internal),
+        .operator_matches = kase->operator_matches,
+        .attempts = kase->attempts,
+        .attempt_count = kase->attempt_count,
+        .stop = kase->stop,
+        .greylist_waited_s = (uint32_t)(kase->waited_ms / SECOND_MS),
+        .checked_unix_ms = io_unix_ms(engine->loop),
+        .duration_ms = (uint32_t)(probe_engine_now(engine) - kase->submitted_ms),
+    };
+    fill_domain(kase, evidence);
+}
+
+/* What depends on the input as each submitter wrote it. */
+static void fill_address(const struct probe_case *kase, struct slice input,
+                         struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
+{
+    const struct suggest_world world = {domain_is_real, (void *)(uintptr_t)kase};
+    struct address *address = &evidence->address;
+    struct slice domain;
+
+    evidence->input = input;
+    evidence->suggestion = slice_from(suggestion, suggest_address(input, &world, suggestion));
+    if (!address_parse(input.ptr, input.len, address))
+        return;
+    domain = address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
+    evidence->builtin_classes = lists_local_classes(address->local) |
+                                (address->is_literal ? 0 : lists_domain_classes(domain));
+    evidence->mailbox_breach = provider_mailbox_breach(address->local, domain);
+    evidence->subaddress =
+        provider_mailbox_is_subaddress(address->local, domain, evidence->provider);
+}
+
+static void release(struct probe_case *kase)
+{
+    struct probe_engine *engine = kase->engine;
+    bool is_literal = kase->domain != NULL && kase->domain->is_literal;
+
+    if (!is_literal)
+        dns_facts_release(kase->facts);
+    if (kase->domain != NULL)
+        probe_domain_release(kase->domain);
+    probe_alarms_dismiss(&engine->waits, &kase->wait);
+    probe_alarms_dismiss(&engine->alarms, &kase->deadline);
+    list_remove(&kase->in_cases);
+    arena_done(&kase->arena);
+    memory_free(kase);
+}
+
+void probe_case_report(struct probe_case *kase)
+{
+    struct probe_engine *engine = kase->engine;
+    char suggestion[ADDRESS_WIRE_SIZE];
+    struct probe_submission *submission;
+    struct evidence evidence;
+    struct verdict verdict;
+
+    CHECK(kase->state == PROBE_CASE_FINISHED);
+    fill(kase, &evidence);
+    while ((submission = kase->submissions) != NULL) {
+        kase->submissions = submission->next;
+        fill_address(kase, submission->input, &evidence, suggestion);
+        verdict_judge(&evidence, &verdict);
+        CHECK(engine->submissions > 0);
+        engine->submissions--;
+        engine->counts.finished++;
+        submission->done(submission->user, &evidence, &verdict);
+        memory_free(submission);
+    }
+    release(kase);
+}

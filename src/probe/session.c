@@ -1,0 +1,631 @@
+#include "probe/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "probe/domain.h"
+#include "probe/host.h"
+#include "probe/site.h"
+
+#define LINGER_MS      SECOND_MS        /* idle, in case more comes */
+#define QUIT_MS        (10 * SECOND_MS) /* for the 221 */
+#define LEAVE_MS       (2 * SECOND_MS)  /* until the server must have seen that we broke off */
+#define SHORT_QUEUE_MS 3000             /* as in host.c: one session works it off alone */
+
+static void pump(struct probe_session *session);
+
+/* --- its place in the lists, its clock ----------------------------------------------------- */
+
+static void set_room(struct probe_session *session, unsigned room)
+{
+    session->host->room = session->host->room - session->room + room;
+    session->room = room;
+}
+
+static void leave_idle(struct probe_session *session)
+{
+    if (!list_node_is_in(&session->in_idle))
+        return;
+    list_remove(&session->in_idle);
+    list_remove(&session->in_site_idle);
+    list_remove(&session->in_host); /* idle ones stand first */
+    list_append(&session->host->sessions, &session->in_host);
+    session->until_ms = INSTANT_NEVER;
+}
+
+static void enter_idle(struct probe_session *session)
+{
+    list_append(&session->engine->idle_sessions, &session->in_idle);
+    list_append(&session->site->idle_sessions, &session->in_site_idle);
+    list_remove(&session->in_host);
+    list_prepend(&session->host->sessions, &session->in_host);
+    session->until_ms = probe_engine_now(session->engine) + LINGER_MS;
+}
+
+/* The alarm may ring early, which does no harm; it is moved only to ring earlier. */
+static void set_alarm(struct probe_session *session, uint64_t at_ms)
+{
+    uint64_t now = probe_engine_now(session->engine);
+
+    if (session->until_ms < at_ms)
+        at_ms = session->until_ms;
+    if (at_ms <= now)
+        at_ms = now + 1;
+    if (at_ms < probe_alarm_time(&session->alarm))
+        probe_alarm_set(&session->engine->alarms, &session->alarm, at_ms);
+}
+
+void probe_session_wake(struct probe_session *session)
+{
+    if (!session->leaving && !list_node_is_in(&session->in_woken))
+        list_append(&session->engine->woken, &session->in_woken);
+}
+
+void probe_session_retire(struct probe_session *session)
+{
+    if (session->leaving || session->finishing)
+        return;
+    leave_idle(session);
+    session->finishing = true;
+    set_room(session, 0);
+    probe_session_wake(session);
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+/* The server has seen the end: the slot is free, and the session is no more. */
+static void session_end(struct probe_session *session)
+{
+    struct probe_engine *engine = session->engine;
+    struct probe_host *host = session->host;
+    struct probe_site *site = session->site;
+
+    list_remove(&session->in_engine);
+    list_remove(&session->in_site);
+    list_remove(&session->in_woken);
+    probe_alarms_dismiss(&engine->alarms, &session->alarm);
+    memory_free(session);
+    probe_engine_connection_closed(engine);
+    probe_site_slot_freed(site);
+    probe_host_release(host);
+}
+
+/* No more conversation: everything but the slot is given back. */
+static void stop_talking(struct probe_session *session)
+{
+    struct probe_host *host = session->host;
+
+    CHECK(list_is_empty(&session->asked) && session->asked_count == 0);
+    leave_idle(session);
+    set_room(session, 0);
+    list_remove(&session->in_host);
+    list_remove(&session->in_woken);
+    host->session_count--;
+    if (session->turn != NULL)
+        probe_domain_release(session->turn);
+    session->turn = NULL;
+    smtp_session_free(session->smtp);
+    session->smtp = NULL;
+    if (session->trial) {
+        probe_breaker_tried(&session->site->breaker);
+        probe_site_mark(session->site);
+    }
+    session->leaving = true;
+    probe_host_reconsider(host);
+}
+
+static void session_close(struct probe_session *session)
+{
+    struct smtp_session_facts facts;
+    bool seen = session->stream == NULL || !session->connected;
+
+    smtp_session_facts(session->smtp, &facts);
+    /* At QUIT it was the 221 or the peer's close that ended it. */
+    seen |= facts.stage == SMTP_STAGE_QUIT && probe_engine_now(session->engine) < session->until_ms;
+    if (session->stream != NULL)
+        io_stream_close(session->stream);
+    session->stream = NULL;
+    stop_talking(session);
+    if (seen) {
+        session_end(session);
+    } else {
+        session->until_ms = probe_engine_now(session->engine) + LEAVE_MS;
+        probe_alarm_set(&session->engine->alarms, &session->alarm, session->until_ms);
+    }
+}
+
+void probe_session_abort(struct probe_session *session, enum smtp_outcome why, const char *detail)
+{
+    if (session->asked_count == 0 && session->connected && !session->finish_said) {
+        session->finishing = session->finish_said = true; /* QUIT is polite even now */
+        smtp_session_finish(session->smtp, probe_engine_now(session->engine));
+        pump(session);
+        if (session->leaving)
+            return;
+    }
+    snprintf(session->close_detail, sizeof(session->close_detail), "%s", detail);
+    session->finishing = session->finish_said = true;
+    smtp_session_closed(session->smtp, why, probe_engine_now(session->engine));
+    pump(session);
+}
+
+void probe_session_free(struct probe_session *session)
+{
+    CHECK(session->leaving);
+    session_end(session);
+}
+
+/* --- feeding ------------------------------------------------------------------------------- */
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* How many more unknown recipients this session may meet. */
+static unsigned unknowns_left(const struct probe_session *session)
+{
+    unsigned limit = session->site->limits.ceiling.unknowns_per_session;
+    unsigned learned = session->host->unknowns_learned;
+
+    if (learned > 0 && (limit == 0 || learned < limit))
+        limit = learned;
+    if (limit == 0)
+        return UINT32_MAX;
+    return limit > session->unknowns ? limit - session->unknowns : 0;
+}
+
+static bool may_feed(const struct probe_session *session)
+{
+    uint64_t now = probe_engine_now(session->engine);
+
+    return !session->finishing && !probe_breaker_is_open(&session->site->breaker, now) &&
+           slice_equal(session->sender, probe_site_sender(session->site)) &&
+           !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
+}
+
+/* A fair part of the queue, when other sessions of the site may share the work. */
+static unsigned fair_share(const struct probe_session *session)
+{
+    const struct probe_host *host = session->host;
+    const struct probe_limits *limits = &session->site->limits;
+    uint64_t waiting = host->waiting;
+    unsigned others = limits->allowed > limits->open ? limits->allowed - limits->open : 0;
+
+    if (waiting * host->rcpt_ms <= SHORT_QUEUE_MS)
+        others = 0;
+    return (unsigned)((waiting + others) / (others + 1));
+}
+
+/* How many recipients may be out at the same time: one, or a batch where pipelining may be. */
+static unsigned wanted(const struct probe_session *session)
+{
+    const struct provider_limits *ceiling = &session->site->limits.ceiling;
+    struct smtp_session_facts facts;
+    unsigned most;
+
+    if (!may_feed(session))
+        return 0;
+    smtp_session_facts(session->smtp, &facts);
+    most = 1;
+    if (session->engine->settings.pipelining && ceiling->gap_ms == 0 && !session->trial &&
+        !session->alone && (facts.pipelining_offered || session->taken == 0)) {
+        unsigned share = fair_share(session);
+
+        most = least(ceiling->rcpts_per_transaction, share > 0 ? share : 1);
+    }
+    most = least(most, session->asked_count + facts.rcpt_room);
+    return least(most, unknowns_left(session));
+}
+
+static void give_back(struct probe_host *host, struct probe_ask *ask)
+{
+    if (probe_host_enqueue(host, ask, true) != 0)
+        probe_ask_failed(ask, "out of memory");
+}
+
+/* True when it took one. */
+static bool feed_one(struct probe_session *session)
+{
+    struct probe_ask *ask = probe_host_take(session->host, session);
+    struct smtp_recipient recipient;
+    int code;
+
+    if (ask == NULL)
+        return false;
+    recipient = (struct smtp_recipient){ask->mailbox, ask->needs_smtputf8, ask};
+    code = smtp_session_add(session->smtp, &recipient);
+    if (code == ERROR_LIMIT) {
+        give_back(session->host, ask);
+        probe_session_retire(session);
+        return false;
+    }
+    if (code != 0) {
+        probe_ask_failed(ask, code == ERROR_NOMEM ? "out of memory"
+                                                  : "the address can't be put in a command");
+        return true;
+    }
+    session->taken++;
+    session->asked_count++;
+    list_append(&session->asked, &ask->node);
+    probe_ask_went_out(ask, session);
+    return true;
+}
+
+static void count_room(struct probe_session *session)
+{
+    struct smtp_session_facts facts;
+    unsigned unknowns = unknowns_left(session);
+
+    smtp_session_facts(session->smtp, &facts);
+    if (!may_feed(session))
+        facts.rcpt_room = 0;
+    unknowns = unknowns > session->asked_count ? unknowns - session->asked_count : 0;
+    set_room(session, least(facts.rcpt_room, unknowns));
+}
+
+static void feed(struct probe_session *session)
+{
+    unsigned most = wanted(session);
+
+    while (session->asked_count < most && feed_one(session)) {
+    }
+    if (session->asked_count > 0)
+        leave_idle(session);
+    count_room(session);
+}
+
+static bool may_linger(const struct probe_session *session)
+{
+    const struct probe_engine *engine = session->engine;
+
+    return session->room > 0 && engine->submissions > 0 && engine->starved.count == 0 &&
+           list_is_empty(&session->site->hungry) && session->host->waiting == 0;
+}
+
+/* All answered: more, or wait a little, or goodbye. */
+static void go_on(struct probe_session *session)
+{
+    feed(session);
+    if (session->asked_count > 0 || session->finishing || list_node_is_in(&session->in_idle))
+        return;
+    if (may_linger(session))
+        enter_idle(session);
+    else
+        probe_session_retire(session);
+}
+
+void probe_session_run(struct probe_session *session)
+{
+    if (!session->finishing && session->asked_count == 0)
+        go_on(session);
+    pump(session);
+}
+
+/* --- the conversation ---------------------------------------------------------------------- */
+
+static void read_greeting(struct probe_session *session, struct probe_domain *domain)
+{
+    struct smtp_session_facts facts;
+    const struct provider_profile *profile;
+
+    if (session->greeting_read)
+        return;
+    smtp_session_facts(session->smtp, &facts);
+    if (facts.greeting.len == 0)
+        return;
+    session->greeting_read = true;
+    if (session->profile != provider_generic())
+        return;
+    profile = provider_by_greeting(facts.greeting);
+    if (profile == NULL)
+        return;
+    session->profile = profile;
+    probe_domain_greeted(domain, profile);
+}
+
+static void handle_result(struct probe_session *session, const struct smtp_result *result)
+{
+    struct probe_ask *ask = result->tag;
+    struct probe_answer answer;
+    struct smtp_session_facts facts;
+
+    CHECK(ask->session == session && session->asked_count > 0);
+    list_remove(&ask->node);
+    session->asked_count--;
+    read_greeting(session, ask->domain);
+    probe_lesson_prepare(session, result, &answer);
+    if (session->engine->settings.transcripts) {
+        smtp_session_facts(session->smtp, &facts);
+        answer.transcript = facts.transcript;
+    }
+    answer.input.again_count = probe_ask_again_count(ask);
+    probe_plan_next(&answer.input, &answer.plan);
+    probe_lesson_learn(session, ask, &answer);
+    probe_ask_answered(ask, &answer);
+}
+
+static void send(struct probe_session *session, struct slice bytes)
+{
+    if (session->stream != NULL && io_stream_write(session->stream, bytes.ptr, bytes.len) != 0) {
+        snprintf(session->close_detail, sizeof(session->close_detail), "writing failed");
+        smtp_session_closed(session->smtp, SMTP_OUTCOME_DISCONNECTED,
+                            probe_engine_now(session->engine));
+    }
+}
+
+static void start_tls(struct probe_session *session)
+{
+    session->engine->counts.tls_handshakes++;
+    if (session->stream != NULL && io_stream_start_tls(session->stream, session->host->name) != 0) {
+        snprintf(session->close_detail, sizeof(session->close_detail), "TLS could not be begun");
+        smtp_session_closed(session->smtp, SMTP_OUTCOME_TLS_FAILED,
+                            probe_engine_now(session->engine));
+    }
+}
+
+/* Say QUIT when it is time; once. */
+static void say_finish(struct probe_session *session)
+{
+    if (!session->finishing || session->finish_said)
+        return;
+    session->finish_said = true;
+    smtp_session_finish(session->smtp, probe_engine_now(session->engine));
+}
+
+static void limit_quit(struct probe_session *session)
+{
+    if (session->finish_said && session->asked_count == 0 && session->connected &&
+        session->until_ms == INSTANT_NEVER)
+        session->until_ms = probe_engine_now(session->engine) + QUIT_MS;
+}
+
+static void pump(struct probe_session *session)
+{
+    struct smtp_output output;
+
+    for (;;) {
+        say_finish(session);
+        switch (smtp_session_next(session->smtp, &output)) {
+        case SMTP_OUTPUT_SEND:
+            send(session, output.bytes);
+            break;
+        case SMTP_OUTPUT_START_TLS:
+            start_tls(session);
+            break;
+        case SMTP_OUTPUT_RESULT:
+            handle_result(session, &output.result);
+            break;
+        case SMTP_OUTPUT_IDLE:
+            go_on(session);
+            break;
+        case SMTP_OUTPUT_CLOSE:
+            session_close(session);
+            return;
+        case SMTP_OUTPUT_WAIT:
+            limit_quit(session);
+            set_alarm(session, output.deadline_ms);
+            return;
+        }
+    }
+}
+
+static void alarm_rang(void *owner)
+{
+    struct probe_session *session = owner;
+    struct probe_engine *engine = session->engine;
+    uint64_t now = probe_engine_now(engine);
+    char detail[64];
+
+    if (session->leaving) {
+        session_end(session);
+    } else if (now < session->until_ms) {
+        smtp_session_tick(session->smtp, now);
+        pump(session);
+    } else if (!session->connected) {
+        snprintf(detail, sizeof(detail), "no answer within %u s",
+                 (unsigned)(engine->settings.connect_timeout_ms / SECOND_MS));
+        probe_session_abort(session, SMTP_OUTCOME_CONNECT_FAILED, detail);
+    } else if (list_node_is_in(&session->in_idle)) {
+        probe_session_retire(session);
+    } else {
+        probe_session_abort(session, SMTP_OUTCOME_TIMEOUT, "no reply to QUIT");
+    }
+}
+
+/* --- events of the stream ------------------------------------------------------------------ */
+
+static void stream_connected(void *user)
+{
+    struct probe_session *session = user;
+
+    probe_engine_enter(session->engine);
+    session->connected = true;
+    session->until_ms = INSTANT_NEVER;
+    smtp_session_connected(session->smtp, probe_engine_now(session->engine));
+    pump(session);
+    probe_engine_leave(session->engine);
+}
+
+static void stream_received(void *user, const char *bytes, size_t len)
+{
+    struct probe_session *session = user;
+    struct probe_engine *engine = session->engine;
+
+    probe_engine_enter(engine);
+    smtp_session_received(session->smtp, bytes, len, probe_engine_now(engine));
+    pump(session);
+    probe_engine_leave(engine);
+}
+
+static void stream_secured(void *user, const struct io_tls_facts *facts)
+{
+    struct probe_session *session = user;
+    struct probe_engine *engine = session->engine;
+
+    probe_engine_enter(engine);
+    snprintf(session->tls, sizeof(session->tls), "%s %s; certificate %s, %s", facts->version,
+             facts->cipher, facts->subject[0] != '\0' ? facts->subject : "without a name",
+             facts->verified               ? "verified"
+             : facts->verify_error[0] != 0 ? facts->verify_error
+                                           : "not verified");
+    smtp_session_secured(session->smtp, probe_engine_now(engine));
+    pump(session);
+    probe_engine_leave(engine);
+}
+
+static void stream_closed(void *user, enum io_close_reason reason, const char *detail)
+{
+    struct probe_session *session = user;
+    struct probe_engine *engine = session->engine;
+    enum smtp_outcome why = SMTP_OUTCOME_DISCONNECTED;
+
+    probe_engine_enter(engine);
+    session->stream = NULL;
+    if (!session->connected)
+        why = SMTP_OUTCOME_CONNECT_FAILED;
+    else if (reason == IO_CLOSED_TLS)
+        why = SMTP_OUTCOME_TLS_FAILED;
+    snprintf(session->close_detail, sizeof(session->close_detail), "%s%s%s",
+             io_close_reason_name(reason), detail != NULL && detail[0] != '\0' ? ": " : "",
+             detail != NULL ? detail : "");
+    smtp_session_closed(session->smtp, why, probe_engine_now(engine));
+    pump(session);
+    probe_engine_leave(engine);
+}
+
+static const struct io_stream_events stream_events = {
+    .connected = stream_connected,
+    .received = stream_received,
+    .secured = stream_secured,
+    .closed = stream_closed,
+};
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+static unsigned timeout_percent(const struct probe_session *session)
+{
+    unsigned percent =
+        session->site->profile->timeout_percent * session->engine->settings.timeout_percent / 100;
+
+    return percent < 1 ? 1 : percent > 100 ? 100 : percent;
+}
+
+static struct smtp_session *make_smtp(const struct probe_session *session)
+{
+    const struct probe_settings *settings = &session->engine->settings;
+    const struct provider_limits *ceiling = &session->site->limits.ceiling;
+    struct smtp_plan plan = {
+        .helo_name = settings->helo_name,
+        .sender = session->sender,
+        .tls = session->in_clear ? SMTP_TLS_NEVER : settings->tls,
+        .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
+        .rcpts_per_transaction = ceiling->rcpts_per_transaction,
+        .rcpts_per_session = session->alone ? 1 : ceiling->rcpts_per_session,
+        .gap_ms = ceiling->gap_ms,
+        .timeout_percent = timeout_percent(session),
+        .deadline_ms = INSTANT_NEVER,
+    };
+
+    return smtp_session_new(&plan);
+}
+
+static struct probe_session *session_new(struct probe_host *host)
+{
+    struct probe_session *session = memory_zalloc(1, sizeof(*session));
+    struct probe_engine *engine = host->engine;
+
+    if (session == NULL)
+        return NULL;
+    session->engine = engine;
+    session->site = host->site;
+    session->host = host;
+    session->profile = host->site->profile;
+    session->sender = probe_site_sender(host->site);
+    session->in_clear = host->tls_broken && engine->settings.tls != SMTP_TLS_REQUIRED;
+    session->alone = !list_is_empty(&host->solo);
+    session->opened_ms = session->last_answer_ms = probe_engine_now(engine);
+    session->until_ms = session->opened_ms + engine->settings.connect_timeout_ms;
+    list_init(&session->asked);
+    session->smtp = make_smtp(session);
+    if (session->smtp == NULL ||
+        probe_alarms_admit(&engine->alarms, &session->alarm, alarm_rang, session) != 0) {
+        smtp_session_free(session->smtp);
+        memory_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+/* Nothing can be opened for our own want of something: one ask pays, so that things move on. */
+static void fail_one(struct probe_host *host, const char *why)
+{
+    struct list_node *node = list_first(&host->solo);
+    struct probe_ask *ask;
+
+    if (node == NULL) {
+        node = list_first(&host->rows);
+        node = list_first(&LIST_ELEMENT(node, struct probe_row, in_host)->asks);
+    }
+    ask = LIST_ELEMENT(node, struct probe_ask, node);
+    probe_host_dequeue(ask);
+    probe_ask_failed(ask, why);
+    probe_host_reconsider(host);
+}
+
+static bool open_failed(struct probe_host *host, int code)
+{
+    if (code == ERROR_LIMIT) {
+        probe_engine_descriptors_spent(host->engine);
+        probe_site_mark(host->site); /* it joins those that wait for a connection */
+    } else if (code == ERROR_NOMEM) {
+        fail_one(host, "out of memory");
+    } else {
+        fail_one(host, "no connection can be made from the source address");
+    }
+    return false;
+}
+
+static int connect_stream(struct probe_session *session)
+{
+    struct probe_engine *engine = session->engine;
+    struct io_endpoint to = {session->host->ip, engine->settings.port};
+
+    return io_connect(engine->loop, &engine->settings.source, &to, &stream_events, session,
+                      &session->stream, NULL);
+}
+
+bool probe_session_open(struct probe_host *host)
+{
+    struct probe_engine *engine = host->engine;
+    struct probe_session *session = session_new(host);
+    uint64_t now = probe_engine_now(engine);
+    int code;
+
+    if (session == NULL)
+        return open_failed(host, ERROR_NOMEM);
+    code = connect_stream(session);
+    if (code != 0) {
+        probe_alarms_dismiss(&engine->alarms, &session->alarm);
+        smtp_session_free(session->smtp);
+        memory_free(session);
+        return open_failed(host, code);
+    }
+    probe_limits_opened(&host->site->limits, now);
+    session->trial = probe_breaker_try(&host->site->breaker, now);
+    engine->connections++;
+    CHECK(engine->connections <= engine->settings.connections_max);
+    engine->counts.connections++;
+    list_append(&engine->sessions, &session->in_engine);
+    list_append(&host->site->sessions, &session->in_site);
+    list_append(&host->sessions, &session->in_host);
+    host->session_count++;
+    probe_host_hold(host);
+    feed(session);
+    smtp_session_start(session->smtp, now);
+    pump(session);
+    return true;
+}

@@ -1,0 +1,250 @@
+#include "probe/site.h"
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "probe/host.h"
+#include "probe/session.h"
+
+static void alarm_rang(void *owner)
+{
+    probe_site_mark(owner);
+}
+
+static void site_destroy(struct probe_site *site)
+{
+    probe_alarms_dismiss(&site->engine->alarms, &site->alarm);
+    probe_limits_done(&site->limits);
+    memory_free(site->key);
+    memory_free(site);
+}
+
+static struct probe_site *site_new(struct probe_engine *engine,
+                                   const struct provider_profile *profile, const char *key)
+{
+    const struct probe_settings *settings = &engine->settings;
+    struct probe_site *site = memory_zalloc(1, sizeof(*site));
+    struct provider_limits ceiling =
+        probe_limits_merge(&profile->limits, &settings->limits_override, settings->limits_opened);
+
+    if (site == NULL)
+        return NULL;
+    site->engine = engine;
+    site->profile = profile;
+    site->use_second_sender = profile->null_sender == PROVIDER_NULL_SENDER_REFUSED &&
+                              settings->sender.len == 0 && settings->second_sender.len > 0;
+    list_init(&site->waiting);
+    list_init(&site->hungry);
+    list_init(&site->sessions);
+    list_init(&site->idle_sessions);
+    site->key = memory_copy_string(key, slice_from_string(key).len);
+    if (site->key == NULL || probe_limits_init(&site->limits, &ceiling) != 0 ||
+        probe_alarms_admit(&engine->alarms, &site->alarm, alarm_rang, site) != 0 ||
+        heap_reserve(&engine->starved, engine->sites.count + 1) != 0 ||
+        table_put(&engine->sites, slice_from_string(key), site) != 0) {
+        site_destroy(site);
+        return NULL;
+    }
+    return site;
+}
+
+struct probe_site *probe_site_get(struct probe_engine *engine,
+                                  const struct provider_profile *profile, struct slice host_name)
+{
+    char key[PROVIDER_SITE_KEY_SIZE];
+    struct probe_site *site;
+
+    provider_site_key(profile, host_name, key);
+    site = table_get(&engine->sites, slice_from_string(key));
+    return site != NULL ? site : site_new(engine, profile, key);
+}
+
+void probe_site_drop(struct probe_site *site)
+{
+    if (site->host_count > 0)
+        return;
+    CHECK(site->limits.open == 0 && site->waiting_count == 0);
+    table_take(&site->engine->sites, slice_from_string(site->key));
+    list_remove(&site->in_dirty);
+    heap_remove(&site->engine->starved, &site->in_starved);
+    site_destroy(site);
+}
+
+void probe_site_mark(struct probe_site *site)
+{
+    if (!list_node_is_in(&site->in_dirty))
+        list_append(&site->engine->dirty, &site->in_dirty);
+}
+
+struct slice probe_site_sender(const struct probe_site *site)
+{
+    const struct probe_settings *settings = &site->engine->settings;
+
+    return site->use_second_sender ? settings->second_sender : settings->sender;
+}
+
+/* --- opening connections ------------------------------------------------------------------- */
+
+/*
+ * Sites that need the longest to work off their queue come first: they decide when the whole list
+ * is done, and a connection they wait for is time lost. By powers of two, so that small ones of
+ * about the same need are served in the order in which they came.
+ */
+static uint64_t starved_key(const struct probe_site *site)
+{
+    uint64_t load = site->waiting_count * UINT64_C(16) / site->limits.ceiling.connections;
+    uint64_t key = 64;
+
+    while (load > 1) {
+        load >>= 1;
+        key--;
+    }
+    return key;
+}
+
+static void wait_for_engine(struct probe_site *site)
+{
+    struct list_node *idle = list_first(&site->engine->idle_sessions);
+    uint64_t key = starved_key(site);
+
+    if (!heap_node_is_in(&site->in_starved) || site->in_starved.key != key) {
+        heap_remove(&site->engine->starved, &site->in_starved);
+        CHECK(heap_push(&site->engine->starved, &site->in_starved, key) == 0);
+    }
+    if (idle != NULL && !probe_engine_has_room(site->engine)) /* kept for nothing */
+        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_idle));
+}
+
+static void wait_for_slot(struct probe_site *site, uint64_t at_ms)
+{
+    struct list_node *idle = list_first(&site->idle_sessions);
+
+    if (at_ms != INSTANT_NEVER)
+        probe_alarm_set(&site->engine->alarms, &site->alarm, at_ms);
+    else if (idle != NULL)
+        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_site_idle));
+}
+
+/* The host whose turn it is. Those that want no connection any more leave the list. */
+static struct probe_host *next_hungry(struct probe_site *site)
+{
+    struct list_node *node;
+
+    while ((node = list_first(&site->hungry)) != NULL) {
+        struct probe_host *host = LIST_ELEMENT(node, struct probe_host, in_hungry);
+
+        if (probe_host_wants_session(host))
+            return host;
+        list_remove(node);
+    }
+    return NULL;
+}
+
+/* Open one connection if there is one to open; false when there is nothing more to do now. */
+static bool open_one(struct probe_site *site, uint64_t now)
+{
+    struct probe_engine *engine = site->engine;
+    struct probe_host *host = next_hungry(site);
+    bool granted = site->granted;
+    uint64_t at;
+
+    site->granted = false;
+    if (host == NULL || !probe_breaker_allows(&site->breaker, now))
+        return false;
+    at = probe_limits_next_open(&site->limits, now);
+    if (at > now) {
+        wait_for_slot(site, at);
+        return false;
+    }
+    if (!probe_engine_has_room(engine) || (engine->starved.count > 0 && !granted)) {
+        wait_for_engine(site);
+        return false;
+    }
+    list_remove(&host->in_hungry);
+    list_append(&site->hungry, &host->in_hungry); /* the next turn is another's */
+    return probe_session_open(host);
+}
+
+void probe_site_run(struct probe_site *site)
+{
+    uint64_t now = probe_engine_now(site->engine);
+
+    if (probe_breaker_is_open(&site->breaker, now)) {
+        site->granted = false;
+        if (site->waiting_count > 0)
+            probe_alarm_set(&site->engine->alarms, &site->alarm, site->breaker.until_ms);
+        return;
+    }
+    while (open_one(site, now)) {
+    }
+}
+
+void probe_site_slot_freed(struct probe_site *site)
+{
+    probe_limits_closed(&site->limits);
+    if (!list_is_empty(&site->hungry))
+        probe_site_mark(site);
+}
+
+/* --- manners ------------------------------------------------------------------------------- */
+
+void probe_site_succeeded(struct probe_site *site)
+{
+    bool was_half_open = probe_breaker_is_half_open(&site->breaker, probe_engine_now(site->engine));
+
+    probe_breaker_succeeded(&site->breaker, probe_engine_now(site->engine));
+    if (was_half_open || !list_is_empty(&site->hungry))
+        probe_site_mark(site);
+}
+
+/* Cases that have not the patience to wait for the breaker end now; the others stay queued. */
+static void dismiss_impatient(struct probe_site *site)
+{
+    struct list_node *at_host, *at_row, *at_ask, *next_host, *next_row, *next_ask;
+    uint64_t until = site->breaker.until_ms;
+
+    for (at_host = list_first(&site->waiting); at_host != NULL; at_host = next_host) {
+        struct probe_host *host = LIST_ELEMENT(at_host, struct probe_host, in_waiting);
+
+        next_host = list_after(&site->waiting, at_host);
+        probe_host_hold(host);
+        while ((at_ask = list_first(&host->solo)) != NULL) {
+            struct probe_ask *ask = LIST_ELEMENT(at_ask, struct probe_ask, node);
+
+            probe_host_dequeue(ask);
+            probe_ask_blocked(ask, until);
+        }
+        for (at_row = list_first(&host->rows); at_row != NULL; at_row = next_row) {
+            struct probe_row *row = LIST_ELEMENT(at_row, struct probe_row, in_host);
+
+            next_row = list_after(&host->rows, at_row);
+            for (at_ask = list_first(&row->asks); at_ask != NULL; at_ask = next_ask) {
+                bool last = (next_ask = list_after(&row->asks, at_ask)) == NULL;
+
+                probe_ask_blocked(LIST_ELEMENT(at_ask, struct probe_ask, node), until);
+                if (last) /* the row may be gone */
+                    break;
+            }
+        }
+        probe_host_release(host);
+    }
+}
+
+void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens)
+{
+    uint64_t now = probe_engine_now(site->engine);
+    struct list_node *node;
+    bool opened;
+
+    if (opens || refusal == PROBE_REFUSAL_SLOW_DOWN)
+        opened = probe_breaker_refused(&site->breaker, refusal, now);
+    else
+        opened = probe_breaker_strike(&site->breaker, refusal, now);
+    if (!opened)
+        return;
+    probe_limits_refused(&site->limits);
+    for (node = list_first(&site->sessions); node != NULL; node = list_after(&site->sessions, node))
+        probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_site));
+    dismiss_impatient(site);
+    probe_site_mark(site);
+}

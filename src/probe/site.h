@@ -1,0 +1,50 @@
+/*
+ * A site: the operator behind mail hosts, and everything it allows.
+ *
+ * Limits, breaker and the choice of the sender are the site's; hosts that want a connection take
+ * turns. Work is done by probe_site_run only, which the engine calls for sites marked dirty. When
+ * the engine's own allowance is used up, sites wait for it in a heap, the neediest first.
+ */
+#ifndef MK_PROBE_SITE_H
+#define MK_PROBE_SITE_H
+
+#include "probe/state.h"
+
+struct probe_host;
+struct probe_session;
+
+struct probe_site {
+    struct probe_engine *engine;
+    char *key;
+    const struct provider_profile *profile;
+    struct probe_limits limits;
+    struct probe_breaker breaker;
+    bool use_second_sender;
+    bool granted;        /* the engine's next connection is for this site */
+    struct list waiting; /* hosts with asks in their queues */
+    struct list hungry;  /* those that want one more connection */
+    struct list sessions;
+    struct list idle_sessions;
+    size_t host_count, waiting_count;
+    struct list_node in_dirty;
+    struct heap_node in_starved;
+    struct probe_alarm alarm;
+};
+
+struct probe_site *probe_site_get(struct probe_engine *engine,
+                                  const struct provider_profile *profile,
+                                  struct slice host_name); /* NULL: no memory */
+/* Free it if nothing is lost by forgetting it. */
+void probe_site_drop(struct probe_site *site);
+
+void probe_site_mark(struct probe_site *site);
+void probe_site_run(struct probe_site *site);
+
+struct slice probe_site_sender(const struct probe_site *site);
+
+/* What conversations brought. `opens`: a refusal said before RCPT, holding for everybody. */
+void probe_site_succeeded(struct probe_site *site);
+void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens);
+void probe_site_slot_freed(struct probe_site *site);
+
+#endif

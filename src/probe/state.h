@@ -1,0 +1,75 @@
+/*
+ * The engine's own parts and how they hang together. Nothing outside src/probe includes this.
+ *
+ *   engine ──< site (an operator: limits, breaker) ──< host (one IP address: queue, health)
+ *     │                                                  │ rows: one a domain, taking turns
+ *     ├──< domain (DNS facts, catch-all habit) ──────────┘ asks: real ones of cases, one random
+ *     ├──< case (one address)  owns its ask              │
+ *     └──< session (one connection) ─────────────────────┘ takes asks from its host's queue
+ *
+ * Callbacks of the loop and the resolver come in through probe_engine_enter and leave through
+ * probe_engine_leave, which settles what they stirred up: cases ready for their next step, sites
+ * that may open connections, sessions to be fed, cases to be reported. Parts only mark each other
+ * for that (the lists below), so that nothing is freed or called back under somebody's feet.
+ */
+#ifndef MK_PROBE_STATE_H
+#define MK_PROBE_STATE_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "base/table.h"
+#include "probe/alarm.h"
+#include "probe/breaker.h"
+#include "probe/engine.h"
+#include "probe/limits.h"
+#include "probe/plan.h"
+#include "probe/retry.h"
+
+struct probe_engine {
+    struct io_loop *loop;
+    struct dns_resolver *resolver;
+    const struct lists_operator *lists; /* may be NULL */
+    struct probe_settings settings;
+    struct random random;
+    struct io_timer timer;
+    uint64_t timer_ms; /* when it fires; INSTANT_NEVER: not running */
+    struct probe_alarms alarms;
+    struct probe_alarms waits; /* cases that wait for a later attempt */
+    struct probe_alarm descriptor_alarm;
+    uint64_t descriptors_until_ms; /* no connection before: descriptors ran out */
+
+    struct table domains, hosts, sites;
+    struct table mailboxes; /* wire form to its open case */
+    struct list cases;      /* all that are open */
+    struct list sessions;
+    struct list strangers; /* that are under way */
+    struct list idle_sessions;
+    struct list idle_domains, idle_hosts; /* kept for what they know; oldest first */
+    size_t idle_domain_count;
+
+    struct list ready;    /* cases to take their next step */
+    struct list dirty;    /* sites that may have something to do */
+    struct list woken;    /* sessions to feed or finish */
+    struct list finished; /* cases to report */
+    struct heap starved;  /* sites that wait for a connection of the engine's allowance */
+
+    unsigned connections;
+    size_t submissions; /* open ones, joined ones too */
+    struct probe_counts counts;
+    unsigned depth;
+    bool settling, closing, cancelled;
+};
+
+void probe_engine_enter(struct probe_engine *engine);
+void probe_engine_leave(struct probe_engine *engine);
+uint64_t probe_engine_now(const struct probe_engine *engine);
+
+/* May one more connection be opened, all sites together? */
+bool probe_engine_has_room(const struct probe_engine *engine);
+/* A connection is gone; when things have settled, the neediest site may have it. */
+void probe_engine_connection_closed(struct probe_engine *engine);
+/* No file descriptors: wait a second, and for connections that close. */
+void probe_engine_descriptors_spent(struct probe_engine *engine);
+
+#endif
