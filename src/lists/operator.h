@@ -4,8 +4,8 @@
  * A list is text, one entry a line: "user@example.com" (that address), "example.com" (the domain
  * and everything below it), "@example.com" (exactly that domain), "mx:mail.example.com" (mail
  * hosts, and below); "#" at the start of a line or after a blank starts a comment. A domain has two
- * labels or more: a bare word is more likely a slip than a top level domain. This module parses bytes and answers questions; who
- * reads the files, and when again, is the caller's affair.
+ * labels or more: a bare word is more likely a slip than a top level domain. This module parses
+ * bytes and answers questions; who reads the files, and when again, is the caller's affair.
  */
 #ifndef MK_LISTS_OPERATOR_H
 #define MK_LISTS_OPERATOR_H

@@ -3,10 +3,14 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "provider/mailbox.h"
 
 static const char *breach(const char *local, const char *domain)
@@ -118,6 +122,9 @@ static void spellings_of_one_mailbox_have_one_key(void **state)
         {"\"a\\\"b\"", "firm.example", NULL, "a\"b@firm.example"},
     };
 
+    char text[400];
+    size_t parsed = 0;
+
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct address address = make_address(rows[i].local, rows[i].domain);
         const struct provider_profile *profile =
@@ -128,7 +135,46 @@ static void spellings_of_one_mailbox_have_one_key(void **state)
         if (strcmp(key, rows[i].key) != 0)
             fail_msg("%s@%s: %s, not %s", rows[i].local, rows[i].domain, key, rows[i].key);
         assert_int_equal(len, strlen(key));
+        /* The same from the text, where it is an address at all ("...@gmail.com" is none). */
+        snprintf(text, sizeof(text), "%s@%s", rows[i].local, rows[i].domain);
+        if (address_parse(text, strlen(text), &address)) {
+            provider_mailbox_key(&address, profile, key);
+            assert_string_equal(key, rows[i].key);
+            parsed++;
+        }
     }
+    assert_true(parsed >= ARRAY_LEN(rows) - 1);
+}
+
+/* Any bytes, at the edge of what may be read. */
+static void hostile_bytes_do_no_harm(void **state)
+{
+    static const char alphabet[] = "..--__++@\"\\aB1\0\xff ";
+    static const char *const domains[] = {"gmail.com",      "yahoo.com",   "ya.ru",       "pm.me",
+                                          "x.fastmail.com", "outlook.com", "firm.example"};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct random random;
+
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mprotect(map + page, page, PROT_NONE), 0);
+    random_init(&random, 7);
+    for (size_t round = 0; round < 20000; round++) {
+        size_t len = random_below(&random, ADDRESS_LOCAL_MAX + 1);
+        struct slice domain = slice_from_string(domains[round % ARRAY_LEN(domains)]);
+        struct slice local = slice_from(map + page - len, len);
+        struct address address = make_address("", domain.ptr);
+        char key[PROVIDER_KEY_SIZE];
+
+        for (size_t i = 0; i < len; i++)
+            map[page - len + i] = alphabet[random_below(&random, sizeof(alphabet) - 1)];
+        provider_mailbox_breach(local, domain);
+        provider_mailbox_is_subaddress(local, domain, provider_generic());
+        address.local = local;
+        len = provider_mailbox_key(&address, provider_by_name(SLICE("google")), key);
+        assert_in_range(len, 3, PROVIDER_KEY_SIZE - 1);
+    }
+    munmap(map, 2 * page);
 }
 
 static void the_longest_address_fits(void **state)
@@ -181,6 +227,7 @@ int main(void)
         cmocka_unit_test(only_what_no_account_can_be_is_a_breach),
         cmocka_unit_test(spellings_of_one_mailbox_have_one_key),
         cmocka_unit_test(the_longest_address_fits),
+        cmocka_unit_test(hostile_bytes_do_no_harm),
         cmocka_unit_test(tags_are_seen_where_they_are_tags),
     };
 
