@@ -391,8 +391,9 @@ static void every_correction_holds(void **state)
 
         if (rest.len == 0 || rest.ptr[0] == '#')
             continue;
-        assert_true(slice_split(&rest, '\t', &list) && slice_split(&rest, '\t', &sign) &&
-                    slice_split(&rest, '\t', &value));
+        assert_true(slice_split(&rest, '\t', &list));
+        assert_true(slice_split(&rest, '\t', &sign));
+        assert_true(slice_split(&rest, '\t', &value));
         bit = slice_equal(list, SLICE("disposable")) ? LISTS_DISPOSABLE
               : slice_equal(list, SLICE("free"))     ? LISTS_FREE
                                                      : LISTS_PROVIDER;

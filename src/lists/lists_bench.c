@@ -136,7 +136,7 @@ static uint64_t run_reference(const struct query *queries)
 
 static double best_of(uint64_t (*run)(const struct query *), const struct query *queries)
 {
-    static volatile uint64_t sink;
+    uint64_t sink = 0;
     double best = 1e9;
 
     for (int round = 0; round < ROUNDS; round++) {
@@ -146,6 +146,7 @@ static double best_of(uint64_t (*run)(const struct query *), const struct query 
         took = seconds() - start;
         best = took < best ? took : best;
     }
+    CHECK(sink > 0); /* so that nothing is optimised away */
     return QUERY_COUNT / best;
 }
 
