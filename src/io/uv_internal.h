@@ -1,0 +1,124 @@
+/*
+ * What the files behind io/uv_loop.h share: the loop, a stream, and their joints.
+ *
+ * One uv_timer drives all our timers through a heap, because a uv_timer_t does not fit into an
+ * io_timer and most timers are stopped before they fire. One read buffer serves all streams: bytes
+ * are valid during the callback only. A stream is as small as it can be while idle: buffers for
+ * output exist only while the kernel refuses to take more.
+ */
+#ifndef MK_IO_UV_INTERNAL_H
+#define MK_IO_UV_INTERNAL_H
+
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "base/heap.h"
+#include "io/loop.h"
+#include "io/tls.h"
+#include "io/uv_loop.h"
+
+#define IO_UV_SIGNALS_MAX 8
+
+struct io_uv_signal_slot {
+    uv_signal_t signal;
+    int number; /* 0: free */
+    void (*handler)(void *user, int signal_number);
+    void *user;
+};
+
+struct io_uv_world {
+    struct io_loop base;
+    uv_loop_t uv;
+    uv_timer_t timer;
+    struct heap timers;
+    struct io_tls_context *tls; /* NULL until the first handshake */
+    struct io_uv_signal_slot signals[IO_UV_SIGNALS_MAX];
+    size_t stream_count, listener_count, watch_count; /* that their owners have not closed */
+    char read_buffer[65536];
+    char plain_buffer[16384]; /* of TLS: one record */
+};
+
+/* Output that the kernel would not take yet. */
+struct io_uv_outbox {
+    uv_write_t request;
+    bool writing;
+    struct buffer sending, waiting;
+};
+
+enum io_uv_stream_state {
+    IO_UV_CONNECTING,
+    IO_UV_OPEN,
+    IO_UV_CLOSED, /* its owner is done with it; what was written still goes out */
+};
+
+struct io_uv_stream {
+    struct io_stream base;
+    struct io_stream_events events;
+    void *user;
+    uv_tcp_t tcp;
+    union {
+        uv_connect_t connect;
+        uv_shutdown_t shutdown;
+    } request;
+    struct io_timer timer; /* connecting: tell of a failure; open: go on; closed: give up */
+    struct io_uv_outbox *outbox;
+    struct io_tls_session *tls;
+    struct io_endpoint peer;
+    uint8_t state; /* enum io_uv_stream_state */
+    bool accepted, paused, ended;
+    int error; /* of libuv: why connecting failed, or writing */
+};
+
+static inline struct io_uv_world *io_uv_world_of(struct io_loop *loop)
+{
+    return (struct io_uv_world *)loop;
+}
+
+/* uv_loop.c */
+int io_uv_error_code(int uv_error); /* enum error_code */
+
+/* uv_stream.c */
+int io_uv_stream_connect(struct io_loop *loop, const struct io_endpoint *from,
+                         const struct io_endpoint *to, const struct io_stream_events *events,
+                         void *user, struct io_stream **ret_stream, struct error *error);
+/* Accept what waits at the listening handle; not reading yet. ERROR_NOMEM: it still waits. */
+int io_uv_stream_accept(struct io_uv_world *world, uv_stream_t *server,
+                        struct io_uv_stream **ret_stream);
+void io_uv_stream_begin_reading(struct io_uv_stream *stream);
+int io_uv_stream_write(struct io_stream *base, const char *bytes, size_t len);
+int io_uv_stream_start_tls(struct io_stream *base, const char *server_name);
+void io_uv_stream_close(struct io_stream *base);
+void io_uv_stream_reset(struct io_stream *base);
+void io_uv_stream_pause(struct io_stream *base, bool paused);
+struct io_endpoint io_uv_stream_peer(const struct io_stream *base);
+void io_uv_stream_set_events(struct io_stream *base, const struct io_stream_events *events,
+                             void *user);
+void io_uv_stream_on_closed(uv_handle_t *handle); /* for the loop's own clearing up */
+
+/* uv_output.c: what goes to the kernel */
+int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len);
+int io_uv_output_flush(struct io_uv_stream *stream);
+void io_uv_output_free(struct io_uv_stream *stream);
+/* The stream's side: everything waiting has gone, or never will. */
+void io_uv_stream_output_drained(struct io_uv_stream *stream);
+
+/* uv_listener.c */
+int io_uv_listener_open(struct io_loop *loop, const struct io_endpoint *at,
+                        void (*accepted)(void *user, struct io_stream *stream), void *user,
+                        struct io_listener **ret_listener, struct error *error);
+void io_uv_listener_close(struct io_listener *base);
+struct io_endpoint io_uv_listener_endpoint(const struct io_listener *base);
+
+/* uv_watch.c */
+int io_uv_watch_start(struct io_loop *loop, int fd, unsigned events,
+                      void (*ready)(void *user, unsigned events), void *user,
+                      struct io_watch **ret_watch);
+int io_uv_watch_change(struct io_watch *base, unsigned events);
+void io_uv_watch_stop(struct io_watch *base);
+
+/* uv_address.c */
+socklen_t io_uv_address_from_endpoint(const struct io_endpoint *endpoint,
+                                      struct sockaddr_storage *ret_address);
+struct io_endpoint io_uv_address_to_endpoint(const struct sockaddr_storage *address);
+
+#endif
