@@ -19,6 +19,11 @@ struct suggest_world {
     /* True when this lower-case ASCII domain is known to be real. NULL: none is known. */
     bool (*is_real)(void *context, struct slice domain);
     void *context;
+    /*
+     * True when the domain to mend is known to take mail (it has MX records). Then it is left
+     * alone, unless it is a listed typo-squat (data/typo_squats.txt), which takes others' mail.
+     */
+    bool has_mail_server;
 };
 
 /*

@@ -1,0 +1,41 @@
+/*
+ * The tables of suggestions, compiled from data/popular_domains.tsv, data/tld_typos.tsv and
+ * data/typo_squats.txt, and the look-ups in them.
+ */
+#ifndef MK_ADDRESS_POPULAR_H
+#define MK_ADDRESS_POPULAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slice.h"
+
+/* A domain that a mistyped one may have been meant to be; the most popular stand first. */
+struct popular_domain {
+    struct slice domain;
+    struct slice name; /* its first label ... */
+    struct slice rest; /* ... and what follows the dot */
+    unsigned weight;   /* roughly how popular, gmail.com being 1000 */
+};
+
+/* A mistyped top level domain. */
+struct tld_typo {
+    struct slice typed;
+    struct slice meant;
+    bool popular_only; /* delegated: mended only behind the exact name of a popular domain */
+};
+
+extern const struct popular_domain popular_domains[];
+extern const size_t popular_domain_count;
+extern const struct tld_typo tld_typos[]; /* sorted by what was typed */
+extern const size_t tld_typo_count;
+extern const struct slice typo_squats[]; /* sorted */
+extern const size_t typo_squat_count;
+
+/* Lower case in all of them. NULL or false when it is not in the table. */
+const struct popular_domain *popular_find(struct slice domain);
+bool popular_name_is_known(struct slice name); /* "gmail", of gmail.com */
+const struct tld_typo *tld_typo_find(struct slice tld);
+bool typo_squat_is_known(struct slice domain);
+
+#endif

@@ -1,0 +1,79 @@
+/* Taking out of a domain what no domain has: see suggest_parts.h. */
+#include <string.h>
+
+#include "address/char_class.h"
+#include "address/suggest_parts.h"
+
+/* A key beside the dot, or a space: a dot when it stands between two letters or digits. */
+static bool may_mean_dot(char c)
+{
+    return c == ',' || c == ';' || c == ':' || c == '/' || c == ' ' || c == '>';
+}
+
+/* Hyphens and dots off the end of out. */
+static size_t trim_end(const char *out, size_t len)
+{
+    while (len > 0 && (out[len - 1] == '-' || out[len - 1] == '.'))
+        len--;
+    return len;
+}
+
+/* "gmail.com.com": the last label once, when it is one of the generic ones. */
+static size_t drop_repeated_tld(const char *out, size_t len)
+{
+    static const struct slice generic[] = {{".com", 4}, {".net", 4}, {".org", 4}};
+
+    for (size_t i = 0; i < sizeof(generic) / sizeof(*generic); i++) {
+        size_t unit = generic[i].len;
+
+        while (len > 2 * unit && memcmp(out + len - unit, generic[i].ptr, unit) == 0 &&
+               memcmp(out + len - 2 * unit, generic[i].ptr, unit) == 0)
+            len -= unit;
+    }
+    return len;
+}
+
+bool suggest_repair_domain(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1])
+{
+    size_t len = 0;
+
+    domain = slice_trim(domain);
+    if (domain.len > ADDRESS_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < domain.len; i++) {
+        char c = domain.ptr[i];
+        bool between = i > 0 && i + 1 < domain.len && char_is(domain.ptr[i - 1], CHAR_LET_DIG) &&
+                       char_is(domain.ptr[i + 1], CHAR_LET_DIG);
+
+        if (char_is(c, CHAR_HIGH))
+            return false;
+        if (char_is(c, CHAR_LET_DIG)) {
+            out[len++] = ascii_lower(c);
+        } else if (c == '-') {
+            /* Not at the start of a label. */
+            if (len > 0 && out[len - 1] != '.')
+                out[len++] = c;
+        } else if (c == '.' || (may_mean_dot(c) && between)) {
+            len = trim_end(out, len);
+            if (len > 0)
+                out[len++] = '.';
+        }
+    }
+    len = drop_repeated_tld(out, trim_end(out, len));
+    out[len] = '\0';
+    return len > 0;
+}
+
+bool suggest_is_domain(struct slice domain)
+{
+    char text[2 + ADDRESS_DOMAIN_MAX];
+    struct address address;
+
+    if (domain.len > ADDRESS_DOMAIN_MAX)
+        return false;
+    memcpy(text, "a@", 2);
+    memcpy(text + 2, domain.ptr, domain.len);
+    return address_parse(text, domain.len + 2, &address) &&
+           address_deliverable_form(&address) != ADDRESS_FORM_REJECT &&
+           (address.flags & ADDRESS_FLAG_SINGLE_LABEL) == 0;
+}

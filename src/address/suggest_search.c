@@ -1,0 +1,139 @@
+/*
+ * The nearest popular domain: see suggest_parts.h.
+ *
+ * Name (first label) and rest are measured apart. A rest whose top level exists was probably meant:
+ * then only the name may be wrong. Caps grow with the name's length, because short names have many
+ * real neighbours; names of three letters have so many that only their rest is ever mended.
+ */
+#include "address/distance.h"
+#include "address/popular.h"
+#include "address/suggest_parts.h"
+
+enum {
+    NEAR_TIE = 2,      /* two targets this near to each other are equally near */
+    CLEARLY_MORE = 3,  /* times as popular: decides a tie */
+    TOTAL_CAP = 22,    /* name and rest together, where the top level does not exist */
+    REST_CAP = 17,     /* the rest alone */
+    TWIN_CAP = 9,      /* rests of two labels in one country */
+    TRANSPOSITION = 5, /* what distance_of_typing takes for one */
+    LONG_NAME = 5,     /* names from this length on bear a slip beside a mistyped rest */
+    SURE_SLIP = 6,     /* a slip that is hardly anything else */
+};
+
+struct search {
+    struct slice name;
+    struct slice rest;
+    bool is_delegated;
+    bool is_popular_name;        /* the name as typed is the name of a popular domain */
+    const struct tld_typo *typo; /* of the rest, or NULL */
+    const struct popular_domain *best;
+    unsigned best_cost;
+    bool is_tied;
+};
+
+static unsigned name_cap(size_t len)
+{
+    if (len <= 3)
+        return 0;
+    if (len == 4)
+        return 6;
+    return len == 5 ? 13 : 17;
+}
+
+/* Typed as "co" where "com" was meant, and the like. */
+static bool rest_is_popular_slip(const struct search *search, struct slice rest)
+{
+    return search->typo != NULL && search->typo->popular_only &&
+           slice_equal(search->typo->meant, rest);
+}
+
+/*
+ * Both rests have two labels, a slip apart, and both countries exist: "optusnet.co.au" was meant to
+ * be "com.au". Another country only by a transposition: "bigpond.net.ua".
+ */
+static bool rests_are_twins(struct slice typed, struct slice meant)
+{
+    ptrdiff_t typed_dot = slice_rfind_byte(typed, '.');
+    ptrdiff_t meant_dot = slice_rfind_byte(meant, '.');
+
+    if (typed_dot < 0 || meant_dot < 0)
+        return false;
+    return distance_of_typing(typed, meant) <=
+           (slice_equal(slice_from_offset(typed, (size_t)typed_dot),
+                        slice_from_offset(meant, (size_t)meant_dot))
+                ? (unsigned)TWIN_CAP
+                : (unsigned)TRANSPOSITION);
+}
+
+/* The cost of having meant this target, or DISTANCE_FAR. */
+static unsigned target_cost(const struct search *search, const struct popular_domain *popular)
+{
+    bool same_name = slice_equal(search->name, popular->name);
+    unsigned name_cost, rest_cost;
+
+    /* "mail.cz" has both a name and a rest that exist: it is not "email.cz". */
+    if (search->is_delegated && search->is_popular_name && !same_name)
+        return DISTANCE_FAR;
+    /* Every key more or less costs at least 5. */
+    if (search->name.len > popular->name.len + 3 || popular->name.len > search->name.len + 2)
+        return DISTANCE_FAR;
+    name_cost = same_name ? 0 : distance_of_typing(search->name, popular->name);
+    if (name_cost > name_cap(popular->name.len))
+        return DISTANCE_FAR;
+    if (slice_equal(search->rest, popular->rest))
+        return name_cost;
+    if (!search->is_delegated) {
+        rest_cost = distance_of_typing(search->rest, popular->rest);
+        if (rest_cost > REST_CAP || name_cost + rest_cost > TOTAL_CAP)
+            return DISTANCE_FAR;
+        return name_cost + rest_cost;
+    }
+    if (rest_is_popular_slip(search, popular->rest)) {
+        bool is_sure = popular->name.len >= LONG_NAME && name_cost <= SURE_SLIP;
+
+        return same_name || is_sure ? name_cost + SURE_SLIP : DISTANCE_FAR;
+    }
+    if (same_name && rests_are_twins(search->rest, popular->rest))
+        return distance_of_typing(search->rest, popular->rest);
+    return DISTANCE_FAR;
+}
+
+static void consider(struct search *search, const struct popular_domain *popular)
+{
+    unsigned cost = target_cost(search, popular);
+
+    if (cost == DISTANCE_FAR)
+        return;
+    /* The table stands in the order of popularity: who comes later is never more popular. */
+    if (search->best == NULL || cost + NEAR_TIE < search->best_cost) {
+        search->best = popular;
+        search->best_cost = cost;
+        search->is_tied = false;
+    } else if (cost <= search->best_cost + NEAR_TIE &&
+               popular->weight * CLEARLY_MORE > search->best->weight) {
+        if (cost < search->best_cost) {
+            search->best = popular;
+            search->best_cost = cost;
+        }
+        search->is_tied = true;
+    }
+}
+
+bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_found)
+{
+    ptrdiff_t dot = slice_find_byte(domain, '.');
+    struct search search = {.is_delegated = is_delegated};
+
+    search.name = slice_prefix(domain, (size_t)dot);
+    search.rest = slice_from_offset(domain, (size_t)dot + 1);
+    search.is_popular_name = popular_name_is_known(search.name);
+    search.typo = tld_typo_find(search.rest);
+    if (search.name.len > DISTANCE_WORD_MAX || search.rest.len > DISTANCE_WORD_MAX)
+        return false;
+    for (size_t i = 0; i < popular_domain_count; i++)
+        consider(&search, &popular_domains[i]);
+    if (search.best == NULL || search.is_tied)
+        return false;
+    *ret_found = search.best->domain;
+    return true;
+}
