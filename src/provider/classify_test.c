@@ -1,0 +1,241 @@
+/* Tests of the understanding of replies: every rule's example, the corpus, and what must never be.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "provider/classify.h"
+#include "provider/reply_tables.h"
+
+#define LINE_SIZE 16384
+
+static FILE *source_open(const char *name)
+{
+    const char *root = getenv("MK_SOURCE_ROOT");
+    char path[4096];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", root != NULL ? root : ".", name);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    return file;
+}
+
+/* Cut a line at its tabs. Returns how many fields; 0 for an empty line or a comment. */
+static int fields_cut(char *line, char **fields, int max)
+{
+    int count = 0;
+
+    line[strcspn(line, "\n")] = '\0';
+    if (line[0] == '\0' || line[0] == '#')
+        return 0;
+    for (char *field = line; field != NULL && count < max;)
+        fields[count++] = strsep(&field, "\t");
+    return count;
+}
+
+static struct classification classify_line(enum smtp_stage stage, const char *provider,
+                                           const char *line)
+{
+    static char text[SMTP_REPLY_TEXT_MAX];
+    struct classify_input input = {.stage = stage, .provider = provider};
+    struct classification got;
+
+    assert_true(smtp_reply_from_line(slice_from_string(line), text, &input.reply));
+    classify_reply(&input, &got);
+    return got;
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static void every_rule_decides_its_example(void **state)
+{
+    FILE *file = source_open("data/reply_rules.tsv");
+    static char line[LINE_SIZE];
+    char *fields[15];
+    unsigned seen = 0, wrong = 0;
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        enum smtp_stage stage = SMTP_STAGE_RCPT;
+        struct classification got;
+
+        if (fields_cut(line, fields, 15) != 15)
+            continue;
+        if (strcmp(fields[2], "*") != 0) {
+            struct slice stages = slice_from_string(fields[2]), first;
+
+            assert_true(slice_split(&stages, ',', &first));
+            assert_true(smtp_stage_from_name(first, &stage));
+        }
+        fields[3][strcspn(fields[3], ",")] = '\0';
+        got = classify_line(stage, fields[3], fields[13]);
+        seen++;
+        if (strcmp(got.rule, fields[0]) != 0) {
+            print_error("%s: its example goes to %s: %s\n", fields[0], got.rule, fields[13]);
+            wrong++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(seen, reply_rule_count);
+    assert_int_equal(wrong, 0);
+}
+
+static void tables_are_sound(void **state)
+{
+    for (unsigned i = 0; i < reply_rule_count; i++) {
+        assert_true(reply_rules[i].name[0] != '\0' && reply_rules[i].sentence[0] != '\0');
+        assert_true(reply_rules[i].confidence <= 100);
+    }
+    for (unsigned i = 0; i + 1 < reply_provider_count; i++)
+        assert_true(strcmp(reply_providers[i], reply_providers[i + 1]) < 0);
+    assert_true(reply_concept_count <= 64 * REPLY_CONCEPT_WORDS);
+    assert_true(reply_rule_count <= 64 * REPLY_RULE_WORDS);
+}
+
+/* --- the corpus ------------------------------------------------------------------------------- */
+
+static bool refuses_us(enum smtp_class reply_class)
+{
+    return reply_class == SMTP_CLASS_SENDER_BLOCKED || reply_class == SMTP_CLASS_SENDER_REJECTED ||
+           reply_class == SMTP_CLASS_RATE_LIMITED || reply_class == SMTP_CLASS_GREYLISTED ||
+           reply_class == SMTP_CLASS_POLICY_REJECTED;
+}
+
+static bool leads_to_invalid(enum smtp_class reply_class)
+{
+    return reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
+           reply_class == SMTP_CLASS_MAILBOX_DISABLED || reply_class == SMTP_CLASS_MOVED ||
+           reply_class == SMTP_CLASS_DOMAIN_NOT_ACCEPTED ||
+           reply_class == SMTP_CLASS_SYNTAX_REJECTED;
+}
+
+static bool leads_to_valid(enum smtp_class reply_class)
+{
+    return reply_class == SMTP_CLASS_ACCEPTED || reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED;
+}
+
+static void the_corpus_is_understood(void **state)
+{
+    FILE *file = source_open("tests/corpora/replies.dev.tsv");
+    static char line[LINE_SIZE];
+    char *fields[8];
+    unsigned rows = 0, exact = 0;
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        struct classify_input input = {0};
+        struct classification got;
+        enum smtp_class wanted;
+
+        if (fields_cut(line, fields, 8) != 8 || strcmp(fields[0], "id") == 0)
+            continue;
+        assert_true(smtp_stage_from_name(slice_from_string(fields[4]), &input.stage));
+        assert_true(smtp_class_from_name(slice_from_string(fields[6]), &wanted));
+        input.provider = fields[5];
+        input.reply.code = (uint16_t)atoi(fields[1]);
+        input.reply.text = slice_from_string(fields[3]);
+        smtp_enhanced_parse(slice_from_string(fields[2]), &input.reply.enhanced);
+        classify_reply(&input, &got);
+        rows++;
+        exact += got.reply_class == wanted;
+        if ((refuses_us(wanted) && leads_to_invalid(got.reply_class)) ||
+            (leads_to_invalid(wanted) && leads_to_valid(got.reply_class)) ||
+            (wanted == SMTP_CLASS_AMBIGUOUS &&
+             (leads_to_invalid(got.reply_class) || leads_to_valid(got.reply_class))))
+            fail_msg("%s: %s read as %s by %s: %s", fields[0], smtp_class_name(wanted),
+                     smtp_class_name(got.reply_class), got.rule, fields[3]);
+    }
+    fclose(file);
+    assert_true(rows > 700);
+    print_message("%u of %u replies read exactly\n", exact, rows);
+    assert_true(exact * 100 >= rows * 90);
+}
+
+static bool is_about_mailbox(enum smtp_class reply_class)
+{
+    return reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
+           reply_class == SMTP_CLASS_MAILBOX_DISABLED || reply_class == SMTP_CLASS_MAILBOX_FULL ||
+           reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED ||
+           reply_class == SMTP_CLASS_RECIPIENT_THROTTLED || reply_class == SMTP_CLASS_MOVED ||
+           reply_class == SMTP_CLASS_DOMAIN_NOT_ACCEPTED ||
+           reply_class == SMTP_CLASS_SYNTAX_REJECTED;
+}
+
+/* --- what must never be ----------------------------------------------------------------------- */
+
+static void refusals_before_rcpt_are_never_about_the_mailbox(void **state)
+{
+    static const enum smtp_stage stages[] = {SMTP_STAGE_CONNECT, SMTP_STAGE_HELO,
+                                             SMTP_STAGE_STARTTLS, SMTP_STAGE_MAIL};
+    FILE *file = source_open("tests/corpora/replies.dev.tsv");
+    static char line[LINE_SIZE];
+    char *fields[8];
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (fields_cut(line, fields, 8) != 8 || strcmp(fields[0], "id") == 0)
+            continue;
+        for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+            struct classify_input input = {.stage = stages[i], .provider = fields[5]};
+            struct classification got;
+
+            input.reply.code = (uint16_t)atoi(fields[1]);
+            input.reply.text = slice_from_string(fields[3]);
+            smtp_enhanced_parse(slice_from_string(fields[2]), &input.reply.enhanced);
+            classify_reply(&input, &got);
+            assert_false(is_about_mailbox(got.reply_class));
+        }
+    }
+    fclose(file);
+}
+
+static void echoed_addresses_decide_nothing(void **state)
+{
+    static const char *const addresses[] = {"<full@blocked.example>",
+                                            "<user.unknown@example.com>",
+                                            "<mailbox-disabled@spamhaus.org>",
+                                            "greylisted@rate-limit.example.net",
+                                            "\"mailbox full\"@example.org",
+                                            "<too-many>",
+                                            "<over-quota+policy@x.example>",
+                                            "<b.l.a.c.k.listed@ip.example>",
+                                            "<a@b.c>"};
+    static const char *const replies[] = {
+        "550 5.1.1 %s: Recipient address rejected: User unknown", "550 %s... No such user here",
+        "452 4.2.2 %s mailbox full", "550 User %s has been disabled", "550 Rejected: %s"};
+
+    for (size_t r = 0; r < ARRAY_LEN(replies); r++) {
+        const char *rule = NULL;
+
+        for (size_t a = 0; a < ARRAY_LEN(addresses); a++) {
+            char line[512];
+            struct classification got;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            snprintf(line, sizeof(line), replies[r], addresses[a]);
+#pragma GCC diagnostic pop
+            got = classify_line(SMTP_STAGE_RCPT, NULL, line);
+            if (rule != NULL && strcmp(got.rule, rule) != 0)
+                fail_msg("%s: %s instead of %s", line, got.rule, rule);
+            rule = got.rule;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_decides_its_example),
+        cmocka_unit_test(tables_are_sound),
+        cmocka_unit_test(the_corpus_is_understood),
+        cmocka_unit_test(refusals_before_rcpt_are_never_about_the_mailbox),
+        cmocka_unit_test(echoed_addresses_decide_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

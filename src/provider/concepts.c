@@ -1,0 +1,90 @@
+#include "provider/concepts.h"
+
+static bool has_all(const struct reply_concepts *heard, const struct reply_concepts *wanted)
+{
+    for (unsigned i = 0; i < REPLY_CONCEPT_WORDS; i++) {
+        if ((heard->bits[i] & wanted->bits[i]) != wanted->bits[i])
+            return false;
+    }
+    return true;
+}
+
+static bool has_any(const struct reply_concepts *heard, const struct reply_concepts *wanted)
+{
+    uint64_t common = 0;
+
+    for (unsigned i = 0; i < REPLY_CONCEPT_WORDS; i++)
+        common |= heard->bits[i] & wanted->bits[i];
+    return common != 0;
+}
+
+static bool is_empty(const struct reply_concepts *concepts)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < REPLY_CONCEPT_WORDS; i++)
+        all |= concepts->bits[i];
+    return all == 0;
+}
+
+bool concepts_fit(const struct reply_concepts *heard, const struct reply_concepts *all,
+                  const struct reply_concepts *any, const struct reply_concepts *none)
+{
+    return has_all(heard, all) && (is_empty(any) || has_any(heard, any)) && !has_any(heard, none);
+}
+
+static void concept_add(struct reply_concepts *to, unsigned concept)
+{
+    to->bits[concept / 64] |= UINT64_C(1) << (concept % 64);
+}
+
+static unsigned state_next(unsigned state, unsigned byte_class)
+{
+    for (;;) {
+        const struct reply_state *at = &reply_states[state];
+
+        if (at->dense_row != 0)
+            return reply_dense[(at->dense_row - 1u) * reply_byte_class_count + byte_class];
+        for (unsigned i = 0; i < at->edge_count; i++) {
+            if (reply_edges[at->edge_first + i].byte_class == byte_class)
+                return reply_edges[at->edge_first + i].to;
+        }
+        state = at->fallback; /* the root has a dense row: this ends */
+    }
+}
+
+static void clause_end(struct reply_concepts *clause, struct reply_concepts *heard)
+{
+    if (is_empty(clause))
+        return;
+    for (unsigned i = 0; i < reply_compound_count; i++) {
+        const struct reply_compound *compound = &reply_compounds[i];
+
+        if (concepts_fit(clause, &compound->all, &compound->any, &compound->none))
+            concept_add(clause, compound->makes);
+    }
+    for (unsigned i = 0; i < REPLY_CONCEPT_WORDS; i++) {
+        heard->bits[i] |= clause->bits[i];
+        clause->bits[i] = 0;
+    }
+}
+
+void concepts_from_wording(const struct wording *wording, struct reply_concepts *ret_heard)
+{
+    struct reply_concepts clause = {{0}};
+    unsigned state = 0;
+
+    *ret_heard = (struct reply_concepts){{0}};
+    for (size_t i = 0; i < wording->len; i++) {
+        unsigned char byte = (unsigned char)wording->bytes[i];
+        const struct reply_state *at;
+
+        if (byte == '\n')
+            clause_end(&clause, ret_heard);
+        state = state_next(state, reply_byte_classes[byte]);
+        at = &reply_states[state];
+        for (unsigned output = 0; output < at->output_count; output++)
+            concept_add(&clause, reply_outputs[at->output_first + output]);
+    }
+    clause_end(&clause, ret_heard);
+}

@@ -1,0 +1,606 @@
+#include "provider/wording.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/utf8.h"
+#include "provider/reply_tables.h"
+
+#define RESERVE     64  /* always free at the end, so that marks and separators fit */
+#define WORD_MAX    40  /* octets kept of one word */
+#define LABELS_MAX  24  /* words kept of one URL or host name */
+#define BRACKET_MAX 320 /* octets looked at for the end of "<...>" and of a quoted string */
+#define ID_LENGTH   12  /* a hyphenated mixture this long is an identifier */
+
+struct writer {
+    struct wording *to;
+    size_t word_start; /* of the word being written */
+    char mark;         /* put before each word, or 0 */
+    unsigned words_left;
+};
+
+static bool is_high(char c)
+{
+    return (unsigned char)c >= 0x80;
+}
+
+/* May stand in a run that is looked at as a whole: an address, a host name, a URL or words. */
+static bool is_run_byte(char c)
+{
+    return (unsigned char)c > ' ' && c != 0x7f && strchr("<>()[]\",;|", c) == NULL;
+}
+
+static bool is_word_byte(char c)
+{
+    return ascii_is_alnum(c) || is_high(c);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static bool has_room(const struct writer *w)
+{
+    return w->to->len + RESERVE < WORDING_MAX;
+}
+
+static void put(struct writer *w, char c)
+{
+    w->to->bytes[w->to->len++] = c;
+}
+
+static void clause_end(struct writer *w)
+{
+    struct wording *to = w->to;
+
+    if (has_room(w) && to->len >= 2 && to->bytes[to->len - 2] != '\n') {
+        put(w, '\n');
+        put(w, ' ');
+    }
+}
+
+/* "please" and its like begin advice, which is another clause. */
+static bool begins_advice(struct slice word)
+{
+    static const struct slice words[] = {
+        {"please", 6}, {"if", 2},    {"since", 5},    {"because", 7},
+        {"learn", 5},  {"bitte", 5}, {"veuillez", 8}, {"visit", 5},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (slice_equal(word, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static void word_start(struct writer *w)
+{
+    if (w->mark != '\0')
+        put(w, w->mark);
+    w->word_start = w->to->len;
+}
+
+static size_t word_len(const struct writer *w)
+{
+    return w->to->len - w->word_start;
+}
+
+static void word_end(struct writer *w)
+{
+    struct wording *to = w->to;
+    struct slice word = {to->bytes + w->word_start, word_len(w)};
+
+    if (word.len == 0) {
+        to->len = w->word_start - (w->mark != '\0');
+        return;
+    }
+    if (slice_equal(word, SLICE("mail")) && w->word_start >= 3 &&
+        memcmp(to->bytes + w->word_start - 3, " e ", 3) == 0) { /* "e-mail" */
+        memmove(to->bytes + w->word_start - 1, word.ptr, word.len);
+        to->len--;
+    } else if (w->mark == '\0' && begins_advice(word) && w->word_start >= 2 &&
+               to->bytes[w->word_start - 2] != '\n') {
+        memmove(to->bytes + w->word_start + 2, word.ptr, word.len);
+        memcpy(to->bytes + w->word_start, "\n ", 2);
+        to->len += 2;
+    }
+    put(w, ' ');
+}
+
+static void put_token(struct writer *w, const char *token)
+{
+    size_t len = strlen(token);
+
+    if (!has_room(w))
+        return;
+    memcpy(w->to->bytes + w->to->len, token, len);
+    w->to->len += len;
+    put(w, ' ');
+}
+
+/* --- letters ---------------------------------------------------------------------------------- */
+
+static bool is_cjk(uint32_t c)
+{
+    return (c >= 0x2e80 && c <= 0x9fff && !(c >= 0x3000 && c <= 0x303f)) ||
+           (c >= 0xac00 && c <= 0xd7af) || (c >= 0xf900 && c <= 0xfaff) || c >= 0x20000;
+}
+
+/* Fold one character above ASCII. False: it separates words. */
+static bool put_character(struct writer *w, uint32_t c, struct slice raw)
+{
+    const char *fold;
+
+    if (c == 0x2019 || c == 0x2bc || c == 0xad || (c >= 0x300 && c <= 0x36f) || c == 0x200b)
+        return true; /* apostrophe, soft hyphen, combining accent: as if it were not there */
+    if (c >= 0xc0 && c < 0xc0 + WORDING_LATIN_COUNT) {
+        fold = wording_latin_folds[c - 0xc0];
+        if (fold[0] == '\0')
+            return false;
+        while (*fold != '\0')
+            put(w, *fold++);
+        return true;
+    }
+    if (c >= 0x410 && c <= 0x42f) /* Cyrillic А to Я */
+        c += 0x20;
+    else if (c >= 0x400 && c <= 0x40f)
+        c += 0x50;
+    else if (c >= 0x391 && c <= 0x3a9)
+        c += 0x20;
+    else if (!(c >= 0x370 && c <= 0x1fff) && !is_cjk(c))
+        return false;
+    else {
+        memcpy(w->to->bytes + w->to->len, raw.ptr, raw.len);
+        w->to->len += raw.len;
+        return true;
+    }
+    put(w, (char)(0xc0 | (c >> 6)));
+    put(w, (char)(0x80 | (c & 0x3f)));
+    return true;
+}
+
+/* The bytes at s are not UTF-8. Returns how many to skip; a lone one is taken for Latin-1. */
+static size_t put_foreign(struct writer *w, struct slice s, bool *ret_separates)
+{
+    size_t len = 1;
+    unsigned char byte = (unsigned char)s.ptr[0];
+
+    while (len < s.len && is_high(s.ptr[len]))
+        len++;
+    *ret_separates = true;
+    if (len == 1 && byte == 0x92) /* Windows-1252's apostrophe */
+        *ret_separates = false;
+    else if (len <= 2 && byte >= 0xc0) {
+        *ret_separates = !put_character(w, byte, s);
+        len = 1;
+    }
+    return len;
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+/* Letters and digits of `run`; anything else separates, but apostrophes vanish. */
+static void put_words(struct writer *w, struct slice run)
+{
+    size_t at = 0;
+
+    word_start(w);
+    while (at < run.len && has_room(w) && w->words_left > 0) {
+        struct slice rest = {run.ptr + at, run.len - at};
+        bool separates = false;
+        uint32_t c = 0;
+        size_t len = 1;
+
+        if (!is_high(rest.ptr[0])) {
+            if (ascii_is_alnum(rest.ptr[0]))
+                put(w, ascii_lower(rest.ptr[0]));
+            else
+                separates = rest.ptr[0] != '\'' && rest.ptr[0] != '`';
+        } else if ((len = utf8_decode(rest.ptr, rest.len, &c)) > 0) {
+            separates = !put_character(w, c, slice_prefix(rest, len));
+            if (separates && (c == 0x3002 || c == 0xff0e || c == 0xff1b || c == 0xff01)) {
+                word_end(w);
+                clause_end(w);
+                word_start(w);
+                separates = false;
+            }
+        } else {
+            len = put_foreign(w, rest, &separates);
+        }
+        at += len;
+        /* An overlong word is cut, but not Chinese, which has no blanks. */
+        if (separates || (word_len(w) > WORD_MAX && !is_high(rest.ptr[0]))) {
+            word_end(w);
+            word_start(w);
+            if (w->mark != '\0')
+                w->words_left--;
+        }
+    }
+    word_end(w);
+}
+
+static void put_marked(struct writer *w, const char *token, struct slice run)
+{
+    put_token(w, token);
+    w->mark = '~';
+    w->words_left = LABELS_MAX;
+    put_words(w, run);
+    w->mark = '\0';
+    w->words_left = 1;
+}
+
+/* --- what a run is ---------------------------------------------------------------------------- */
+
+static bool is_ipv4(struct slice s)
+{
+    unsigned parts = 1, digits = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (ascii_is_digit(s.ptr[i])) {
+            if (++digits > 3)
+                return false;
+        } else if (s.ptr[i] == '.' && digits > 0) {
+            parts++;
+            digits = 0;
+        } else {
+            return false;
+        }
+    }
+    return parts == 4 && digits > 0;
+}
+
+static bool is_ipv6(struct slice s)
+{
+    unsigned colons = 0, hex = 0;
+
+    if (slice_starts_with_nocase(s, SLICE("ipv6:")))
+        s = slice_from_offset(s, 5);
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == ':')
+            colons++;
+        else if (ascii_hex_value(s.ptr[i]) >= 0)
+            hex++;
+        else if (s.ptr[i] != '.')
+            return false;
+    }
+    return colons >= 2 && hex > 0 && s.len <= 45;
+}
+
+/* "192.0.2.1:39153" */
+static bool is_ip(struct slice s)
+{
+    ptrdiff_t colon = slice_find_byte(s, ':');
+
+    if (s.len < 3 ||
+        !(ascii_hex_value(s.ptr[0]) >= 0 || s.ptr[0] == ':' || s.ptr[0] == 'I' || s.ptr[0] == 'i'))
+        return false;
+    if (colon > 0 && is_ipv4(slice_prefix(s, (size_t)colon)))
+        return true;
+    return colon < 0 ? is_ipv4(s) : is_ipv6(s);
+}
+
+/* Whether a name with one dot ends in a domain, or is two sentences: "rejected.Please". */
+static bool is_domain_label(struct slice label)
+{
+    static const char *const known[] = {
+        "com",     "net",     "org",    "edu",       "gov",   "mil",         "int",
+        "info",    "biz",     "name",   "arpa",      "local", "localdomain", "lan",
+        "invalid", "example", "test",   "localhost", "mobi",  "aero",        "coop",
+        "museum",  "shop",    "online", "site",      "xyz",   "cloud",       "email",
+        "ninja",   "tech",    "store",  "internal",  "home",  "corp",        "intranet",
+    };
+
+    if (label.len >= 2 && label.ptr[0] >= 'A' && label.ptr[0] <= 'Z' && label.ptr[1] >= 'a' &&
+        label.ptr[1] <= 'z')
+        return false;
+    for (size_t i = 0; i < label.len; i++) {
+        if (!ascii_is_alpha(label.ptr[i]))
+            return slice_starts_with_nocase(label, SLICE("xn--"));
+    }
+    if (label.len == 2)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (slice_equal_nocase(label, slice_from_string(known[i])))
+            return true;
+    }
+    return false;
+}
+
+/* A dotted name; labels of letters, digits, hyphens and underscores, not all of digits. */
+static bool is_host(struct slice s)
+{
+    unsigned dots = 0, letters = 0;
+    char before = '.';
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+
+        if (c == '.' && before == '.')
+            return false;
+        if (c == '.')
+            dots++;
+        else if (ascii_is_alpha(c) || is_high(c))
+            letters++;
+        else if (!ascii_is_digit(c) && c != '-' && c != '_' && !(c == '*' && i == 0))
+            return false;
+        before = c;
+    }
+    if (dots == 0 || letters == 0 || before == '.')
+        return false;
+    if (dots >= 2)
+        return true;
+    return is_domain_label(slice_from_offset(s, (size_t)slice_rfind_byte(s, '.') + 1));
+}
+
+/* A queue id or the like: "1MNcgj-1ue23t3pyV-00S2YR". Words with hyphens don't alternate so. */
+static bool is_id(struct slice s)
+{
+    unsigned changes = 0;
+
+    if (s.len < ID_LENGTH)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (!ascii_is_alnum(s.ptr[i]) && strchr("-_=+/.", s.ptr[i]) == NULL)
+            return false;
+        changes += i > 0 && ascii_is_digit(s.ptr[i]) != ascii_is_digit(s.ptr[i - 1]);
+    }
+    return changes >= 4;
+}
+
+static bool take_enhanced(struct writer *w, struct slice s)
+{
+    struct smtp_enhanced enhanced;
+
+    if (s.len > 0 && s.ptr[0] == '#')
+        s = slice_from_offset(s, 1);
+    if (s.len < 5 || smtp_enhanced_parse(s, &enhanced) != s.len)
+        return false;
+    if (w->to->enhanced.status_class == 0)
+        w->to->enhanced = enhanced;
+    return true;
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+static struct slice strip_punctuation(struct slice s)
+{
+    while (s.len > 0 && !is_word_byte(s.ptr[0]) && s.ptr[0] != '#' && s.ptr[0] != ':')
+        s = slice_from_offset(s, 1);
+    while (s.len > 0 && !is_word_byte(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+/* What has neither "@" nor a scheme nor "=" nor ":" within. */
+static void put_part(struct writer *w, struct slice part)
+{
+    struct slice core = strip_punctuation(part);
+
+    if (core.len == 0)
+        return;
+    if (is_ip(core))
+        put_token(w, "@ip");
+    else if (take_enhanced(w, core))
+        return;
+    else if (is_host(core))
+        put_marked(w, "@host", core);
+    else if (is_id(core))
+        put_token(w, "@id");
+    else
+        put_words(w, core);
+}
+
+/* A run without "@" and without a scheme. "IP=192.0.2.1", "TO:user": each side for itself. */
+static void put_plain(struct writer *w, struct slice run)
+{
+    struct slice core = strip_punctuation(run);
+    size_t start = 0;
+
+    if (is_ip(core)) { /* may hold colons */
+        put_token(w, "@ip");
+        return;
+    }
+    for (size_t i = 0; i <= core.len; i++) {
+        if (i < core.len && core.ptr[i] != '=' && core.ptr[i] != ':')
+            continue;
+        put_part(w, (struct slice){core.ptr + start, i - start});
+        start = i + 1;
+    }
+}
+
+/* A run with "@": everything that can belong to the address is masked. */
+static void put_address(struct writer *w, struct slice run, size_t sign)
+{
+    struct slice head = slice_prefix(run, sign);
+    ptrdiff_t colon = slice_rfind_byte(head, ':');
+    size_t end = sign;
+
+    /* "rcpt:user@example.com" */
+    if (colon > 0)
+        put_words(w, slice_prefix(head, (size_t)colon));
+    while (end < run.len && (is_word_byte(run.ptr[end]) || strchr("@.-_%", run.ptr[end]) != NULL))
+        end++;
+    if (end == 1) /* a lone "@" */
+        return;
+    put_token(w, sign == 0 ? "@host" : "@addr");
+    while (end > 0 && (run.ptr[end - 1] == '.' || run.ptr[end - 1] == '-'))
+        end--; /* "user@example.com...User unknown" has its own end */
+    if (end < run.len)
+        put_plain(w, slice_from_offset(run, end));
+}
+
+/* The length of an address at s that has more words run into it: "u@example.com...User". */
+static size_t run_length(struct slice s)
+{
+    size_t len = 0;
+
+    while (len < s.len && is_run_byte(s.ptr[len])) {
+        if (s.ptr[len] == '.' && len + 2 < s.len && s.ptr[len + 1] == '.' && s.ptr[len + 2] == '.')
+            break;
+        len++;
+    }
+    return len;
+}
+
+/* Where a URL that starts at s ends: it may hold brackets and commas, but not at its end. */
+static size_t url_length(struct slice s)
+{
+    size_t len = 0;
+
+    while (len < s.len && (unsigned char)s.ptr[len] > ' ' && strchr("<>\"|", s.ptr[len]) == NULL)
+        len++;
+    while (len > 0 && strchr(".,;:)]'!", s.ptr[len - 1]) != NULL)
+        len--;
+    return len;
+}
+
+/* Offset of "://" or "www." in a run where a URL can begin, or -1. */
+static ptrdiff_t url_find(struct slice run)
+{
+    ptrdiff_t scheme, start;
+
+    if (slice_starts_with_nocase(run, SLICE("www.")))
+        return 0;
+    scheme = slice_find(run, SLICE("://"));
+    if (scheme <= 0)
+        return -1;
+    start = scheme;
+    while (start > 0 && ascii_is_alpha(run.ptr[start - 1]))
+        start--;
+    return start;
+}
+
+/* "<...>" in one piece. Returns its length, or 0 when it is to be read as words. */
+static size_t put_bracketed(struct writer *w, struct slice s)
+{
+    size_t end = 1;
+    bool has_blank = false, has_square = false;
+    struct slice inside;
+
+    while (end < s.len && end < BRACKET_MAX && s.ptr[end] != '>' && s.ptr[end] != '<') {
+        has_blank |= ascii_is_space(s.ptr[end]);
+        has_square |= s.ptr[end] == '[';
+        end++;
+    }
+    if (end >= s.len || s.ptr[end] != '>')
+        return 0;
+    inside = slice_trim((struct slice){s.ptr + 1, end - 1});
+    if (inside.len == 0)
+        put_token(w, "@null");
+    else if (slice_find(inside, SLICE("://")) >= 0 ||
+             (has_square && slice_find_byte(inside, '@') < 0))
+        return 0;
+    else if (is_ip(inside))
+        put_token(w, "@ip");
+    else if (!has_blank || slice_find_byte(inside, '@') > 0)
+        put_token(w, "@addr");
+    else
+        return 0;
+    return end + 1;
+}
+
+/* A quoted local part, "a b"@example.com. Returns its length, or 0 when it is none. */
+static size_t put_quoted(struct writer *w, struct slice s)
+{
+    size_t end = 1;
+
+    while (end < s.len && end < BRACKET_MAX && s.ptr[end] != '"')
+        end += s.ptr[end] == '\\' ? 2 : 1;
+    if (end + 1 >= s.len || s.ptr[end] != '"' || s.ptr[end + 1] != '@')
+        return 0;
+    end += 2;
+    while (end < s.len && is_run_byte(s.ptr[end]))
+        end++;
+    put_token(w, "@addr");
+    return end;
+}
+
+static size_t put_run(struct writer *w, struct slice s)
+{
+    struct slice run = slice_prefix(s, run_length(s));
+    ptrdiff_t url = url_find(run), sign;
+    size_t len = run.len;
+
+    if (run.len == 0) {
+        /* Three dots: the end of a clause. */
+        clause_end(w);
+        return 3;
+    }
+    if (url >= 0) {
+        size_t url_len = url_length(slice_from_offset(s, (size_t)url));
+
+        if (url > 0)
+            put_plain(w, slice_prefix(run, (size_t)url));
+        put_marked(w, "@url", slice_prefix(slice_from_offset(s, (size_t)url), url_len));
+        return (size_t)url + (url_len > 0 ? url_len : 1);
+    }
+    sign = slice_find_byte(run, '@');
+    if (sign >= 0)
+        put_address(w, run, (size_t)sign);
+    else
+        put_plain(w, run);
+    return len;
+}
+
+/* Whether what ends at `at` (exclusive) ends a sentence. */
+static bool ends_clause(struct slice text, size_t start, size_t at)
+{
+    char last = text.ptr[at - 1];
+    bool is_end = at >= text.len || !is_run_byte(text.ptr[at]);
+
+    if (!is_end)
+        return false;
+    if (last == '.' || last == '!' || last == '?')
+        return true;
+    return at - start == 1 && last == '-'; /* " - " */
+}
+
+/* A line break of the reply ends a clause, unless the next line plainly runs on. */
+static bool line_runs_on(struct slice text, size_t bar)
+{
+    size_t next = bar + 1, before = bar;
+
+    while (next < text.len && text.ptr[next] == ' ')
+        next++;
+    while (before > 0 && text.ptr[before - 1] == ' ')
+        before--;
+    return before > 0 && next < text.len && text.ptr[next] >= 'a' && text.ptr[next] <= 'z' &&
+           (ascii_is_alnum(text.ptr[before - 1]) || text.ptr[before - 1] == ',');
+}
+
+void wording_from_text(struct slice text, struct wording *ret_wording)
+{
+    struct writer w = {.to = ret_wording, .words_left = 1};
+    size_t at = 0;
+
+    ret_wording->enhanced = (struct smtp_enhanced){0};
+    ret_wording->len = 0;
+    put(&w, ' ');
+    while (at < text.len && has_room(&w)) {
+        struct slice rest = {text.ptr + at, text.len - at};
+        size_t len = 0;
+
+        switch (rest.ptr[0]) {
+        case '<':
+            len = put_bracketed(&w, rest);
+            break;
+        case '"':
+            len = put_quoted(&w, rest);
+            break;
+        case ';':
+            clause_end(&w);
+            break;
+        case '|':
+            if (!line_runs_on(text, at))
+                clause_end(&w);
+            break;
+        default:
+            if (is_run_byte(rest.ptr[0])) {
+                len = put_run(&w, rest);
+                if (ends_clause(text, at, at + len > text.len ? text.len : at + len))
+                    clause_end(&w);
+            }
+        }
+        at += len > 0 ? len : 1;
+    }
+    clause_end(&w);
+}
