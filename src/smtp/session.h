@@ -7,9 +7,10 @@
  * or BDAT: no state sends them.
  *
  * Every recipient that was added gets exactly one RESULT, whatever happens: the reply to its RCPT;
- * or the reply (greeting, EHLO, MAIL) that kept it from being asked; or how the conversation broke;
- * or UNTRIED when the session ended in order before its turn. When all are answered the session is
- * IDLE and more may be added until smtp_session_finish; then it says QUIT.
+ * or the reply (greeting, EHLO, STARTTLS, MAIL) that kept it from being asked; or how the
+ * conversation broke; or UNTRIED when the session ended before its turn, for reasons of which
+ * others were told. When all are answered the session is IDLE and more may be added until
+ * smtp_session_finish; then it says QUIT. An IDLE session that is forgotten quits after a minute.
  *
  * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
  * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
@@ -28,18 +29,21 @@
 #include "smtp/reply.h"
 
 enum smtp_tls_policy {
-    SMTP_TLS_OPPORTUNISTIC, /* STARTTLS where offered; go on in clear in a new session if it fails
-                             */
-    SMTP_TLS_DEMANDED,      /* STARTTLS only when the server demands it (530 and the like) */
+    /* STARTTLS where offered; go on in clear where it is refused, in a new session if it fails */
+    SMTP_TLS_OPPORTUNISTIC,
+    SMTP_TLS_DEMANDED, /* STARTTLS only when the server demands it (530 and the like) */
     SMTP_TLS_NEVER,
     SMTP_TLS_REQUIRED, /* no MAIL without TLS */
 };
 
 struct smtp_plan {
-    struct slice helo_name; /* our host name, or an address literal; borrowed for the session */
-    struct slice sender;    /* reverse-path without "<>"; empty: the null sender; borrowed */
+    struct slice helo_name; /* our host name, or an address literal; borrowed for the session;
+                               smtp_helo_name_is_safe */
+    struct slice sender;    /* reverse-path without "<>"; empty: the null sender; borrowed;
+                               smtp_sender_is_safe (smtp/command.h) */
     enum smtp_tls_policy tls;
     bool use_pipelining;
+    bool keep_transcript;
     unsigned rcpts_per_transaction; /* at least 1 */
     unsigned rcpts_per_session;     /* at least 1; further ones end UNTRIED */
     uint32_t gap_ms;                /* least time between two RCPT commands (or batches) */
@@ -93,13 +97,18 @@ struct smtp_output {
 
 struct smtp_session; /* see session.c; size by smtp_session_new */
 
-/* NULL: no memory. The session is small (under 1 KiB) until a reply is being read. */
+/*
+ * NULL: no memory. The plan's names must be safe to send (see there; a CHECK), its numbers are
+ * clamped to their ranges. A session between replies holds under 512 bytes beside its transcript.
+ */
 struct smtp_session *smtp_session_new(const struct smtp_plan *plan);
-void smtp_session_free(struct smtp_session *session); /* NULL accepted */
+/* NULL accepted. Recipients without a RESULT get none. */
+void smtp_session_free(struct smtp_session *session);
 
 /*
  * Queue a recipient. 0, ERROR_NOMEM, ERROR_RANGE (the mailbox could not be sent safely) or
  * ERROR_LIMIT (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
+ * To an IDLE session, tell the time with smtp_session_tick after adding; it goes on then.
  */
 int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient);
 
@@ -108,13 +117,17 @@ void smtp_session_connected(struct smtp_session *session, uint64_t now_ms);
 void smtp_session_received(struct smtp_session *session, const char *bytes, size_t len,
                            uint64_t now_ms);
 void smtp_session_secured(struct smtp_session *session, uint64_t now_ms);
-/* The connection is gone; `why` is one of CONNECT_FAILED, DISCONNECTED, TLS_FAILED, TIMEOUT. */
+/*
+ * The connection is gone; `why` is one of CONNECT_FAILED, DISCONNECTED, TLS_FAILED, TIMEOUT. While
+ * connecting every reason counts as CONNECT_FAILED, during the handshake as TLS_FAILED. What was
+ * received before is still read.
+ */
 void smtp_session_closed(struct smtp_session *session, enum smtp_outcome why, uint64_t now_ms);
 void smtp_session_tick(struct smtp_session *session, uint64_t now_ms);
 /* Say QUIT once what is asked is answered; recipients not yet asked end UNTRIED. */
 void smtp_session_finish(struct smtp_session *session, uint64_t now_ms);
 
-/* Take the next output. Returns its kind. */
+/* Take the next output; until it is WAIT, after every call above. Returns its kind. */
 enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smtp_output *ret);
 
 /* What is known so far, for evidence. */

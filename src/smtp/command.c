@@ -1,0 +1,128 @@
+#include "smtp/command.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/utf8.h"
+
+/* Offset behind the quoted string that starts at 0 (RFC 5321 4.1.2), or 0 when it does not end. */
+static size_t skip_quoted(struct slice s)
+{
+    for (size_t i = 1; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            return i + 1;
+        if (s.ptr[i] == '\\')
+            i++;
+    }
+    return 0;
+}
+
+static bool has_control(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
+static bool is_atom_byte(char c)
+{
+    return c != '\0' && strchr(" \"\\<>@", c) == NULL;
+}
+
+static size_t skip_atom(struct slice s)
+{
+    size_t len = 0;
+
+    while (len < s.len && is_atom_byte(s.ptr[len]))
+        len++;
+    return len;
+}
+
+bool smtp_mailbox_is_safe(struct slice mailbox, uint16_t *ret_domain_at)
+{
+    size_t at;
+
+    if (mailbox.len == 0 || mailbox.len > SMTP_MAILBOX_MAX || has_control(mailbox) ||
+        utf8_find_invalid(mailbox) >= 0)
+        return false;
+    at = mailbox.ptr[0] == '"' ? skip_quoted(mailbox) : skip_atom(mailbox);
+    if (at == 0 || at >= mailbox.len || mailbox.ptr[at] != '@')
+        return false;
+    at++;
+    if (at == mailbox.len || skip_atom(slice_from_offset(mailbox, at)) != mailbox.len - at)
+        return false;
+    *ret_domain_at = (uint16_t)at;
+    return true;
+}
+
+bool smtp_helo_name_is_safe(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.ptr[i] <= ' ' || name.ptr[i] >= 0x7f)
+            return false;
+    return name.len > 0 && name.len <= 255;
+}
+
+bool smtp_sender_is_safe(struct slice sender)
+{
+    uint16_t domain_at;
+
+    return sender.len == 0 || smtp_mailbox_is_safe(sender, &domain_at);
+}
+
+/* The one way out: a command is whole or not there, and ends where we say. */
+static bool command(struct buffer *out, struct slice verb, struct slice argument,
+                    struct slice ending)
+{
+    char *to = buffer_reserve(out, verb.len + argument.len + ending.len + 2);
+
+    if (to == NULL)
+        return false;
+    CHECK(!has_control(argument));
+    memcpy(to, verb.ptr, verb.len);
+    to += verb.len;
+    if (argument.len > 0)
+        memcpy(to, argument.ptr, argument.len);
+    to += argument.len;
+    memcpy(to, ending.ptr, ending.len);
+    to += ending.len;
+    memcpy(to, "\r\n", 2);
+    out->len += verb.len + argument.len + ending.len + 2;
+    return true;
+}
+
+bool smtp_command_ehlo(struct buffer *out, struct slice helo_name)
+{
+    return command(out, SLICE("EHLO "), helo_name, SLICE_EMPTY);
+}
+
+bool smtp_command_helo(struct buffer *out, struct slice helo_name)
+{
+    return command(out, SLICE("HELO "), helo_name, SLICE_EMPTY);
+}
+
+bool smtp_command_starttls(struct buffer *out)
+{
+    return command(out, SLICE("STARTTLS"), SLICE_EMPTY, SLICE_EMPTY);
+}
+
+bool smtp_command_mail(struct buffer *out, struct slice sender, bool smtputf8)
+{
+    return command(out, SLICE("MAIL FROM:<"), sender, smtputf8 ? SLICE("> SMTPUTF8") : SLICE(">"));
+}
+
+bool smtp_command_rcpt(struct buffer *out, struct slice mailbox)
+{
+    return command(out, SLICE("RCPT TO:<"), mailbox, SLICE(">"));
+}
+
+bool smtp_command_rset(struct buffer *out)
+{
+    return command(out, SLICE("RSET"), SLICE_EMPTY, SLICE_EMPTY);
+}
+
+bool smtp_command_quit(struct buffer *out)
+{
+    return command(out, SLICE("QUIT"), SLICE_EMPTY, SLICE_EMPTY);
+}

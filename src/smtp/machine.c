@@ -1,0 +1,238 @@
+#include "smtp/machine.h"
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/utf8.h"
+
+/* No time-out is scaled below this: a slow path alone can take it. */
+#define TIMEOUT_FLOOR_MS 2000
+
+enum smtp_stage smtp_machine_stage(const struct smtp_session *session)
+{
+    return smtp_machine_table[session->state].stage;
+}
+
+void smtp_machine_note(struct smtp_session *session, const char *words)
+{
+    if (session->transcript != NULL)
+        smtp_transcript_note(session->transcript, slice_from_string(words), session->now_ms);
+}
+
+static void settle_entry(struct smtp_session *session, struct smtp_entry *entry,
+                         enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
+{
+    entry->outcome = (uint8_t)outcome;
+    entry->stage = (uint8_t)stage;
+    entry->detail = detail;
+    if (entry->is_sent) {
+        CHECK(session->in_flight > 0);
+        session->in_flight--;
+        entry->is_sent = false;
+    }
+    smtp_queue_push(&session->settled, entry);
+}
+
+void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
+                         enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
+{
+    struct smtp_entry *entry;
+
+    while ((entry = smtp_queue_pop(queue)) != NULL)
+        settle_entry(session, entry, outcome, stage, detail);
+}
+
+void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
+                               enum smtp_stage stage, const char *detail)
+{
+    struct smtp_entry *entry = smtp_queue_pop(&session->transaction);
+
+    CHECK(entry != NULL);
+    settle_entry(session, entry, outcome, stage, detail);
+}
+
+bool smtp_machine_has_leftover(const struct smtp_session *session)
+{
+    return session->in_at < session->in.len ||
+           (session->parser != NULL && smtp_reply_is_partial(session->parser));
+}
+
+static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
+{
+    const struct smtp_row *row = &smtp_machine_table[state];
+    uint64_t span_ms = row->timeout_ms;
+
+    if (state == SMTP_STATE_PAUSE)
+        return session->next_rcpt_ms;
+    if (span_ms == 0)
+        return INSTANT_NEVER;
+    if (row->is_scaled)
+        span_ms = span_ms * session->plan.timeout_percent / 100;
+    if (span_ms < TIMEOUT_FLOOR_MS)
+        span_ms = TIMEOUT_FLOOR_MS;
+    return session->now_ms > INSTANT_NEVER - span_ms ? INSTANT_NEVER : session->now_ms + span_ms;
+}
+
+/* Bytes that nothing asked for, found when we are about to speak (RFC 3207 section 5, too). */
+static bool is_spoken_to(struct smtp_session *session, enum smtp_state state)
+{
+    if (!smtp_machine_has_leftover(session) || session->outstanding > 0)
+        return false;
+    if (state == SMTP_STATE_HANDSHAKE) {
+        smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
+                           "bytes came in clear before the TLS handshake");
+        return true;
+    }
+    if (smtp_machine_table[state].send == NULL || state == SMTP_STATE_QUIT)
+        return false;
+    smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
+                       "the server spoke out of turn");
+    return true;
+}
+
+void smtp_machine_enter(struct smtp_session *session, enum smtp_state state)
+{
+    const struct smtp_row *row = &smtp_machine_table[state];
+
+    CHECK(state > SMTP_STATE_NONE && state < SMTP_STATE_COUNT);
+    session->state = state;
+    if (is_spoken_to(session, state))
+        return;
+    if (state == SMTP_STATE_QUIT || state == SMTP_STATE_DONE) {
+        CHECK(session->waiting.count == 0 && session->transaction.count == 0);
+        session->is_ending = true;
+    }
+    session->deadline_ms = deadline_of(session, state);
+    session->must_start_tls = state == SMTP_STATE_HANDSHAKE;
+    session->must_say_idle = state == SMTP_STATE_IDLE;
+    if (row->send != NULL)
+        row->send(session);
+}
+
+void smtp_machine_dispatch(struct smtp_session *session, enum smtp_event event)
+{
+    const struct smtp_cell *cell = &smtp_machine_table[session->state].cells[event];
+    enum smtp_state next =
+        cell->react == NULL || cell->react(session) ? cell->next : cell->otherwise;
+
+    if (next != SMTP_STATE_STAY)
+        smtp_machine_enter(session, next);
+}
+
+void smtp_machine_break(struct smtp_session *session, enum smtp_event event,
+                        enum smtp_outcome outcome, const char *detail)
+{
+    session->broken_outcome = (uint8_t)outcome;
+    session->broken_detail = detail;
+    smtp_machine_note(session, detail);
+    smtp_machine_dispatch(session, event);
+}
+
+void smtp_machine_give_up(struct smtp_session *session)
+{
+    static const char why[] = "no memory";
+
+    smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_UNTRIED,
+                        smtp_machine_stage(session), why);
+    smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,
+                        smtp_machine_stage(session), why);
+    session->lacks_memory = false;
+    buffer_clear(&session->out);
+    smtp_machine_enter(session, SMTP_STATE_DONE);
+}
+
+static bool wants_starttls(const struct smtp_session *session)
+{
+    if (session->is_tls || session->tls_tried || session->plan.tls == SMTP_TLS_NEVER)
+        return false;
+    return session->tls_demanded ||
+           (session->ehlo.starttls && session->plan.tls != SMTP_TLS_DEMANDED);
+}
+
+/* Settle those that can't be asked here: RFC 6531 3.2 forbids sending them. */
+static void settle_unsendable(struct smtp_session *session)
+{
+    struct smtp_entry *entry, *before = NULL;
+
+    if (session->ehlo.smtputf8)
+        return;
+    while ((entry = before != NULL ? before->next : session->waiting.first) != NULL) {
+        if (!entry->needs_smtputf8) {
+            before = entry;
+            continue;
+        }
+        smtp_queue_take_after(&session->waiting, before);
+        settle_entry(session, entry, SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED, SMTP_STAGE_MAIL,
+                     "the server does not offer SMTPUTF8");
+    }
+}
+
+/* Move those that fit into the transaction from waiting. */
+static void fill_transaction(struct smtp_session *session, bool is_new)
+{
+    unsigned room = session->plan.rcpts_per_session - session->rcpt_count;
+    struct slice domain = buffer_slice(&session->domain);
+    struct smtp_entry *entry, *before = NULL;
+
+    room = room > session->transaction.count ? room - session->transaction.count : 0;
+    while ((entry = before != NULL ? before->next : session->waiting.first) != NULL && room > 0 &&
+           session->transaction_count < session->plan.rcpts_per_transaction) {
+        if (!slice_equal_nocase(smtp_entry_domain(entry), domain) ||
+            (entry->needs_smtputf8 && !session->transaction_utf8 && !is_new)) {
+            before = entry;
+            continue;
+        }
+        smtp_queue_push(&session->transaction, smtp_queue_take_after(&session->waiting, before));
+        session->transaction_utf8 |= entry->needs_smtputf8;
+        session->transaction_count++;
+        room--;
+    }
+}
+
+static void begin_transaction(struct smtp_session *session)
+{
+    session->transaction_count = 0;
+    session->transaction_utf8 = !utf8_is_ascii(session->plan.sender);
+    buffer_clear(&session->domain);
+    if (!buffer_append_slice(&session->domain, smtp_entry_domain(session->waiting.first)))
+        session->lacks_memory = true;
+    else
+        fill_transaction(session, true);
+}
+
+/* Nobody more may be asked: everyone who is left goes untried. */
+static void leave_rest(struct smtp_session *session, const char *why)
+{
+    smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_MAIL, why);
+    smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_MAIL, why);
+}
+
+enum smtp_state smtp_machine_choose(struct smtp_session *session)
+{
+    CHECK(session->outstanding == 0 && session->in_flight == 0);
+    if (session->is_ending) {
+        leave_rest(session, NULL);
+        return SMTP_STATE_QUIT;
+    }
+    if (wants_starttls(session)) {
+        smtp_queue_append(&session->waiting, &session->transaction);
+        return SMTP_STATE_STARTTLS;
+    }
+    if (session->plan.tls == SMTP_TLS_REQUIRED && !session->is_tls) {
+        smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_TLS_NOT_OFFERED,
+                            SMTP_STAGE_STARTTLS, "the server does not offer STARTTLS");
+        return SMTP_STATE_QUIT;
+    }
+    settle_unsendable(session);
+    if (session->rcpt_count >= session->plan.rcpts_per_session)
+        leave_rest(session, "the session has asked as many recipients as it may");
+    if (session->has_mail)
+        fill_transaction(session, false);
+    if (session->transaction.count == 0 && session->waiting.count == 0)
+        return SMTP_STATE_IDLE;
+    if (session->now_ms < session->next_rcpt_ms)
+        return SMTP_STATE_PAUSE;
+    if (session->transaction.count > 0)
+        return session->has_mail ? SMTP_STATE_RCPT : SMTP_STATE_MAIL;
+    begin_transaction(session);
+    return session->has_mail ? SMTP_STATE_RSET : SMTP_STATE_MAIL;
+}

@@ -1,0 +1,264 @@
+/* What the cells of the table do, beyond naming the next state. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "smtp/machine.h"
+
+#define GREETING_MAX 512 /* octets of the greeting's text kept */
+
+static struct smtp_reply reply_of(const struct smtp_session *session)
+{
+    CHECK(session->parser != NULL);
+    return smtp_reply_parsed(session->parser);
+}
+
+static void settle_all(struct smtp_session *session, enum smtp_outcome outcome, const char *detail)
+{
+    enum smtp_stage stage = smtp_machine_stage(session);
+
+    smtp_machine_settle(session, &session->transaction, outcome, stage, detail);
+    smtp_machine_settle(session, &session->waiting, outcome, stage, detail);
+}
+
+/* Before anybody was asked: it is everybody's fate. */
+bool smtp_react_break_all(struct smtp_session *session)
+{
+    settle_all(session, session->broken_outcome, session->broken_detail);
+    return true;
+}
+
+bool smtp_react_break_connecting(struct smtp_session *session)
+{
+    settle_all(session, SMTP_OUTCOME_CONNECT_FAILED, session->broken_detail);
+    return true;
+}
+
+bool smtp_react_break_handshake(struct smtp_session *session)
+{
+    settle_all(session, SMTP_OUTCOME_TLS_FAILED, session->broken_detail);
+    return true;
+}
+
+/* In a transaction: the fate of those that were asked; for the others it tells nothing. */
+bool smtp_react_break_asked(struct smtp_session *session)
+{
+    enum smtp_stage stage = smtp_machine_stage(session);
+
+    while (session->transaction.count > 0 &&
+           (session->state == SMTP_STATE_MAIL || session->transaction.first->is_sent))
+        smtp_machine_settle_first(session, session->broken_outcome, stage, session->broken_detail);
+    settle_all(session, SMTP_OUTCOME_UNTRIED, session->broken_detail);
+    return true;
+}
+
+/*
+ * Between questions: nobody was asked. When no recipient has been asked in this session at all,
+ * "untried" would make the caller come back for the same; then it is everybody's fate.
+ */
+bool smtp_react_break_late(struct smtp_session *session)
+{
+    settle_all(session, session->rcpt_count > 0 ? SMTP_OUTCOME_UNTRIED : session->broken_outcome,
+               session->broken_detail);
+    return true;
+}
+
+/* Those who were not asked end untried; answers that are under way are still taken. */
+bool smtp_react_leave(struct smtp_session *session)
+{
+    struct smtp_entry *last_sent = NULL, *entry;
+
+    for (entry = session->transaction.first; entry != NULL && entry->is_sent; entry = entry->next)
+        last_sent = entry;
+    while ((entry = smtp_queue_take_after(&session->transaction, last_sent)) != NULL)
+        smtp_queue_push(&session->waiting, entry);
+    smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,
+                        smtp_machine_stage(session), NULL);
+    session->is_ending = true;
+    return true;
+}
+
+/* The reply keeps everybody from being asked. */
+bool smtp_react_refuse_all(struct smtp_session *session)
+{
+    settle_all(session, SMTP_OUTCOME_REPLY, NULL);
+    session->is_ending = true;
+    return true;
+}
+
+bool smtp_react_greeting(struct smtp_session *session)
+{
+    struct slice text = slice_prefix(reply_of(session).text, GREETING_MAX);
+    char *copy = memory_copy_string(text.ptr, text.len);
+
+    if (copy == NULL)
+        session->lacks_memory = true;
+    else
+        session->greeting = (struct slice){copy, text.len};
+    return !session->is_ending;
+}
+
+bool smtp_react_ehlo(struct smtp_session *session)
+{
+    smtp_ehlo_parse(reply_of(session).text, &session->ehlo);
+    return true;
+}
+
+static bool names_tls_requirement(struct smtp_reply reply)
+{
+    static const char *const words[] = {"requir", "must", "need", "only", "mandatory"};
+
+    if (slice_find_nocase(reply.text, SLICE("STARTTLS")) >= 0)
+        return true;
+    if (reply.enhanced.subject == 7 && reply.enhanced.detail == 10)
+        return true; /* X.7.10 Encryption Needed, RFC 5248 registry */
+    if (slice_find_nocase(reply.text, SLICE("TLS")) < 0 &&
+        slice_find_nocase(reply.text, SLICE("encrypt")) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_find_nocase(reply.text, slice_from_string(words[i])) >= 0)
+            return true;
+    return false;
+}
+
+/*
+ * True when the refusal asks for STARTTLS and we can still give it: "530 Must issue a STARTTLS
+ * command first" (RFC 3207 section 4). A server that refuses EHLO so can't have offered it yet.
+ */
+static bool demands_tls(struct smtp_session *session)
+{
+    bool is_helo = smtp_machine_stage(session) == SMTP_STAGE_HELO;
+
+    if (session->is_tls || session->tls_tried || session->plan.tls == SMTP_TLS_NEVER ||
+        session->is_ending || (!is_helo && !session->ehlo.starttls))
+        return false;
+    if (!names_tls_requirement(reply_of(session)))
+        return false;
+    session->tls_demanded = true;
+    return true;
+}
+
+/* True: try HELO (RFC 5321 3.2). */
+bool smtp_react_ehlo_refused(struct smtp_session *session)
+{
+    uint16_t code = reply_of(session).code;
+
+    if (session->is_ending || demands_tls(session))
+        return false;
+    /* 554 and 521 (RFC 7504) turn us away; the others may mean EHLO itself. */
+    if (code != 554 && code != 521)
+        return true;
+    smtp_react_refuse_all(session);
+    return false;
+}
+
+bool smtp_react_helo(struct smtp_session *session)
+{
+    session->used_helo = true;
+    session->ehlo = (struct smtp_ehlo){0};
+    return true;
+}
+
+/* True: quit. */
+bool smtp_react_helo_refused(struct smtp_session *session)
+{
+    if (demands_tls(session))
+        return false;
+    return smtp_react_refuse_all(session);
+}
+
+/* True: begin the handshake. When finishing there is no polite way out any more. */
+bool smtp_react_starttls(struct smtp_session *session)
+{
+    return !session->is_ending;
+}
+
+/* True: go on in clear. */
+bool smtp_react_starttls_refused(struct smtp_session *session)
+{
+    if (session->plan.tls == SMTP_TLS_OPPORTUNISTIC && !session->tls_demanded)
+        return true;
+    smtp_react_refuse_all(session);
+    return false;
+}
+
+/* RFC 3207 4.2: everything learnt in clear is forgotten, and a transaction with it. */
+bool smtp_react_secured(struct smtp_session *session)
+{
+    session->is_tls = true;
+    session->used_helo = false;
+    session->has_mail = false;
+    session->ehlo = (struct smtp_ehlo){0};
+    return true;
+}
+
+/* True: MAIL went out with RSET. */
+bool smtp_react_rset(struct smtp_session *session)
+{
+    session->has_mail = false;
+    return session->outstanding > 0;
+}
+
+/* True: RCPTs went out with MAIL. */
+bool smtp_react_mail(struct smtp_session *session)
+{
+    session->has_mail = true;
+    return session->outstanding > 0;
+}
+
+/* True: RCPTs went out with MAIL, whose replies mean nothing now. */
+bool smtp_react_mail_refused(struct smtp_session *session)
+{
+    struct smtp_entry *entry;
+
+    if (demands_tls(session)) {
+        for (entry = session->transaction.first; entry != NULL; entry = entry->next)
+            entry->is_sent = false;
+        session->in_flight = 0;
+        smtp_queue_append(&session->waiting, &session->transaction);
+    } else {
+        smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_REPLY, SMTP_STAGE_MAIL,
+                            NULL);
+    }
+    return session->outstanding > 0;
+}
+
+bool smtp_react_mail_shutdown(struct smtp_session *session)
+{
+    smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_REPLY, SMTP_STAGE_MAIL, NULL);
+    settle_all(session, SMTP_OUTCOME_UNTRIED, "the server closed the session (421)");
+    return true;
+}
+
+/* True: more answers are due. */
+bool smtp_react_rcpt(struct smtp_session *session)
+{
+    smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
+    return session->outstanding > 0;
+}
+
+bool smtp_react_rcpt_refused(struct smtp_session *session)
+{
+    struct smtp_entry *entry;
+
+    if (!demands_tls(session))
+        return smtp_react_rcpt(session);
+    entry = smtp_queue_pop(&session->transaction);
+    entry->is_sent = false;
+    session->in_flight--;
+    smtp_queue_push(&session->waiting, entry);
+    return session->outstanding > 0;
+}
+
+bool smtp_react_rcpt_shutdown(struct smtp_session *session)
+{
+    smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
+    settle_all(session, SMTP_OUTCOME_UNTRIED, "the server closed the session (421)");
+    return true;
+}
+
+/* True: the last of the replies that were still due has come. */
+bool smtp_react_drained(struct smtp_session *session)
+{
+    return session->outstanding == 0;
+}

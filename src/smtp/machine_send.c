@@ -1,0 +1,105 @@
+/*
+ * Saying the commands. With PIPELINING (RFC 2920), RSET, MAIL and the RCPTs of a transaction are
+ * written at once; the states behind the first then find theirs already sent.
+ */
+#include "base/instant.h"
+#include "smtp/command.h"
+#include "smtp/machine.h"
+
+/* The caller of `send` has seen what was in `out` before. */
+static struct buffer *fresh_out(struct smtp_session *session)
+{
+    if (session->out_is_told)
+        buffer_clear(&session->out);
+    session->out_is_told = false;
+    return &session->out;
+}
+
+static void sent(struct smtp_session *session, bool ok)
+{
+    if (ok)
+        session->outstanding++;
+    else
+        session->lacks_memory = true;
+}
+
+static bool is_batching(const struct smtp_session *session)
+{
+    return session->plan.use_pipelining && session->ehlo.pipelining;
+}
+
+void smtp_send_nothing(struct smtp_session *session)
+{
+    sent(session, true);
+}
+
+void smtp_send_ehlo(struct smtp_session *session)
+{
+    sent(session, smtp_command_ehlo(fresh_out(session), session->plan.helo_name));
+}
+
+void smtp_send_helo(struct smtp_session *session)
+{
+    sent(session, smtp_command_helo(fresh_out(session), session->plan.helo_name));
+}
+
+void smtp_send_starttls(struct smtp_session *session)
+{
+    session->tls_tried = true;
+    sent(session, smtp_command_starttls(fresh_out(session)));
+}
+
+void smtp_send_quit(struct smtp_session *session)
+{
+    sent(session, smtp_command_quit(fresh_out(session)));
+}
+
+static void write_rcpts(struct smtp_session *session)
+{
+    struct buffer *out = fresh_out(session);
+    uint64_t gap_ms = session->plan.gap_ms;
+    struct smtp_entry *entry;
+
+    for (entry = session->transaction.first; entry != NULL; entry = entry->next) {
+        if (entry->is_sent)
+            continue;
+        if (!smtp_command_rcpt(out, entry->mailbox)) {
+            session->lacks_memory = true;
+            return;
+        }
+        entry->is_sent = true;
+        session->in_flight++;
+        session->outstanding++;
+        session->rcpt_count++;
+        if (!is_batching(session) || gap_ms > 0)
+            break;
+    }
+    session->next_rcpt_ms =
+        session->now_ms > INSTANT_NEVER - gap_ms ? INSTANT_NEVER : session->now_ms + gap_ms;
+}
+
+void smtp_send_rcpt(struct smtp_session *session)
+{
+    if (session->outstanding == 0)
+        write_rcpts(session);
+}
+
+void smtp_send_mail(struct smtp_session *session)
+{
+    if (session->outstanding > 0)
+        return;
+    sent(session, smtp_command_mail(fresh_out(session), session->plan.sender,
+                                    session->transaction_utf8 && session->ehlo.smtputf8));
+    if (is_batching(session))
+        write_rcpts(session);
+}
+
+void smtp_send_rset(struct smtp_session *session)
+{
+    sent(session, smtp_command_rset(fresh_out(session)));
+    if (!is_batching(session))
+        return;
+    sent(session, smtp_command_mail(fresh_out(session), session->plan.sender,
+                                    session->transaction_utf8 && session->ehlo.smtputf8));
+    write_rcpts(session);
+}
