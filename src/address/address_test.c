@@ -319,12 +319,8 @@ static void megabytes_are_refused(void **state)
 static void inputs_stand_against_a_guard_page(void **state)
 {
     static const char *const seeds[] = {
-        "john.doe@mail.example.com",
-        "\"a \\\"b\"@x.co.uk",
-        "\xc3\xa9@b\xc3\xbc"
-        "cher.xn--p1ai",
-        "a@[IPv6:1:2::192.0.2.1]",
-        "A B <a@x.com>",
+        "john.doe@mail.example.com", "\"a \\\"b\"@x.co.uk", "\xc3\xa9@fa\xc3\x9f.xn--p1ai",
+        "a@[IPv6:1:2::192.0.2.1]",   "A B <a@x.com>",
     };
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, page * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

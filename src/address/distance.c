@@ -13,6 +13,7 @@ enum {
     COST_EXTRA = 9,
     COST_OTHER = 10,
     COST_FIRST = 14,
+    COST_LEAST = 5, /* of any step */
 };
 
 /* The keys around each letter, and those that other layouts put in its place. */
@@ -49,13 +50,36 @@ static bool look_alike(char a, char b)
     return false;
 }
 
-static unsigned substitution_cost(char typed, char meant, bool is_first)
+/* Each letter and digit has a bit, all other characters share one. */
+static uint64_t letter_bit(char c)
 {
-    if (typed == meant)
-        return 0;
-    if (distance_keys_touch(typed, meant) || look_alike(typed, meant))
-        return COST_NEAR;
-    return is_first ? COST_FIRST : COST_OTHER;
+    if (c >= 'a' && c <= 'z')
+        return UINT64_C(1) << (c - 'a');
+    if (ascii_is_digit(c))
+        return UINT64_C(1) << (26 + c - '0');
+    return UINT64_C(1) << 36;
+}
+
+uint64_t distance_letters(struct slice word)
+{
+    uint64_t letters = 0;
+
+    for (size_t i = 0; i < word.len; i++)
+        letters |= letter_bit(word.ptr[i]);
+    return letters;
+}
+
+/* The keys around c and the characters that look like it. */
+static uint64_t near_letters(char c)
+{
+    static const char keys[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    uint64_t near = 0;
+
+    for (const char *key = keys; *key != '\0'; key++) {
+        if (distance_keys_touch(c, *key) || look_alike(c, *key))
+            near |= letter_bit(*key);
+    }
+    return near;
 }
 
 /* typed.ptr[i] is one too many. */
@@ -89,34 +113,97 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-unsigned distance_of_typing(struct slice typed, struct slice meant)
+void distance_prepare(struct slice typed, struct distance_word *ret_word)
+{
+    ret_word->text = typed;
+    ret_word->is_short = typed.len <= DISTANCE_WORD_MAX;
+    if (!ret_word->is_short)
+        return;
+    ret_word->letters = distance_letters(typed);
+    for (size_t i = 0; i < typed.len; i++) {
+        ret_word->near[i] = near_letters(typed.ptr[i]);
+        ret_word->extra_costs[i] = (uint8_t)extra_cost(typed, i);
+    }
+}
+
+static unsigned substitution_cost(const struct distance_word *typed, size_t i, char meant, size_t j)
+{
+    if (typed->text.ptr[i] == meant)
+        return 0;
+    /* All other characters share a bit that is nobody's neighbour. */
+    if ((typed->near[i] & letter_bit(meant)) != 0)
+        return COST_NEAR;
+    return i == 0 && j == 0 ? COST_FIRST : COST_OTHER;
+}
+
+/* One row of the table: typed up to i against every prefix of meant. Returns the least cost in it.
+ */
+static unsigned fill_row(const struct distance_word *typed, size_t i, struct slice meant,
+                         const uint8_t *lost_costs, const unsigned *before, const unsigned *last,
+                         unsigned *row)
+{
+    const char *text = typed->text.ptr;
+    unsigned extra = typed->extra_costs[i];
+    unsigned row_least;
+
+    row[0] = row_least = last[0] + extra;
+    for (size_t j = 0; j < meant.len; j++) {
+        unsigned cost = last[j] + substitution_cost(typed, i, meant.ptr[j], j);
+
+        cost = least(cost, last[j + 1] + extra);
+        cost = least(cost, row[j] + lost_costs[j]);
+        if (i > 0 && j > 0 && text[i] == meant.ptr[j - 1] && text[i - 1] == meant.ptr[j])
+            cost = least(cost, before[j - 1] + COST_SWAP);
+        row[j + 1] = cost;
+        row_least = least(row_least, cost);
+    }
+    return row_least;
+}
+
+/* Each step adds and takes away one character at most. */
+static unsigned least_possible(uint64_t typed_letters, uint64_t meant_letters)
+{
+    int extra = __builtin_popcountll(typed_letters & ~meant_letters);
+    int lost = __builtin_popcountll(meant_letters & ~typed_letters);
+
+    return (unsigned)(extra > lost ? extra : lost) * COST_LEAST;
+}
+
+unsigned distance_between(const struct distance_word *typed, struct slice meant,
+                          uint64_t meant_letters, unsigned cap)
 {
     unsigned rows[3][DISTANCE_WORD_MAX + 1];
+    uint8_t lost_costs[DISTANCE_WORD_MAX];
     unsigned *before = rows[0], *last = rows[1], *row = rows[2];
+    unsigned last_least = 0;
 
-    if (typed.len > DISTANCE_WORD_MAX || meant.len > DISTANCE_WORD_MAX)
+    if (!typed->is_short || meant.len > DISTANCE_WORD_MAX ||
+        least_possible(typed->letters, meant_letters) > cap)
         return DISTANCE_FAR;
     last[0] = 0;
-    for (size_t j = 0; j < meant.len; j++)
-        last[j + 1] = last[j] + lost_cost(meant, j);
-    for (size_t i = 0; i < typed.len; i++) {
+    for (size_t j = 0; j < meant.len; j++) {
+        lost_costs[j] = (uint8_t)lost_cost(meant, j);
+        last[j + 1] = last[j] + lost_costs[j];
+    }
+    for (size_t i = 0; i < typed->text.len; i++) {
         unsigned *spare = before;
+        unsigned row_least = fill_row(typed, i, meant, lost_costs, before, last, row);
 
-        row[0] = last[0] + extra_cost(typed, i);
-        for (size_t j = 0; j < meant.len; j++) {
-            unsigned cost =
-                last[j] + substitution_cost(typed.ptr[i], meant.ptr[j], i == 0 && j == 0);
-
-            cost = least(cost, last[j + 1] + extra_cost(typed, i));
-            cost = least(cost, row[j] + lost_cost(meant, j));
-            if (i > 0 && j > 0 && typed.ptr[i] == meant.ptr[j - 1] &&
-                typed.ptr[i - 1] == meant.ptr[j])
-                cost = least(cost, before[j - 1] + COST_SWAP);
-            row[j + 1] = cost;
-        }
+        /* A transposition reaches back two rows, so that both must be too dear. */
+        if (row_least > cap && last_least > cap)
+            return DISTANCE_FAR;
+        last_least = row_least;
         before = last;
         last = row;
         row = spare;
     }
-    return last[meant.len];
+    return last[meant.len] <= cap ? last[meant.len] : DISTANCE_FAR;
+}
+
+unsigned distance_of_typing(struct slice typed, struct slice meant)
+{
+    struct distance_word word;
+
+    distance_prepare(typed, &word);
+    return distance_between(&word, meant, distance_letters(meant), DISTANCE_FAR - 1);
 }

@@ -7,15 +7,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
 /* A domain that a mistyped one may have been meant to be; the most popular stand first. */
 struct popular_domain {
     struct slice domain;
-    struct slice name; /* its first label ... */
-    struct slice rest; /* ... and what follows the dot */
-    unsigned weight;   /* roughly how popular, gmail.com being 1000 */
+    struct slice name;     /* its first label ... */
+    struct slice rest;     /* ... and what follows the dot */
+    struct slice squeezed; /* without dots and hyphens */
+    uint64_t name_letters; /* distance_letters of the name ... */
+    uint64_t rest_letters; /* ... and of the rest */
+    unsigned weight;       /* roughly how popular, gmail.com being 1000 */
 };
 
 /* A mistyped top level domain. */

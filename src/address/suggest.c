@@ -70,11 +70,9 @@ static bool mend_dots(struct slice domain, bool is_delegated, struct slice *ret_
     struct slice letters = slice_from(squeezed, squeeze(domain, squeezed));
 
     for (size_t i = 0; i < popular_domain_count; i++) {
-        char other[ADDRESS_DOMAIN_MAX + 1];
         struct slice target = popular_domains[i].domain;
 
-        if (popular_domains[i].name.len < 3 ||
-            !slice_equal(slice_from(other, squeeze(target, other)), letters))
+        if (popular_domains[i].name.len < 3 || !slice_equal(popular_domains[i].squeezed, letters))
             continue;
         if (!is_delegated || count_dots(domain) < count_dots(target)) {
             *ret_found = target;
@@ -92,18 +90,27 @@ static bool mend_bare_name(struct slice name, struct slice *ret_found)
         CAP = 6,
     };
 
+    const struct popular_domain *near = NULL;
+    struct distance_word typed;
+
     if (name.len < NAME_MIN || slice_equal(name, SLICE("mail")))
         return false;
+    distance_prepare(name, &typed);
     for (size_t i = 0; i < popular_domain_count; i++) {
         const struct popular_domain *popular = &popular_domains[i];
 
-        if (slice_equal(popular->name, name) ||
-            (popular->name.len > NAME_MIN && distance_of_typing(name, popular->name) <= CAP)) {
+        if (slice_equal(popular->name, name)) {
             *ret_found = popular->domain;
             return true;
         }
+        if (near == NULL && popular->name.len > NAME_MIN &&
+            distance_between(&typed, popular->name, popular->name_letters, CAP) <= CAP)
+            near = popular;
     }
-    return false;
+    if (near == NULL)
+        return false;
+    *ret_found = near->domain;
+    return true;
 }
 
 /* A top level domain that is not delegated, behind an unknown name: by table, or one slip away. */
@@ -157,14 +164,16 @@ static bool mend_regional(struct slice domain, const struct suggest_world *world
     ptrdiff_t dot = slice_find_byte(domain, '.');
     struct slice name = slice_prefix(domain, dot < 0 ? 0 : (size_t)dot);
     struct slice rest = slice_from_offset(domain, name.len);
+    struct distance_word typed;
 
-    if (popular_name_is_known(name))
+    if (world == NULL || world->is_real == NULL || popular_name_is_known(name))
         return false;
+    distance_prepare(name, &typed);
     for (size_t i = 0; i < popular_domain_count; i++) {
         struct slice meant = popular_domains[i].name;
 
         if (meant.len < NAME_MIN || meant.len + rest.len > ADDRESS_DOMAIN_MAX ||
-            slice_equal(name, meant) || distance_of_typing(name, meant) > CAP)
+            distance_between(&typed, meant, popular_domains[i].name_letters, CAP) > CAP)
             continue;
         memcpy(out, meant.ptr, meant.len);
         memcpy(out + meant.len, rest.ptr, rest.len);

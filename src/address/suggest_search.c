@@ -23,6 +23,8 @@ enum {
 struct search {
     struct slice name;
     struct slice rest;
+    struct distance_word typed_name;
+    struct distance_word typed_rest;
     bool is_delegated;
     bool is_popular_name;        /* the name as typed is the name of a popular domain */
     const struct tld_typo *typo; /* of the rest, or NULL */
@@ -65,37 +67,42 @@ static bool rests_are_twins(struct slice typed, struct slice meant)
                 : (unsigned)TRANSPOSITION);
 }
 
+/* The cost of having meant the rest of this target, or DISTANCE_FAR; may presume the same name. */
+static unsigned rest_cost(const struct search *search, const struct popular_domain *popular,
+                          bool same_name)
+{
+    if (slice_equal(search->rest, popular->rest))
+        return 0;
+    if (!search->is_delegated)
+        return distance_between(&search->typed_rest, popular->rest, popular->rest_letters,
+                                REST_CAP);
+    if (rest_is_popular_slip(search, popular->rest))
+        return SURE_SLIP;
+    if (same_name && rests_are_twins(search->rest, popular->rest))
+        return distance_of_typing(search->rest, popular->rest);
+    return DISTANCE_FAR;
+}
+
 /* The cost of having meant this target, or DISTANCE_FAR. */
 static unsigned target_cost(const struct search *search, const struct popular_domain *popular)
 {
     bool same_name = slice_equal(search->name, popular->name);
-    unsigned name_cost, rest_cost;
+    bool same_rest = slice_equal(search->rest, popular->rest);
+    unsigned cap = name_cap(popular->name.len);
+    unsigned cost, name_cost;
 
     /* "mail.cz" has both a name and a rest that exist: it is not "email.cz". */
     if (search->is_delegated && search->is_popular_name && !same_name)
         return DISTANCE_FAR;
-    /* Every key more or less costs at least 5. */
-    if (search->name.len > popular->name.len + 3 || popular->name.len > search->name.len + 2)
+    cost = rest_cost(search, popular, same_name);
+    if (cost == DISTANCE_FAR || same_name)
+        return cost;
+    if (search->is_delegated && !same_rest)
+        cap = popular->name.len >= LONG_NAME ? SURE_SLIP : 0;
+    name_cost = distance_between(&search->typed_name, popular->name, popular->name_letters, cap);
+    if (name_cost == DISTANCE_FAR || cost + name_cost > TOTAL_CAP)
         return DISTANCE_FAR;
-    name_cost = same_name ? 0 : distance_of_typing(search->name, popular->name);
-    if (name_cost > name_cap(popular->name.len))
-        return DISTANCE_FAR;
-    if (slice_equal(search->rest, popular->rest))
-        return name_cost;
-    if (!search->is_delegated) {
-        rest_cost = distance_of_typing(search->rest, popular->rest);
-        if (rest_cost > REST_CAP || name_cost + rest_cost > TOTAL_CAP)
-            return DISTANCE_FAR;
-        return name_cost + rest_cost;
-    }
-    if (rest_is_popular_slip(search, popular->rest)) {
-        bool is_sure = popular->name.len >= LONG_NAME && name_cost <= SURE_SLIP;
-
-        return same_name || is_sure ? name_cost + SURE_SLIP : DISTANCE_FAR;
-    }
-    if (same_name && rests_are_twins(search->rest, popular->rest))
-        return distance_of_typing(search->rest, popular->rest);
-    return DISTANCE_FAR;
+    return cost + name_cost;
 }
 
 static void consider(struct search *search, const struct popular_domain *popular)
@@ -130,6 +137,8 @@ bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_fo
     search.typo = tld_typo_find(search.rest);
     if (search.name.len > DISTANCE_WORD_MAX || search.rest.len > DISTANCE_WORD_MAX)
         return false;
+    distance_prepare(search.name, &search.typed_name);
+    distance_prepare(search.rest, &search.typed_rest);
     for (size_t i = 0; i < popular_domain_count; i++)
         consider(&search, &popular_domains[i]);
     if (search.best == NULL || search.is_tied)
