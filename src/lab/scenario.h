@@ -4,6 +4,8 @@
 #ifndef MK_LAB_SCENARIO_H
 #define MK_LAB_SCENARIO_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -11,12 +13,12 @@ struct lab_scenario;
 
 /* Parse text (copied). NULL and *error (with the line number) when it is not understood. */
 struct lab_scenario *lab_scenario_parse(struct slice text, struct error *error);
-void lab_scenario_free(struct lab_scenario *scenario);
+void lab_scenario_free(struct lab_scenario *scenario); /* NULL accepted */
 
 /* What the scenario says each address must end as. */
 struct lab_expectation {
-    struct slice address;     /* escapes resolved */
-    struct slice status;      /* "valid", ... */
+    struct slice address; /* escapes resolved */
+    struct slice status;  /* "valid", ... */
     struct slice reason;
     struct slice explanation; /* a part of the explanation; "" when it does not matter */
     struct slice suggestion;  /* "" when it does not matter */
@@ -27,5 +29,9 @@ const struct lab_expectation *lab_scenario_expectation(const struct lab_scenario
                                                        size_t index);
 /* A `set NAME VALUE` line for the engine ("patience", "depth", ...), or "" . */
 struct slice lab_scenario_setting(const struct lab_scenario *scenario, struct slice name);
+
+/* The i-th `list KIND ENTRY` line for the operator's lists; false past the end. */
+bool lab_scenario_list_entry(const struct lab_scenario *scenario, size_t index,
+                             struct slice *ret_kind, struct slice *ret_entry);
 
 #endif

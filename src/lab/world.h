@@ -29,20 +29,31 @@ struct lab_world *lab_world_new(struct io_loop *loop, const struct lab_scenario 
                                 uint16_t port, uint64_t seed, struct error *error);
 void lab_world_free(struct lab_world *world);
 
-/* A transport that answers from the scenario's zones on the loop's clock (no sockets). */
+/* A transport that answers from the scenario's zones on the loop's clock (no sockets). The world's
+   own: freed with it, after everything that asks by it. */
 struct dns_transport *lab_world_transport(struct lab_world *world);
 
 /* Serve the zones by UDP and TCP at `at` too (the real loop only). */
-int lab_world_serve_dns(struct lab_world *world, const struct io_endpoint *at,
-                        struct error *error);
+int lab_world_serve_dns(struct lab_world *world, const struct io_endpoint *at, struct error *error);
+/* Where it serves them; family 0 when it does not. */
+struct io_endpoint lab_world_dns_endpoint(const struct lab_world *world);
 
 struct lab_counts {
     uint64_t connections, rcpts, unknown_rcpts, questions;
+    uint64_t left_without_quit; /* sessions that the client ended without QUIT, though it could */
     uint64_t violations;
 };
 void lab_world_counts(const struct lab_world *world, struct lab_counts *ret_counts);
 /* The i-th violation as an English line, or NULL past the end. */
 const char *lab_world_violation(const struct lab_world *world, size_t index);
+/* Forgive this much of a limit in time: what jitter makes of a client that keeps to it. Default 0.
+ */
+void lab_world_set_slack(struct lab_world *world, uint64_t slack_ms);
+/* Hear every line of the wire log as it is written; NULL: no longer. */
+void lab_world_on_line(struct lab_world *world, void (*line)(void *user, const char *line),
+                       void *user);
+/* The newest part of the wire log, at most 1 MiB; borrowed until the world goes on. */
+struct slice lab_world_log_text(const struct lab_world *world);
 /* How often RCPT named this mailbox (case-insensitive), over all servers. */
 uint64_t lab_world_rcpt_count(const struct lab_world *world, struct slice mailbox);
 
