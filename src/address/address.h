@@ -44,7 +44,10 @@ enum address_form {
     ADDRESS_FORM_ACCEPT,
 };
 
-/* Parse len bytes. Always fills *ret_address; true when it is a Mailbox (RFC 5321, 6531). */
+/*
+ * Parse len bytes. Always fills *ret_address; true when it is a Mailbox (RFC 5321, 6531). Of an
+ * input that is none only diagnosis, offset and input mean something; all else is empty.
+ */
 bool address_parse(const char *bytes, size_t len, struct address *ret_address);
 
 enum address_form address_deliverable_form(const struct address *address);

@@ -11,6 +11,7 @@
 
 #include "address/address.h"
 #include "address/char_class.h"
+#include "address/punycode.h"
 #include "address/tld.h"
 #include "base/check.h"
 
@@ -72,6 +73,10 @@ static void faults_are_named_with_their_offset(void **state)
         {TEXT("a@x.\xef\xbc\xbf.com"), ADDRESS_DOMAIN_IDNA, 4}, /* maps to "_" */
         {TEXT("a@x.\xe1\xbf\xaf.com"), ADDRESS_DOMAIN_IDNA, 4}, /* maps to "`" */
         {TEXT("a@\xc2\xad.com"), ADDRESS_DOMAIN_IDNA, 2},       /* maps to nothing */
+        {TEXT("a@\xef\xb8\x8f.com"), ADDRESS_DOMAIN_IDNA, 2},   /* a selector alone */
+        {TEXT("a@\xef\xbf\xbd.com"), ADDRESS_DOMAIN_IDNA, 2},   /* U+FFFD */
+        {TEXT("a@-\xe2\x9d\xa4.com"), ADDRESS_DOMAIN_IDNA, 2},
+        {TEXT("a@\xe2\x84\xa2\xe2\x9d\xa4.com"), ADDRESS_DOMAIN_IDNA, 2}, /* U+2122 is mapped */
         {TEXT("a@-x.com"), ADDRESS_LABEL_HYPHEN, 2},
         {TEXT("a@x-.com"), ADDRESS_LABEL_HYPHEN, 3},
         {TEXT("a@xn--.com"), ADDRESS_LABEL_HYPHEN, 5},
@@ -170,6 +175,9 @@ static void mailboxes_are_accepted_with_their_flags(void **state)
         {"a@a\xc2\xb7"
          "b.cat",
          F(IDN) | F(IDN_DISPUTED), G, "a@xn--ab-0ea.cat"},
+        {"a@i\xe2\x9d\xa4.ws", F(IDN) | F(IDN_DISPUTED), G, "a@xn--i-7iq.ws"},
+        {"a@I\xe2\x9d\xa4\xef\xb8\x8f.ws", F(IDN) | F(IDN_DISPUTED), G, "a@xn--i-7iq.ws"},
+        {"a@\xf0\x9f\x92\xa9.la", F(IDN) | F(IDN_DISPUTED), G, "a@xn--ls8h.la"},
         {"a@l\xc2\xb7l.cat", F(IDN), A, "a@xn--ll-0ea.cat"},
         {"a@xn--a.\xc3\xbc.com", F(IDN) | F(FAKE_ALABEL), G, "a@xn--a.xn--tda.com"},
         {"\xc3\xa9@x.com", F(SMTPUTF8), A, NULL},
@@ -384,6 +392,7 @@ static void people_see_unicode(void **state)
          "\xc3\xa9@b\xc3\xbc"
          "cher.de"},
         {"a@xn--a.com", "a@xn--a.com"},
+        {"a@i\xe2\x9d\xa4.ws", "a@xn--i-7iq.ws"},
         {"a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]"},
     };
 
@@ -452,6 +461,33 @@ static void top_levels_are_known(void **state)
     assert_true(found > 1400);
 }
 
+/* RFC 3492 7.1 (B), and labels that are well known. */
+static void punycode_encodes_the_samples(void **state)
+{
+    static const struct {
+        const char *encoded;
+        size_t count;
+        uint32_t code_points[24];
+    } rows[] = {
+        {"ihqwcrb4cv8a8dqg056pqjye",
+         9,
+         {0x4ed6, 0x4eec, 0x4e3a, 0x4ec0, 0x4e48, 0x4e0d, 0x8bf4, 0x4e2d, 0x6587}},
+        {"bcher-kva", 6, {'b', 0xfc, 'c', 'h', 'e', 'r'}},
+        {"ls8h", 1, {0x1f4a9}},
+    };
+    uint32_t many[PUNYCODE_MAX];
+    char out[PUNYCODE_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t len = punycode_encode(rows[i].code_points, rows[i].count, out);
+
+        assert_true(slice_equal(slice_from(out, len), slice_from_string(rows[i].encoded)));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = 0x1f300 + (uint32_t)i;
+    assert_int_equal(punycode_encode(many, ARRAY_LEN(many), out), 0);
+}
+
 static void names_are_complete_and_unique(void **state)
 {
     for (int i = 0; i < ADDRESS_DIAGNOSIS_COUNT; i++) {
@@ -479,6 +515,7 @@ int main(void)
         cmocka_unit_test(people_see_unicode),
         cmocka_unit_test(classes_are_those_of_the_rfcs),
         cmocka_unit_test(top_levels_are_known),
+        cmocka_unit_test(punycode_encodes_the_samples),
         cmocka_unit_test(names_are_complete_and_unique),
     };
 

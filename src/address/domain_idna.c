@@ -10,6 +10,7 @@
 
 #include "address/char_class.h"
 #include "address/parse.h"
+#include "address/punycode.h"
 #include "base/utf8.h"
 
 enum {
@@ -59,15 +60,50 @@ static void compare_with_ulabel(const char *written, struct conversion *conversi
     idn2_free(ulabel);
 }
 
+/*
+ * A label of ASCII and symbols such as emoji: UTS 46 takes it, IDNA 2008 and libidn2 don't, and
+ * some registries sell it. Only what normalisation (UTS 46, 4) leaves as it is.
+ */
+static bool convert_symbols(struct slice label, struct conversion *conversion)
+{
+    enum {
+        VARIATION_SELECTOR_16 = 0xfe0f, /* "as an emoji": UTS 46 ignores it */
+    };
+    uint32_t code_points[PUNYCODE_MAX];
+    size_t count = 0, symbols = 0;
+
+    for (size_t i = 0; i < label.len;) {
+        uint32_t c = 0;
+
+        i += utf8_decode(label.ptr + i, label.len - i, &c);
+        if (c == VARIATION_SELECTOR_16)
+            continue;
+        if (count == PUNYCODE_MAX || (c >= 0x80 && !address_symbol_is_sound(c)))
+            return false;
+        symbols += c >= 0x80;
+        code_points[count++] = c < 0x80 ? (uint32_t)ascii_lower((char)c) : c;
+    }
+    if (symbols == 0 || code_points[0] == '-' || code_points[count - 1] == '-' ||
+        (count >= 4 && code_points[2] == '-' && code_points[3] == '-'))
+        return false;
+    memcpy(conversion->ascii, "xn--", 4);
+    conversion->ascii_len = punycode_encode(code_points, count, conversion->ascii + 4);
+    if (conversion->ascii_len == 0)
+        return false;
+    conversion->ascii_len += 4;
+    conversion->is_disputed = true;
+    return true;
+}
+
 static bool convert_label(struct slice label, struct conversion *ret_conversion)
 {
     char written[LABEL_UTF8_MAX + 1];
     uint8_t *ascii = NULL;
     bool is_sound = false;
 
+    *ret_conversion = (struct conversion){0};
     if (!slice_to_string(label, written, sizeof(written)))
         return false;
-    *ret_conversion = (struct conversion){0};
     if (idn2_lookup_u8((const uint8_t *)written, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
         IDN2_OK)
         goto done;
@@ -137,7 +173,7 @@ static bool parse_unicode_label(struct address *address, struct slice label, siz
 
     if (label.len > LABEL_UTF8_MAX)
         return address_fail(address, ADDRESS_LABEL_TOO_LONG, offset + LABEL_UTF8_MAX);
-    if (!convert_label(label, &conversion))
+    if (!convert_label(label, &conversion) && !convert_symbols(label, &conversion))
         return address_fail(address, ADDRESS_DOMAIN_IDNA, offset);
     if (conversion.is_mapped)
         address->flags |= ADDRESS_FLAG_IDN_MAPPED;

@@ -40,8 +40,9 @@ size_t address_format_display(const struct address *address, char *out, size_t s
     CHECK(size >= DISPLAY_SIZE_MIN);
     normal = u8_normalize(UNINORM_NFC, (const uint8_t *)address->local.ptr, address->local.len,
                           local, &local_len);
-    /* libidn2 turns a label it can't decode into nothing, without an error. */
-    if (!address->is_literal && !(address->flags & ADDRESS_FLAG_FAKE_ALABEL) &&
+    /* libidn2 turns a label it can't or won't decode into nothing, without an error. */
+    if (!address->is_literal &&
+        !(address->flags & (ADDRESS_FLAG_FAKE_ALABEL | ADDRESS_FLAG_IDN_DISPUTED)) &&
         idn2_to_unicode_8z8z(domain, &unicode, 0) == IDN2_OK)
         domain = unicode;
     if (normal == NULL || local_len + 1 + strlen(domain) >= size) {

@@ -45,4 +45,7 @@ uint32_t address_domain_flags(const struct address *address);
 /* Flags for the characters of a local part that is not ASCII (well-formed UTF-8). */
 uint32_t address_local_unicode_flags(struct slice local);
 
+/* True for a symbol that is stable under NFKC and that UTS 46 takes in labels: emoji, mostly. */
+bool address_symbol_is_sound(uint32_t code_point);
+
 #endif

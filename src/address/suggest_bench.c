@@ -35,6 +35,7 @@ int main(void)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
     printf("suggest: %.0f domains/s (%zu suggestions in %d)\n",
-           ROUNDS * (double)ARRAY_LEN(domains) / seconds, found, ROUNDS * (int)ARRAY_LEN(domains));
+           (double)(ROUNDS * ARRAY_LEN(domains)) / seconds, found,
+           ROUNDS * (int)ARRAY_LEN(domains));
     return 0;
 }

@@ -4,6 +4,8 @@
  * RFC 6531 3.3 takes every character above U+007F. RFC 6530 10.1 and RFC 8264 (PRECIS) advise
  * against controls, separators and the like, so they are flagged: most are left over from copying.
  */
+#include <stdlib.h>
+#include <uninorm.h>
 #include <unictype.h>
 
 #include "address/parse.h"
@@ -45,4 +47,24 @@ uint32_t address_local_unicode_flags(struct slice local)
         i += len > 0 ? len : 1;
     }
     return flags;
+}
+
+bool address_symbol_is_sound(uint32_t c)
+{
+    uint32_t normal[16];
+    size_t len = sizeof(normal) / sizeof(*normal);
+    uint32_t *result;
+    bool is_stable;
+
+    /* Ideographic description characters and replacement characters: UTS 46 table, disallowed. */
+    if ((c >= 0x2ff0 && c <= 0x2fff) || c == 0xfffc || c == 0xfffd)
+        return false;
+    if (!uc_is_general_category_withtable(c, UC_CATEGORY_MASK_So) &&
+        !(c >= 0x1f3fb && c <= 0x1f3ff))
+        return false;
+    result = u32_normalize(UNINORM_NFKC, &c, 1, normal, &len);
+    is_stable = result != NULL && len == 1 && result[0] == c;
+    if (result != normal)
+        free(result);
+    return is_stable;
 }
