@@ -19,7 +19,7 @@ struct dns_resolver;
 
 struct dns_resolver_options {
     struct ip_networks allowed;  /* reserved ranges that may be probed; borrowed */
-    bool use_ipv4, use_ipv6;     /* address families to look up and offer */
+    bool use_ipv4, use_ipv6;     /* address families to look up and offer; both false: both */
     bool want_spf, want_dmarc;
     uint32_t ttl_min_s, ttl_max_s;   /* of positive and negative answers; 0: 60 and 86400 */
     uint32_t failure_ttl_s;          /* 0: 30 */
@@ -36,7 +36,10 @@ void dns_resolver_free(struct dns_resolver *resolver);
 
 /*
  * `facts` is counted: the callback owns one count and gives it back with dns_facts_release. NULL
- * when memory ran out.
+ * when memory ran out. The mail part is complete and final. SPF and DMARC hold nothing up: until
+ * they are answered their outcome is NOT_ASKED, and they and their rows of `answers` are filled in
+ * when they come, for as long as the facts and the resolver live. A callback may do anything, free
+ * the resolver included.
  */
 typedef void dns_domain_done(void *user, const struct evidence_domain *facts);
 
