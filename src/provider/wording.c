@@ -61,8 +61,7 @@ static void clause_end(struct writer *w)
 static bool begins_advice(struct slice word)
 {
     static const struct slice words[] = {
-        {"please", 6}, {"if", 2},    {"since", 5},    {"because", 7},
-        {"learn", 5},  {"bitte", 5}, {"veuillez", 8}, {"visit", 5},
+        {"please", 6}, {"if", 2},    {"learn", 5},  {"bitte", 5}, {"veuillez", 8}, {"visit", 5},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -194,7 +193,8 @@ static void put_words(struct writer *w, struct slice run)
             if (ascii_is_alnum(rest.ptr[0]))
                 put(w, ascii_lower(rest.ptr[0]));
             else
-                separates = rest.ptr[0] != '\'' && rest.ptr[0] != '`';
+                /* "doesn't" is one word; "l'utente" and "n'existe" are two. */
+                separates = (rest.ptr[0] != '\'' && rest.ptr[0] != '`') || word_len(w) == 1;
         } else if ((len = utf8_decode(rest.ptr, rest.len, &c)) > 0) {
             separates = !put_character(w, c, slice_prefix(rest, len));
             if (separates && (c == 0x3002 || c == 0xff0e || c == 0xff1b || c == 0xff01)) {
