@@ -104,6 +104,16 @@ enum evidence_catch_all {
     EVIDENCE_CATCH_ALL_SAME_REFUSAL, /* refused in the same words as the real one */
 };
 
+/*
+ * What the operator's own records say of this address; zero: nothing. Whoever has the store fills
+ * it in; how long a bounce counts is the verdict's affair.
+ */
+struct evidence_history {
+    bool known_bounce;       /* a hard bounce was reported, and no delivery since */
+    int64_t bounced_unix_ms; /* when */
+    struct slice bounce;     /* the words of the bounce, or "" */
+};
+
 enum evidence_depth {
     EVIDENCE_DEPTH_SYNTAX,
     EVIDENCE_DEPTH_DNS,
@@ -138,6 +148,7 @@ struct evidence {
     bool catch_all_from_cache;
     struct slice catch_all_text; /* the reply to the random recipient, when remembered; or "" */
     uint16_t catch_all_code;
+    struct evidence_history history;
     enum evidence_stop stop;
     struct slice internal;
     uint32_t greylist_waited_s; /* patience spent */

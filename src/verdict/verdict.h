@@ -126,6 +126,15 @@ enum verdict_action {
 
 #define VERDICT_EXPLANATION_SIZE 400
 
+/*
+ * From this confidence on, a reply plainly means its class. Below it, a refusal of the mailbox
+ * must be compared with that of a random recipient.
+ */
+#define VERDICT_PLAIN_CONFIDENCE 60
+
+/* How long a reported hard bounce makes an address one not to mail. */
+#define VERDICT_BOUNCE_DAYS 180
+
 struct verdict {
     enum verdict_status status;
     enum verdict_reason reason;
@@ -143,10 +152,12 @@ void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
 
 /*
  * What one reply alone would mean at its stage, for `mailknock classify`: an accepted RCPT is
- * valid/accepted as if a random one had been refused.
+ * valid/accepted, and a refusal in vague words stands, as if a random recipient had been refused in
+ * others. Stage ANY is read as RCPT. code: a 4xx "no such user" said once proves nothing.
  */
-void verdict_of_reply(const struct classification *classification, enum smtp_stage stage,
-                      enum verdict_reason *ret_reason, enum verdict_action *ret_action);
+void verdict_of_reply(const struct classification *classification, unsigned code,
+                      enum smtp_stage stage, enum verdict_reason *ret_reason,
+                      enum verdict_action *ret_action);
 
 enum verdict_status verdict_reason_status(enum verdict_reason reason);
 const char *verdict_status_name(enum verdict_status status);

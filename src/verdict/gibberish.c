@@ -1,0 +1,88 @@
+#include "verdict/gibberish.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+
+struct traits {
+    size_t letters, vowels, digits, others;
+    size_t consonants_in_row; /* the longest row */
+    size_t changes;           /* from a letter to a digit or back */
+    bool only_hex;
+};
+
+static bool is_vowel(char c)
+{
+    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
+}
+
+/* Consonants written with several letters: how many letters, at the start of s. */
+static size_t consonant_len(struct slice s)
+{
+    static const char *const clusters[] = {"tsch", "sch", "szcz", "ch", "ck", "cz", "dz",
+                                           "gh",   "kh",  "ng",   "ph", "rz", "sh", "sz",
+                                           "th",   "ts",  "tz",   "wh", "zh"};
+
+    for (size_t i = 0; i < ARRAY_LEN(clusters); i++) {
+        struct slice cluster = slice_from_string(clusters[i]);
+
+        if (slice_starts_with_nocase(s, cluster))
+            return cluster.len;
+    }
+    return s.len >= 2 && ascii_lower(s.ptr[0]) == ascii_lower(s.ptr[1]) ? 2 : 1;
+}
+
+static void look_at(struct slice local, struct traits *traits)
+{
+    size_t row = 0, at = 0;
+    char last = '\0';
+
+    *traits = (struct traits){.only_hex = true};
+    while (at < local.len) {
+        char c = ascii_lower(local.ptr[at]);
+        size_t len = 1;
+
+        traits->only_hex &= ascii_hex_value(c) >= 0;
+        if (ascii_is_alpha(c) && !is_vowel(c)) {
+            len = consonant_len(slice_from_offset(local, at));
+            traits->only_hex &= len == 1 || c == ascii_lower(local.ptr[at + 1]);
+            row++;
+        } else {
+            row = 0;
+        }
+        if (row > traits->consonants_in_row)
+            traits->consonants_in_row = row;
+        if (ascii_is_alpha(c))
+            traits->letters += len;
+        else if (ascii_is_digit(c))
+            traits->digits++;
+        else
+            traits->others++;
+        traits->vowels += is_vowel(c);
+        if ((ascii_is_alpha(c) && ascii_is_digit(last)) ||
+            (ascii_is_digit(c) && ascii_is_alpha(last)))
+            traits->changes++;
+        last = c;
+        at += len;
+    }
+}
+
+bool gibberish_suspected(struct slice local)
+{
+    ptrdiff_t plus = slice_find_byte(local, '+');
+    struct traits traits;
+
+    if (plus > 0)
+        local = slice_prefix(local, (size_t)plus);
+    for (size_t i = 0; i < local.len; i++)
+        if ((unsigned char)local.ptr[i] >= 0x80)
+            return false;
+    look_at(local, &traits);
+    if (traits.consonants_in_row >= 6 && traits.vowels * 4 < traits.letters)
+        return true;
+    if (traits.letters >= 8 && traits.vowels == 0)
+        return true;
+    if (traits.changes >= 5 && local.len >= 12)
+        return true;
+    return traits.only_hex && local.len >= 16 && traits.digits > 0 && traits.letters > 0;
+}

@@ -1,0 +1,304 @@
+#include "verdict/result.h"
+
+#include "base/instant.h"
+#include "verdict/finding.h"
+
+static void write_ip(struct json *json, const char *name, const struct ip *ip)
+{
+    char text[IP_TEXT_SIZE];
+
+    json_name_cstring(json, name, ip->family != 0 ? ip_format(ip, text) : NULL);
+}
+
+/* "" is null: nothing was said. */
+static void write_text(struct json *json, const char *name, struct slice value)
+{
+    if (value.len == 0)
+        json_name_null(json, name);
+    else
+        json_name_string(json, name, value);
+}
+
+static void write_moment(struct json *json, const char *name, int64_t unix_ms)
+{
+    char text[INSTANT_TEXT_SIZE];
+
+    json_name_cstring(json, name, instant_format(unix_ms, text));
+}
+
+/* code, enhanced, text: null where there is no reply. */
+static void write_reply(struct json *json, const struct smtp_reply *reply)
+{
+    char enhanced[16] = "";
+
+    if (reply->code == 0) {
+        json_name_null(json, "code");
+        json_name_null(json, "enhanced");
+        json_name_null(json, "text");
+        return;
+    }
+    smtp_enhanced_format(reply->enhanced, enhanced);
+    json_name_int(json, "code", reply->code);
+    json_name_cstring(json, "enhanced", enhanced[0] != '\0' ? enhanced : NULL);
+    json_name_string(json, "text", reply->text);
+}
+
+static void write_flags(struct json *json, const struct verdict *verdict)
+{
+    json_name(json, "flags");
+    json_array_begin(json);
+    for (unsigned i = 0; i < VERDICT_FLAG_COUNT; i++)
+        if (verdict->flags & (UINT32_C(1) << i))
+            json_cstring(json, verdict_flag_name((enum verdict_flag_index)i));
+    json_array_end(json);
+}
+
+static void write_verdict(struct json *json, const struct evidence *evidence,
+                          const struct verdict *verdict)
+{
+    char wire[ADDRESS_WIRE_SIZE];
+
+    json_name_int(json, "schema", 1);
+    json_name_string(json, "address", evidence->input);
+    if (evidence->address.diagnosis == ADDRESS_VALID) {
+        size_t len = address_format_wire(&evidence->address, wire);
+
+        json_name_string(json, "normalized", slice_from(wire, len));
+    } else {
+        json_name_null(json, "normalized");
+    }
+    json_name_cstring(json, "status", verdict_status_name(verdict->status));
+    json_name_cstring(json, "reason", verdict_reason_name(verdict->reason));
+    json_name_int(json, "score", verdict->score);
+    json_name_cstring(json, "action", verdict_action_name(verdict->action));
+    if (verdict->retry_after_s > 0)
+        json_name_int(json, "retry_after", verdict->retry_after_s);
+    else
+        json_name_null(json, "retry_after");
+    write_flags(json, verdict);
+    write_text(json, "suggestion", evidence->suggestion);
+}
+
+static void write_domain(struct json *json, const struct evidence *evidence)
+{
+    const struct address *address = &evidence->address;
+    const struct evidence_domain *domain = evidence->domain;
+    const struct provider_profile *provider = evidence->provider;
+
+    if (address->diagnosis == ADDRESS_VALID)
+        json_name_string(json, "domain",
+                         address->is_literal ? address->domain
+                                             : slice_from_string(address->domain_ascii));
+    else
+        json_name_null(json, "domain");
+    json_name_cstring(json, "provider",
+                      provider != NULL && provider != provider_generic() ? provider->name : NULL);
+    json_name(json, "mx");
+    json_array_begin(json);
+    for (size_t i = 0; domain != NULL && i < domain->host_count; i++) {
+        json_object_begin(json);
+        json_name_string(json, "host", domain->hosts[i].name);
+        json_name_int(json, "preference", domain->hosts[i].preference);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void write_syntax(struct json *json, const struct address *address)
+{
+    bool valid = address->diagnosis == ADDRESS_VALID;
+
+    json_name(json, "syntax");
+    json_object_begin(json);
+    json_name_bool(json, "valid", valid);
+    json_name_cstring(json, "diagnosis", valid ? NULL : address_diagnosis_name(address->diagnosis));
+    if (valid)
+        json_name_null(json, "offset");
+    else
+        json_name_int(json, "offset", (int64_t)address->offset);
+    json_name(json, "flags");
+    json_array_begin(json);
+    for (unsigned i = 0; valid && i < ADDRESS_FLAG_COUNT; i++)
+        if (address->flags & (UINT32_C(1) << i))
+            json_cstring(json, address_flag_name((enum address_flag_index)i));
+    json_array_end(json);
+    json_object_end(json);
+}
+
+static const char *control_name(const struct evidence *evidence, enum finding_control control)
+{
+    switch (control) {
+    case FINDING_CONTROL_ACCEPTED:
+        return "accepted";
+    case FINDING_CONTROL_REFUSED:
+        return "refused";
+    default:
+        return evidence->catch_all == EVIDENCE_CATCH_ALL_SAME_REFUSAL ? "same_refusal" : "unclear";
+    }
+}
+
+/* What a made-up recipient was told, live or remembered; null when that is not known. */
+static void write_random(struct json *json, const struct evidence *evidence,
+                         const struct finding *finding)
+{
+    static const struct evidence_attempt nothing = {.outcome = SMTP_OUTCOME_UNTRIED};
+    const struct evidence_attempt *random =
+        finding->random_attempt >= 0 ? &evidence->attempts[finding->random_attempt] : &nothing;
+    struct smtp_reply reply = random->reply;
+    bool is_remembered = finding->random_attempt < 0;
+
+    if (is_remembered && evidence->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN) {
+        json_name_null(json, "random_recipient");
+        return;
+    }
+    if (is_remembered)
+        reply = (struct smtp_reply){
+            .code = evidence->catch_all_code,
+            .text = evidence->catch_all_text,
+        };
+    json_name(json, "random_recipient");
+    json_object_begin(json);
+    json_name_cstring(json, "result", control_name(evidence, finding->control));
+    json_name_bool(json, "remembered", is_remembered || evidence->catch_all_from_cache);
+    write_reply(json, &reply);
+    json_name_cstring(json, "class",
+                      finding->random_classification.rule != NULL
+                          ? smtp_class_name(finding->random_classification.reply_class)
+                          : NULL);
+    json_object_end(json);
+}
+
+static void write_smtp(struct json *json, const struct evidence *evidence,
+                       const struct verdict *verdict)
+{
+    const struct evidence_attempt *attempt;
+    struct finding finding;
+
+    json_name(json, "smtp");
+    if (verdict->attempt < 0 || (size_t)verdict->attempt >= evidence->attempt_count) {
+        json_null(json);
+        return;
+    }
+    finding_combine(evidence, &finding);
+    attempt = &evidence->attempts[verdict->attempt];
+    json_object_begin(json);
+    json_name_string(json, "host", attempt->host);
+    write_ip(json, "ip", &attempt->ip);
+    json_name_cstring(json, "outcome", smtp_outcome_name(attempt->outcome));
+    write_reply(json, &attempt->reply);
+    write_text(json, "detail", attempt->detail);
+    json_name_cstring(json, "stage", smtp_stage_name(attempt->stage));
+    json_name_cstring(json, "class",
+                      verdict->classification.rule != NULL
+                          ? smtp_class_name(verdict->classification.reply_class)
+                          : NULL);
+    json_name_cstring(json, "rule", verdict->classification.rule);
+    write_text(json, "tls", attempt->tls);
+    write_random(json, evidence, &finding);
+    json_name_int(json, "attempts", (int64_t)evidence->attempt_count);
+    json_object_end(json);
+}
+
+static void write_attempts(struct json *json, const struct evidence *evidence)
+{
+    json_name(json, "attempts");
+    json_array_begin(json);
+    for (size_t i = 0; i < evidence->attempt_count; i++) {
+        const struct evidence_attempt *attempt = &evidence->attempts[i];
+
+        json_object_begin(json);
+        write_moment(json, "at", attempt->unix_ms);
+        json_name_int(json, "duration_ms", attempt->duration_ms);
+        json_name_string(json, "host", attempt->host);
+        write_ip(json, "ip", &attempt->ip);
+        json_name_bool(json, "random", attempt->random_recipient);
+        json_name_string(json, "recipient", attempt->recipient);
+        json_name_string(json, "sender", attempt->sender);
+        json_name_cstring(json, "outcome", smtp_outcome_name(attempt->outcome));
+        json_name_cstring(json, "stage", smtp_stage_name(attempt->stage));
+        write_reply(json, &attempt->reply);
+        write_text(json, "detail", attempt->detail);
+        write_text(json, "tls", attempt->tls);
+        write_text(json, "transcript", attempt->transcript);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void write_hosts(struct json *json, const struct evidence_domain *domain)
+{
+    json_name(json, "hosts");
+    json_array_begin(json);
+    for (size_t i = 0; domain != NULL && i < domain->host_count; i++) {
+        const struct evidence_host *host = &domain->hosts[i];
+
+        json_object_begin(json);
+        json_name_string(json, "host", host->name);
+        json_name_int(json, "preference", host->preference);
+        json_name_cstring(json, "outcome", dns_outcome_name(host->outcome));
+        json_name(json, "addresses");
+        json_array_begin(json);
+        for (size_t k = 0; k < host->address_count; k++) {
+            char text[IP_TEXT_SIZE];
+
+            json_cstring(json, ip_format(&host->addresses[k], text));
+        }
+        json_array_end(json);
+        json_name_int(json, "refused", (int64_t)host->refused_count);
+        json_name_cstring(json, "refused_range", host->refused_range);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void write_dns(struct json *json, const struct evidence_domain *domain)
+{
+    json_name(json, "dns");
+    json_array_begin(json);
+    for (size_t i = 0; domain != NULL && i < domain->answer_count; i++) {
+        const struct evidence_dns_answer *answer = &domain->answers[i];
+
+        json_object_begin(json);
+        json_name_string(json, "name", answer->name);
+        json_name_cstring(json, "type", answer->type);
+        json_name_cstring(json, "outcome", dns_outcome_name(answer->outcome));
+        json_name_int(json, "ttl_s", answer->ttl_s);
+        json_name_string(json, "answer", answer->text);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void write_evidence(struct json *json, const struct evidence *evidence)
+{
+    const struct evidence_domain *domain = evidence->domain;
+
+    json_name(json, "evidence");
+    json_object_begin(json);
+    write_attempts(json, evidence);
+    write_hosts(json, domain);
+    write_dns(json, domain);
+    write_text(json, "spf", domain != NULL ? domain->spf : SLICE_EMPTY);
+    write_text(json, "dmarc", domain != NULL ? domain->dmarc : SLICE_EMPTY);
+    json_name_int(json, "waited_s", evidence->greylist_waited_s);
+    json_object_end(json);
+}
+
+void result_write_json(struct json *json, const struct evidence *evidence,
+                       const struct verdict *verdict, const struct result_options *options)
+{
+    const char *source = options != NULL ? options->source : NULL;
+
+    json_object_begin(json);
+    write_verdict(json, evidence, verdict);
+    write_domain(json, evidence);
+    write_syntax(json, &evidence->address);
+    write_smtp(json, evidence, verdict);
+    write_moment(json, "checked_at", evidence->checked_unix_ms);
+    json_name_int(json, "duration_ms", evidence->duration_ms);
+    json_name_cstring(json, "source", source != NULL ? source : "live");
+    json_name_cstring(json, "explanation", verdict->explanation);
+    if (options != NULL && options->with_evidence)
+        write_evidence(json, evidence);
+    json_object_end(json);
+}
