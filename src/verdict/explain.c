@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "lists/builtin.h"
 #include "verdict/sentence.h"
 
 /* Bytes of foreign words in one sentence: two replies, a host and a domain always fit. */
