@@ -191,6 +191,7 @@ static void case_look_up(struct probe_case *kase, const struct address *address)
         probe_case_fail(kase, "out of memory");
         return;
     }
+    kase->domain->cases++;
     kase->ask.domain = kase->domain;
     if (address->is_literal)
         code = probe_domain_make_literal(kase->domain, &address->literal);

@@ -17,6 +17,7 @@ struct probe_domain {
     bool is_literal;
     unsigned holds; /* cases, sessions on its turn, the stranger under way */
     struct list_node in_idle;
+    unsigned cases;
     struct list rows; /* at hosts */
 
     const struct evidence_domain *facts; /* held while there are cases; NULL: to be asked */

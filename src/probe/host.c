@@ -206,7 +206,8 @@ static void unqueue(struct probe_ask *ask)
 
     list_remove(&ask->node);
     ask->host = NULL;
-    host->site->waiting_count--;
+    if (--host->site->waiting_count == 0) /* nothing to come back for */
+        probe_alarm_clear(&host->engine->alarms, &host->site->alarm);
     if (--host->waiting == 0) {
         list_remove(&host->in_waiting);
         list_remove(&host->in_hungry);

@@ -9,6 +9,7 @@
 #include "probe/case.h"
 #include "probe/domain.h"
 #include "probe/refusal.h"
+#include "probe/stranger.h"
 #include "provider/mailbox.h"
 
 /* A domain that people really use is never "corrected". */
@@ -113,8 +114,11 @@ static void release(struct probe_case *kase)
 
     if (!is_literal)
         dns_facts_release(kase->facts);
-    if (kase->domain != NULL)
+    if (kase->domain != NULL) {
+        if (--kase->domain->cases == 0)
+            probe_stranger_abandon(kase->domain);
         probe_domain_release(kase->domain);
+    }
     probe_alarms_dismiss(&engine->waits, &kase->wait);
     probe_alarms_dismiss(&engine->alarms, &kase->deadline);
     list_remove(&kase->in_cases);

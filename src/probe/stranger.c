@@ -136,6 +136,12 @@ static void settle(struct probe_stranger *stranger)
     probe_domain_release(domain);
 }
 
+void probe_stranger_abandon(struct probe_domain *domain)
+{
+    if (probe_stranger_is_under_way(domain) && domain->stranger->ask.session == NULL)
+        settle(domain->stranger);
+}
+
 void probe_stranger_cancel_all(struct probe_engine *engine)
 {
     struct list_node *node;
@@ -246,6 +252,6 @@ void probe_stranger_answered(struct probe_stranger *stranger, const struct probe
     case PROBE_RANDOM_NOTHING:
         break;
     }
-    if (!goes_on)
+    if (!goes_on || domain->cases == 0)
         settle(stranger);
 }

@@ -46,6 +46,8 @@ bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host);
 /* `kase` (in no list) waits for the outcome; only when one is under way. */
 void probe_stranger_await(struct probe_domain *domain, struct probe_case *kase);
 bool probe_stranger_is_under_way(const struct probe_domain *domain);
+/* Nobody is left to whom it matters: it is not asked again. */
+void probe_stranger_abandon(struct probe_domain *domain);
 void probe_stranger_free(struct probe_stranger *stranger); /* over or never sent; NULL accepted */
 /* The engine is cancelled, sessions are gone: end all that are under way. */
 void probe_stranger_cancel_all(struct probe_engine *engine);
