@@ -15,6 +15,7 @@
 
 #define ADDRESSES_PER_HOST 3  /* RFC 5321 5.1 wants at least two tried */
 #define ATTEMPTS_MAX       40 /* kept; a bound, not a plan */
+#define UNTRIED_MAX 200      /* sessions that end before its turn: a sign of no memory */
 /* A pause of a minute or two is no greylist: even the quick sit it out in the queue. */
 #define PAUSE_TAKEN_MS (2 * MINUTE_MS)
 
@@ -685,7 +686,11 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
     case PROBE_STEP_AGAIN:
         if (answer->result->outcome != SMTP_OUTCOME_UNTRIED)
             kase->again_count++;
-        if (kase->budget_ms == 0)
+        else
+            kase->untried_count++;
+        if (kase->untried_count >= UNTRIED_MAX)
+            probe_case_fail(kase, "every session ended before its turn came");
+        else if (kase->budget_ms == 0)
             probe_case_finish(kase, EVIDENCE_STOP_DEADLINE);
         else
             case_enqueue(kase, host, true);

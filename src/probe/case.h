@@ -54,7 +54,7 @@ struct probe_case {
     enum evidence_stop stop;
     uint8_t host_at, address_at; /* where in the facts' hosts */
     uint8_t retries[PROBE_RETRY_COUNT];
-    uint8_t again_count, round_attempts;
+    uint8_t again_count, untried_count, round_attempts;
     bool vague;        /* refused in a way that a random recipient must explain */
     bool saw_stranger; /* waited for it: its attempt is among its own */
     bool broke;        /* the last conversation did, for no reason given */

@@ -63,7 +63,6 @@ static struct probe_domain *domain_new(struct probe_engine *engine, struct slice
     }
     domain->engine = engine;
     domain->is_literal = name.len > 0 && name.ptr[0] == '[';
-    domain->is_consumer = provider_by_domain(name) != NULL;
     list_init(&domain->rows);
     list_init(&domain->dns_waiters);
     arena_init(&domain->facts_arena);
@@ -131,6 +130,7 @@ void probe_domain_free_all(struct probe_engine *engine)
 static void find_provider(struct probe_domain *domain)
 {
     const struct evidence_domain *facts = domain->facts;
+    const struct provider_profile *own;
     struct slice names[HOSTS_LOOKED_AT];
     size_t count = facts->host_count < HOSTS_LOOKED_AT ? facts->host_count : HOSTS_LOOKED_AT;
 
@@ -143,6 +143,10 @@ static void find_provider(struct probe_domain *domain)
             domain->mx_matches |= lists_operator_match_mx(domain->engine->lists, names[i]);
     }
     domain->provider = provider_by_mx_set(names, count);
+    /* At a provider's own domain no customer can make a catch-all; anything may stand behind a
+       domain that only looks like one. */
+    own = provider_by_domain(slice_from_string(domain->name));
+    domain->is_consumer = own != NULL && own == domain->provider && !own->is_gateway;
 }
 
 static void facts_came(void *user, const struct evidence_domain *facts)

@@ -13,6 +13,15 @@ static bool is_null_or_first_sender(const struct probe_session *session)
            !slice_equal(session->sender, settings->second_sender);
 }
 
+/* RFC 5321 4.5.3.1.10, RFC 3463 4.5.3: the limit of one session or transaction is reached. */
+static bool is_too_many(const struct smtp_result *result)
+{
+    const struct smtp_enhanced *enhanced = &result->reply.enhanced;
+
+    return result->outcome == SMTP_OUTCOME_REPLY && result->stage == SMTP_STAGE_RCPT &&
+           result->reply.code == 452 && enhanced->subject == 5 && enhanced->detail == 3;
+}
+
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
                           struct probe_answer *ret_answer)
 {
@@ -46,6 +55,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .first_in_session = session->answered == 0,
         .was_tls_tried = session->in_clear,
         .may_do_without_tls = session->engine->settings.tls != SMTP_TLS_REQUIRED,
+        .too_many = is_too_many(result),
         .has_other_sender = is_null_or_first_sender(session),
     };
     *ret_answer = answer;
@@ -82,6 +92,11 @@ static void learn_health(struct probe_session *session, const struct probe_answe
     probe_host_failed(host, outcome, answer->detail);
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
 /* A server that hangs up after somebody's unknown recipient is asked for fewer of them. */
 static void learn_hangup(struct probe_session *session, const struct probe_answer *answer)
 {
@@ -92,7 +107,12 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
     if (broke && session->unknowns_in_a_row > 0 && !session->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;
-        host->unknowns_learned = (uint16_t)session->unknowns;
+        host->unknowns_learned = (uint16_t)least(session->unknowns, UINT16_MAX);
+    }
+    if (answer->input.too_many && session->answered > 0 && !answer->plan.refuses_us) {
+        if (host->rcpts_learned == 0 || session->answered < host->rcpts_learned)
+            host->rcpts_learned = (uint16_t)least(session->answered, UINT16_MAX);
+        probe_session_retire(session);
     }
     if (answer->plan.unknown_recipient) {
         session->unknowns++;

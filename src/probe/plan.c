@@ -1,9 +1,8 @@
 #include "probe/plan.h"
 
-#define AGAIN_MAX 2 /* sessions that may break under one address before it is held to mean it */
+#include "verdict/verdict.h"
 
-/* Below this confidence "no such user" is compared with what a random recipient hears. */
-#define SURE_CONFIDENCE 60
+#define AGAIN_MAX 2 /* sessions that may break under one address before it is held to mean it */
 
 static bool is_temporary(const struct probe_plan_input *input)
 {
@@ -83,13 +82,22 @@ static void plan_unclear(const struct probe_plan_input *input, struct probe_plan
         plan->step = PROBE_STEP_VAGUE;
 }
 
-static void plan_unknown(const struct probe_plan_input *input, struct probe_plan *plan)
+/*
+ * A refusal of the recipient. In words that do not say so plainly it is compared with what a
+ * stranger hears; and so is "it exists, but refuses you", which can't be true of a stranger.
+ */
+static void plan_refused(const struct probe_plan_input *input, struct probe_plan *plan)
 {
-    plan->unknown_recipient = true;
+    enum smtp_class reply_class = input->classified.reply_class;
+
+    plan->unknown_recipient = reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
+                              reply_class == SMTP_CLASS_MAILBOX_DISABLED ||
+                              reply_class == SMTP_CLASS_MOVED;
     if (is_temporary(input)) {
         plan->step = PROBE_STEP_WAIT; /* REPLIES.md 1: once more after 15 min */
         plan->retry = PROBE_RETRY_UNKNOWN;
-    } else if (input->classified.confidence < SURE_CONFIDENCE) {
+    } else if (input->classified.confidence < VERDICT_PLAIN_CONFIDENCE ||
+               reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED) {
         plan->step = PROBE_STEP_VAGUE;
     }
 }
@@ -117,6 +125,10 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
     bool temporary = is_temporary(input);
 
     plan->ordinary = input->stage == SMTP_STAGE_RCPT;
+    if (input->too_many && !input->first_in_session && input->again_count < AGAIN_MAX) {
+        plan->step = PROBE_STEP_AGAIN; /* RFC 5321 4.5.3.1.10: the others, in another go */
+        return;
+    }
     if (input->stage != SMTP_STAGE_RCPT && is_about_recipient(input->classified.reply_class)) {
         plan_unclear(input, plan);
         return;
@@ -126,15 +138,13 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
         plan->step = PROBE_STEP_ACCEPTED;
         break;
     case SMTP_CLASS_MAILBOX_NOT_FOUND:
-        plan_unknown(input, plan);
-        break;
     case SMTP_CLASS_MAILBOX_DISABLED:
     case SMTP_CLASS_MOVED:
-        plan->unknown_recipient = true;
-        break;
-    case SMTP_CLASS_MAILBOX_FULL:
     case SMTP_CLASS_RECIPIENT_RESTRICTED:
     case SMTP_CLASS_SYNTAX_REJECTED:
+        plan_refused(input, plan);
+        break;
+    case SMTP_CLASS_MAILBOX_FULL:
         break;
     case SMTP_CLASS_RECIPIENT_THROTTLED:
         plan->step = PROBE_STEP_WAIT;

@@ -38,6 +38,7 @@ struct probe_plan_input {
     bool first_in_session;            /* nobody was asked in the session before this recipient */
     bool was_tls_tried;               /* the host was known to fail TLS, this was in clear */
     bool may_do_without_tls;
+    bool too_many;         /* 452 4.5.3: this session or transaction is full */
     bool has_other_sender; /* a second sender is configured and was not used here */
     unsigned again_count;  /* how often PROBE_STEP_AGAIN was the answer for this address */
 };

@@ -8,7 +8,6 @@
 #include "lists/builtin.h"
 #include "probe/case.h"
 #include "probe/domain.h"
-#include "probe/refusal.h"
 #include "probe/stranger.h"
 #include "provider/mailbox.h"
 
@@ -23,22 +22,9 @@ static bool domain_is_real(void *context, struct slice domain)
            kase->facts->mx_outcome == DNS_FOUND && !kase->facts->null_mx;
 }
 
-/* The last reply of the real recipient, or NULL. */
-static const struct evidence_attempt *last_reply(const struct probe_case *kase)
-{
-    for (unsigned i = kase->attempt_count; i > 0; i--) {
-        const struct evidence_attempt *attempt = &kase->attempts[i - 1];
-
-        if (!attempt->random_recipient && attempt->outcome == SMTP_OUTCOME_REPLY)
-            return attempt;
-    }
-    return NULL;
-}
-
 static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
 {
     const struct probe_domain *domain = kase->domain;
-    const struct evidence_attempt *real = last_reply(kase);
 
     if (domain->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN)
         return;
@@ -46,11 +32,6 @@ static void fill_catch_all(const struct probe_case *kase, struct evidence *evide
     evidence->catch_all_from_cache = !kase->saw_stranger;
     evidence->catch_all_text = domain->catch_all_reply.text;
     evidence->catch_all_code = domain->catch_all_reply.code;
-    if (domain->catch_all == EVIDENCE_CATCH_ALL_REFUSES && real != NULL &&
-        real->reply.code >= 500 &&
-        probe_refusals_are_alike(&real->reply, real->recipient, &domain->catch_all_reply,
-                                 slice_from_string(domain->catch_all_mailbox)))
-        evidence->catch_all = EVIDENCE_CATCH_ALL_SAME_REFUSAL;
 }
 
 static void fill_domain(const struct probe_case *kase, struct evidence *evidence)

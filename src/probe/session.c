@@ -178,6 +178,18 @@ static unsigned unknowns_left(const struct probe_session *session)
     return limit > session->unknowns ? limit - session->unknowns : 0;
 }
 
+/* How many more recipients it may be given, as planned and as the host taught us. */
+static unsigned rcpt_room(const struct probe_session *session)
+{
+    unsigned learned = session->host->rcpts_learned;
+    struct smtp_session_facts facts;
+
+    smtp_session_facts(session->smtp, &facts);
+    if (learned == 0)
+        return facts.rcpt_room;
+    return least(facts.rcpt_room, learned > session->taken ? learned - session->taken : 0);
+}
+
 static bool may_feed(const struct probe_session *session)
 {
     uint64_t now = probe_engine_now(session->engine);
@@ -217,7 +229,7 @@ static unsigned wanted(const struct probe_session *session)
 
         most = least(ceiling->rcpts_per_transaction, share > 0 ? share : 1);
     }
-    most = least(most, session->asked_count + facts.rcpt_room);
+    most = least(most, session->asked_count + rcpt_room(session));
     return least(most, unknowns_left(session));
 }
 
@@ -257,14 +269,11 @@ static bool feed_one(struct probe_session *session)
 
 static void count_room(struct probe_session *session)
 {
-    struct smtp_session_facts facts;
     unsigned unknowns = unknowns_left(session);
+    unsigned room = may_feed(session) ? rcpt_room(session) : 0;
 
-    smtp_session_facts(session->smtp, &facts);
-    if (!may_feed(session))
-        facts.rcpt_room = 0;
     unknowns = unknowns > session->asked_count ? unknowns - session->asked_count : 0;
-    set_room(session, least(facts.rcpt_room, unknowns));
+    set_room(session, least(room, unknowns));
 }
 
 static void feed(struct probe_session *session)
@@ -273,8 +282,10 @@ static void feed(struct probe_session *session)
 
     while (session->asked_count < most && feed_one(session)) {
     }
-    if (session->asked_count > 0)
+    if (session->asked_count > 0) {
         leave_idle(session);
+        smtp_session_tick(session->smtp, probe_engine_now(session->engine)); /* it goes on then */
+    }
     count_room(session);
 }
 

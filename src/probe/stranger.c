@@ -12,6 +12,7 @@
 #include "probe/site.h"
 
 #define BROKEN_MAX   2 /* conversations that may break before it was in vain */
+#define UNTRIED_MAX 200
 #define VAIN_KEPT_MS MINUTE_MS
 
 static void alarm_rang(void *owner);
@@ -218,7 +219,11 @@ static bool wait_for_greylist(struct probe_stranger *stranger)
 
 static bool ask_again(struct probe_stranger *stranger, const struct probe_answer *answer)
 {
-    if (answer->result->outcome != SMTP_OUTCOME_UNTRIED && ++stranger->broken > BROKEN_MAX)
+    if (answer->result->outcome == SMTP_OUTCOME_UNTRIED)
+        stranger->untried++;
+    else
+        stranger->broken++;
+    if (stranger->broken > BROKEN_MAX || stranger->untried > UNTRIED_MAX)
         return false;
     return stranger->budget_ms > 0 && enqueue(stranger) == 0;
 }

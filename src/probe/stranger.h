@@ -32,7 +32,7 @@ struct probe_stranger {
     bool has_attempt;
     bool is_over; /* in vain; kept until vain_until_ms */
     uint64_t vain_until_ms;
-    unsigned broken, greylisted;
+    unsigned broken, untried, greylisted;
     uint64_t waited_ms, waiting_since_ms, budget_ms;
     struct probe_alarm alarm; /* greylist, or the budget while it is out */
     char mailbox[];

@@ -1,0 +1,945 @@
+/*
+ * Tests of the engine in the lab's simulated world: every case ends exactly once and rightly,
+ * limits hold as seen from outside, and nothing is lost, whatever breaks.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "lab/sim_loop.h"
+#include "lab/world.h"
+#include "probe/engine.h"
+
+#define SMTP_PORT     25
+#define ADDRESSES_MAX 4000
+
+static const struct ip_network everywhere[] = {{{4, {0}}, 0}, {{6, {0}}, 0}};
+
+/* One address that was submitted, and how it ended. */
+struct outcome {
+    char address[96];
+    unsigned done;
+    uint64_t done_ms;
+    enum verdict_status status;
+    enum verdict_reason reason;
+    size_t attempts, random_attempts;
+    enum evidence_stop stop;
+    char explanation[VERDICT_EXPLANATION_SIZE];
+};
+
+struct bench {
+    struct lab_sim_plan plan;
+    struct probe_settings settings;
+    struct io_loop *loop;
+    struct lab_scenario *scenario;
+    struct lab_world *world;
+    struct dns_resolver *resolver;
+    struct lists_operator *lists;
+    struct probe_engine *engine;
+    struct outcome *outcomes;
+    size_t outcome_count, done_count;
+    uint64_t last_done_ms;
+    bool inside_submit;
+    void (*on_done)(struct bench *bench); /* after each */
+};
+
+static struct bench *bench_new(void)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+
+    assert_non_null(bench);
+    bench->outcomes = calloc(ADDRESSES_MAX, sizeof(*bench->outcomes));
+    assert_non_null(bench->outcomes);
+    bench->plan = (struct lab_sim_plan){.seed = 1, .latency_min_ms = 20, .latency_max_ms = 40};
+    probe_settings_init(&bench->settings);
+    bench->settings.helo_name = SLICE("probe.mailknock.example");
+    bench->settings.port = SMTP_PORT;
+    bench->settings.allowed = (struct ip_networks){everywhere, ARRAY_LEN(everywhere)};
+    bench->settings.seed = 1;
+    return bench;
+}
+
+/* Set the world up; false when memory ran out (only tests that make it do). */
+static bool bench_build(struct bench *bench, const char *text)
+{
+    struct dns_resolver_options options = {
+        .allowed = bench->settings.allowed,
+        .use_ipv4 = true,
+        .use_ipv6 = true,
+        .seed = bench->plan.seed,
+    };
+    struct error error = {0};
+
+    bench->scenario = lab_scenario_parse(slice_from_string(text), &error);
+    if (bench->scenario == NULL)
+        fail_msg("%s", error.message);
+    bench->loop = lab_sim_loop_new(&bench->plan);
+    assert_non_null(bench->loop);
+    bench->world = lab_world_new(bench->loop, bench->scenario, SMTP_PORT, bench->plan.seed, &error);
+    if (bench->world == NULL)
+        fail_msg("%s", error.message);
+    lab_world_set_slack(bench->world, bench->plan.latency_max_ms * 2);
+    bench->resolver = dns_resolver_new(bench->loop, lab_world_transport(bench->world), &options);
+    assert_non_null(bench->resolver);
+    bench->engine = probe_engine_new(bench->loop, bench->resolver, bench->lists, &bench->settings);
+    return bench->engine != NULL;
+}
+
+static void bench_free(struct bench *bench)
+{
+    probe_engine_free(bench->engine);
+    dns_resolver_free(bench->resolver);
+    lab_world_free(bench->world);
+    if (bench->loop != NULL)
+        io_loop_free(bench->loop);
+    lab_scenario_free(bench->scenario);
+    lists_operator_free(bench->lists);
+    free(bench->outcomes);
+    free(bench);
+}
+
+struct ticket {
+    struct bench *bench;
+    struct outcome *outcome;
+};
+
+static void finished(void *user, const struct evidence *evidence, const struct verdict *verdict)
+{
+    struct ticket *ticket = user;
+    struct bench *bench = ticket->bench;
+    struct outcome *outcome = ticket->outcome;
+
+    assert_false(bench->inside_submit);
+    assert_true(slice_equal(evidence->input, slice_from_string(outcome->address)));
+    outcome->done++;
+    outcome->done_ms = bench->last_done_ms = io_now_ms(bench->loop);
+    outcome->status = verdict->status;
+    outcome->reason = verdict->reason;
+    outcome->attempts = evidence->attempt_count;
+    outcome->stop = evidence->stop;
+    for (size_t i = 0; i < evidence->attempt_count; i++) {
+        outcome->random_attempts += evidence->attempts[i].random_recipient;
+        assert_true(evidence->attempts[i].recipient.len > 0);
+        assert_true(evidence->attempts[i].host.len > 0);
+    }
+    snprintf(outcome->explanation, sizeof(outcome->explanation), "%s", verdict->explanation);
+    bench->done_count++;
+    free(ticket);
+    if (bench->on_done != NULL)
+        bench->on_done(bench);
+}
+
+static struct outcome *submit(struct bench *bench, struct slice address)
+{
+    struct outcome *outcome = &bench->outcomes[bench->outcome_count];
+    struct ticket *ticket = malloc(sizeof(*ticket));
+    int code;
+
+    assert_true(bench->outcome_count < ADDRESSES_MAX);
+    assert_non_null(ticket);
+    *ticket = (struct ticket){bench, outcome};
+    *outcome = (struct outcome){0};
+    assert_true(slice_to_string(address, outcome->address, sizeof(outcome->address)));
+    bench->inside_submit = true;
+    code = probe_engine_submit(bench->engine, address, finished, ticket);
+    bench->inside_submit = false;
+    if (code != 0) {
+        assert_true(code == ERROR_NOMEM || code == ERROR_BUSY);
+        free(ticket);
+        return NULL;
+    }
+    bench->outcome_count++;
+    return outcome;
+}
+
+static void everybody_ended_once(const struct bench *bench)
+{
+    struct probe_counts counts;
+
+    for (size_t i = 0; i < bench->outcome_count; i++) {
+        if (bench->outcomes[i].done != 1)
+            fail_msg("%s ended %u times", bench->outcomes[i].address, bench->outcomes[i].done);
+    }
+    probe_engine_counts(bench->engine, &counts);
+    assert_int_equal(counts.open_cases, 0);
+    assert_int_equal(counts.submitted, counts.finished);
+}
+
+static void nobody_was_annoyed(const struct bench *bench)
+{
+    if (lab_world_violation(bench->world, 0) != NULL)
+        fail_msg("seed %llu: %s", (unsigned long long)bench->plan.seed,
+                 lab_world_violation(bench->world, 0));
+}
+
+static void check_expectations(const struct bench *bench)
+{
+    size_t count = lab_scenario_expectation_count(bench->scenario);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct lab_expectation *expected = lab_scenario_expectation(bench->scenario, i);
+        const struct outcome *got = &bench->outcomes[i];
+
+        if (!slice_equal(expected->status, slice_from_string(verdict_status_name(got->status))) ||
+            !slice_equal(expected->reason, slice_from_string(verdict_reason_name(got->reason))))
+            fail_msg("line %u: %s is %s/%s, expected %.*s/%.*s: %s", expected->line, got->address,
+                     verdict_status_name(got->status), verdict_reason_name(got->reason),
+                     SLICE_ARG(expected->status), SLICE_ARG(expected->reason), got->explanation);
+    }
+}
+
+/* Submit all addresses that the scenario expects something of, and run the world to its end. */
+static void bench_run(struct bench *bench)
+{
+    size_t count = lab_scenario_expectation_count(bench->scenario);
+
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(submit(bench, lab_scenario_expectation(bench->scenario, i)->address));
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    check_expectations(bench);
+}
+
+static struct probe_counts counts_of(const struct bench *bench)
+{
+    struct probe_counts counts;
+
+    probe_engine_counts(bench->engine, &counts);
+    return counts;
+}
+
+/* --- scenarios ----------------------------------------------------------------------------- */
+
+#define SERVER_A                                                                                   \
+    "domain a.example\n"                                                                           \
+    "  mx 10 mx.a.example\n"                                                                       \
+    "server mx.a.example 192.0.2.1\n"                                                              \
+    "  offer pipelining\n"                                                                         \
+    "  mailbox ann\n"                                                                              \
+    "  mailbox bob\n"                                                                              \
+    "  mailbox cas full\n"
+
+static void mailboxes_are_told_apart_in_one_session(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "expect ann@a.example valid accepted\n"
+                                            "expect bob@a.example valid accepted\n"
+                                            "expect cas@a.example do_not_mail mailbox_full\n"
+                                            "expect nobody@a.example invalid mailbox_not_found\n"
+                                            "expect \"a b@a.example\" invalid bad_syntax\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).connections, 1);
+    assert_int_equal(counts_of(bench).random_rcpts, 1); /* one for the domain */
+    assert_int_equal(counts_of(bench).rcpts, 5);
+    assert_int_equal(counts_of(bench).open_sessions, 0);
+    bench_free(bench);
+}
+
+static void catch_all_domains_are_found_once(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, "domain all.example\n"
+                                   "  mx 10 mx.all.example\n"
+                                   "server mx.all.example 192.0.2.1\n"
+                                   "  behave accept-all\n"
+                                   "expect x1@all.example catch_all accepts_all\n"
+                                   "expect x2@all.example catch_all accepts_all\n"
+                                   "expect x3@all.example catch_all accepts_all\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).random_rcpts, 1);
+    /* Remembered for those who come later. */
+    assert_non_null(submit(bench, SLICE("x4@all.example")));
+    io_loop_run(bench->loop);
+    assert_int_equal(bench->outcomes[3].reason, REASON_ACCEPTS_ALL);
+    assert_int_equal(bench->outcomes[3].random_attempts, 0);
+    assert_int_equal(counts_of(bench).random_rcpts, 1);
+    bench_free(bench);
+}
+
+static void domains_without_mail_need_no_connection(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, "domain null.example\n"
+                                   "  mx null\n"
+                                   "domain servfail.example\n"
+                                   "  fault servfail\n"
+                                   "domain nothing.example\n"
+                                   "  txt hello\n"
+                                   "expect a@null.example invalid null_mx\n"
+                                   "expect a@missing.example invalid domain_not_found\n"
+                                   "expect a@nothing.example invalid no_mail_server\n"
+                                   "expect a@servfail.example unknown dns_error\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).connections, 0);
+    bench_free(bench);
+}
+
+static void greylists_are_waited_for(void **state)
+{
+    struct bench *bench = bench_new();
+    const char *text = "domain grey.example\n"
+                       "  mx 10 mx.grey.example\n"
+                       "server mx.grey.example 192.0.2.1\n"
+                       "  mailbox ann\n"
+                       "  behave greylist 300s\n"
+                       "expect ann@grey.example valid accepted\n"
+                       "expect bob@grey.example invalid mailbox_not_found\n";
+
+    assert_true(bench_build(bench, text));
+    bench_run(bench);
+    /* The stranger's clock was started with the others': one wait is enough. */
+    assert_true(bench->outcomes[0].done_ms < 6 * MINUTE_MS);
+    assert_int_equal(bench->outcomes[0].attempts, 3);
+    bench_free(bench);
+
+    bench = bench_new();
+    bench->settings.patience = PROBE_PATIENCE_QUICK;
+    assert_true(bench_build(bench, "domain grey.example\n"
+                                   "  mx 10 mx.grey.example\n"
+                                   "server mx.grey.example 192.0.2.1\n"
+                                   "  mailbox ann\n"
+                                   "  behave greylist 300s\n"
+                                   "expect ann@grey.example unknown greylisted\n"));
+    bench_run(bench);
+    assert_true(bench->outcomes[0].done_ms < MINUTE_MS);
+    bench_free(bench);
+}
+
+static void waiting_keeps_nobody_else_waiting(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, "domain grey.example\n"
+                                   "  mx 10 mx.a.example\n" SERVER_A
+                                   "  mailbox gus@grey.example 451 4.7.1 Greylisted, try later\n"
+                                   "expect gus@grey.example unknown greylisted\n"
+                                   "expect ann@a.example valid accepted\n"));
+    bench_run(bench);
+    assert_true(bench->outcomes[1].done_ms < 5000);
+    assert_true(bench->outcomes[0].done_ms >= 10 * MINUTE_MS);
+    bench_free(bench);
+}
+
+static void the_next_mx_is_tried(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, "domain b.example\n"
+                                   "  mx 10 mx1.b.example\n"
+                                   "  mx 20 mx2.b.example\n"
+                                   "  mx 30 mx3.b.example\n"
+                                   "  mx 40 mx4.b.example\n"
+                                   "  mx 50 mx5.b.example\n"
+                                   "server mx1.b.example 192.0.2.1\n"
+                                   "  behave down\n"
+                                   "server mx2.b.example 192.0.2.2\n"
+                                   "  behave blackhole\n"
+                                   "server mx3.b.example 192.0.2.3\n"
+                                   "  behave refuse connect 421 4.3.2 Service not available\n"
+                                   "server mx4.b.example 192.0.2.4\n"
+                                   "  behave relay-denied\n"
+                                   "server mx5.b.example 192.0.2.5\n"
+                                   "  mailbox ann\n"
+                                   "expect ann@b.example valid accepted\n"
+                                   "expect bob@b.example invalid mailbox_not_found\n"));
+    bench_run(bench);
+    assert_int_equal(bench->outcomes[1].attempts, 5);
+    bench_free(bench);
+}
+
+static void dead_hosts_are_found_dead_once(void **state)
+{
+    struct bench *bench = bench_new();
+    char address[32];
+
+    assert_true(bench_build(bench, "domain dead.example\n"
+                                   "  mx 10 mx1.dead.example\n"
+                                   "  mx 20 mx2.dead.example\n"
+                                   "server mx1.dead.example 192.0.2.1\n"
+                                   "  behave blackhole\n"
+                                   "server mx2.dead.example 192.0.2.2\n"
+                                   "  behave blackhole\n"));
+    for (int i = 0; i < 1000; i++) {
+        snprintf(address, sizeof(address), "u%d@dead.example", i);
+        assert_non_null(submit(bench, slice_from_string(address)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    for (size_t i = 0; i < bench->outcome_count; i++) {
+        assert_int_equal(bench->outcomes[i].reason, REASON_CONNECT_FAILED);
+        assert_true(bench->outcomes[i].attempts >= 1);
+    }
+    assert_int_equal(counts_of(bench).connections, 2);
+    assert_true(bench->last_done_ms < 65 * SECOND_MS);
+    bench_free(bench);
+}
+
+static void refusals_of_us_quiet_the_site(void **state)
+{
+    struct bench *bench = bench_new();
+    char address[32];
+
+    bench->settings.patience = PROBE_PATIENCE_QUICK;
+    assert_true(bench_build(bench, "domain b.example\n"
+                                   "  mx 10 mx1.b.example\n"
+                                   "  mx 20 mx2.b.example\n"
+                                   "server mx1.b.example 192.0.2.1\n"
+                                   "  behave block connect\n"
+                                   "server mx2.b.example 192.0.2.2\n"
+                                   "  behave forbidden\n"));
+    for (int i = 0; i < 300; i++) {
+        snprintf(address, sizeof(address), "u%d@b.example", i);
+        assert_non_null(submit(bench, slice_from_string(address)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench); /* the sibling MX was left alone */
+    for (size_t i = 0; i < bench->outcome_count; i++)
+        assert_int_equal(bench->outcomes[i].reason, REASON_PROBE_BLOCKED);
+    assert_true(counts_of(bench).connections <= 2);
+    assert_true(counts_of(bench).refusals_of_us >= 1);
+    assert_int_equal(counts_of(bench).breakers_open, 1);
+    bench_free(bench);
+}
+
+static void rate_limits_are_sat_out(void **state)
+{
+    struct bench *bench = bench_new();
+    char address[32];
+    unsigned known = 0;
+
+    assert_true(bench_build(bench, "domain r.example\n"
+                                   "  mx 10 mx.r.example\n"
+                                   "server mx.r.example 192.0.2.1\n"
+                                   "  mailbox u*\n"
+                                   "  behave rate-rcpts 30 60s\n"));
+    for (int i = 0; i < 100; i++) {
+        snprintf(address, sizeof(address), "u%d@r.example", i);
+        assert_non_null(submit(bench, slice_from_string(address)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    for (size_t i = 0; i < bench->outcome_count; i++) {
+        known += bench->outcomes[i].reason == REASON_ACCEPTED;
+        assert_int_not_equal(bench->outcomes[i].status, VERDICT_INVALID);
+    }
+    assert_true(known > 60);
+    bench_free(bench);
+}
+
+static void the_second_sender_is_used_where_needed(void **state)
+{
+    struct bench *bench = bench_new();
+
+    bench->settings.second_sender = SLICE("probe@mailknock.example");
+    assert_true(bench_build(bench, SERVER_A "  behave refuse-null\n"
+                                            "expect ann@a.example valid accepted\n"
+                                            "expect bob@a.example valid accepted\n"));
+    bench_run(bench);
+    assert_true(counts_of(bench).connections <= 3);
+    bench_free(bench);
+
+    bench = bench_new();
+    assert_true(bench_build(bench, SERVER_A "  behave refuse-null\n"
+                                            "expect ann@a.example unknown probe_blocked\n"));
+    bench_run(bench);
+    bench_free(bench);
+}
+
+static void broken_tls_is_done_without(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "  offer starttls\n"
+                                            "  behave starttls-broken\n"
+                                            "expect ann@a.example valid accepted\n"
+                                            "expect nix@a.example invalid mailbox_not_found\n"));
+    bench_run(bench);
+    bench_free(bench);
+
+    bench = bench_new();
+    bench->settings.tls = SMTP_TLS_REQUIRED;
+    assert_true(bench_build(bench, SERVER_A "  offer starttls\n"
+                                            "  behave starttls-broken\n"
+                                            "expect ann@a.example unknown tls_required\n"));
+    bench_run(bench);
+    bench_free(bench);
+}
+
+static void a_hang_up_is_not_the_next_ones_fault(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "  behave hangup bad-rcpt\n"
+                                            "expect n1@a.example invalid mailbox_not_found\n"
+                                            "expect n2@a.example invalid mailbox_not_found\n"
+                                            "expect n3@a.example invalid mailbox_not_found\n"
+                                            "expect n4@a.example invalid mailbox_not_found\n"
+                                            "expect ann@a.example valid accepted\n"
+                                            "expect bob@a.example valid accepted\n"));
+    bench_run(bench);
+    bench_free(bench);
+}
+
+static void full_sessions_go_on_in_another(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "  mailbox u*\n"
+                                            "  behave rcpts-per-session 3\n"
+                                            "expect u1@a.example valid accepted\n"
+                                            "expect u2@a.example valid accepted\n"
+                                            "expect u3@a.example valid accepted\n"
+                                            "expect u4@a.example valid accepted\n"
+                                            "expect u5@a.example valid accepted\n"
+                                            "expect u6@a.example valid accepted\n"
+                                            "expect u7@a.example valid accepted\n"));
+    bench_run(bench);
+    bench_free(bench);
+}
+
+static void refusals_of_everybody_prove_nothing(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "  behave refuse-all\n"
+                                            "expect ann@a.example unknown refuses_all\n"
+                                            "expect nix@a.example unknown refuses_all\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).random_rcpts, 1);
+    bench_free(bench);
+}
+
+static void equal_mailboxes_are_asked_once(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "expect ann@a.example valid accepted\n"
+                                            "expect ann@A.Example valid accepted\n"
+                                            "expect ann@a.example valid accepted\n"));
+    bench_run(bench);
+    assert_int_equal(lab_world_rcpt_count(bench->world, SLICE("ann@a.example")), 1);
+    bench_free(bench);
+}
+
+static void lists_settle_without_a_connection(void **state)
+{
+    struct bench *bench = bench_new();
+
+    bench->lists = lists_operator_new();
+    assert_int_equal(
+        lists_operator_load(bench->lists, LISTS_OPERATOR_OPT_OUT, SLICE("ann@a.example\n"), NULL),
+        0);
+    assert_int_equal(
+        lists_operator_load(bench->lists, LISTS_OPERATOR_BLOCK, SLICE("blocked.example\n"), NULL),
+        0);
+    assert_int_equal(
+        lists_operator_load(bench->lists, LISTS_OPERATOR_TRAP, SLICE("bob@a.example\n"), NULL), 0);
+    assert_int_equal(lists_operator_load(bench->lists, LISTS_OPERATOR_DISPOSABLE,
+                                         SLICE("mx:mx.a.example\n"), NULL),
+                     0);
+    assert_true(bench_build(bench, SERVER_A "expect ann@a.example skipped opted_out\n"
+                                            "expect x@blocked.example skipped blocked_domain\n"
+                                            "expect bob@a.example do_not_mail spam_trap\n"
+                                            "expect cas@a.example do_not_mail disposable\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).connections, 0);
+    bench_free(bench);
+}
+
+static void depths_end_before_smtp(void **state)
+{
+    struct bench *bench = bench_new();
+
+    bench->settings.depth = EVIDENCE_DEPTH_DNS;
+    assert_true(bench_build(bench,
+                            SERVER_A "expect ann@a.example unknown not_probed\n"
+                                     "expect ann@missing.example invalid domain_not_found\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).connections, 0);
+    bench_free(bench);
+}
+
+static void literals_are_asked_directly(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, SERVER_A "  mailbox ann@[192.0.2.1]\n"));
+    assert_non_null(submit(bench, SLICE("ann@[192.0.2.1]")));
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    assert_int_equal(counts_of(bench).connections, 1);
+    bench_free(bench);
+
+    bench = bench_new();
+    bench->settings.allowed = (struct ip_networks){NULL, 0};
+    assert_true(bench_build(bench, SERVER_A));
+    assert_non_null(submit(bench, SLICE("ann@[192.0.2.1]")));
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    assert_int_equal(counts_of(bench).connections, 0);
+    assert_int_equal(bench->outcomes[0].reason, REASON_UNROUTABLE_MX);
+    bench_free(bench);
+}
+
+/* --- time, order, ends --------------------------------------------------------------------- */
+
+static void tarpits_cost_one_cases_time(void **state)
+{
+    struct bench *bench = bench_new();
+
+    bench->settings.case_timeout_ms = 20000;
+    assert_true(bench_build(bench, "domain tar.example\n"
+                                   "  mx 10 mx.tar.example\n"
+                                   "server mx.tar.example 192.0.2.1\n"
+                                   "  mailbox ann\n"
+                                   "  behave tarpit 15s\n"
+                                   "expect ann@tar.example unknown timeout\n"));
+    bench_run(bench);
+    assert_true(bench->outcomes[0].done_ms < 25000);
+    bench_free(bench);
+}
+
+static void cancel_once(struct bench *bench)
+{
+    bench->on_done = NULL;
+    probe_engine_cancel(bench->engine);
+}
+
+static void cancelling_ends_everything_at_once(void **state)
+{
+    for (int how = 0; how < 2; how++) {
+        struct bench *bench = bench_new();
+        char address[32];
+
+        assert_true(bench_build(bench, "domain grey.example\n"
+                                       "  mx 10 mx.a.example\n" SERVER_A "  mailbox u*\n"
+                                       "  behave greylist 300s\n"));
+        for (int i = 0; i < 200; i++) {
+            snprintf(address, sizeof(address), "u%d@%s.example", i, i % 2 == 0 ? "a" : "grey");
+            assert_non_null(submit(bench, slice_from_string(address)));
+        }
+        assert_non_null(submit(bench, SLICE("not an address")));
+        if (how == 0)
+            probe_engine_cancel(bench->engine);
+        else
+            bench->on_done = cancel_once; /* from inside a callback */
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        assert_true(bench->last_done_ms < 10000);
+        assert_int_equal(bench->outcomes[3].reason, REASON_CANCELLED);
+        /* It lives on. */
+        assert_non_null(submit(bench, SLICE("ann@missing.example")));
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        bench_free(bench);
+    }
+}
+
+static void freeing_ends_everything(void **state)
+{
+    static const uint64_t moments[] = {1, 30, 100, 200, 300, 500, 1000, 301000};
+
+    for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
+        struct bench *bench = bench_new();
+        char address[32];
+
+        bench->plan.stop_after_ms = moments[i];
+        assert_true(bench_build(bench, "domain grey.example\n"
+                                       "  mx 10 mx.a.example\n" SERVER_A "  mailbox u*\n"
+                                       "  behave greylist 300s\n"));
+        for (int k = 0; k < 60; k++) {
+            snprintf(address, sizeof(address), "u%d@%s.example", k, k % 2 == 0 ? "a" : "grey");
+            assert_non_null(submit(bench, slice_from_string(address)));
+        }
+        io_loop_run(bench->loop);
+        probe_engine_free(bench->engine);
+        bench->engine = NULL;
+        for (size_t k = 0; k < bench->outcome_count; k++)
+            assert_int_equal(bench->outcomes[k].done, 1);
+        bench_free(bench);
+    }
+}
+
+static void there_is_a_ceiling_of_cases(void **state)
+{
+    struct bench *bench = bench_new();
+
+    bench->settings.cases_max = 2;
+    assert_true(bench_build(bench, SERVER_A));
+    assert_non_null(submit(bench, SLICE("ann@a.example")));
+    assert_non_null(submit(bench, SLICE("bob@a.example")));
+    assert_null(submit(bench, SLICE("cas@a.example")));
+    io_loop_run(bench->loop);
+    assert_non_null(submit(bench, SLICE("cas@a.example")));
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    bench_free(bench);
+}
+
+static void domains_of_a_site_take_turns(void **state)
+{
+    struct bench *bench = bench_new();
+    const struct outcome *small;
+    char address[32];
+
+    assert_true(bench_build(bench, "domain big.example\n"
+                                   "  mx 10 mx.big.example\n"
+                                   "domain small.example\n"
+                                   "  mx 10 mx.big.example\n"
+                                   "server mx.big.example 192.0.2.1\n"
+                                   "  mailbox u*\n"));
+    for (int i = 0; i < 1000; i++) {
+        snprintf(address, sizeof(address), "u%d@big.example", i);
+        assert_non_null(submit(bench, slice_from_string(address)));
+    }
+    small = submit(bench, SLICE("u@small.example"));
+    assert_non_null(small);
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    assert_true(small->done_ms * 10 < bench->last_done_ms);
+    bench_free(bench);
+}
+
+static void descriptors_that_run_out_are_waited_for(void **state)
+{
+    struct bench *bench = bench_new();
+    char address[48];
+    struct buffer text;
+
+    bench->plan.streams_max = 20;
+    buffer_init(&text, 0);
+    for (int i = 0; i < 100; i++)
+        buffer_printf(&text,
+                      "domain d%d.example\n  mx 10 mx.d%d.example\nserver mx.d%d.example "
+                      "192.0.2.%d\n  mailbox ann\nexpect ann@d%d.example valid accepted\n",
+                      i, i, i, i + 1, i);
+    buffer_append_byte(&text, '\0');
+    assert_true(bench_build(bench, text.ptr));
+    bench_run(bench);
+    snprintf(address, sizeof(address), "ann@d1.example");
+    buffer_done(&text);
+    bench_free(bench);
+}
+
+/* --- hundreds of worlds -------------------------------------------------------------------- */
+
+static const char *const quirks[] = {
+    "",
+    "",
+    "",
+    "  behave accept-all\n",
+    "  behave greylist 300s\n",
+    "  behave greylist-known 200s\n",
+    "  behave hangup bad-rcpt\n",
+    "  behave harvest-hangup 3\n",
+    "  behave rate-rcpts 20 60s\n",
+    "  behave rate-connections 3 60s\n",
+    "  behave max-connections 1\n",
+    "  behave rcpts-per-session 4\n",
+    "  behave rcpts-per-transaction 2\n",
+    "  behave session-limit 4\n",
+    "  behave tarpit 2s\n",
+    "  behave block rcpt\n",
+    "  behave block mail\n",
+    "  behave relay-denied\n",
+    "  behave refuse-all\n",
+    "  behave refuse-null\n",
+    "  behave reset rcpt\n",
+    "  behave drop mail\n",
+    "  behave silent rcpt\n",
+    "  behave garbage rcpt\n",
+    "  behave split\n",
+    "  behave down\n",
+    "  behave blackhole\n",
+    "  behave postscreen\n",
+    "  behave fail-first 1\n",
+    "  behave no-ehlo\n",
+    "  behave one-domain\n",
+    "  behave idle 5s\n",
+    "  behave slow-banner 20s\n",
+    "  offer starttls pipelining\n",
+    "  offer starttls\n  behave starttls-broken\n",
+    "  offer starttls\n  behave tls-only\n",
+    "  offer nothing\n",
+};
+
+/* A random world: operators with known limits, each with hosts, domains, quirks. */
+static void write_world(struct random *random, struct buffer *text, unsigned sites)
+{
+    unsigned ip = 1;
+
+    for (unsigned s = 0; s < sites; s++) {
+        unsigned hosts = 1 + (unsigned)random_below(random, 3);
+        unsigned domains = 1 + (unsigned)random_below(random, 4);
+
+        buffer_printf(text,
+                      "site s%u connections 2 per-minute 20 rcpts-per-session 10 "
+                      "unknowns-per-session 4 gap 500ms\n",
+                      s);
+        for (unsigned d = 0; d < domains; d++) {
+            buffer_printf(text, "domain d%u.op%u.example\n", d, s);
+            for (unsigned h = 0; h < hosts; h++)
+                buffer_printf(text, "  mx %u mx%u.op%u.example\n",
+                              (unsigned)random_below(random, 3) * 10, h, s);
+        }
+        for (unsigned h = 0; h < hosts; h++, ip++)
+            buffer_printf(
+                text, "server mx%u.op%u.example 192.0.%u.%u\n  site s%u\n  mailbox u*\n%s", h, s,
+                2 + ip / 200, 1 + ip % 200, s, quirks[random_below(random, ARRAY_LEN(quirks))]);
+    }
+    buffer_append_byte(text, '\0');
+}
+
+static void faulty_worlds_end_well(void **state)
+{
+    unsigned seeds = getenv("MK_SEEDS") != NULL ? (unsigned)atoi(getenv("MK_SEEDS")) : 150;
+
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct bench *bench = bench_new();
+        unsigned sites, cases;
+        struct random random;
+        struct buffer text;
+        char address[64];
+
+        random_init(&random, seed);
+        buffer_init(&text, 0);
+        sites = 1 + (unsigned)random_below(&random, 4);
+        write_world(&random, &text, sites);
+        bench->plan.seed = bench->settings.seed = seed;
+        bench->plan.latency_max_ms = 20 + (uint32_t)random_below(&random, 300);
+        bench->plan.split_writes = random_chance(&random, 1, 3);
+        if (random_chance(&random, 1, 2)) {
+            bench->plan.drop_permille = (unsigned)random_below(&random, 60);
+            bench->plan.reset_permille = (unsigned)random_below(&random, 20);
+        }
+        bench->settings.patience = (enum probe_patience)random_below(&random, 3);
+        bench->settings.connections_max = random_chance(&random, 1, 3) ? 2 : 0;
+        bench->settings.transcripts = random_chance(&random, 1, 2);
+        if (random_chance(&random, 1, 2))
+            bench->settings.second_sender = SLICE("probe@mailknock.example");
+        assert_true(bench_build(bench, text.ptr));
+        cases = 20 + (unsigned)random_below(&random, 100);
+        for (unsigned i = 0; i < cases; i++) {
+            snprintf(address, sizeof(address), "%s%u@d%u.op%u.example",
+                     random_chance(&random, 1, 2) ? "u" : "n", i,
+                     (unsigned)random_below(&random, 4), (unsigned)random_below(&random, sites));
+            assert_non_null(submit(bench, slice_from_string(address)));
+        }
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        nobody_was_annoyed(bench);
+        for (size_t i = 0; i < bench->outcome_count; i++) {
+            const struct outcome *outcome = &bench->outcomes[i];
+
+            if (outcome->address[0] == 'u' && outcome->status == VERDICT_INVALID &&
+                outcome->reason != REASON_DOMAIN_NOT_FOUND &&
+                outcome->reason != REASON_DOMAIN_NOT_ACCEPTED)
+                fail_msg("seed %llu: %s is invalid: %s", (unsigned long long)seed, outcome->address,
+                         outcome->explanation);
+            if (outcome->address[0] == 'n' && outcome->status == VERDICT_VALID)
+                fail_msg("seed %llu: %s is valid: %s", (unsigned long long)seed, outcome->address,
+                         outcome->explanation);
+            if (outcome->reason == REASON_INTERNAL_ERROR)
+                fail_msg("seed %llu: %s: %s", (unsigned long long)seed, outcome->address,
+                         outcome->explanation);
+        }
+        assert_int_equal(counts_of(bench).open_sessions, 0);
+        buffer_done(&text);
+        bench_free(bench);
+    }
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+static void memory_that_runs_out_ends_cases_not_the_engine(void **state)
+{
+    const char *text = "domain b.example\n"
+                       "  mx 10 mx1.b.example\n"
+                       "  mx 20 mx2.b.example\n"
+                       "server mx1.b.example 192.0.2.1\n"
+                       "  behave down\n"
+                       "server mx2.b.example 192.0.2.2\n"
+                       "  mailbox u*\n"
+                       "domain grey.example\n"
+                       "  mx 10 mx.grey.example\n"
+                       "server mx.grey.example 192.0.2.3\n"
+                       "  mailbox u*\n"
+                       "  behave greylist 100s\n";
+    bool all_went_well = false;
+
+    for (int64_t successes = 0; !all_went_well; successes++) {
+        struct bench *bench = bench_new();
+        char address[32];
+
+        all_went_well = true;
+        bench->settings.transcripts = true;
+        assert_true(bench_build(bench, text));
+        memory_fail_after(successes);
+        for (int i = 0; i < 6; i++) {
+            snprintf(address, sizeof(address), "u%d@%s.example", i, i % 2 == 0 ? "b" : "grey");
+            all_went_well &= submit(bench, slice_from_string(address)) != NULL;
+        }
+        io_loop_run(bench->loop);
+        memory_fail_after(-1);
+        /* The world itself may have stood still for want of memory; the engine must not have. */
+        probe_engine_cancel(bench->engine);
+        everybody_ended_once(bench);
+        for (size_t i = 0; i < bench->outcome_count; i++) {
+            all_went_well &= bench->outcomes[i].reason == REASON_ACCEPTED;
+            assert_int_not_equal(bench->outcomes[i].status, VERDICT_INVALID);
+        }
+        bench_free(bench);
+        assert_true(successes < 20000);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mailboxes_are_told_apart_in_one_session),
+        cmocka_unit_test(catch_all_domains_are_found_once),
+        cmocka_unit_test(domains_without_mail_need_no_connection),
+        cmocka_unit_test(greylists_are_waited_for),
+        cmocka_unit_test(waiting_keeps_nobody_else_waiting),
+        cmocka_unit_test(the_next_mx_is_tried),
+        cmocka_unit_test(dead_hosts_are_found_dead_once),
+        cmocka_unit_test(refusals_of_us_quiet_the_site),
+        cmocka_unit_test(rate_limits_are_sat_out),
+        cmocka_unit_test(the_second_sender_is_used_where_needed),
+        cmocka_unit_test(broken_tls_is_done_without),
+        cmocka_unit_test(a_hang_up_is_not_the_next_ones_fault),
+        cmocka_unit_test(full_sessions_go_on_in_another),
+        cmocka_unit_test(refusals_of_everybody_prove_nothing),
+        cmocka_unit_test(equal_mailboxes_are_asked_once),
+        cmocka_unit_test(lists_settle_without_a_connection),
+        cmocka_unit_test(depths_end_before_smtp),
+        cmocka_unit_test(literals_are_asked_directly),
+        cmocka_unit_test(tarpits_cost_one_cases_time),
+        cmocka_unit_test(cancelling_ends_everything_at_once),
+        cmocka_unit_test(freeing_ends_everything),
+        cmocka_unit_test(there_is_a_ceiling_of_cases),
+        cmocka_unit_test(domains_of_a_site_take_turns),
+        cmocka_unit_test(descriptors_that_run_out_are_waited_for),
+        cmocka_unit_test(faulty_worlds_end_well),
+        cmocka_unit_test(memory_that_runs_out_ends_cases_not_the_engine),
+    };
+
+    return cmocka_run_group_tests_name("probe-engine", tests, NULL, NULL);
+}
