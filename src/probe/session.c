@@ -534,6 +534,7 @@ static struct smtp_session *make_smtp(const struct probe_session *session)
         .sender = session->sender,
         .tls = session->in_clear ? SMTP_TLS_NEVER : settings->tls,
         .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
+        .keep_transcript = settings->transcripts,
         .rcpts_per_transaction = ceiling->rcpts_per_transaction,
         .rcpts_per_session = session->alone ? 1 : ceiling->rcpts_per_session,
         .gap_ms = ceiling->gap_ms,
