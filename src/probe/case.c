@@ -13,9 +13,9 @@
 #include "probe/stranger.h"
 #include "provider/mailbox.h"
 
-#define ADDRESSES_PER_HOST 3  /* RFC 5321 5.1 wants at least two tried */
-#define ATTEMPTS_MAX       40 /* kept; a bound, not a plan */
-#define UNTRIED_MAX 200      /* sessions that end before its turn: a sign of no memory */
+#define ADDRESSES_PER_HOST 3   /* RFC 5321 5.1 wants at least two tried */
+#define ATTEMPTS_MAX       40  /* kept; a bound, not a plan */
+#define UNTRIED_MAX        200 /* sessions that end before its turn: a sign of no memory */
 /* A pause of a minute or two is no greylist: even the quick sit it out in the queue. */
 #define PAUSE_TAKEN_MS (2 * MINUTE_MS)
 
@@ -177,6 +177,7 @@ static bool is_listed(unsigned matches, unsigned builtin, bool disposable_mx)
 }
 
 static void case_go_by_facts(struct probe_case *kase);
+static void case_needs_stranger(struct probe_case *kase);
 static void case_next_host(struct probe_case *kase, enum probe_retry_kind retry);
 
 static void case_look_up(struct probe_case *kase, const struct address *address)
@@ -240,6 +241,8 @@ void probe_case_step(struct probe_case *kase)
         case_start(kase);
     else if (kase->facts == NULL)
         probe_case_facts_came(kase);
+    else if (kase->needs_stranger)
+        case_needs_stranger(kase);
     else
         case_next_host(kase, PROBE_RETRY_NONE);
 }
@@ -462,20 +465,6 @@ static void case_enqueue(struct probe_case *kase, struct probe_host *host, bool 
         probe_case_fail(kase, "out of memory");
 }
 
-static void case_needs_stranger(struct probe_case *kase, struct probe_host *host);
-
-static struct probe_host *host_now(struct probe_case *kase)
-{
-    const struct evidence_host *mx;
-
-    if (kase->host_at >= kase->facts->host_count)
-        return NULL;
-    mx = &kase->facts->hosts[kase->host_at];
-    if (kase->address_at >= mx->address_count)
-        return NULL;
-    return probe_host_get(kase->engine, &mx->addresses[kase->address_at], mx->name);
-}
-
 /*
  * A connection that broke at a host which answers others is asked once more at once: it was an
  * accident of the network, most likely.
@@ -505,8 +494,8 @@ static void case_round_over(struct probe_case *kase, enum probe_retry_kind retry
         retry = PROBE_RETRY_NETWORK;
     if (retry != PROBE_RETRY_NONE && case_wait(kase, retry, 0))
         return;
-    if (kase->vague && kase->round_attempts > 0)
-        case_needs_stranger(kase, NULL);
+    if (kase->vague && kase->round_attempts > 0 && kase->answered_by.profile != NULL)
+        case_needs_stranger(kase);
     else
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
 }
@@ -614,29 +603,8 @@ static void case_wait_or_end(struct probe_case *kase, const struct probe_answer 
     /* A greylist makes the random recipient wait as long: start its clock with this one's. */
     if (answer->plan.retry == PROBE_RETRY_GREYLIST && answer->input.stage == SMTP_STAGE_RCPT &&
         probe_domain_wants_stranger(domain) &&
-        probe_domain_habit(domain) == EVIDENCE_CATCH_ALL_UNKNOWN)
+        probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
         (void)probe_stranger_send(domain, answer->session->host);
-}
-
-static void case_needs_stranger(struct probe_case *kase, struct probe_host *host)
-{
-    struct probe_domain *domain = kase->domain;
-
-    if (host == NULL)
-        host = host_now(kase);
-    if (!probe_domain_wants_stranger(domain) ||
-        probe_domain_habit(domain) != EVIDENCE_CATCH_ALL_UNKNOWN) {
-        probe_case_finish(kase, EVIDENCE_STOP_NONE);
-        return;
-    }
-    kase->saw_stranger = true;
-    if (host == NULL || !probe_stranger_send(domain, host)) {
-        probe_case_stranger_settled(kase);
-        return;
-    }
-    list_remove(&kase->node);
-    kase->state = PROBE_CASE_STRANGER;
-    probe_stranger_await(domain, kase);
 }
 
 /* The stranger's attempt is part of what this case lived through. */
@@ -654,15 +622,59 @@ static int keep_stranger(struct probe_case *kase, const struct evidence_attempt 
     return add_attempt(kase, &attempt);
 }
 
-void probe_case_stranger_settled(struct probe_case *kase)
+/* The stranger has been asked where this case was, or can't be: with what it heard, the end. */
+static void case_has_seen_stranger(struct probe_case *kase)
 {
     const struct probe_stranger *stranger = kase->domain->stranger;
 
     if (stranger != NULL && stranger->has_attempt && kase->attempt_count < ATTEMPTS_MAX &&
+        probe_places_are_alike(&stranger->place, &kase->answered_by) &&
         keep_stranger(kase, &stranger->attempt) != 0)
         probe_case_fail(kase, "out of memory");
     else
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
+}
+
+void probe_case_stranger_settled(struct probe_case *kase)
+{
+    const struct probe_stranger *stranger = kase->domain->stranger;
+
+    kase->state = PROBE_CASE_READY;
+    if (probe_places_are_alike(&stranger->place, &kase->answered_by) || kase->engine->cancelled) {
+        case_has_seen_stranger(kase);
+    } else { /* it was at another host's door: this case sends its own */
+        kase->needs_stranger = true;
+        list_append(&kase->engine->ready, &kase->node);
+    }
+}
+
+/* The last host that replied; a stranger must be asked where the real one was. */
+static struct probe_host *host_that_answered(struct probe_case *kase)
+{
+    CHECK(kase->answered_by.profile != NULL && kase->attempt_count > 0);
+    return probe_host_get(kase->engine, &kase->answered_by.ip,
+                          kase->attempts[kase->attempt_count - 1].host);
+}
+
+static void case_needs_stranger(struct probe_case *kase)
+{
+    struct probe_domain *domain = kase->domain;
+    struct probe_host *host;
+
+    if (!probe_domain_wants_stranger(domain) ||
+        probe_domain_habit(domain, &kase->answered_by) != EVIDENCE_CATCH_ALL_UNKNOWN) {
+        probe_case_finish(kase, EVIDENCE_STOP_NONE);
+        return;
+    }
+    kase->saw_stranger = true;
+    host = host_that_answered(kase);
+    if (host == NULL || !probe_stranger_send(domain, host)) {
+        case_has_seen_stranger(kase);
+        return;
+    }
+    list_remove(&kase->node);
+    kase->state = PROBE_CASE_STRANGER;
+    probe_stranger_await(domain, kase);
 }
 
 static void case_follow_plan(struct probe_case *kase, const struct probe_answer *answer)
@@ -678,10 +690,10 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
         break;
     case PROBE_STEP_VAGUE:
         kase->vague = true;
-        case_needs_stranger(kase, host);
+        case_needs_stranger(kase);
         break;
     case PROBE_STEP_ACCEPTED:
-        case_needs_stranger(kase, host);
+        case_needs_stranger(kase);
         break;
     case PROBE_STEP_AGAIN:
         if (answer->result->outcome != SMTP_OUTCOME_UNTRIED)
@@ -728,6 +740,8 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
         probe_case_fail(kase, "out of memory");
         return;
     }
+    if (answer->result->outcome == SMTP_OUTCOME_REPLY)
+        kase->answered_by = probe_host_place(answer->session->host);
     note_domain(kase, &answer->plan, answer->now_ms);
     if (cancelled)
         probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);

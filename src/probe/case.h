@@ -44,20 +44,21 @@ struct probe_case {
     struct arena arena;
     struct evidence_attempt *attempts;
     unsigned attempt_count, attempt_room;
-    const struct probe_session *last_session; /* to know that a transcript goes on; not followed */
-    struct probe_submission *submissions;     /* first submitted first */
-    struct probe_alarm wait;                  /* in engine->waits: go on */
-    struct probe_alarm deadline;              /* when OUT: no time left */
+    struct probe_submission *submissions; /* first submitted first */
+    struct probe_alarm wait;              /* in engine->waits: go on */
+    struct probe_alarm deadline;          /* when OUT: no time left */
     uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
     unsigned operator_matches;
-    const char *internal; /* what failed, static; NULL: nothing */
+    struct probe_place answered_by; /* the last host that replied */
+    const char *internal;           /* what failed, static; NULL: nothing */
     enum evidence_stop stop;
     uint8_t host_at, address_at; /* where in the facts' hosts */
     uint8_t retries[PROBE_RETRY_COUNT];
     uint8_t again_count, untried_count, round_attempts;
-    bool vague;        /* refused in a way that a random recipient must explain */
-    bool saw_stranger; /* waited for it: its attempt is among its own */
-    bool broke;        /* the last conversation did, for no reason given */
+    bool vague;          /* refused in a way that a random recipient must explain */
+    bool needs_stranger; /* READY for that, not for the next host */
+    bool saw_stranger;   /* waited for it: its attempt is among its own */
+    bool broke;          /* the last conversation did, for no reason given */
     bool retried_at_once;
     bool has_mailbox_key; /* in engine->mailboxes */
     bool needs_smtputf8;

@@ -15,9 +15,7 @@
 
 static void forget_habit(struct probe_domain *domain)
 {
-    memory_free(domain->catch_all_mailbox);
     memory_free((void *)(uintptr_t)domain->catch_all_reply.text.ptr);
-    domain->catch_all_mailbox = NULL;
     domain->catch_all_reply = (struct smtp_reply){0};
     domain->catch_all = EVIDENCE_CATCH_ALL_UNKNOWN;
 }
@@ -92,7 +90,7 @@ void probe_domain_hold(struct probe_domain *domain)
 /* Something would be lost: a habit, or that we are not welcome. */
 static bool is_worth_keeping(struct probe_domain *domain)
 {
-    return probe_domain_habit(domain) != EVIDENCE_CATCH_ALL_UNKNOWN ||
+    return probe_domain_habit(domain, &domain->catch_all_place) != EVIDENCE_CATCH_ALL_UNKNOWN ||
            domain->breaker.until_ms != 0;
 }
 
@@ -241,30 +239,29 @@ bool probe_domain_wants_stranger(const struct probe_domain *domain)
            domain->provider->trust == PROVIDER_TRUST_FULL;
 }
 
-enum evidence_catch_all probe_domain_habit(struct probe_domain *domain)
+enum evidence_catch_all probe_domain_habit(struct probe_domain *domain,
+                                           const struct probe_place *place)
 {
     if (domain->catch_all != EVIDENCE_CATCH_ALL_UNKNOWN &&
         probe_engine_now(domain->engine) >= domain->catch_all_until_ms && domain->holds <= 1)
         forget_habit(domain);
+    if (!probe_places_are_alike(place, &domain->catch_all_place))
+        return EVIDENCE_CATCH_ALL_UNKNOWN;
     return domain->catch_all;
 }
 
 int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
-                       const struct smtp_reply *reply, struct slice mailbox)
+                       const struct smtp_reply *reply, const struct probe_place *place)
 {
     char *text = memory_copy_string(reply->text.ptr, reply->text.len);
-    char *name = memory_copy_string(mailbox.ptr, mailbox.len);
 
-    if (text == NULL || name == NULL) {
-        memory_free(text);
-        memory_free(name);
+    if (text == NULL)
         return ERROR_NOMEM;
-    }
     forget_habit(domain);
     domain->catch_all = habit;
     domain->catch_all_reply = *reply;
     domain->catch_all_reply.text = slice_from(text, reply->text.len);
-    domain->catch_all_mailbox = name;
+    domain->catch_all_place = *place;
     domain->catch_all_until_ms = probe_engine_now(domain->engine) + HABIT_KEPT_MS;
     return 0;
 }

@@ -31,10 +31,10 @@ struct probe_domain {
     bool is_consumer;    /* a provider's own consumer domain, where nothing is catch-all */
     struct probe_breaker breaker;
 
-    struct probe_stranger *stranger;   /* under way, or in vain a moment ago; NULL: neither */
-    enum evidence_catch_all catch_all; /* as learnt from one */
-    struct smtp_reply catch_all_reply; /* text on the heap, or "" */
-    char *catch_all_mailbox;
+    struct probe_stranger *stranger;    /* under way, or in vain a moment ago; NULL: neither */
+    enum evidence_catch_all catch_all;  /* as learnt from one */
+    struct smtp_reply catch_all_reply;  /* text on the heap, or "" */
+    struct probe_place catch_all_place; /* whose habit it is */
     uint64_t catch_all_until_ms;
 };
 
@@ -54,11 +54,12 @@ int probe_domain_make_literal(struct probe_domain *domain, const struct ip *ip);
 
 /* Does a stranger tell anything here? */
 bool probe_domain_wants_stranger(const struct probe_domain *domain);
-/* The habit, unless it is too old or was never learnt. */
-enum evidence_catch_all probe_domain_habit(struct probe_domain *domain);
+/* What is done with strangers at `place`; unknown when it was not learnt there, or too long ago. */
+enum evidence_catch_all probe_domain_habit(struct probe_domain *domain,
+                                           const struct probe_place *place);
 /* Keep what a stranger's reply taught. ERROR_NOMEM: it is not kept. */
 int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
-                       const struct smtp_reply *reply, struct slice mailbox);
+                       const struct smtp_reply *reply, const struct probe_place *place);
 /* The greeting gave away who runs an unknown host. */
 void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
 

@@ -177,6 +177,8 @@ static void everybody_ended_once(const struct bench *bench)
 
 static void nobody_was_annoyed(const struct bench *bench)
 {
+    if (lab_world_violation(bench->world, 0) != NULL && getenv("MK_LOG") != NULL)
+        printf("%.*s\n", SLICE_ARG(lab_world_log_text(bench->world)));
     if (lab_world_violation(bench->world, 0) != NULL)
         fail_msg("seed %llu: %s", (unsigned long long)bench->plan.seed,
                  lab_world_violation(bench->world, 0));
@@ -811,7 +813,8 @@ static void faulty_worlds_end_well(void **state)
 {
     unsigned seeds = getenv("MK_SEEDS") != NULL ? (unsigned)atoi(getenv("MK_SEEDS")) : 150;
 
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
+    for (uint64_t seed = getenv("MK_SEED") != NULL ? strtoull(getenv("MK_SEED"), NULL, 10) : 1;
+         seed <= seeds; seed++) {
         struct bench *bench = bench_new();
         unsigned sites, cases;
         struct random random;

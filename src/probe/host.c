@@ -273,6 +273,19 @@ struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session 
     return ask;
 }
 
+struct probe_place probe_host_place(const struct probe_host *host)
+{
+    return (struct probe_place){host->ip, host->site->profile};
+}
+
+bool probe_places_are_alike(const struct probe_place *a, const struct probe_place *b)
+{
+    if (a->profile == NULL || b->profile == NULL)
+        return false;
+    return ip_equal(&a->ip, &b->ip) ||
+           (a->profile == b->profile && a->profile != provider_generic());
+}
+
 /* --- health -------------------------------------------------------------------------------- */
 
 bool probe_host_is_dead(const struct probe_host *host, uint64_t now_ms)

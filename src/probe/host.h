@@ -65,6 +65,7 @@ void probe_host_dequeue(struct probe_ask *ask); /* no-op when not queued */
 /* The next ask for `session`, out of the queue; NULL when there is none for it. */
 struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session *session);
 
+struct probe_place probe_host_place(const struct probe_host *host);
 bool probe_host_is_dead(const struct probe_host *host, uint64_t now_ms);
 void probe_host_succeeded(struct probe_host *host);
 /* No connection or no greeting. When that makes it dead, its queue is sent away. */

@@ -97,6 +97,16 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
+/*
+ * Servers count every recipient that they refuse, for whatever reason and with whatever code
+ * (Postfix smtpd_soft_error_limit and smtpd_hard_error_limit), so that is what we count.
+ */
+static bool was_refused(const struct probe_answer *answer)
+{
+    return answer->result->outcome == SMTP_OUTCOME_REPLY &&
+           answer->result->stage == SMTP_STAGE_RCPT && answer->input.code >= 400;
+}
+
 /* A server that hangs up after somebody's unknown recipient is asked for fewer of them. */
 static void learn_hangup(struct probe_session *session, const struct probe_answer *answer)
 {
@@ -114,7 +124,7 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
             host->rcpts_learned = (uint16_t)least(session->answered, UINT16_MAX);
         probe_session_retire(session);
     }
-    if (answer->plan.unknown_recipient) {
+    if (was_refused(answer)) {
         session->unknowns++;
         session->unknowns_in_a_row++;
     } else {

@@ -90,9 +90,6 @@ static void plan_refused(const struct probe_plan_input *input, struct probe_plan
 {
     enum smtp_class reply_class = input->classified.reply_class;
 
-    plan->unknown_recipient = reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
-                              reply_class == SMTP_CLASS_MAILBOX_DISABLED ||
-                              reply_class == SMTP_CLASS_MOVED;
     if (is_temporary(input)) {
         plan->step = PROBE_STEP_WAIT; /* REPLIES.md 1: once more after 15 min */
         plan->retry = PROBE_RETRY_UNKNOWN;
@@ -192,7 +189,6 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
     /* 421 closes the channel; it is about the session, not about this recipient (RFC 5321 3.8). */
     if (input->code == 421 && !plan->refuses_us && plan->step != PROBE_STEP_SECOND_SENDER) {
         plan->ordinary = false;
-        plan->unknown_recipient = false;
         if (!input->first_in_session && input->again_count < AGAIN_MAX)
             plan->step = PROBE_STEP_AGAIN;
         else if (plan->retry != PROBE_RETRY_GREYLIST)

@@ -50,8 +50,7 @@ struct probe_plan {
     bool refuses_us;             /* quiet the site: `refusal` says how */
     bool refuses_session;        /* ... said before RCPT, so it holds for all of the site */
     enum probe_refusal refusal;
-    bool ordinary;          /* the site answered as it does to everybody */
-    bool unknown_recipient; /* counts against unknowns_per_session */
+    bool ordinary; /* the site answered as it does to everybody */
 };
 
 void probe_plan_next(const struct probe_plan_input *input, struct probe_plan *ret_plan);

@@ -24,11 +24,11 @@ static bool domain_is_real(void *context, struct slice domain)
 
 static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
 {
-    const struct probe_domain *domain = kase->domain;
+    struct probe_domain *domain = kase->domain;
 
-    if (domain->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN)
+    evidence->catch_all = probe_domain_habit(domain, &kase->answered_by);
+    if (evidence->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN)
         return;
-    evidence->catch_all = domain->catch_all;
     evidence->catch_all_from_cache = !kase->saw_stranger;
     evidence->catch_all_text = domain->catch_all_reply.text;
     evidence->catch_all_code = domain->catch_all_reply.code;

@@ -119,12 +119,9 @@ static void stop_talking(struct probe_session *session)
 
 static void session_close(struct probe_session *session)
 {
-    struct smtp_session_facts facts;
-    bool seen = session->stream == NULL || !session->connected;
+    bool seen = (session->stream == NULL && !session->was_reset) || !session->connected ||
+                (session->awaits_goodbye && probe_engine_now(session->engine) < session->until_ms);
 
-    smtp_session_facts(session->smtp, &facts);
-    /* At QUIT it was the 221 or the peer's close that ended it. */
-    seen |= facts.stage == SMTP_STAGE_QUIT && probe_engine_now(session->engine) < session->until_ms;
     if (session->stream != NULL)
         io_stream_close(session->stream);
     session->stream = NULL;
@@ -378,6 +375,17 @@ static void start_tls(struct probe_session *session)
     }
 }
 
+/* Before it waits: at QUIT there is little to wait for, and a limit to it. */
+static void note_quit(struct probe_session *session)
+{
+    struct smtp_session_facts facts;
+
+    smtp_session_facts(session->smtp, &facts);
+    session->awaits_goodbye = facts.stage == SMTP_STAGE_QUIT;
+    if (session->awaits_goodbye && session->until_ms == INSTANT_NEVER)
+        session->until_ms = probe_engine_now(session->engine) + QUIT_MS;
+}
+
 /* Say QUIT when it is time; once. */
 static void say_finish(struct probe_session *session)
 {
@@ -385,13 +393,6 @@ static void say_finish(struct probe_session *session)
         return;
     session->finish_said = true;
     smtp_session_finish(session->smtp, probe_engine_now(session->engine));
-}
-
-static void limit_quit(struct probe_session *session)
-{
-    if (session->finish_said && session->asked_count == 0 && session->connected &&
-        session->until_ms == INSTANT_NEVER)
-        session->until_ms = probe_engine_now(session->engine) + QUIT_MS;
 }
 
 static void pump(struct probe_session *session)
@@ -417,7 +418,7 @@ static void pump(struct probe_session *session)
             session_close(session);
             return;
         case SMTP_OUTPUT_WAIT:
-            limit_quit(session);
+            note_quit(session);
             set_alarm(session, output.deadline_ms);
             return;
         }
@@ -496,6 +497,7 @@ static void stream_closed(void *user, enum io_close_reason reason, const char *d
 
     probe_engine_enter(engine);
     session->stream = NULL;
+    session->was_reset = reason == IO_CLOSED_RESET;
     if (!session->connected)
         why = SMTP_OUTCOME_CONNECT_FAILED;
     else if (reason == IO_CLOSED_TLS)

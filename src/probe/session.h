@@ -38,7 +38,9 @@ struct probe_session {
     bool trial;    /* the one conversation of a half-open breaker */
     bool alone;    /* for one random recipient only */
     bool finishing, finish_said;
-    bool leaving; /* closed by us; the slot waits for the server to notice */
+    bool awaits_goodbye; /* QUIT was said; only the 221 or the peer's close is missing */
+    bool was_reset;      /* maybe not by the server, which may still hold the connection */
+    bool leaving;        /* closed by us; the slot waits for the server to notice */
     uint64_t opened_ms, last_answer_ms;
     uint64_t until_ms; /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
     char tls[320];

@@ -26,6 +26,16 @@
 #include "probe/plan.h"
 #include "probe/retry.h"
 
+/*
+ * Who answered, as far as habits go: what one host does with strangers, its backup MX may not do;
+ * but all hosts of a known operator do the same for one domain.
+ */
+struct probe_place {
+    struct ip ip;
+    const struct provider_profile *profile; /* of the site; NULL: nobody answered */
+};
+bool probe_places_are_alike(const struct probe_place *a, const struct probe_place *b);
+
 struct probe_engine {
     struct io_loop *loop;
     struct dns_resolver *resolver;

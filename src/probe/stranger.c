@@ -12,7 +12,7 @@
 #include "probe/site.h"
 
 #define BROKEN_MAX   2 /* conversations that may break before it was in vain */
-#define UNTRIED_MAX 200
+#define UNTRIED_MAX  200
 #define VAIN_KEPT_MS MINUTE_MS
 
 static void alarm_rang(void *owner);
@@ -84,10 +84,12 @@ static int enqueue(struct probe_stranger *stranger)
 
 bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host)
 {
+    struct probe_place place = probe_host_place(host);
     struct probe_stranger *stranger = domain->stranger;
 
     if (stranger != NULL && stranger->is_over) {
-        if (probe_engine_now(domain->engine) < stranger->vain_until_ms)
+        if (probe_engine_now(domain->engine) < stranger->vain_until_ms &&
+            probe_places_are_alike(&place, &stranger->place))
             return false;
         probe_stranger_free(stranger);
         stranger = domain->stranger = NULL;
@@ -98,6 +100,7 @@ bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host)
     if (stranger == NULL)
         return false;
     stranger->host = host;
+    stranger->place = place;
     if (enqueue(stranger) != 0) {
         probe_stranger_free(stranger);
         return false;
@@ -129,7 +132,7 @@ static void settle(struct probe_stranger *stranger)
     stranger->vain_until_ms = probe_engine_now(stranger->engine) + VAIN_KEPT_MS;
     while ((node = list_pop(&stranger->waiters)) != NULL)
         probe_case_stranger_settled(LIST_ELEMENT(node, struct probe_case, node));
-    if (domain->catch_all != EVIDENCE_CATCH_ALL_UNKNOWN) {
+    if (probe_domain_habit(domain, &stranger->place) != EVIDENCE_CATCH_ALL_UNKNOWN) {
         probe_stranger_free(stranger);
         domain->stranger = NULL;
     }
@@ -243,10 +246,10 @@ void probe_stranger_answered(struct probe_stranger *stranger, const struct probe
     }
     switch (probe_plan_random(&answer->input)) {
     case PROBE_RANDOM_ACCEPTED:
-        (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_ACCEPTS, reply, stranger->ask.mailbox);
+        (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_ACCEPTS, reply, &stranger->place);
         break;
     case PROBE_RANDOM_REFUSED:
-        (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_REFUSES, reply, stranger->ask.mailbox);
+        (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_REFUSES, reply, &stranger->place);
         break;
     case PROBE_RANDOM_LATER:
         goes_on = wait_for_greylist(stranger);

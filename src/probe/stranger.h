@@ -25,6 +25,7 @@ struct probe_stranger {
     struct probe_domain *domain; /* held while under way */
     struct list_node in_engine;  /* while under way */
     struct probe_ask ask;
+    struct probe_place place;
     struct probe_host *host;         /* where it is asked; held while under way */
     struct list waiters;             /* cases */
     struct arena arena;              /* of the attempt */
