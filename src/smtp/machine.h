@@ -103,7 +103,7 @@ struct smtp_session {
     bool closed_is_new : 1;             /* and the machine does not know yet */
     bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;     /* nothing is asked any more */
-    bool is_time_stale : 1; /* recipients were added while idle: wait to be told the time */
+    bool is_time_stale : 1; /* time may have passed since it was told */
     bool lacks_memory : 1;
     bool is_flooded : 1; /* more bytes came than are kept */
     bool has_mail : 1;   /* a transaction is open at the server */

@@ -2,6 +2,7 @@
  * Saying the commands. With PIPELINING (RFC 2920), RSET, MAIL and the RCPTs of a transaction are
  * written at once; the states behind the first then find theirs already sent.
  */
+#include "base/check.h"
 #include "base/instant.h"
 #include "smtp/command.h"
 #include "smtp/machine.h"
@@ -61,8 +62,7 @@ static void write_rcpts(struct smtp_session *session)
     struct smtp_entry *entry;
 
     for (entry = session->transaction.first; entry != NULL; entry = entry->next) {
-        if (entry->is_sent)
-            continue;
+        CHECK(!entry->is_sent); /* the batch before has been answered */
         if (!smtp_command_rcpt(out, entry->mailbox)) {
             session->lacks_memory = true;
             return;

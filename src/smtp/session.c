@@ -111,8 +111,6 @@ int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *
                           !utf8_is_ascii(session->plan.sender),
     };
     smtp_queue_push(&session->waiting, entry);
-    if (session->state == SMTP_STATE_IDLE)
-        session->is_time_stale = true;
     return 0;
 }
 
@@ -264,9 +262,6 @@ static bool take_input(struct smtp_session *session)
     if (session->in_at >= session->in.len)
         return false;
     switch (session->state) {
-    case SMTP_STATE_DONE:
-        drop_input(session);
-        return false;
     case SMTP_STATE_NEW:
     case SMTP_STATE_CONNECTING:
     case SMTP_STATE_HANDSHAKE:
@@ -439,8 +434,9 @@ enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smt
                 ret->deadline_ms = next_deadline(session);
             return ret->kind;
         }
-    } while ((session->state != SMTP_STATE_DONE || !session->close_is_told) && step(session));
+    } while (session->state != SMTP_STATE_DONE && step(session));
     ret->deadline_ms = next_deadline(session);
+    session->is_time_stale = true;
     release_buffers(session);
     return SMTP_OUTPUT_WAIT;
 }

@@ -108,7 +108,8 @@ void smtp_session_free(struct smtp_session *session);
 /*
  * Queue a recipient. 0, ERROR_NOMEM, ERROR_RANGE (the mailbox could not be sent safely) or
  * ERROR_LIMIT (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
- * To an IDLE session, tell the time with smtp_session_tick after adding; it goes on then.
+ * When IDLE was said and WAIT after it, tell the time with smtp_session_tick after adding: the
+ * session goes on then. (It waits for a deadline that is past, so that forgetting costs one turn.)
  */
 int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient);
 

@@ -922,6 +922,37 @@ static void floods_end_the_session(void **state)
     rig_free(&rig);
 }
 
+static void recipients_added_when_idle_is_said_are_asked_at_once(void **state)
+{
+    const struct smtp_plan plan = whole_plan(&(struct smtp_plan){PLAN});
+    struct rig rig;
+
+    assert_true(rig_new(&rig, &plan));
+    smtp_session_start(rig.session, 0);
+    smtp_session_connected(rig.session, 0);
+    smtp_session_received(rig.session, "220 mx\r\n", 8, 0);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_SEND);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_WAIT);
+    smtp_session_received(rig.session, "250 mx\r\n", 8, 0);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_IDLE);
+    assert_int_equal(rig_add(&rig, SLICE("a@x.example"), false), 0);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_SEND);
+    /* Bytes may come while outputs are still to be taken. */
+    assert_int_equal(rig_add(&rig, SLICE("b@x.example"), false), 0);
+    smtp_session_received(rig.session, "550 no\r\n", 8, 0);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_RESULT);
+    smtp_session_received(rig.session, "250 huh\r\n", 9, 0);
+    rig_pull(&rig);
+    rig_free(&rig);
+
+    /* Freed in the middle: nobody is told, nothing leaks. */
+    assert_true(rig_new(&rig, &plan));
+    assert_int_equal(rig_add(&rig, SLICE("a@x.example"), false), 0);
+    smtp_session_start(rig.session, 0);
+    smtp_session_received(rig.session, "2", 1, 0);
+    smtp_session_free(rig.session);
+}
+
 static void misuse_is_harmless(void **state)
 {
     const struct smtp_plan plan = whole_plan(&(struct smtp_plan){PLAN});
@@ -994,6 +1025,7 @@ int main(void)
         cmocka_unit_test(dialogues_without_memory),
         cmocka_unit_test(the_transcript_tells_the_whole_conversation),
         cmocka_unit_test(floods_end_the_session),
+        cmocka_unit_test(recipients_added_when_idle_is_said_are_asked_at_once),
         cmocka_unit_test(misuse_is_harmless),
         cmocka_unit_test(unsafe_words_are_refused),
     };

@@ -81,17 +81,28 @@ static void drop_lines(struct smtp_transcript *t)
     t->note_len = t->text.len - t->note_len;
 }
 
+/* How much more the unfinished line may hold, and still be marked as cut. */
+static size_t line_room(const struct smtp_transcript *t)
+{
+    size_t used = t->text.len - t->line_start, most = SMTP_TRANSCRIPT_LINE_MAX - cut_mark.len - 1;
+
+    return t->is_cut || used > most ? 0 : most - used;
+}
+
+static void cut_line(struct smtp_transcript *t)
+{
+    if (!t->is_cut)
+        buffer_append_slice(&t->text, cut_mark);
+    t->is_cut = true;
+}
+
+/* One character, or its escape: whole or not at all. */
 static void put_raw(struct smtp_transcript *t, struct slice bytes)
 {
-    size_t len = t->text.len - t->line_start;
-
-    if (t->is_cut)
-        return;
-    if (len + bytes.len > SMTP_TRANSCRIPT_LINE_MAX - cut_mark.len - 1) {
-        t->is_cut = true;
-        bytes = cut_mark;
-    }
-    buffer_append_slice(&t->text, bytes);
+    if (bytes.len <= line_room(t))
+        buffer_append_slice(&t->text, bytes);
+    else
+        cut_line(t);
 }
 
 static void put_escaped(struct smtp_transcript *t, char c)
@@ -124,9 +135,7 @@ static void put_byte(struct smtp_transcript *t, char c)
 
     if (byte < 0x80 || character_len(c) > 0)
         escape_held(t); /* no character goes on with this byte */
-    if (byte >= 0x20 && byte < 0x7f && c != '\\') {
-        put_raw(t, (struct slice){&c, 1});
-    } else if (byte < 0x80 || (t->held_len == 0 && character_len(c) == 0)) {
+    if (byte < 0x80 || (t->held_len == 0 && character_len(c) == 0)) {
         put_escaped(t, c);
     } else {
         t->held[t->held_len++] = c;
@@ -138,6 +147,32 @@ static void put_byte(struct smtp_transcript *t, char c)
         else
             escape_held(t);
         t->held_len = 0;
+    }
+}
+
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
+/* Take the bytes of one line; most are plain ASCII and go in one piece. */
+static void put_bytes(struct smtp_transcript *t, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        size_t run = 0, room;
+
+        while (run < bytes.len && is_plain(bytes.ptr[run]))
+            run++;
+        if (run == 0) {
+            put_byte(t, bytes.ptr[run++]);
+        } else {
+            escape_held(t); /* no character goes on with these */
+            room = line_room(t);
+            buffer_append_slice(&t->text, slice_prefix(bytes, run < room ? run : room));
+            if (run > room)
+                cut_line(t);
+        }
+        bytes = slice_from_offset(bytes, run);
     }
 }
 
@@ -168,15 +203,20 @@ static void begin_line(struct smtp_transcript *t, const char *who, uint64_t now_
 void smtp_transcript_received(struct smtp_transcript *transcript, struct slice bytes,
                               uint64_t now_ms)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
+    while (bytes.len > 0) {
+        ptrdiff_t end = slice_find_byte(bytes, '\n');
+        struct slice part = slice_prefix(bytes, end < 0 ? bytes.len : (size_t)end);
+
+        bytes = slice_from_offset(bytes, part.len + (end >= 0));
         if (!transcript->is_open) {
             begin_line(transcript, "S:", now_ms);
             transcript->is_open = true;
         }
-        if (bytes.ptr[i] == '\n')
+        if (part.len > 0 && part.ptr[part.len - 1] == '\r')
+            part.len--;
+        put_bytes(transcript, part);
+        if (end >= 0)
             end_line(transcript);
-        else if (bytes.ptr[i] != '\r' || (i + 1 < bytes.len && bytes.ptr[i + 1] != '\n'))
-            put_byte(transcript, bytes.ptr[i]);
     }
 }
 
@@ -187,8 +227,7 @@ void smtp_transcript_sent(struct smtp_transcript *transcript, struct slice bytes
     while (bytes.len > 0 && slice_split(&bytes, '\n', &line)) {
         begin_line(transcript, "C:", now_ms);
         line = slice_trim(line);
-        for (size_t i = 0; i < line.len; i++)
-            put_byte(transcript, line.ptr[i]);
+        put_bytes(transcript, line);
         end_line(transcript);
     }
 }
@@ -196,7 +235,6 @@ void smtp_transcript_sent(struct smtp_transcript *transcript, struct slice bytes
 void smtp_transcript_note(struct smtp_transcript *transcript, struct slice words, uint64_t now_ms)
 {
     begin_line(transcript, "*", now_ms);
-    for (size_t i = 0; i < words.len; i++)
-        put_byte(transcript, words.ptr[i]);
+    put_bytes(transcript, words);
     end_line(transcript);
 }
