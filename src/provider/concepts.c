@@ -53,16 +53,49 @@ static unsigned state_next(unsigned state, unsigned byte_class)
     }
 }
 
+/* The compounds that may be complete. */
+static void compounds_find(const struct reply_concepts *clause,
+                           uint64_t ret_compounds[REPLY_COMPOUND_WORDS])
+{
+    for (unsigned word = 0; word < REPLY_CONCEPT_WORDS; word++) {
+        for (uint64_t rest = clause->bits[word]; rest != 0; rest &= rest - 1) {
+            unsigned concept = word * 64 + (unsigned)__builtin_ctzll(rest);
+
+            for (unsigned i = 0; i < REPLY_COMPOUND_WORDS; i++)
+                ret_compounds[i] |= reply_compounds_by_concept[concept][i];
+        }
+    }
+}
+
+/* In order, since a compound may complete a later one (never an earlier one). */
+static void compounds_add(struct reply_concepts *clause)
+{
+    uint64_t candidates[REPLY_COMPOUND_WORDS] = {0};
+
+    compounds_find(clause, candidates);
+    for (unsigned word = 0; word < REPLY_COMPOUND_WORDS; word++) {
+        while (candidates[word] != 0) {
+            unsigned bit = (unsigned)__builtin_ctzll(candidates[word]);
+            const struct reply_compound *compound = &reply_compounds[word * 64 + bit];
+
+            candidates[word] &= ~(UINT64_C(1) << bit);
+            if (!concepts_fit(clause, &compound->all, &compound->any, &compound->none))
+                continue;
+            concept_add(clause, compound->makes);
+            for (unsigned i = word; i < REPLY_COMPOUND_WORDS; i++) {
+                uint64_t more = reply_compounds_by_concept[compound->makes][i];
+
+                candidates[i] |= i > word ? more : more & ~((UINT64_C(2) << bit) - 1);
+            }
+        }
+    }
+}
+
 static void clause_end(struct reply_concepts *clause, struct reply_concepts *heard)
 {
     if (is_empty(clause))
         return;
-    for (unsigned i = 0; i < reply_compound_count; i++) {
-        const struct reply_compound *compound = &reply_compounds[i];
-
-        if (concepts_fit(clause, &compound->all, &compound->any, &compound->none))
-            concept_add(clause, compound->makes);
-    }
+    compounds_add(clause);
     for (unsigned i = 0; i < REPLY_CONCEPT_WORDS; i++) {
         heard->bits[i] |= clause->bits[i];
         clause->bits[i] = 0;

@@ -1,5 +1,7 @@
 #include "provider/nested.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 #define DEPTH_MAX 4
@@ -45,20 +47,43 @@ static void take_command(struct slice *text, enum smtp_stage *stage)
     *text = slice_prefix(*text, (size_t)at);
 }
 
-/* Where a quotation begins in text: just after "said: " and the like; -1 when there is none. */
+/* "host mx.example.com said: ", of which `before` is everything up to the colon. */
+static bool opens_quotation(struct slice before)
+{
+    static const struct slice verbs[] = {{" said", 5},
+                                         {" responded", 10},
+                                         {" replied", 8},
+                                         {" answered", 9},
+                                         {"server returned", 15}};
+
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (slice_ends_with_nocase(before, verbs[i]))
+            return true;
+    }
+    return false;
+}
+
+/* "... returns error: <552 5.2.2 Over quota>": a code and an enhanced code within the text. */
+static bool are_codes(struct slice at, char before)
+{
+    struct smtp_enhanced enhanced;
+
+    return at.len > 8 && (at.ptr[0] == '4' || at.ptr[0] == '5') && at.ptr[1] >= '0' &&
+           at.ptr[1] <= '5' && ascii_is_digit(at.ptr[2]) &&
+           (at.ptr[3] == ' ' || at.ptr[3] == '-') && strchr(" <(:\"'", before) != NULL &&
+           smtp_enhanced_parse(slice_from_offset(at, 4), &enhanced) > 0;
+}
+
+/* Where the first quotation begins in text; -1 when there is none. */
 static ptrdiff_t quotation_find(struct slice text)
 {
-    static const struct slice openers[] = {{" said: ", 7},
-                                           {" responded: ", 12},
-                                           {" replied: ", 10},
-                                           {" answered: ", 11},
-                                           {"remote server returned: ", 24}};
+    for (size_t i = 1; i + 2 < text.len; i++) {
+        char c = text.ptr[i];
 
-    for (size_t i = 0; i < ARRAY_LEN(openers); i++) {
-        ptrdiff_t at = slice_find_nocase(text, openers[i]);
-
-        if (at >= 0)
-            return at + (ptrdiff_t)openers[i].len;
+        if (c == ':' && text.ptr[i + 1] == ' ' && opens_quotation(slice_prefix(text, i)))
+            return (ptrdiff_t)i + 2;
+        if ((c == '4' || c == '5') && are_codes(slice_from_offset(text, i), text.ptr[i - 1]))
+            return (ptrdiff_t)i;
     }
     return -1;
 }

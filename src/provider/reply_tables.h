@@ -41,7 +41,8 @@ extern const uint16_t reply_byte_class_count, reply_state_count;
 
 /* --- concepts --------------------------------------------------------------------------------- */
 
-#define REPLY_CONCEPT_WORDS 8 /* 64 concepts each */
+#define REPLY_CONCEPT_WORDS 5  /* 64 concepts each; tools/compile-replies checks that they fit */
+#define REPLY_COMPOUND_WORDS 2 /* 64 compounds each */
 
 struct reply_concepts {
     uint64_t bits[REPLY_CONCEPT_WORDS];
@@ -54,12 +55,14 @@ struct reply_compound {
 };
 
 extern const struct reply_compound reply_compounds[];
+/* Compounds that a concept may complete. */
+extern const uint64_t reply_compounds_by_concept[][REPLY_COMPOUND_WORDS];
 extern const uint16_t reply_compound_count, reply_concept_count;
 extern const char *const reply_concept_names[];
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-#define REPLY_RULE_WORDS 8 /* 64 rules each */
+#define REPLY_RULE_WORDS 4 /* 64 rules each */
 
 struct reply_range {
     uint16_t low, high;

@@ -24,15 +24,51 @@ static bool is_high(char c)
     return (unsigned char)c >= 0x80;
 }
 
-/* May stand in a run that is looked at as a whole: an address, a host name, a URL or words. */
+/* What a byte is, as bits. */
+enum {
+    IN_RUN = 1,  /* may stand in a run that is looked at as a whole: an address, a host, words */
+    IN_WORD = 2, /* a letter or a digit, or part of a character above ASCII */
+    IS_SIGN = 4, /* "@" */
+    IS_MARK = 8, /* makes a run more than words: one of ":", "=", "/", "#" */
+    IS_DIGIT = 16,
+    IS_DOT = 32,
+};
+
+static const uint8_t byte_kinds[256] = {
+    ['!'] = IN_RUN,
+    ['#'] = IN_RUN | IS_MARK,
+    ['$' ... '\''] = IN_RUN, /* $ % & ' */
+    ['*' ... '+'] = IN_RUN,
+    ['-'] = IN_RUN,
+    ['.'] = IN_RUN | IS_DOT,
+    ['/'] = IN_RUN | IS_MARK,
+    ['0' ... '9'] = IN_RUN | IN_WORD | IS_DIGIT,
+    [':'] = IN_RUN | IS_MARK,
+    ['='] = IN_RUN | IS_MARK,
+    ['?'] = IN_RUN,
+    ['@'] = IN_RUN | IS_SIGN,
+    ['A' ... 'Z'] = IN_RUN | IN_WORD,
+    ['\\'] = IN_RUN,
+    ['^' ... '`'] = IN_RUN, /* ^ _ ` */
+    ['a' ... 'z'] = IN_RUN | IN_WORD,
+    ['{'] = IN_RUN,
+    ['}' ... '~'] = IN_RUN,
+    [0x80 ... 0xff] = IN_RUN | IN_WORD,
+};
+
+static unsigned byte_kind(char c)
+{
+    return byte_kinds[(unsigned char)c];
+}
+
 static bool is_run_byte(char c)
 {
-    return (unsigned char)c > ' ' && c != 0x7f && strchr("<>()[]\",;|", c) == NULL;
+    return (byte_kind(c) & IN_RUN) != 0;
 }
 
 static bool is_word_byte(char c)
 {
-    return ascii_is_alnum(c) || is_high(c);
+    return (byte_kind(c) & IN_WORD) != 0;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -60,15 +96,20 @@ static void clause_end(struct writer *w)
 /* "please" and its like begin advice, which is another clause. */
 static bool begins_advice(struct slice word)
 {
-    static const struct slice words[] = {
-        {"please", 6}, {"if", 2},    {"learn", 5},  {"bitte", 5}, {"veuillez", 8}, {"visit", 5},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (slice_equal(word, words[i]))
-            return true;
+    switch (word.ptr[0]) {
+    case 'b':
+        return slice_equal(word, SLICE("bitte"));
+    case 'i':
+        return slice_equal(word, SLICE("if"));
+    case 'l':
+        return slice_equal(word, SLICE("learn"));
+    case 'p':
+        return slice_equal(word, SLICE("please"));
+    case 'v':
+        return slice_equal(word, SLICE("veuillez")) || slice_equal(word, SLICE("visit"));
+    default:
+        return false;
     }
-    return false;
 }
 
 static void word_start(struct writer *w)
@@ -92,7 +133,7 @@ static void word_end(struct writer *w)
         to->len = w->word_start - (w->mark != '\0');
         return;
     }
-    if (slice_equal(word, SLICE("mail")) && w->word_start >= 3 &&
+    if (word.len == 4 && slice_equal(word, SLICE("mail")) && w->word_start >= 3 &&
         memcmp(to->bytes + w->word_start - 3, " e ", 3) == 0) { /* "e-mail" */
         memmove(to->bytes + w->word_start - 1, word.ptr, word.len);
         to->len--;
@@ -177,6 +218,28 @@ static size_t put_foreign(struct writer *w, struct slice s, bool *ret_separates)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
+/* A run of ASCII letters, perhaps with a full stop or the like behind it. False: it is more. */
+static bool put_simple_word(struct writer *w, struct slice run)
+{
+    char *to = w->to->bytes + w->to->len;
+
+    if (run.len > WORD_MAX || !has_room(w))
+        return false;
+    if (strchr(".!?", run.ptr[run.len - 1]) != NULL)
+        run.len--;
+    for (size_t i = 0; i < run.len; i++) {
+        char lower = (char)(run.ptr[i] | 0x20);
+
+        if (lower < 'a' || lower > 'z')
+            return false;
+        to[i] = lower;
+    }
+    w->word_start = w->to->len;
+    w->to->len += run.len;
+    word_end(w);
+    return true;
+}
+
 /* Letters and digits of `run`; anything else separates, but apostrophes vanish. */
 static void put_words(struct writer *w, struct slice run)
 {
@@ -190,7 +253,7 @@ static void put_words(struct writer *w, struct slice run)
         size_t len = 1;
 
         if (!is_high(rest.ptr[0])) {
-            if (ascii_is_alnum(rest.ptr[0]))
+            if (is_word_byte(rest.ptr[0]))
                 put(w, ascii_lower(rest.ptr[0]));
             else
                 /* "doesn't" is one word; "l'utente" and "n'existe" are two. */
@@ -428,16 +491,27 @@ static void put_address(struct writer *w, struct slice run, size_t sign)
         put_plain(w, slice_from_offset(run, end));
 }
 
-/* The length of an address at s that has more words run into it: "u@example.com...User". */
-static size_t run_length(struct slice s)
+/*
+ * The length of the run at s, and in *ret_kinds all that its bytes are. Three dots end it: what
+ * stands before may be an address, "u@example.com...User unknown".
+ */
+static size_t run_length(struct slice s, unsigned *ret_kinds)
 {
+    unsigned kinds = 0;
     size_t len = 0;
 
-    while (len < s.len && is_run_byte(s.ptr[len])) {
-        if (s.ptr[len] == '.' && len + 2 < s.len && s.ptr[len + 1] == '.' && s.ptr[len + 2] == '.')
+    while (len < s.len) {
+        unsigned kind = byte_kind(s.ptr[len]);
+
+        if ((kind & IN_RUN) == 0)
             break;
+        if ((kind & IS_DOT) != 0 && len + 2 < s.len && s.ptr[len + 1] == '.' &&
+            s.ptr[len + 2] == '.')
+            break;
+        kinds |= kind;
         len++;
     }
+    *ret_kinds = kinds;
     return len;
 }
 
@@ -516,8 +590,9 @@ static size_t put_quoted(struct writer *w, struct slice s)
 
 static size_t put_run(struct writer *w, struct slice s)
 {
-    struct slice run = slice_prefix(s, run_length(s));
-    ptrdiff_t url = url_find(run), sign;
+    unsigned kinds;
+    struct slice run = {s.ptr, run_length(s, &kinds)};
+    ptrdiff_t url, sign;
     size_t len = run.len;
 
     if (run.len == 0) {
@@ -525,6 +600,14 @@ static size_t put_run(struct writer *w, struct slice s)
         clause_end(w);
         return 3;
     }
+    /* Most runs are a word, with at most a full stop behind it. */
+    if ((kinds & (IS_SIGN | IS_MARK | IS_DIGIT)) == 0 &&
+        ((kinds & IS_DOT) == 0 || memchr(run.ptr, '.', run.len - 1) == NULL)) {
+        if (!put_simple_word(w, run))
+            put_words(w, run);
+        return len;
+    }
+    url = url_find(run);
     if (url >= 0) {
         size_t url_len = url_length(slice_from_offset(s, (size_t)url));
 
