@@ -12,6 +12,7 @@
 #include "probe/site.h"
 #include "probe/stranger.h"
 #include "provider/mailbox.h"
+#include "provider/reply_delay.h"
 
 #define ADDRESSES_PER_HOST 3   /* RFC 5321 5.1 wants at least two tried */
 #define ATTEMPTS_MAX       40  /* kept; a bound, not a plan */
@@ -250,7 +251,8 @@ void probe_case_step(struct probe_case *kase)
 /* --- waiting ------------------------------------------------------------------------------- */
 
 /* True when the case waits now; false when there is no patience for it. */
-static bool case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64_t asked_ms)
+static bool case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64_t hint_ms,
+                      uint64_t asked_ms)
 {
     struct probe_engine *engine = kase->engine;
     const struct provider_profile *provider = kase->domain != NULL ? kase->domain->provider : NULL;
@@ -260,6 +262,7 @@ static bool case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint6
         .waited_ms = kase->waited_ms,
         .patience = engine->settings.patience,
         .greylist_ms = provider != NULL ? provider->greylist_ms : 0,
+        .hint_ms = hint_ms,
         .asked_ms = asked_ms,
     };
     uint64_t wait = probe_retry_wait(&retry);
@@ -312,7 +315,7 @@ static void case_go_by_facts(struct probe_case *kase)
     kase->facts = domain->is_literal ? facts : dns_facts_hold(facts);
     kase->operator_matches |= domain->mx_matches;
     if (facts->null_mx || !facts_have_address(facts)) {
-        if (facts_failed(facts) && case_wait(kase, PROBE_RETRY_DNS, 0)) {
+        if (facts_failed(facts) && case_wait(kase, PROBE_RETRY_DNS, 0, 0)) {
             if (!domain->is_literal)
                 dns_facts_release(kase->facts);
             kase->facts = NULL; /* look again when the wait is over */
@@ -492,7 +495,7 @@ static void case_round_over(struct probe_case *kase, enum probe_retry_kind retry
         return;
     if (retry == PROBE_RETRY_NONE && kase->round_attempts == 0)
         retry = PROBE_RETRY_NETWORK;
-    if (retry != PROBE_RETRY_NONE && case_wait(kase, retry, 0))
+    if (retry != PROBE_RETRY_NONE && case_wait(kase, retry, kase->hint_ms, 0))
         return;
     if (kase->vague && kase->round_attempts > 0 && kase->answered_by.profile != NULL)
         case_needs_stranger(kase);
@@ -588,15 +591,20 @@ static void note_domain(struct probe_case *kase, const struct probe_plan *plan, 
         probe_breaker_strike(&kase->domain->breaker, plan->refusal, now);
 }
 
+static uint64_t longer(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void case_wait_or_end(struct probe_case *kase, const struct probe_answer *answer)
 {
     struct probe_domain *domain = kase->domain;
     const struct probe_breaker *breaker = &answer->session->site->breaker;
-    uint64_t asked_ms = 0;
+    uint64_t asked_ms = reply_delay_named(answer->result->reply.text) * SECOND_MS;
 
     if (probe_breaker_is_open(breaker, answer->now_ms))
-        asked_ms = breaker->until_ms - answer->now_ms;
-    if (!case_wait(kase, answer->plan.retry, asked_ms)) {
+        asked_ms = longer(asked_ms, breaker->until_ms - answer->now_ms);
+    if (!case_wait(kase, answer->plan.retry, kase->hint_ms, asked_ms)) {
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
         return;
     }
@@ -682,6 +690,7 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
     const struct probe_plan *plan = &answer->plan;
     struct probe_host *host = answer->session->host;
 
+    kase->hint_ms = answer->classified.retry_after_s * SECOND_MS;
     kase->broke = answer->result->outcome == SMTP_OUTCOME_CONNECT_FAILED ||
                   answer->result->outcome == SMTP_OUTCOME_DISCONNECTED;
     switch (plan->step) {

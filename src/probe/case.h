@@ -48,6 +48,7 @@ struct probe_case {
     struct probe_alarm wait;              /* in engine->waits: go on */
     struct probe_alarm deadline;          /* when OUT: no time left */
     uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
+    uint64_t hint_ms; /* what the last reply's kind usually wants to be waited for */
     unsigned operator_matches;
     struct probe_place answered_by; /* the last host that replied */
     const char *internal;           /* what failed, static; NULL: nothing */

@@ -17,7 +17,7 @@
 #include "provider/profile.h"
 
 #define PROBE_LIMITS_START     2     /* connections before anything is known */
-#define PROBE_LIMITS_WINDOW_MS 63000 /* a minute, and margin for uneven delays */
+#define PROBE_LIMITS_WINDOW_MS 61000 /* a minute, and margin for uneven delays */
 
 struct probe_limits {
     struct provider_limits ceiling;

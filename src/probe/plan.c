@@ -78,8 +78,9 @@ static void plan_unclear(const struct probe_plan_input *input, struct probe_plan
         plan_next_host(plan, is_temporary(input) ? PROBE_RETRY_TEMPORARY : PROBE_RETRY_NONE, false);
     else if (is_temporary(input))
         plan_next_host(plan, PROBE_RETRY_TEMPORARY, false);
-    else
-        plan->step = PROBE_STEP_VAGUE;
+    else if (input->classified.reply_class != SMTP_CLASS_AMBIGUOUS ||
+             input->classified.confidence < VERDICT_PLAIN_CONFIDENCE)
+        plan->step = PROBE_STEP_VAGUE; /* one that plainly says two things is what it is */
 }
 
 /*

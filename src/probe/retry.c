@@ -11,24 +11,27 @@
 /* A wait shorter than this is not worth a connection, except where the operator says so. */
 #define SHORTEST_MS (4 * MINUTE_MS)
 
+#define HURRIED_MS MINUTE_MS /* the least that a hint can make of a wait */
+
 /* Greylists count from when the first RCPT reached them; clocks and packets are uneven. */
 #define GREYLIST_MARGIN_MS (5 * SECOND_MS)
 
 struct calendar {
     uint32_t waits_ms[5]; /* 0 ends it */
     bool repeats;         /* the last goes on for as long as the patience does */
+    bool may_be_hurried;  /* when the reply is of a kind that is over sooner */
     bool may_be_cut;      /* what is left of the patience is used when the wait is longer */
 };
 
 static const struct calendar calendars[PROBE_RETRY_COUNT] = {
     [PROBE_RETRY_NONE] = {.waits_ms = {0}},
-    [PROBE_RETRY_GREYLIST] = {{MIN(5), MIN(15), MIN(30), MIN(60)}, true, true},
-    [PROBE_RETRY_TEMPORARY] = {{MIN(15), MIN(60), MIN(240)}, false, true},
-    [PROBE_RETRY_RATE] = {{MIN(15), MIN(30), MIN(60)}, true, true},
-    [PROBE_RETRY_THROTTLED] = {{MIN(60), MIN(240)}, false, false},
-    [PROBE_RETRY_NETWORK] = {{MIN(15), MIN(60), MIN(240)}, false, false},
-    [PROBE_RETRY_UNKNOWN] = {{MIN(15)}, false, true},
-    [PROBE_RETRY_DNS] = {{MIN(1), MIN(5), MIN(15), MIN(60)}, true, false},
+    [PROBE_RETRY_GREYLIST] = {{MIN(5), MIN(15), MIN(30), MIN(60)}, true, true, true},
+    [PROBE_RETRY_TEMPORARY] = {{MIN(15), MIN(60), MIN(240)}, false, true, true},
+    [PROBE_RETRY_RATE] = {{MIN(15), MIN(30), MIN(60)}, true, false, true},
+    [PROBE_RETRY_THROTTLED] = {{MIN(60), MIN(240)}, false, false, false},
+    [PROBE_RETRY_NETWORK] = {{MIN(15), MIN(60), MIN(240)}, false, false, false},
+    [PROBE_RETRY_UNKNOWN] = {{MIN(15)}, false, true, true},
+    [PROBE_RETRY_DNS] = {{MIN(1), MIN(5), MIN(15), MIN(60)}, true, false, false},
 };
 
 uint64_t probe_patience_ms(enum probe_patience patience)
@@ -70,6 +73,9 @@ uint64_t probe_retry_wait(const struct probe_retry *retry)
         wait = retry->greylist_ms;
         shortest = wait;
     }
+    if (retry->tries_before == 0 && retry->hint_ms > 0 && retry->hint_ms < wait &&
+        calendar->may_be_hurried)
+        wait = retry->hint_ms > HURRIED_MS ? retry->hint_ms : HURRIED_MS;
     if (retry->kind == PROBE_RETRY_GREYLIST)
         wait += GREYLIST_MARGIN_MS;
     if (retry->asked_ms > left)

@@ -31,6 +31,7 @@ struct probe_retry {
     uint64_t waited_ms;    /* patience spent already, of all kinds */
     enum probe_patience patience;
     uint32_t greylist_ms; /* the operator's own window, or 0 */
+    uint64_t hint_ms;     /* what such replies usually mean; shortens the first wait, or 0 */
     uint64_t asked_ms;    /* not before that, or 0 */
 };
 

@@ -10,6 +10,7 @@
 #include "probe/host.h"
 #include "probe/session.h"
 #include "probe/site.h"
+#include "provider/reply_delay.h"
 
 #define BROKEN_MAX   2 /* conversations that may break before it was in vain */
 #define UNTRIED_MAX  200
@@ -200,7 +201,7 @@ static bool keep_attempt(struct probe_stranger *stranger, const struct probe_ans
     return true;
 }
 
-static bool wait_for_greylist(struct probe_stranger *stranger)
+static bool wait_for_greylist(struct probe_stranger *stranger, const struct probe_answer *answer)
 {
     struct probe_engine *engine = stranger->engine;
     struct probe_retry retry = {
@@ -209,6 +210,8 @@ static bool wait_for_greylist(struct probe_stranger *stranger)
         .waited_ms = stranger->waited_ms,
         .patience = engine->settings.patience,
         .greylist_ms = stranger->domain->provider->greylist_ms,
+        .hint_ms = answer->classified.retry_after_s * SECOND_MS,
+        .asked_ms = reply_delay_named(answer->result->reply.text) * SECOND_MS,
     };
     uint64_t wait = probe_retry_wait(&retry);
 
@@ -252,7 +255,7 @@ void probe_stranger_answered(struct probe_stranger *stranger, const struct probe
         (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_REFUSES, reply, &stranger->place);
         break;
     case PROBE_RANDOM_LATER:
-        goes_on = wait_for_greylist(stranger);
+        goes_on = wait_for_greylist(stranger, answer);
         break;
     case PROBE_RANDOM_BROKEN:
         goes_on = ask_again(stranger, answer);
