@@ -502,9 +502,10 @@ static void stream_closed(void *user, enum io_close_reason reason, const char *d
         why = SMTP_OUTCOME_CONNECT_FAILED;
     else if (reason == IO_CLOSED_TLS)
         why = SMTP_OUTCOME_TLS_FAILED;
+    if (detail == NULL || strcmp(detail, io_close_reason_name(reason)) == 0)
+        detail = "";
     snprintf(session->close_detail, sizeof(session->close_detail), "%s%s%s",
-             io_close_reason_name(reason), detail != NULL && detail[0] != '\0' ? ": " : "",
-             detail != NULL ? detail : "");
+             io_close_reason_name(reason), detail[0] != '\0' ? ": " : "", detail);
     smtp_session_closed(session->smtp, why, probe_engine_now(engine));
     pump(session);
     probe_engine_leave(engine);
