@@ -91,6 +91,8 @@ uint32_t reply_delay_named(struct slice text)
             continue;
         }
         number = take_number(text, &at);
+        if (number >= NUMBER_MAX)
+            continue;
         if (!take_clock(text, &at, number, &seconds))
             seconds = number * unit_seconds(slice_from_offset(text, at));
         if (seconds > longest)
