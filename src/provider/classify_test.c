@@ -238,6 +238,115 @@ static void echoed_addresses_decide_nothing(void **state)
     }
 }
 
+/* Same words or codes, other meaning; each of these has misled a verifier. */
+static void pitfalls_are_avoided(void **state)
+{
+    static const struct {
+        enum smtp_stage stage;
+        const char *provider, *line;
+        enum smtp_class wanted;
+    } rows[] = {
+        /* 4xx that means no */
+        {SMTP_STAGE_RCPT, "postfix", "450 4.1.1 <u@x.example>: User unknown in virtual alias table",
+         SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "mimecast", "451 Invalid Recipient", SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "", "451 qq trouble in home directory", SMTP_CLASS_MAILBOX_FULL},
+        /* 5xx about us */
+        {SMTP_STAGE_RCPT, "godaddy",
+         "550 5.1.1 <u@x.example> - 192.0.2.1 has sent to too many recipients this hour. IB607",
+         SMTP_CLASS_RATE_LIMITED},
+        {SMTP_STAGE_RCPT, "",
+         "550 5.2.1 Mailbox unavailable. Your IP address 192.0.2.1 is blacklisted using "
+         "SPAMHAUS-XBL",
+         SMTP_CLASS_SENDER_BLOCKED},
+        {SMTP_STAGE_RCPT, "exim",
+         "550-Verification failed for <p@example.net> | 550-No Such User Here | 550 Sender verify "
+         "failed",
+         SMTP_CLASS_SENDER_REJECTED},
+        {SMTP_STAGE_RCPT, "", "550 5.1.0 <p@example.net> sender rejected AUP#CDRBL",
+         SMTP_CLASS_SENDER_BLOCKED},
+        {SMTP_STAGE_RCPT, "gmx",
+         "550-Requested action not taken: mailbox unavailable | 550 Reject due to policy "
+         "restrictions",
+         SMTP_CLASS_POLICY_REJECTED},
+        {SMTP_STAGE_RCPT, "", "550 Too many invalid recipients", SMTP_CLASS_RATE_LIMITED},
+        {SMTP_STAGE_RCPT, "stalwart", "550 5.1.2 Too many RCPT errors, disconnecting",
+         SMTP_CLASS_RATE_LIMITED},
+        {SMTP_STAGE_RCPT, "zoho", "554 5.7.1 Email flagged as Spam", SMTP_CLASS_POLICY_REJECTED},
+        /* 5xx, and yet the mailbox exists */
+        {SMTP_STAGE_RCPT, "google",
+         "550 5.2.1 The user is receiving mail at a rate https://x.example/?p=ReceivingRatePerm",
+         SMTP_CLASS_RECIPIENT_THROTTLED},
+        {SMTP_STAGE_RCPT, "microsoft365",
+         "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
+         SMTP_CLASS_RECIPIENT_RESTRICTED},
+        {SMTP_STAGE_RCPT, "comcast", "552 5.1.1 <u@x.example> extended quota violation",
+         SMTP_CLASS_MAILBOX_FULL},
+        {SMTP_STAGE_RCPT, "", "554 5.2.122 recipient has exceeded their limit",
+         SMTP_CLASS_RECIPIENT_THROTTLED},
+        /* the same code or words */
+        {SMTP_STAGE_RCPT, "stalwart", "550 5.1.2 Mailbox does not exist",
+         SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "stalwart", "550 5.1.2 Relay not allowed", SMTP_CLASS_RELAY_DENIED},
+        {SMTP_STAGE_RCPT, "stalwart", "452 4.2.2 Greylisted", SMTP_CLASS_GREYLISTED},
+        {SMTP_STAGE_RCPT, "microsoft365", "550 5.4.1 Recipient address rejected: Access denied",
+         SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "postfix",
+         "554 5.7.1 <u@x.example>: Recipient address rejected: Access denied",
+         SMTP_CLASS_POLICY_REJECTED},
+        {SMTP_STAGE_RCPT, "yandex", "550 5.7.1 No such user!", SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "", "530 5.7.1 Relaying not allowed", SMTP_CLASS_RELAY_DENIED},
+        {SMTP_STAGE_RCPT, "",
+         "503 This mail server requires authentication when attempting to send to a non-local "
+         "e-mail address",
+         SMTP_CLASS_RELAY_DENIED},
+        {SMTP_STAGE_RCPT, "apple", "550 5.1.1 <u@icloud.com>: inactive email address",
+         SMTP_CLASS_MAILBOX_DISABLED},
+        {SMTP_STAGE_RCPT, "proofpoint",
+         "550 5.1.1 undeliverable address: host mx said: 450 4.2.2 Mailbox full (in reply to RCPT "
+         "TO command)",
+         SMTP_CLASS_MAILBOX_FULL},
+        {SMTP_STAGE_RCPT, "",
+         "450 4.1.7 <p@example.net>: Sender address rejected: unverified address: Greylisting in "
+         "action",
+         SMTP_CLASS_SENDER_REJECTED},
+        /* two states at once */
+        {SMTP_STAGE_RCPT, "", "550 Adressat unbekannt oder Mailbox deaktiviert",
+         SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "", "550 Destinatario desconocido o mailbox lleno", SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "qq", "550 Mailbox unavailable or access denied", SMTP_CLASS_AMBIGUOUS},
+        /* nothing at all */
+        {SMTP_STAGE_RCPT, "", "550", SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "", "550 5.7.1", SMTP_CLASS_POLICY_REJECTED},
+        {SMTP_STAGE_RCPT, "", "421", SMTP_CLASS_SERVER_TEMPORARY_FAILURE},
+        {SMTP_STAGE_CONNECT, "", "554", SMTP_CLASS_SENDER_BLOCKED},
+        {SMTP_STAGE_MAIL, "", "550 User unknown", SMTP_CLASS_SENDER_REJECTED},
+        {SMTP_STAGE_RCPT, "", "221 2.7.0 Error: I can break rules, too. Goodbye.",
+         SMTP_CLASS_PROTOCOL_ERROR},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct classification got = classify_line(rows[i].stage, rows[i].provider, rows[i].line);
+
+        if (got.reply_class != rows[i].wanted)
+            fail_msg("%s: %s by %s", rows[i].line, smtp_class_name(got.reply_class), got.rule);
+    }
+}
+
+static void named_waits_replace_the_rules_own(void **state)
+{
+    struct classification got =
+        classify_line(SMTP_STAGE_RCPT, NULL, "450 4.2.0 Greylisted, try again in 90 seconds");
+
+    assert_int_equal(got.retry_after_s, 90);
+    got = classify_line(SMTP_STAGE_RCPT, NULL, "450 4.2.0 Greylisted");
+    assert_int_equal(got.retry_after_s, 300);
+    got = classify_line(SMTP_STAGE_RCPT, NULL, "450 4.2.0 Greylisted for 900 hours");
+    assert_int_equal(got.retry_after_s, 86400);
+    got = classify_line(SMTP_STAGE_RCPT, NULL, "550 5.1.1 User unknown, try again in 90 seconds");
+    assert_int_equal(got.retry_after_s, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +356,8 @@ int main(void)
         cmocka_unit_test(our_own_replies_are_understood),
         cmocka_unit_test(refusals_before_rcpt_are_never_about_the_mailbox),
         cmocka_unit_test(echoed_addresses_decide_nothing),
+        cmocka_unit_test(pitfalls_are_avoided),
+        cmocka_unit_test(named_waits_replace_the_rules_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
