@@ -1,0 +1,70 @@
+/*
+ * Options as rows: one table row says an option's name, type, bounds, unit, default and meaning.
+ *
+ * The same row serves the command line (`--name value`), the environment (`MAILKNOCK_NAME`, upper
+ * case, "-" as "_") and the configuration file (`name = value`), the `--help` text and the manual.
+ * Values are written into a plain structure through the row's offset. Strings are kept on an arena
+ * that the caller owns and that must live as long as the structure is read.
+ */
+#ifndef MK_CONFIG_OPTION_H
+#define MK_CONFIG_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+enum config_type {
+    CONFIG_BOOL,     /* bool; "yes|no|true|false|on|off|1|0"; `--name` alone is yes, `--no-name` no */
+    CONFIG_NUMBER,   /* uint64_t within min and max */
+    CONFIG_DURATION, /* uint64_t milliseconds; "500ms", "30s", "5m", "2h", "7d"; bare: seconds */
+    CONFIG_SIZE,     /* uint64_t bytes; "64k", "10M", "2G" */
+    CONFIG_TEXT,     /* const char *, NUL-terminated; NULL when never set and without default */
+    CONFIG_CHOICE,   /* unsigned: index into `choices` */
+    CONFIG_LIST,     /* struct config_list: may be given several times; commas do not separate */
+};
+
+struct config_list {
+    const char *const *values; /* NUL-terminated each */
+    size_t count;
+};
+
+struct config_option {
+    const char *name;       /* "mail-from" */
+    char letter;            /* 'o' for `-o`, or 0 */
+    enum config_type type;
+    size_t offset;          /* in the structure */
+    const char *value_name; /* "ADDR", for help */
+    const char *fallback;   /* default as text, or NULL */
+    uint64_t min, max;      /* of numbers, durations (ms), sizes; both 0: unbounded */
+    const char *choices;    /* of CONFIG_CHOICE: "syntax|dns|smtp" */
+    const char *group;      /* heading in the help */
+    const char *help;       /* one or two sentences; names the unit */
+    /* A further check of the text, or NULL: 0 or a negative code with *error. */
+    int (*check)(const char *value, struct error *error);
+    bool secret;            /* never shown again (passwords, keys) */
+};
+
+struct config_table {
+    const struct config_option *options;
+    size_t count;
+};
+
+/* Write every default into *values. ERROR_NOMEM. */
+int config_set_defaults(const struct config_table *table, void *values, struct arena *arena);
+
+/* The row, by name without dashes; NULL: none. */
+const struct config_option *config_find(const struct config_table *table, struct slice name);
+const struct config_option *config_find_letter(const struct config_table *table, char letter);
+
+/*
+ * Set one option from text. `where` names the source for messages ("--helo", "/etc/mailknock.conf:
+ * line 3"). ERROR_USAGE with *error saying what is wrong and what is allowed; ERROR_NOMEM.
+ */
+int config_set(const struct config_option *option, struct slice value, const char *where,
+               void *values, struct arena *arena, struct error *error);
+
+#endif
