@@ -1,0 +1,47 @@
+/*
+ * A cleaned list: the rows as they came, and what was found out about them behind each.
+ *
+ * CSV keeps the original bytes of a row and appends columns in the list's own delimiter and quoting,
+ * defused against formula injection; NDJSON keeps the object and adds the result under "mailknock";
+ * XLSX is written anew. Files appear under their names only when they are complete (temporary file,
+ * fsync, rename).
+ */
+#ifndef MK_BULK_WRITER_H
+#define MK_BULK_WRITER_H
+
+#include "bulk/outcome.h"
+#include "bulk/reader.h"
+#include "verdict/dialect.h"
+
+struct bulk_writer;
+
+enum bulk_duplicates {
+    BULK_DUPLICATES_ANSWER, /* the verdict of the first on every row, marked */
+    BULK_DUPLICATES_SKIP,   /* skipped/duplicate */
+    BULK_DUPLICATES_DROP,   /* left out */
+};
+
+struct bulk_writer_options {
+    enum bulk_kind kind;             /* UNKNOWN: by the name's ending, else as the input */
+    const struct bulk_format *input; /* the reader's */
+    struct slice header;             /* the reader's */
+    const char *prefix;              /* of the appended columns; NULL: "mk_" */
+    enum verdict_dialect dialect;    /* whose words; DIALECT_MAILKNOCK: ours */
+    bool only[VERDICT_STATUS_COUNT]; /* statuses wanted; all false: all */
+    bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
+    enum bulk_duplicates duplicates;
+    bool split; /* one file a status beside `path`: NAME.valid.csv, ... */
+};
+
+/* path "-": standard output, flushed row by row. ERROR_IO, ERROR_USAGE, ERROR_NOMEM. */
+int bulk_writer_open(const char *path, const struct bulk_writer_options *options,
+                     struct bulk_writer **ret_writer, struct error *error);
+/* outcome NULL: not determined yet (partial exports): empty cells, JSON null. */
+int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
+                    const struct bulk_outcome *outcome, struct error *error);
+/* Complete: fsync and rename. The writer is freed whatever happens. */
+int bulk_writer_finish(struct bulk_writer *writer, struct error *error);
+/* Give up: temporary files are removed. NULL accepted. */
+void bulk_writer_abandon(struct bulk_writer *writer);
+
+#endif
