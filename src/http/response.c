@@ -1,0 +1,165 @@
+/* How a request is answered. */
+#include <string.h>
+#include <zlib.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "http/internal.h"
+
+#define STREAM_BLOCK_BYTES (32 * 1024)
+#define COMPRESS_FROM      1024 /* bytes; below, the headers cost more than is saved */
+
+static bool is_clean(const char *text)
+{
+    return strpbrk(text, "\r\n") == NULL;
+}
+
+void http_response_header(struct http_request *request, const char *name, const char *value)
+{
+    struct http_header *header;
+
+    CHECK(request->phase != HTTP_PHASE_ANSWERED);
+    if (!is_clean(name) || !is_clean(value))
+        return;
+    header = memory_zalloc(1, sizeof(*header));
+    if (header == NULL)
+        return;
+    header->name = memory_copy_string(name, strlen(name));
+    header->value = memory_copy_string(value, strlen(value));
+    if (header->name == NULL || header->value == NULL) {
+        memory_free(header->name);
+        memory_free(header->value);
+        memory_free(header);
+        return;
+    }
+    header->next = request->headers;
+    request->headers = header;
+}
+
+/* --- compression -------------------------------------------------------------------------------
+ */
+
+static bool may_compress(const struct http_request *request, const char *content_type, size_t len)
+{
+    const char *accepted = http_request_header(request, "Accept-Encoding");
+
+    return len >= COMPRESS_FROM && accepted != NULL && strstr(accepted, "gzip") != NULL &&
+           strstr(accepted, "gzip;q=0") == NULL && content_type != NULL &&
+           (strncmp(content_type, "text/", 5) == 0 || strstr(content_type, "json") != NULL ||
+            strstr(content_type, "javascript") != NULL || strstr(content_type, "svg") != NULL);
+}
+
+/* gzip of `body` on the heap, or NULL when it does not pay or there is no memory. */
+static void *compress_body(struct slice body, size_t *ret_len)
+{
+    z_stream z = {0};
+    unsigned char *out = NULL;
+
+    if (body.len > UINT32_MAX || deflateInit2(&z, 5, Z_DEFLATED, 15 + 16, 8, 0) != Z_OK)
+        return NULL;
+    out = memory_alloc(body.len);
+    if (out != NULL) {
+        z.next_in = (unsigned char *)(uintptr_t)body.ptr;
+        z.avail_in = (uInt)body.len;
+        z.next_out = out;
+        z.avail_out = (uInt)body.len;
+        if (deflate(&z, Z_FINISH) != Z_STREAM_END) {
+            memory_free(out);
+            out = NULL;
+        }
+    }
+    *ret_len = z.total_out;
+    (void)deflateEnd(&z);
+    return out;
+}
+
+/* --- handing over ------------------------------------------------------------------------------
+ */
+
+static void set_answer(struct http_request *request, unsigned status, const char *content_type,
+                       struct MHD_Response *response)
+{
+    bool was_suspended = request->phase == HTTP_PHASE_SUSPENDED;
+
+    CHECK(request->phase != HTTP_PHASE_ANSWERED);
+    request->phase = HTTP_PHASE_ANSWERED;
+    request->status = status;
+    request->response = response; /* NULL: no memory; the connection breaks */
+    if (response != NULL && content_type != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (was_suspended)
+        http_server_resume(request->server, request);
+}
+
+enum MHD_Result http_response_queue(struct http_request *request)
+{
+    struct MHD_Response *response = request->response;
+    enum MHD_Result result;
+
+    if (response == NULL)
+        return MHD_NO;
+    for (struct http_header *header = request->headers; header != NULL; header = header->next)
+        (void)MHD_add_response_header(response, header->name, header->value);
+    result = MHD_queue_response(request->connection, request->status, response);
+    request->response = NULL;
+    MHD_destroy_response(response); /* MHD has counted itself in */
+    return result;
+}
+
+void http_respond(struct http_request *request, unsigned status, const char *content_type,
+                  struct slice body)
+{
+    struct MHD_Response *response;
+    size_t packed_len = 0;
+    void *packed = NULL;
+
+    if (may_compress(request, content_type, body.len))
+        packed = compress_body(body, &packed_len);
+    if (packed != NULL) {
+        http_response_header(request, "Content-Encoding", "gzip");
+        response =
+            MHD_create_response_from_buffer_with_free_callback(packed_len, packed, memory_free);
+        if (response == NULL)
+            memory_free(packed);
+    } else {
+        response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
+                                                   MHD_RESPMEM_MUST_COPY);
+    }
+    http_response_header(request, "Vary", "Accept-Encoding");
+    set_answer(request, status, content_type, response);
+}
+
+static ssize_t read_stream(void *user, uint64_t position, char *out, size_t size)
+{
+    struct http_request *request = user;
+    ptrdiff_t len = request->read(request->read_user, out, size);
+
+    (void)position;
+    if (len > 0)
+        return len;
+    if (len == HTTP_READ_END)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (len < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    request->stream_waits = true;
+    MHD_suspend_connection(request->connection);
+    return 0;
+}
+
+void http_respond_stream(struct http_request *request, unsigned status, const char *content_type,
+                         http_read *read, void *user)
+{
+    request->read = read;
+    request->read_user = user;
+    set_answer(request, status, content_type,
+               MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream,
+                                                 request, NULL));
+}
+
+void http_respond_wake(struct http_request *request)
+{
+    if (!request->stream_waits)
+        return;
+    request->stream_waits = false;
+    http_server_resume(request->server, request);
+}
