@@ -1,0 +1,105 @@
+# The common jobs by short names; the build itself is Meson's (meson.build). Every target installs
+# the Debian packages that it needs when they are missing (tools/install-deps).
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 60
+FUZZ    ?=
+# Of `make lint`: all files, or only those that differ from this commit.
+SINCE   ?=
+
+# Options for every build folder, e.g. MESON_OPTIONS=-Dwerror=true.
+MESON_OPTIONS ?=
+
+NINJA      := ninja --quiet
+SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
+export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
+export DESTDIR
+
+.PHONY: all help demo test check-sanitizers check-clang install bench fuzz format lint coverage clean
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/build.ninja ## build the program and the library (default)
+	@$(NINJA) -C $(BUILD)
+	@echo "built: $(BUILD)/mailknock"
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+demo: all ## see 200 addresses verified through every layer, on this machine only
+	@$(BUILD)/mailknock demo
+
+test: $(BUILD)/.with-tests ## every test: unit, end to end, against real servers; unit with sanitizers
+	@$(NINJA) -C $(BUILD)
+	@meson test -C $(BUILD) --no-rebuild --print-errorlogs
+	@$(MAKE) --no-print-directory check-sanitizers
+	@tools/test-summary $(BUILD) $(BUILD)-sanitize
+
+check-sanitizers: $(BUILD)-sanitize/build.ninja ## unit tests with AddressSanitizer and UBSan
+	@$(NINJA) -C $(BUILD)-sanitize
+	@meson test -C $(BUILD)-sanitize --no-rebuild --print-errorlogs --suite unit --no-suite slow -t 4
+
+check-clang: $(BUILD)-clang/build.ninja ## build and unit tests with the other compiler
+	@$(NINJA) -C $(BUILD)-clang
+	@meson test -C $(BUILD)-clang --no-rebuild --print-errorlogs --suite unit --no-suite slow
+
+install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDIR and PREFIX
+	@meson configure $(BUILD)-install --prefix='$(abspath $(PREFIX))'
+	@$(NINJA) -C $(BUILD)-install
+	@meson install -C $(BUILD)-install --no-rebuild --quiet
+	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
+
+bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
+	@tools/run-benches $(BUILD)-bench
+
+fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name: that one)
+	@$(NINJA) -C $(BUILD)-fuzz
+	@tools/run-fuzzers $(BUILD)-fuzz $(SECONDS) $(FUZZ)
+
+format: .deps/lint ## format all C sources
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+lint: .deps/lint $(BUILD)/build.ninja ## format, layers, clang-tidy, cppcheck, shellcheck (SINCE=COMMIT: what changed)
+	@tools/lint $(BUILD) $(SINCE)
+
+coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches that the tests reach
+	@$(NINJA) -C $(BUILD)-coverage
+	@meson test -C $(BUILD)-coverage --no-rebuild --print-errorlogs -t 3
+	@gcovr --root . --object-directory $(BUILD)-coverage --exclude '.*_(test|fuzz|bench|report|rig)\.[ch]' \
+	    --print-summary --html-details $(BUILD)-coverage/coverage.html -o $(BUILD)-coverage/coverage.txt
+	@echo "pages: $(BUILD)-coverage/coverage.html"
+
+clean: ## remove everything that was built
+	rm -rf $(addprefix $(BUILD),'' -sanitize -clang -install -bench -fuzz -coverage) .deps
+
+# --- build folders, made once ---------------------------------------------------------------
+
+# $(call setup,folder suffix,options): what Meson has to say is shown only when it fails.
+setup = said=$$(meson setup $(BUILD)$(1) $(2) $(MESON_OPTIONS) 2>&1) || { echo "$$said"; exit 1; }
+
+$(BUILD)/build.ninja: | .deps/build
+	@$(call setup,,-Dtests=false)
+# The same folder, tests too: `make` alone needs neither their packages nor their time.
+$(BUILD)/.with-tests: | $(BUILD)/build.ninja .deps/test
+	@meson configure $(BUILD) -Dtests=true && touch $@
+$(BUILD)-sanitize/build.ninja: | .deps/build .deps/test
+	@$(call setup,-sanitize,$(SANITIZE))
+$(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
+	@CC=clang $(call setup,-clang,)
+$(BUILD)-install/build.ninja: | .deps/build
+	@$(call setup,-install,--buildtype=release -Db_lto=true -Dtests=false)
+$(BUILD)-bench/build.ninja: | .deps/build
+	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
+$(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint
+	@CC=clang $(call setup,-fuzz,$(SANITIZE) -Dfuzz=true -Dtests=false)
+$(BUILD)-coverage/build.ninja: | .deps/build .deps/test
+	@$(call setup,-coverage,-Db_coverage=true --buildtype=debug)
+
+# --- packages -------------------------------------------------------------------------------
+
+# A stamp a group; made again when the list of packages has changed.
+.deps/%: tools/install-deps
+	@tools/install-deps $*
+	@mkdir -p .deps && touch $@
