@@ -40,6 +40,8 @@ int io_uv_error_code(int uv_error)
         return ERROR_LIMIT;
     case UV_EINVAL:
         return ERROR_USAGE;
+    case UV_EADDRINUSE:
+        return ERROR_BUSY;
     default:
         return ERROR_IO;
     }

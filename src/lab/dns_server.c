@@ -284,7 +284,8 @@ static int udp_open(struct lab_dns_server *server, struct error *error)
     server->fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server->fd < 0 || bind(server->fd, (struct sockaddr *)&address, len) < 0 ||
         getsockname(server->fd, (struct sockaddr *)&address, &len) < 0)
-        return error_set(error, ERROR_IO, "DNS on %s port %u (UDP): %s",
+        return error_set(error, errno == EADDRINUSE ? ERROR_BUSY : ERROR_IO,
+                         "DNS on %s port %u (UDP): %s",
                          ip_format(&server->at.ip, text), server->at.port, strerror(errno));
     if (server->at.port == 0)
         server->at.port = ntohs(address.ss_family == AF_INET6

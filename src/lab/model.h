@@ -166,7 +166,7 @@ struct lab_scenario {
     struct lab_name *first_name, *last_name;
     struct lab_server *servers, *last_server;
     struct lab_site *sites;
-    struct lab_setting *settings;
+    struct lab_setting *settings, *last_setting; /* in the order of the file */
     struct lab_list_entry *lists, *last_list;
     struct lab_expectation_node *expectations, *last_expectation;
     const struct lab_expectation **expectation_index;

@@ -16,6 +16,7 @@
 #include "lab/line.h"
 #include "lab/model.h"
 #include "lab/preset.h"
+#include "lab/setup.h"
 
 #define SCENARIO_BYTES_MAX (16 * 1024 * 1024)
 #define DEFAULT_TTL_S      300
@@ -708,6 +709,7 @@ static int parse_site(struct parser *p)
 static int parse_set(struct parser *p)
 {
     struct lab_setting *setting = arena_alloc(&p->scenario->arena, sizeof(*setting));
+    const char *fault;
     int code;
 
     if (setting == NULL)
@@ -717,14 +719,21 @@ static int parse_set(struct parser *p)
         code = take_word(p, "the value", &setting->value);
     if (code < 0)
         return code;
-    setting->next = p->scenario->settings;
-    p->scenario->settings = setting;
+    fault = lab_setting_fault(setting->name, setting->value);
+    if (fault != NULL)
+        return fail(p, "%.*s %.*s: %s", SLICE_ARG(setting->name), SLICE_ARG(setting->value), fault);
+    if (p->scenario->last_setting != NULL)
+        p->scenario->last_setting->next = setting;
+    else
+        p->scenario->settings = setting;
+    p->scenario->last_setting = setting;
     return 0;
 }
 
 static int parse_list(struct parser *p)
 {
     struct lab_list_entry *entry = arena_alloc(&p->scenario->arena, sizeof(*entry));
+    enum lists_operator_kind kind;
     int code;
 
     if (entry == NULL)
@@ -734,6 +743,11 @@ static int parse_list(struct parser *p)
         code = take_word(p, "the entry", &entry->entry);
     if (code < 0)
         return code;
+    if (!lab_list_kind(entry->kind, &kind))
+        return fail(p,
+                    "there is no list called %.*s (allow, opt-out, block, trap, complaint, listed, "
+                    "disposable, not-disposable)",
+                    SLICE_ARG(entry->kind));
     if (p->scenario->last_list != NULL)
         p->scenario->last_list->next = entry;
     else
@@ -953,10 +967,12 @@ const struct lab_expectation *lab_scenario_expectation(const struct lab_scenario
 
 struct slice lab_scenario_setting(const struct lab_scenario *scenario, struct slice name)
 {
+    struct slice value = SLICE_EMPTY;
+
     for (const struct lab_setting *s = scenario->settings; s != NULL; s = s->next)
         if (slice_equal(s->name, name))
-            return s->value; /* the last line wins: it stands first */
-    return SLICE_EMPTY;
+            value = s->value; /* the last line wins */
+    return value;
 }
 
 bool lab_scenario_list_entry(const struct lab_scenario *scenario, size_t index,

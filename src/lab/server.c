@@ -782,6 +782,10 @@ static int server_listen(struct lab_server_run *server, uint16_t port, struct er
             continue;
         code = io_listen(loop, &at, on_accepted, server, &server->listeners[server->listener_count],
                          error);
+        if (code == ERROR_IO && at.ip.family == 6) { /* this machine has no IPv6 */
+            lab_world_log(server->world, "%s can't be served by IPv6", model->host_string);
+            continue;
+        }
         if (code < 0)
             return code;
         server->listener_count++;

@@ -21,6 +21,12 @@ bool lab_text_by_name(struct slice name, enum lab_text *ret_text)
     return false;
 }
 
+const char *lab_text_name(enum lab_text text)
+{
+    CHECK(text < LAB_TEXT_COUNT);
+    return texts[text].name;
+}
+
 const char *lab_text_default(enum lab_text text)
 {
     CHECK(text < LAB_TEXT_COUNT);

@@ -48,6 +48,7 @@ enum lab_text {
 };
 
 bool lab_text_by_name(struct slice name, enum lab_text *ret_text);
+const char *lab_text_name(enum lab_text text);
 const char *lab_text_default(enum lab_text text);
 
 struct lab_text_facts {

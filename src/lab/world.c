@@ -198,9 +198,13 @@ struct dns_transport *lab_world_transport(struct lab_world *world)
 
 int lab_world_serve_dns(struct lab_world *world, const struct io_endpoint *at, struct error *error)
 {
+    struct error why = {0};
+
     CHECK(world->dns_server == NULL);
-    world->dns_server = lab_dns_server_new(world, at, error);
-    return world->dns_server != NULL ? 0 : ERROR_IO;
+    world->dns_server = lab_dns_server_new(world, at, &why);
+    if (world->dns_server != NULL)
+        return 0;
+    return error_set(error, why.code, "%s", why.message);
 }
 
 struct io_endpoint lab_world_dns_endpoint(const struct lab_world *world)

@@ -34,6 +34,7 @@ void lab_world_free(struct lab_world *world);
 struct dns_transport *lab_world_transport(struct lab_world *world);
 
 /* Serve the zones by UDP and TCP at `at` too (the real loop only). */
+/* 0 or ERROR_BUSY (the port is taken), ERROR_IO, ERROR_NOMEM. */
 int lab_world_serve_dns(struct lab_world *world, const struct io_endpoint *at, struct error *error);
 /* Where it serves them; family 0 when it does not. */
 struct io_endpoint lab_world_dns_endpoint(const struct lab_world *world);

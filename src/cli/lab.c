@@ -1,0 +1,404 @@
+/*
+ * `mailknock lab SCENARIO`: the simulated internet on loopback, for people and for tests of other
+ * programs. What a scenario can say is in doc/LAB.md and listed by `mailknock lab behaviours`.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "cli/command.h"
+#include "io/uv_loop.h"
+#include "lab/behaviour.h"
+#include "lab/loopback.h"
+#include "lab/preset.h"
+#include "lab/setup.h"
+
+struct lab_options {
+    uint64_t port;
+    const char *dns;
+    const char *log;
+    uint64_t for_ms;
+    const char *port_file;
+    const char *write_config;
+};
+
+/* --- what scenarios can say --------------------------------------------------------------------
+ */
+
+static void behaviours_list(FILE *out)
+{
+    static const struct {
+        char letter;
+        const char *name;
+    } arguments[] = {{'s', "STAGE"}, {'d', "TIME"}, {'n', "N"}, {'w', "WORD"}, {'r', "REPLY"}};
+    const struct lab_behaviour_kind *kind;
+
+    for (size_t i = 0; (kind = lab_behaviour_at(i)) != NULL; i++) {
+        char head[80];
+        size_t len = (size_t)snprintf(head, sizeof(head), "%s", kind->name);
+
+        for (const char *c = kind->arguments; *c != '\0'; c++)
+            for (size_t a = 0; a < ARRAY_LEN(arguments); a++)
+                if (arguments[a].letter == ascii_lower(*c))
+                    len += (size_t)snprintf(head + len, sizeof(head) - len,
+                                            *c == arguments[a].letter ? " %s" : " [%s]",
+                                            arguments[a].name);
+        (void)fprintf(out, "  %-34s %s\n", head, kind->summary);
+    }
+}
+
+static void presets_list(FILE *out)
+{
+    const struct lab_preset *preset;
+
+    for (size_t i = 0; (preset = lab_preset_at(i)) != NULL; i++) {
+        const char *greeting = preset->texts[LAB_TEXT_GREETING];
+
+        (void)fprintf(out, "  %-22s %s\n", preset->name,
+                      greeting != NULL ? greeting : lab_text_default(LAB_TEXT_GREETING));
+    }
+}
+
+static void texts_list(FILE *out)
+{
+    for (unsigned i = 0; i < LAB_TEXT_COUNT; i++)
+        (void)fprintf(out, "  %-14s %s\n", lab_text_name((enum lab_text)i),
+                      lab_text_default((enum lab_text)i));
+}
+
+static void settings_list(FILE *out)
+{
+    const struct lab_setting_kind *kind;
+
+    for (size_t i = 0; (kind = lab_setting_at(i)) != NULL; i++)
+        (void)fprintf(out, "  %-17s %-39s %s\n", kind->name, kind->values, kind->summary);
+}
+
+static const struct {
+    const char *name;
+    void (*list)(FILE *out);
+} topics[] = {
+    {"behaviours", behaviours_list},
+    {"presets", presets_list},
+    {"texts", texts_list},
+    {"settings", settings_list},
+};
+
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+/* Whole or not at all, so that whoever waits for the file never sees half of it. */
+static int file_write(const char *path, struct slice text, struct error *error)
+{
+    char temporary[4096];
+    FILE *file;
+    bool well;
+
+    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid()) >=
+        sizeof(temporary))
+        return error_set(error, ERROR_USAGE, "%s: the name is too long", path);
+    file = fopen(temporary, "wb");
+    if (file == NULL)
+        return error_set(error, ERROR_IO, "%s: %s", temporary, strerror(errno));
+    well = fwrite(text.ptr, 1, text.len, file) == text.len;
+    well = fclose(file) == 0 && well;
+    if (well && rename(temporary, path) == 0)
+        return 0;
+    (void)error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+    (void)unlink(temporary);
+    return ERROR_IO;
+}
+
+/* The scenario's own lists as files beside the configuration, each named in it. */
+static int lists_write(const char *path, const struct lab_scenario *scenario, struct buffer *config,
+                       struct error *error)
+{
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT; i++) {
+        char option[32], file[4096];
+        struct slice word, entry;
+        enum lists_operator_kind kind;
+        struct buffer text;
+        int code = 0;
+
+        buffer_init(&text, 0);
+        for (size_t e = 0; lab_scenario_list_entry(scenario, e, &word, &entry); e++)
+            if (lab_list_kind(word, &kind) && kind == (enum lists_operator_kind)i)
+                (void)buffer_printf(&text, "%.*s\n", SLICE_ARG(entry));
+        (void)snprintf(option, sizeof(option), "%s",
+                       lists_operator_kind_name((enum lists_operator_kind)i));
+        for (char *c = option; *c != '\0'; c++)
+            if (*c == '_')
+                *c = '-';
+        if (text.failed ||
+            (size_t)snprintf(file, sizeof(file), "%s.%s", path, option) >= sizeof(file))
+            code = error_set(error, ERROR_USAGE, "%s: the name is too long", path);
+        else if (text.len > 0)
+            code = file_write(file, buffer_slice(&text), error);
+        if (code == 0 && text.len > 0)
+            (void)buffer_printf(config, "%s = %s\n", option, file);
+        buffer_done(&text);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static int config_write(const char *path, const struct lab_loopback *loopback,
+                        const struct lab_scenario *scenario, struct error *error)
+{
+    struct buffer config;
+    int code;
+
+    buffer_init(&config, 0);
+    (void)buffer_append_string(&config,
+                               "# Written by `mailknock lab`: how to knock at this lab.\n");
+    lab_loopback_write_config(&config, loopback, scenario);
+    code = lists_write(path, scenario, &config, error);
+    if (code == 0 && config.failed)
+        code = error_set(error, ERROR_NOMEM, "no memory for the configuration");
+    if (code == 0)
+        code = file_write(path, buffer_slice(&config), error);
+    buffer_done(&config);
+    return code;
+}
+
+/* SMTP port, then the endpoint of DNS, a line each. */
+static int port_file_write(const char *path, const struct lab_loopback *loopback,
+                           struct error *error)
+{
+    char text[100], ip[IP_TEXT_SIZE];
+    int len =
+        snprintf(text, sizeof(text), loopback->dns.ip.family == 6 ? "%u\n[%s]:%u\n" : "%u\n%s:%u\n",
+                 loopback->port, ip_format(&loopback->dns.ip, ip), loopback->dns.port);
+
+    return file_write(path, slice_from(text, (size_t)len), error);
+}
+
+/* --- running -----------------------------------------------------------------------------------
+ */
+
+static void line_to_log(void *user, const char *line)
+{
+    FILE *log = user;
+
+    (void)fputs(line, log);
+    (void)fputc('\n', log);
+}
+
+static void stop_on_signal(void *user, int signal_number)
+{
+    io_loop_stop(user);
+}
+
+static void stop_on_timer(struct io_timer *timer)
+{
+    io_loop_stop(timer->loop);
+}
+
+static void opening_show(struct cli_call *call, const char *path,
+                         const struct lab_loopback *loopback, const struct lab_scenario *scenario)
+{
+    const struct lab_options *options = call->options;
+    char ip[IP_TEXT_SIZE];
+    struct slice example = SLICE("ADDRESS");
+    struct buffer words;
+
+    if (lab_scenario_expectation_count(scenario) > 0)
+        example = lab_scenario_expectation(scenario, 0)->address;
+    buffer_init(&words, 0);
+    lab_loopback_write_options(&words, loopback, scenario);
+    (void)fprintf(call->out, "%s is open: SMTP port %u, DNS on %s port %u, all on loopback.\n\n",
+                  path, loopback->port, ip_format(&loopback->dns.ip, ip), loopback->dns.port);
+    (void)fprintf(call->out,
+                  "Knock from another terminal:\n\n  mailknock check %.*s \\\n    %.*s\n",
+                  SLICE_ARG(example), SLICE_ARG(buffer_slice(&words)));
+    if (options->write_config != NULL)
+        (void)fprintf(call->out, "\nor shorter:\n\n  mailknock check %.*s --config %s\n",
+                      SLICE_ARG(example), options->write_config);
+    (void)fputs("\nCtrl-C closes the lab.\n", call->out);
+    (void)fflush(call->out);
+    buffer_done(&words);
+}
+
+static int closing_show(struct cli_call *call, const struct lab_world *world)
+{
+    struct lab_counts counts;
+    const char *violation;
+
+    lab_world_counts(world, &counts);
+    (void)fprintf(call->out,
+                  "\n%llu connections, %llu recipients asked for (%llu of them unknown), "
+                  "%llu DNS questions.\n",
+                  (unsigned long long)counts.connections, (unsigned long long)counts.rcpts,
+                  (unsigned long long)counts.unknown_rcpts, (unsigned long long)counts.questions);
+    if (counts.left_without_quit > 0)
+        (void)fprintf(call->out, "%llu sessions were left without QUIT.\n",
+                      (unsigned long long)counts.left_without_quit);
+    if (counts.violations == 0) {
+        (void)fputs("No violations: nobody said DATA, and all limits were kept.\n", call->out);
+        return CLI_EXIT_OK;
+    }
+    (void)fprintf(call->out, "%llu violations:\n", (unsigned long long)counts.violations);
+    for (size_t i = 0; (violation = lab_world_violation(world, i)) != NULL; i++)
+        (void)fprintf(call->out, "  %s\n", violation);
+    return CLI_EXIT_NOT_VALID;
+}
+
+static int run_open(struct cli_call *call, struct io_loop *loop, const char *path,
+                    const struct lab_loopback *loopback, const struct lab_scenario *scenario)
+{
+    const struct lab_options *options = call->options;
+    struct error error = {0};
+    struct io_timer timer;
+    FILE *log = NULL;
+    int status;
+
+    if (options->log != NULL) {
+        log = strcmp(options->log, "-") == 0 ? call->out : fopen(options->log, "w");
+        if (log == NULL)
+            return cli_fail(call, CLI_EXIT_USAGE, "%s: %s", options->log, strerror(errno));
+        (void)setvbuf(log, NULL, _IOLBF, 0);
+        lab_world_on_line(loopback->world, line_to_log, log);
+    }
+    io_timer_init(loop, &timer, stop_on_timer, NULL);
+    if (options->for_ms != 0)
+        (void)io_timer_start(&timer, io_now_ms(loop) + options->for_ms);
+    (void)io_uv_loop_on_signal(loop, SIGINT, stop_on_signal, loop);
+    (void)io_uv_loop_on_signal(loop, SIGTERM, stop_on_signal, loop);
+    if ((options->write_config != NULL &&
+         config_write(options->write_config, loopback, scenario, &error) < 0) ||
+        (options->port_file != NULL && port_file_write(options->port_file, loopback, &error) < 0)) {
+        status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    } else {
+        opening_show(call, path, loopback, scenario);
+        io_loop_run(loop);
+        status = closing_show(call, loopback->world);
+    }
+    io_timer_stop(&timer);
+    lab_world_on_line(loopback->world, NULL, NULL);
+    if (log != NULL && log != call->out)
+        (void)fclose(log);
+    return status;
+}
+
+/* "127.0.0.1", "127.0.0.1:5300", "[::1]:5300" */
+static bool endpoint_parse(struct slice text, struct io_endpoint *ret_at)
+{
+    struct io_endpoint at = {.port = 0};
+    ptrdiff_t colon = slice_rfind_byte(text, ':');
+    uint64_t port = 0;
+
+    if (ip_parse(text, &at.ip)) {
+        *ret_at = at;
+        return true;
+    }
+    if (colon < 0 || !slice_to_u64(slice_from_offset(text, (size_t)colon + 1), UINT16_MAX, &port))
+        return false;
+    text = slice_prefix(text, (size_t)colon);
+    if (text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']')
+        text = slice_from(text.ptr + 1, text.len - 2);
+    at.port = (uint16_t)port;
+    *ret_at = at;
+    return ip_parse(text, &ret_at->ip);
+}
+
+static int scenario_run(struct cli_call *call, const char *path)
+{
+    const struct lab_options *options = call->options;
+    struct lab_loopback_options wanted = {.port = (uint16_t)options->port,
+                                          .seed = call->config->seed};
+    struct lab_loopback loopback = {0};
+    struct lab_scenario *scenario = NULL;
+    struct io_loop *loop = NULL;
+    struct error error = {0};
+    int status;
+
+    if (options->dns != NULL && !endpoint_parse(slice_from_string(options->dns), &wanted.dns))
+        return cli_fail(call, CLI_EXIT_USAGE, "--dns %s: not an address with a port", options->dns);
+    scenario = lab_loopback_read(path, &error);
+    if (scenario != NULL)
+        loop = io_uv_loop_new(&error);
+    if (loop == NULL || lab_loopback_open(&loopback, loop, scenario, &wanted, &error) < 0)
+        status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    else
+        status = run_open(call, loop, path, &loopback, scenario);
+    lab_loopback_close(&loopback);
+    if (loop != NULL)
+        io_loop_free(loop);
+    lab_scenario_free(scenario);
+    return status;
+}
+
+static int run(struct cli_call *call)
+{
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+        if (strcmp(call->arguments[0], topics[i].name) == 0) {
+            topics[i].list(call->out);
+            return CLI_EXIT_OK;
+        }
+    return scenario_run(call, call->arguments[0]);
+}
+
+#define AT(field) offsetof(struct lab_options, field)
+
+static const struct config_option options[] = {
+    {.name = "port",
+     .type = CONFIG_NUMBER,
+     .offset = AT(port),
+     .value_name = "N",
+     .fallback = "0",
+     .max = UINT16_MAX,
+     .help = "SMTP port of all servers, or the next one above it that is free. 0: 2525."},
+    {.name = "dns",
+     .type = CONFIG_TEXT,
+     .offset = AT(dns),
+     .value_name = "IP:PORT",
+     .fallback = "127.0.0.1:5300",
+     .help = "Where to answer DNS, by UDP and TCP, or the next port above it that is free."},
+    {.name = "log",
+     .type = CONFIG_TEXT,
+     .offset = AT(log),
+     .value_name = "FILE",
+     .help = "Write every line of every conversation; - for standard output."},
+    {.name = "for",
+     .type = CONFIG_DURATION,
+     .offset = AT(for_ms),
+     .value_name = "TIME",
+     .fallback = "0",
+     .help = "Close the lab after so many seconds. 0: never."},
+    {.name = "port-file",
+     .type = CONFIG_TEXT,
+     .offset = AT(port_file),
+     .value_name = "FILE",
+     .help = "Once everything listens, write the SMTP port and the DNS address, a line each."},
+    {.name = "write-config",
+     .type = CONFIG_TEXT,
+     .offset = AT(write_config),
+     .value_name = "FILE",
+     .help = "Write a configuration with which `check` and `clean` find this lab; lists of the "
+             "scenario go into files beside it."},
+};
+
+const struct cli_command cli_lab = {
+    .name = "lab",
+    .arguments = "SCENARIO|behaviours|presets|texts|settings",
+    .summary = "run a simulated internet on loopback: DNS and mail servers from a scenario file",
+    .details =
+        "Servers stand on the 127.x.x.x addresses that the scenario gives them, all on one SMTP\n"
+        "port; its zones are answered on a DNS port. No root is needed. The exit status is 1 when\n"
+        "a visitor said DATA or BDAT, broke SMTP or exceeded a site's limits.\n"
+        "\n"
+        "  mailknock lab examples/demo.scenario --write-config lab.conf\n"
+        "  mailknock check anyone@everyone.example --config lab.conf --explain\n"
+        "  mailknock clean examples/customers.csv --config lab.conf\n"
+        "\n"
+        "behaviours, presets, texts and settings list what a scenario can say (doc/LAB.md).",
+    .own = {options, ARRAY_LEN(options)},
+    .options_size = sizeof(struct lab_options),
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};
