@@ -7,6 +7,7 @@
 
 #include "base/heap.h"
 #include "base/random.h"
+#include "base/table.h"
 #include "lab/sim_loop.h"
 
 #define SIM_CONTAINER(type, member, pointer)                                                       \
@@ -17,10 +18,10 @@ struct sim_event {
     void (*run)(struct sim_event *event);
 };
 
-struct sim_fate {
-    struct sim_fate *next;
-    struct ip ip;
+/* What was said of an address. */
+struct sim_place {
     enum lab_sim_fate fate;
+    uint32_t latency_ms; /* one way; 0: the plan's */
 };
 
 struct sim_stream;
@@ -34,8 +35,8 @@ struct sim_loop {
     uint64_t now_ms;
     bool stopped;
     uint16_t next_port;
-    struct sim_listener *listeners;
-    struct sim_fate *fates;
+    struct table listeners; /* by address and port */
+    struct table places;    /* by address */
     struct lab_sim_counts counts;
 };
 
@@ -43,6 +44,12 @@ struct sim_loop {
 int sim_event_schedule(struct sim_loop *loop, struct sim_event *event, uint64_t at_ms);
 void sim_event_cancel(struct sim_loop *loop, struct sim_event *event);
 uint64_t sim_latency(struct sim_loop *loop);
+/* NULL: nothing was said of the address. */
+const struct sim_place *sim_place_of(const struct sim_loop *loop, const struct ip *ip);
+
+#define SIM_KEY_SIZE 19
+/* The key of an endpoint in the tables; of an address with port 0. */
+struct slice sim_key(const struct ip *ip, uint16_t port, char key[SIM_KEY_SIZE]);
 
 int sim_connect(struct io_loop *loop, const struct io_endpoint *from, const struct io_endpoint *to,
                 const struct io_stream_events *events, void *user, struct io_stream **ret_stream,

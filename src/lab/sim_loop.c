@@ -75,14 +75,15 @@ static void loop_stop(struct io_loop *loop)
 static void loop_free(struct io_loop *io)
 {
     struct sim_loop *loop = sim_of(io);
+    struct slice key;
+    size_t cursor = 0;
+    void *place;
 
-    CHECK(loop->counts.streams == 0 && loop->listeners == NULL);
-    while (loop->fates != NULL) {
-        struct sim_fate *fate = loop->fates;
-
-        loop->fates = fate->next;
-        memory_free(fate);
-    }
+    CHECK(loop->counts.streams == 0 && loop->listeners.count == 0);
+    while (table_next(&loop->places, &cursor, &key, &place))
+        memory_free(place);
+    table_done(&loop->places);
+    table_done(&loop->listeners);
     heap_done(&loop->events);
     memory_free(loop);
 }
@@ -188,6 +189,8 @@ struct io_loop *lab_sim_loop_new(const struct lab_sim_plan *plan)
         loop->plan.start_unix_ms = START_UNIX_MS;
     random_init(&loop->random, plan->seed);
     heap_init(&loop->events);
+    table_init(&loop->listeners, plan->seed);
+    table_init(&loop->places, plan->seed);
     loop->next_port = 40000;
     if (events_reserve(&loop->events) < 0) {
         loop_free(&loop->base);
@@ -201,24 +204,57 @@ bool lab_sim_loop_is(const struct io_loop *loop)
     return loop->ops == &sim_ops;
 }
 
-int lab_sim_loop_set_fate(struct io_loop *io, const struct ip *ip, enum lab_sim_fate fate)
+struct slice sim_key(const struct ip *ip, uint16_t port, char key[SIM_KEY_SIZE])
+{
+    key[0] = (char)ip->family;
+    memcpy(key + 1, ip->bytes, sizeof(ip->bytes));
+    memcpy(key + 17, &port, sizeof(port));
+    return slice_from(key, SIM_KEY_SIZE);
+}
+
+const struct sim_place *sim_place_of(const struct sim_loop *loop, const struct ip *ip)
+{
+    char key[SIM_KEY_SIZE];
+
+    return table_get(&loop->places, sim_key(ip, 0, key));
+}
+
+/* NULL: no memory. */
+static struct sim_place *place_get(struct io_loop *io, const struct ip *ip)
 {
     struct sim_loop *loop = sim_of(io);
-    struct sim_fate *entry;
+    char key[SIM_KEY_SIZE];
+    struct slice name = sim_key(ip, 0, key);
+    struct sim_place *place = table_get(&loop->places, name);
 
     CHECK(lab_sim_loop_is(io));
-    for (entry = loop->fates; entry != NULL; entry = entry->next)
-        if (ip_equal(&entry->ip, ip))
-            break;
-    if (entry == NULL) {
-        entry = memory_zalloc(1, sizeof(*entry));
-        if (entry == NULL)
-            return ERROR_NOMEM;
-        entry->ip = *ip;
-        entry->next = loop->fates;
-        loop->fates = entry;
+    if (place != NULL)
+        return place;
+    place = memory_zalloc(1, sizeof(*place));
+    if (place != NULL && table_put(&loop->places, name, place) < 0) {
+        memory_free(place);
+        return NULL;
     }
-    entry->fate = fate;
+    return place;
+}
+
+int lab_sim_loop_set_fate(struct io_loop *io, const struct ip *ip, enum lab_sim_fate fate)
+{
+    struct sim_place *place = place_get(io, ip);
+
+    if (place == NULL)
+        return ERROR_NOMEM;
+    place->fate = fate;
+    return 0;
+}
+
+int lab_sim_loop_set_latency(struct io_loop *io, const struct ip *ip, uint32_t latency_ms)
+{
+    struct sim_place *place = place_get(io, ip);
+
+    if (place == NULL)
+        return ERROR_NOMEM;
+    place->latency_ms = latency_ms;
     return 0;
 }
 

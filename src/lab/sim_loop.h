@@ -37,6 +37,8 @@ enum lab_sim_fate {
 };
 /* 0 or ERROR_NOMEM. The loop must be a simulated one. */
 int lab_sim_loop_set_fate(struct io_loop *loop, const struct ip *ip, enum lab_sim_fate fate);
+/* So far away is this address, always: one way, instead of the plan's latency; 0: the plan's. */
+int lab_sim_loop_set_latency(struct io_loop *loop, const struct ip *ip, uint32_t latency_ms);
 
 struct lab_sim_counts {
     uint64_t events;           /* everything that happened */

@@ -233,6 +233,23 @@ static void bytes_arrive_after_the_latency_in_order(void **state)
     }
 }
 
+static void far_places_are_far_both_ways(void **state)
+{
+    struct lab_sim_plan plan = {.latency_min_ms = 10, .latency_max_ms = 10};
+    struct pair pair;
+
+    pair_init(&pair, &plan);
+    pair.server.echo = true;
+    assert_int_equal(lab_sim_loop_set_latency(pair.loop, &somewhere.ip, 70), 0);
+    pair_connect(&pair);
+    assert_int_equal(pair.client.connected_ms, 140);
+    assert_int_equal(io_stream_write(pair.client.stream, "x", 1), 0);
+    io_loop_run(pair.loop);
+    assert_int_equal(pair.client.got.len, 1);
+    assert_int_equal(io_now_ms(pair.loop), 280);
+    pair_done(&pair);
+}
+
 static void nobody_listening_is_refused_or_lost(void **state)
 {
     static const struct {
@@ -463,6 +480,7 @@ int main(void)
         cmocka_unit_test(timers_fire_in_order_and_time_jumps),
         cmocka_unit_test(the_loop_stops_at_the_time_named),
         cmocka_unit_test(bytes_arrive_after_the_latency_in_order),
+        cmocka_unit_test(far_places_are_far_both_ways),
         cmocka_unit_test(nobody_listening_is_refused_or_lost),
         cmocka_unit_test(closing_tells_the_other_end_after_the_data),
         cmocka_unit_test(pausing_holds_bytes_back),

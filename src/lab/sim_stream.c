@@ -48,6 +48,7 @@ struct sim_stream {
     struct io_endpoint local, remote;
     struct sim_segment *queue, *queue_last;
     uint64_t last_arrival_ms;
+    uint32_t latency_ms;              /* of the place at the other end; 0: the plan's */
     struct sim_event deliver, arrive; /* arrive: our connection attempt reaches the listener */
     enum tls_state tls;
     bool tls_server, paused, closing_queued;
@@ -57,7 +58,6 @@ struct sim_stream {
 
 struct sim_listener {
     struct io_listener base;
-    struct sim_listener *next;
     struct io_endpoint at;
     void (*accepted)(void *user, struct io_stream *stream);
     void *user;
@@ -123,11 +123,16 @@ static int deliver_schedule(struct sim_stream *stream)
     return sim_event_schedule(loop_of(stream), &stream->deliver, stream->queue->arrival_ms);
 }
 
+static uint64_t latency_of(const struct sim_stream *stream)
+{
+    return stream->latency_ms != 0 ? stream->latency_ms : sim_latency(loop_of(stream));
+}
+
 /* Put a segment on its way to `to`, behind what is on its way already. */
 static int segment_send(struct sim_stream *to, struct sim_segment *segment)
 {
     struct sim_loop *loop = loop_of(to);
-    uint64_t at = loop->now_ms + sim_latency(loop);
+    uint64_t at = loop->now_ms + latency_of(to);
 
     segment->arrival_ms = at > to->last_arrival_ms ? at : to->last_arrival_ms;
     segment->next = NULL;
@@ -320,18 +325,18 @@ static void deliver_run(struct sim_event *event)
 
 static struct sim_listener *listener_at(struct sim_loop *loop, const struct io_endpoint *at)
 {
-    for (struct sim_listener *l = loop->listeners; l != NULL; l = l->next)
-        if (l->at.port == at->port && (l->at.ip.family == 0 || ip_equal(&l->at.ip, &at->ip)))
-            return l;
-    return NULL;
+    const struct ip any = {0};
+    char key[SIM_KEY_SIZE];
+    struct sim_listener *listener = table_get(&loop->listeners, sim_key(&at->ip, at->port, key));
+
+    return listener != NULL ? listener : table_get(&loop->listeners, sim_key(&any, at->port, key));
 }
 
 static enum lab_sim_fate fate_of(const struct sim_loop *loop, const struct ip *ip)
 {
-    for (const struct sim_fate *f = loop->fates; f != NULL; f = f->next)
-        if (ip_equal(&f->ip, ip))
-            return f->fate;
-    return LAB_SIM_NORMAL;
+    const struct sim_place *place = sim_place_of(loop, ip);
+
+    return place != NULL ? place->fate : LAB_SIM_NORMAL;
 }
 
 /* The attempt reaches the other side. */
@@ -354,6 +359,7 @@ static void arrive_run(struct sim_event *event)
         return;
     }
     server->peer = client;
+    server->latency_ms = client->latency_ms;
     server->local = client->remote;
     server->remote = client->local;
     server->tls_server = true;
@@ -366,6 +372,7 @@ int sim_connect(struct io_loop *io, const struct io_endpoint *from, const struct
                 struct error *error)
 {
     struct sim_loop *loop = (struct sim_loop *)io;
+    const struct sim_place *place = sim_place_of(loop, &to->ip);
     struct sim_stream *stream;
     bool lost;
 
@@ -378,6 +385,7 @@ int sim_connect(struct io_loop *io, const struct io_endpoint *from, const struct
     stream->events = events;
     stream->user = user;
     stream->remote = *to;
+    stream->latency_ms = place != NULL ? place->latency_ms : 0;
     if (from != NULL)
         stream->local = *from;
     if (stream->local.ip.family == 0 && to->ip.family == 6) {
@@ -391,7 +399,7 @@ int sim_connect(struct io_loop *io, const struct io_endpoint *from, const struct
     lost = fate_of(loop, &to->ip) == LAB_SIM_BLACKHOLE ||
            (loop->plan.drop_permille != 0 &&
             random_chance(&loop->random, loop->plan.drop_permille, 1000));
-    if (!lost && sim_event_schedule(loop, &stream->arrive, loop->now_ms + sim_latency(loop)) < 0) {
+    if (!lost && sim_event_schedule(loop, &stream->arrive, loop->now_ms + latency_of(stream)) < 0) {
         stream_destroy(stream);
         return error_set(error, ERROR_NOMEM, "no memory for a connection");
     }
@@ -405,12 +413,11 @@ int sim_listen(struct io_loop *io, const struct io_endpoint *at,
 {
     struct sim_loop *loop = (struct sim_loop *)io;
     struct sim_listener *listener;
-    char text[IP_TEXT_SIZE];
+    char text[IP_TEXT_SIZE], key[SIM_KEY_SIZE];
 
-    for (struct sim_listener *l = loop->listeners; l != NULL; l = l->next)
-        if (l->at.port == at->port && ip_equal(&l->at.ip, &at->ip))
-            return error_set(error, ERROR_BUSY, "%s port %u: address already in use",
-                             ip_format(&at->ip, text), at->port);
+    if (table_get(&loop->listeners, sim_key(&at->ip, at->port, key)) != NULL)
+        return error_set(error, ERROR_BUSY, "%s port %u: address already in use",
+                         ip_format(&at->ip, text), at->port);
     listener = memory_zalloc(1, sizeof(*listener));
     if (listener == NULL)
         return error_set(error, ERROR_NOMEM, "no memory for a listener");
@@ -420,8 +427,11 @@ int sim_listen(struct io_loop *io, const struct io_endpoint *at,
         listener->at.port = loop->next_port++ | 0x8000;
     listener->accepted = accepted;
     listener->user = user;
-    listener->next = loop->listeners;
-    loop->listeners = listener;
+    if (table_put(&loop->listeners, sim_key(&listener->at.ip, listener->at.port, key), listener) <
+        0) {
+        memory_free(listener);
+        return error_set(error, ERROR_NOMEM, "no memory for a listener");
+    }
     loop->counts.listeners++;
     *ret_listener = &listener->base;
     return 0;
@@ -430,11 +440,10 @@ int sim_listen(struct io_loop *io, const struct io_endpoint *at,
 void sim_listener_close(struct io_listener *base)
 {
     struct sim_loop *loop = (struct sim_loop *)base->loop;
-    struct sim_listener **link = &loop->listeners;
+    const struct io_endpoint *at = &((struct sim_listener *)base)->at;
+    char key[SIM_KEY_SIZE];
 
-    while (*link != (struct sim_listener *)base)
-        link = &(*link)->next;
-    *link = (*link)->next;
+    CHECK(table_take(&loop->listeners, sim_key(&at->ip, at->port, key)) == base);
     loop->counts.listeners--;
     memory_free(base);
 }
