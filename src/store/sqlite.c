@@ -1,0 +1,302 @@
+/*
+ * The store in an SQLite file: write-ahead log, so that readers never wait for the writer.
+ *
+ * synchronous=NORMAL: a killed process loses nothing; a machine that loses its power may lose the
+ * last commits, never the file (sqlite.org/wal.html). What is lost so is probed again.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/memory.h"
+#include "store/sqlite_internal.h"
+
+#define BUSY_TIMEOUT_MS 10000
+#define CACHE_KIB       16384
+
+/* --- errors -------------------------------------------------------------------------------- */
+
+int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *what,
+                       struct error *error)
+{
+    const char *why = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result);
+    int system = db != NULL ? sqlite3_system_errno(db) : 0;
+
+    switch (result & 0xff) {
+    case SQLITE_NOMEM:
+        return error_set(error, ERROR_NOMEM, "cannot %s in %s: no memory", what, path);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return error_set(error, ERROR_BUSY,
+                         "cannot %s in %s: another process keeps it locked; try again when that "
+                         "one is done",
+                         what, path);
+    case SQLITE_FULL:
+        return error_set(error, ERROR_IO,
+                         "cannot %s in %s: the disk is full; make room and run the same command "
+                         "again, nothing is lost",
+                         what, path);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return error_set(error, ERROR_FORMAT,
+                         "cannot %s in %s: the file is damaged or no mailknock file (%s)", what,
+                         path, why);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+    case SQLITE_AUTH:
+        return error_set(error, ERROR_IO, "cannot %s in %s: %s", what, path,
+                         system != 0 ? strerror(system) : why);
+    default:
+        return error_set(error, ERROR_INTERNAL, "cannot %s in %s: %s", what, path, why);
+    }
+}
+
+int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error)
+{
+    return sqlite_store_error(store->db, store->path, sqlite3_errcode(store->db), what, error);
+}
+
+/* --- statements ---------------------------------------------------------------------------- */
+
+sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which)
+{
+    static const char *const texts[] = {
+#define X(symbol, sql) sql,
+        SQLITE_STORE_STATEMENTS(X)
+#undef X
+    };
+    sqlite3_stmt **statement = &store->statements[which];
+
+    if (*statement != NULL) {
+        sqlite3_reset(*statement);
+        return *statement;
+    }
+    return sqlite3_prepare_v3(store->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
+                              NULL) == SQLITE_OK
+               ? *statement
+               : NULL;
+}
+
+int sqlite_store_do(struct sqlite_store *store, sqlite3_stmt *statement, const char *what,
+                    struct error *error)
+{
+    int code = 0;
+
+    if (sqlite3_step(statement) != SQLITE_DONE)
+        code = sqlite_store_fail(store, what, error);
+    sqlite3_reset(statement);
+    return code;
+}
+
+static int do_simple(struct sqlite_store *store, enum sqlite_statement which, const char *what,
+                     struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, which);
+
+    return statement == NULL ? sqlite_store_fail(store, what, error)
+                             : sqlite_store_do(store, statement, what, error);
+}
+
+int sqlite_store_begin(struct sqlite_store *store, const char *what, struct error *error)
+{
+    return do_simple(store, STATEMENT_BEGIN, what, error);
+}
+
+int sqlite_store_end(struct sqlite_store *store, int code, const char *what, struct error *error)
+{
+    if (code == 0)
+        code = do_simple(store, STATEMENT_COMMIT, what, error);
+    /* Some failures have rolled back already. */
+    if (code != 0 && sqlite3_get_autocommit(store->db) == 0)
+        (void)do_simple(store, STATEMENT_ROLLBACK, what, NULL);
+    return code;
+}
+
+void sqlite_store_bind_text(sqlite3_stmt *statement, int index, struct slice text)
+{
+    if (text.len == 0)
+        sqlite3_bind_null(statement, index);
+    else
+        sqlite3_bind_text(statement, index, text.ptr, (int)text.len, SQLITE_STATIC);
+}
+
+void sqlite_store_bind_blob(sqlite3_stmt *statement, int index, struct slice bytes)
+{
+    if (bytes.len == 0)
+        sqlite3_bind_zeroblob(statement, index, 0);
+    else
+        sqlite3_bind_blob(statement, index, bytes.ptr, (int)bytes.len, SQLITE_STATIC);
+}
+
+struct slice sqlite_store_column(sqlite3_stmt *statement, int index)
+{
+    const char *bytes = sqlite3_column_blob(statement, index);
+    int len = sqlite3_column_bytes(statement, index);
+
+    return bytes == NULL ? SLICE_EMPTY : slice_from(bytes, (size_t)len);
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+char *sqlite_store_uri(const char *path, const char *parameters)
+{
+    struct buffer uri;
+
+    buffer_init(&uri, 0);
+    buffer_append_string(&uri, *path == '/' ? "file://" : "file:");
+    for (; *path != '\0'; path++) {
+        if (*path == '%' || *path == '?' || *path == '#')
+            buffer_printf(&uri, "%%%02x", (unsigned char)*path);
+        else
+            buffer_append_byte(&uri, *path);
+    }
+    buffer_printf(&uri, "?%s", parameters);
+    buffer_append_byte(&uri, '\0');
+    if (uri.failed) {
+        buffer_done(&uri);
+        return NULL;
+    }
+    return uri.ptr;
+}
+
+/* Can its content be read at all? Opening alone touches nothing. */
+static int try_open(const char *uri, int flags, sqlite3 **ret_db)
+{
+    int result = sqlite3_open_v2(uri, ret_db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (result == SQLITE_OK) {
+        sqlite3_extended_result_codes(*ret_db, 0);
+        sqlite3_busy_timeout(*ret_db, BUSY_TIMEOUT_MS);
+        result = sqlite3_exec(*ret_db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
+    }
+    return result;
+}
+
+static bool has_log(const char *path)
+{
+    char log[4096];
+
+    sqlite3_snprintf((int)sizeof(log), log, "%s-wal", path);
+    return access(log, F_OK) == 0;
+}
+
+/*
+ * A file that nobody has open, in a folder where we may not write, can be read only as one that
+ * never changes: SQLite would make its shared index otherwise.
+ */
+static int open_read_only(const char *path, sqlite3 **ret_db)
+{
+    const char *const ways[] = {"mode=ro", "mode=ro&immutable=1"};
+    int result = SQLITE_NOMEM;
+
+    for (size_t i = 0; i < ARRAY_LEN(ways) && (i == 0 || !has_log(path)); i++) {
+        char *uri = sqlite_store_uri(path, ways[i]);
+
+        if (uri == NULL)
+            return SQLITE_NOMEM;
+        sqlite3_close(*ret_db);
+        *ret_db = NULL;
+        result = try_open(uri, SQLITE_OPEN_READONLY, ret_db);
+        memory_free(uri);
+        if (result != SQLITE_CANTOPEN && result != SQLITE_READONLY)
+            break;
+    }
+    return result;
+}
+
+static int open_writable(const char *path, bool create, sqlite3 **ret_db)
+{
+    char *uri = sqlite_store_uri(path, create ? "mode=rwc" : "mode=rw");
+    int result;
+
+    if (uri == NULL)
+        return SQLITE_NOMEM;
+    result = try_open(uri, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), ret_db);
+    memory_free(uri);
+    if (result == SQLITE_OK && sqlite3_db_readonly(*ret_db, "main") == 1)
+        result = SQLITE_READONLY;
+    return result;
+}
+
+static int set_up(struct sqlite_store *store, struct error *error)
+{
+    char sql[256];
+
+    sqlite3_snprintf((int)sizeof(sql), sql,
+                     "%s PRAGMA synchronous=NORMAL; PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
+                     " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE",
+                     store->is_read_only ? "" : "PRAGMA journal_mode=WAL;", CACHE_KIB);
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_store_fail(store, "open", error);
+    return 0;
+}
+
+static void sqlite_close(struct store *base)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    CHECK(sqlite3_close(store->db) == SQLITE_OK);
+    store_pack_free(store->pack);
+    memory_free(store->path);
+    memory_free(store);
+}
+
+static const struct store_ops sqlite_ops = {
+    .close = sqlite_close,
+    .job_add = sqlite_job_add,
+    .job_next = sqlite_job_next,
+    .job_update = sqlite_job_update,
+    .job_clear = sqlite_job_clear,
+    .rows_add = sqlite_rows_add,
+    .rows_mark = sqlite_rows_mark,
+    .keys_open = sqlite_keys_open,
+    .keys_next = sqlite_keys_next,
+    .keys_close = sqlite_keys_close,
+    .results_put = sqlite_results_put,
+    .counts = sqlite_counts,
+    .page_read = sqlite_page_read,
+};
+
+int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,
+                      struct error *error)
+{
+    struct sqlite_store *store = memory_zalloc(1, sizeof(*store));
+    int result, code;
+
+    if (store == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory for the store");
+    store->base.ops = &sqlite_ops;
+    store->is_read_only = mode == STORE_MODE_READ_ONLY;
+    store->path = memory_copy_string(path, strlen(path));
+    store->pack = store_pack_new();
+    if (store->path == NULL || store->pack == NULL) {
+        code = error_set(error, ERROR_NOMEM, "no memory for the store");
+        goto done;
+    }
+    if (mode != STORE_MODE_CREATE && access(path, F_OK) != 0) {
+        code = error_set(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open %s: %s",
+                         path, strerror(errno));
+        goto done;
+    }
+    result = store->is_read_only ? open_read_only(path, &store->db)
+                                 : open_writable(path, mode == STORE_MODE_CREATE, &store->db);
+    if (result != SQLITE_OK) {
+        code = sqlite_store_error(store->db, path, result, "open the job", error);
+        goto done;
+    }
+    code = sqlite_store_migrate(store, error);
+    if (code == 0)
+        code = set_up(store, error);
+done:
+    if (code == 0)
+        *ret_store = &store->base;
+    else
+        sqlite_close(&store->base);
+    return code;
+}

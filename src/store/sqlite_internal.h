@@ -1,0 +1,137 @@
+/*
+ * The SQLite store's own parts: connection, schema, prepared statements, transactions.
+ *
+ * sqlite.c opens and closes; sqlite_schema.c makes and migrates tables; sqlite_job.c, sqlite_row.c
+ * and sqlite_result.c are the interface's parts. Nothing outside src/store includes this.
+ */
+#ifndef MK_STORE_SQLITE_INTERNAL_H
+#define MK_STORE_SQLITE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "store/pack.h"
+#include "store/store.h"
+
+#define SQLITE_STORE_STATEMENTS(X)                                                                 \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(JOB_ADD, "INSERT INTO job (state, name, sources, fingerprint, options, note, created_ms,"    \
+               " started_ms, finished_ms, active_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")     \
+    X(JOB_NEXT, "SELECT id, state, name, sources, fingerprint, options, note, created_ms,"         \
+                " started_ms, finished_ms, active_ms, rows, faults, duplicates, done"              \
+                " FROM job WHERE id > ?1 ORDER BY id LIMIT 1")                                     \
+    X(JOB_UPDATE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
+                  " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11")           \
+    X(JOB_DELETE, "DELETE FROM job WHERE id=?1")                                                   \
+    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, done=0 WHERE id=?1")              \
+    X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3 WHERE id=?1")                     \
+    X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+?2 WHERE id=?1")                           \
+    X(JOB_DONE, "UPDATE job SET done=done+?2 WHERE id=?1")                                         \
+    X(RESULTS_DELETE, "DELETE FROM result WHERE job=?1 AND row<=(SELECT max(row) FROM"             \
+                      " (SELECT row FROM result WHERE job=?1 ORDER BY row LIMIT ?2))")             \
+    X(ROWS_DELETE, "DELETE FROM row WHERE job=?1 AND row<=(SELECT max(row) FROM"                   \
+                   " (SELECT row FROM row WHERE job=?1 ORDER BY row LIMIT ?2))")                   \
+    X(TALLY_DELETE, "DELETE FROM tally WHERE job=?1")                                              \
+    X(ROW_ADD, "INSERT INTO row (job, row, key, address, fault) VALUES (?1,?2,?3,?4,?5)")          \
+    X(ROW_MARK, "UPDATE row SET first=?3 WHERE job=?1 AND row=?2 AND first=0")                     \
+    X(ROW_COPIES, "UPDATE row SET copies=copies+?3 WHERE job=?1 AND row=?2")                       \
+    X(RESULT_ADD, "INSERT INTO result (job, row, reason, action, score, flags, retry_after,"       \
+                  " checked_ms, provider, domain, suggestion, explanation, json)"                  \
+                  " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"                           \
+                  " ON CONFLICT DO NOTHING")                                                       \
+    X(TALLY_ADD, "INSERT INTO tally (job, reason, results, rows) VALUES (?1,?2,?3,?4)"             \
+                 " ON CONFLICT (job, reason) DO UPDATE SET results=results+excluded.results,"      \
+                 " rows=rows+excluded.rows")                                                       \
+    X(TALLY_READ, "SELECT reason, results, rows FROM tally WHERE job=?1")                          \
+    X(PAGE_ROWS, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND"                         \
+                                   " s.row=CASE r.first WHEN 0 THEN r.row ELSE r.first END"        \
+                                   " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 ORDER BY r.row")    \
+    X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND s.row=r.row"        \
+                                        " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
+                                        " ORDER BY r.row")                                         \
+    X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL FROM row r"         \
+                    " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0 AND NOT EXISTS"      \
+                    " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \
+                    " ORDER BY r.row")                                                             \
+    X(PAGE_ONE, SQLITE_STORE_LINE "JOIN result s ON s.job=r.job AND s.row=r.row"                   \
+                                  " WHERE r.job=?1 AND r.row=?2")
+
+/* Columns in the order of read_line (sqlite_page.c). */
+#define SQLITE_STORE_LINE                                                                          \
+    "SELECT r.row, r.first, r.copies, r.address, r.fault, s.reason, s.action, s.score, s.flags,"   \
+    " s.retry_after, s.checked_ms, s.provider, s.domain, s.suggestion, s.explanation, s.json"      \
+    " FROM row r "
+
+enum sqlite_statement {
+#define X(symbol, sql) STATEMENT_##symbol,
+    SQLITE_STORE_STATEMENTS(X)
+#undef X
+    STATEMENT_COUNT,
+};
+
+struct sqlite_store {
+    struct store base;
+    sqlite3 *db;
+    char *path;
+    bool is_read_only;
+    struct store_pack *pack;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* What SQLite's last failure on `db` means for us: "cannot WHAT in PATH: why; what to do". */
+int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *what,
+                       struct error *error);
+/* The same for the store's own connection. */
+int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error);
+
+/* The statement, prepared once, reset; NULL on failure, which sqlite_store_fail knows. */
+sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which);
+/* Step a statement that gives no rows, and reset it. 0 or negative. */
+int sqlite_store_do(struct sqlite_store *store, sqlite3_stmt *statement, const char *what,
+                    struct error *error);
+
+int sqlite_store_begin(struct sqlite_store *store, const char *what, struct error *error);
+/* Commit when code is 0, else roll back: returns what became of it. */
+int sqlite_store_end(struct sqlite_store *store, int code, const char *what, struct error *error);
+
+/* Bound for the statement's life only: reset before the slice goes. */
+void sqlite_store_bind_text(sqlite3_stmt *statement, int index, struct slice text);
+void sqlite_store_bind_blob(sqlite3_stmt *statement, int index, struct slice bytes);
+/* Borrowed until the next step; NULL gives "". */
+struct slice sqlite_store_column(sqlite3_stmt *statement, int index);
+
+/* Make the tables or bring them up to date; check that the file is ours. */
+int sqlite_store_migrate(struct sqlite_store *store, struct error *error);
+/* The path as a URI with these parameters. NULL: no memory. On the heap. */
+char *sqlite_store_uri(const char *path, const char *parameters);
+
+int sqlite_job_add(struct store *store, const struct store_job *job, uint64_t *ret_id,
+                   struct error *error);
+int sqlite_job_next(struct store *store, uint64_t after, struct arena *arena,
+                    struct store_job *ret_job, struct error *error);
+int sqlite_job_update(struct store *store, const struct store_job *job, struct error *error);
+int sqlite_job_clear(struct store *store, uint64_t id, size_t max, bool job_too,
+                     struct error *error);
+int sqlite_rows_add(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
+                    struct error *error);
+int sqlite_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks,
+                     size_t count, struct error *error);
+int sqlite_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                     struct error *error);
+int sqlite_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
+                     struct error *error);
+void sqlite_keys_close(struct store_keys *keys);
+int sqlite_results_put(struct store *store, uint64_t job, const struct store_result *results,
+                       size_t count, struct error *error);
+int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,
+                  struct error *error);
+int sqlite_page_read(struct store *store, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error);
+
+static inline struct sqlite_store *sqlite_store_of(struct store *store)
+{
+    return (struct sqlite_store *)store;
+}
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * Pages in SQLite.
+ *
+ * Mostly a walk over the rows. Where mailboxes of certain reasons are wanted, one cursor a reason
+ * walks the index and the smallest row of all comes next: rare reasons cost no walk over millions.
+ */
+#include "base/check.h"
+#include "store/sqlite_internal.h"
+
+#define WHAT "read results"
+
+/* Column names of SQLITE_STORE_LINE. */
+enum column {
+    COLUMN_ROW,
+    COLUMN_FIRST,
+    COLUMN_COPIES,
+    COLUMN_ADDRESS,
+    COLUMN_FAULT,
+    COLUMN_REASON,
+    COLUMN_ACTION,
+    COLUMN_SCORE,
+    COLUMN_FLAGS,
+    COLUMN_RETRY_AFTER,
+    COLUMN_CHECKED,
+    COLUMN_PROVIDER,
+    COLUMN_DOMAIN,
+    COLUMN_SUGGESTION,
+    COLUMN_EXPLANATION,
+    COLUMN_JSON,
+};
+
+/* Slices borrow from the statement's row. */
+static int borrow_line(sqlite3_stmt *statement, struct store_line *line, struct error *error)
+{
+    struct store_result *result = &line->result;
+    unsigned reason, action;
+
+    *line = (struct store_line){
+        .row =
+            {
+                .number = (uint64_t)sqlite3_column_int64(statement, COLUMN_ROW),
+                .first = (uint64_t)sqlite3_column_int64(statement, COLUMN_FIRST),
+                .copies = (uint64_t)sqlite3_column_int64(statement, COLUMN_COPIES),
+                .address = sqlite_store_column(statement, COLUMN_ADDRESS),
+                .fault = sqlite_store_column(statement, COLUMN_FAULT),
+            },
+    };
+    if (sqlite3_column_type(statement, COLUMN_REASON) == SQLITE_NULL)
+        return 0;
+    line->has_result = true;
+    reason = (unsigned)sqlite3_column_int(statement, COLUMN_REASON);
+    action = (unsigned)sqlite3_column_int(statement, COLUMN_ACTION);
+    if (reason >= VERDICT_REASON_COUNT || action >= VERDICT_ACTION_COUNT)
+        return error_set(error, ERROR_FORMAT, "the result of row %llu is damaged",
+                         (unsigned long long)line->row.number);
+    result->row = line->row.first != 0 ? line->row.first : line->row.number;
+    result->copies = line->row.copies;
+    result->reason = (enum verdict_reason)reason;
+    result->status = verdict_reason_status(result->reason);
+    result->action = (enum verdict_action)action;
+    result->score = (uint8_t)sqlite3_column_int(statement, COLUMN_SCORE);
+    result->flags = (uint32_t)sqlite3_column_int64(statement, COLUMN_FLAGS);
+    result->retry_after_s = (uint32_t)sqlite3_column_int64(statement, COLUMN_RETRY_AFTER);
+    result->checked_unix_ms = sqlite3_column_int64(statement, COLUMN_CHECKED);
+    result->provider = sqlite_store_column(statement, COLUMN_PROVIDER);
+    result->domain = sqlite_store_column(statement, COLUMN_DOMAIN);
+    result->suggestion = sqlite_store_column(statement, COLUMN_SUGGESTION);
+    result->explanation = sqlite_store_column(statement, COLUMN_EXPLANATION);
+    return 0;
+}
+
+static bool own(struct arena *arena, struct slice *text)
+{
+    *text = arena_slice(arena, *text);
+    return text->ptr != NULL;
+}
+
+static int keep_line(struct sqlite_store *store, sqlite3_stmt *statement, bool with_json,
+                     struct store_page *page, struct store_line *line, struct error *error)
+{
+    struct store_result *result = &line->result;
+    struct arena *arena = &page->arena;
+    int code = 0;
+
+    if (!own(arena, &line->row.address) || !own(arena, &line->row.fault) ||
+        !own(arena, &result->provider) || !own(arena, &result->domain) ||
+        !own(arena, &result->suggestion) || !own(arena, &result->explanation))
+        return error_set(error, ERROR_NOMEM, "no memory for a page of rows");
+    result->json = SLICE_EMPTY;
+    if (with_json && line->has_result)
+        code = store_unpack(store->pack, sqlite_store_column(statement, COLUMN_JSON), arena,
+                            &result->json);
+    if (code != 0)
+        return error_set(error, code, "the result of row %llu %s",
+                         (unsigned long long)line->row.number,
+                         code == ERROR_FORMAT ? "is damaged" : "does not fit into memory");
+    page->lines[page->count++] = *line;
+    return 0;
+}
+
+static uint64_t last_row(const struct store_query *query)
+{
+    return query->until != 0 ? query->until : INT64_MAX;
+}
+
+/* Take the statement's row into the page if it passes. */
+static int consider(struct sqlite_store *store, sqlite3_stmt *statement,
+                    const struct store_query *query, struct store_page *page, struct error *error)
+{
+    struct store_line line;
+    int code = borrow_line(statement, &line, error);
+
+    if (code != 0)
+        return code;
+    page->after = line.row.number;
+    if (!store_filter_passes(&query->filter, &line))
+        return 0;
+    return keep_line(store, statement, query->with_json, page, &line, error);
+}
+
+static int walk_rows(struct sqlite_store *store, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error)
+{
+    static const enum sqlite_statement statements[] = {
+        [STORE_SCOPE_ROWS] = STATEMENT_PAGE_ROWS,
+        [STORE_SCOPE_MAILBOXES] = STATEMENT_PAGE_MAILBOXES,
+        [STORE_SCOPE_PENDING] = STATEMENT_PAGE_PENDING,
+    };
+    sqlite3_stmt *statement = sqlite_store_prepare(store, statements[query->scope]);
+    size_t looked_at = 0;
+    int code = 0, result;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)query->after);
+    sqlite3_bind_int64(statement, 3, (int64_t)last_row(query));
+    while (code == 0 && page->count < query->limit && looked_at++ < STORE_SCAN_MAX) {
+        result = sqlite3_step(statement);
+        if (result == SQLITE_ROW) {
+            code = consider(store, statement, query, page, error);
+        } else if (result == SQLITE_DONE) {
+            page->at_end = true;
+            break;
+        } else {
+            code = sqlite_store_fail(store, WHAT, error);
+        }
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
+/* --- by reason ----------------------------------------------------------------------------- */
+
+struct cursors {
+    sqlite3_stmt *statements[VERDICT_REASON_COUNT];
+    uint64_t rows[VERDICT_REASON_COUNT]; /* where each stands */
+    size_t count;
+};
+
+/* To its next row; at its end the cursor is taken out. */
+static int advance(struct sqlite_store *store, struct cursors *cursors, size_t index,
+                   struct error *error)
+{
+    int result = sqlite3_step(cursors->statements[index]);
+
+    if (result == SQLITE_ROW) {
+        cursors->rows[index] = (uint64_t)sqlite3_column_int64(cursors->statements[index], 0);
+        return 0;
+    }
+    if (result != SQLITE_DONE)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_finalize(cursors->statements[index]);
+    cursors->count--;
+    cursors->statements[index] = cursors->statements[cursors->count];
+    cursors->rows[index] = cursors->rows[cursors->count];
+    return 0;
+}
+
+static int open_cursor(struct sqlite_store *store, uint64_t job, const struct store_query *query,
+                       unsigned reason, struct cursors *cursors, struct error *error)
+{
+    sqlite3_stmt *statement;
+
+    if (sqlite3_prepare_v2(store->db,
+                           "SELECT row FROM result INDEXED BY result_reason WHERE job=?1 AND"
+                           " reason=?2 AND row>?3 AND row<=?4 ORDER BY row",
+                           -1, &statement, NULL) != SQLITE_OK)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, reason);
+    sqlite3_bind_int64(statement, 3, (int64_t)query->after);
+    sqlite3_bind_int64(statement, 4, (int64_t)last_row(query));
+    cursors->statements[cursors->count++] = statement;
+    return advance(store, cursors, cursors->count - 1, error);
+}
+
+static size_t smallest(const struct cursors *cursors)
+{
+    size_t found = 0;
+
+    for (size_t i = 1; i < cursors->count; i++)
+        if (cursors->rows[i] < cursors->rows[found])
+            found = i;
+    return found;
+}
+
+static int read_one(struct sqlite_store *store, uint64_t job, uint64_t row,
+                    const struct store_query *query, struct store_page *page, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_PAGE_ONE);
+    int result, code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)row);
+    result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        code = consider(store, statement, query, page, error);
+    else if (result != SQLITE_DONE)
+        code = sqlite_store_fail(store, WHAT, error);
+    sqlite3_reset(statement);
+    return code;
+}
+
+static int merge_reasons(struct sqlite_store *store, uint64_t job, const struct store_query *query,
+                         struct store_page *page, struct error *error)
+{
+    struct cursors cursors = {.count = 0};
+    size_t looked_at = 0;
+    int code = 0;
+
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT && code == 0; i++)
+        if (query->filter.reasons & (UINT64_C(1) << i))
+            code = open_cursor(store, job, query, i, &cursors, error);
+    while (code == 0 && page->count < query->limit && looked_at++ < STORE_SCAN_MAX) {
+        size_t next = smallest(&cursors);
+
+        if (cursors.count == 0) {
+            page->at_end = true;
+            break;
+        }
+        code = read_one(store, job, cursors.rows[next], query, page, error);
+        if (code == 0)
+            code = advance(store, &cursors, next, error);
+    }
+    for (size_t i = 0; i < cursors.count; i++)
+        sqlite3_finalize(cursors.statements[i]);
+    return code;
+}
+
+int sqlite_page_read(struct store *base, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+
+    if (query->scope == STORE_SCOPE_MAILBOXES && query->filter.reasons != 0)
+        return merge_reasons(store, job, query, page, error);
+    return walk_rows(store, job, query, page, error);
+}

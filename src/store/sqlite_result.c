@@ -1,0 +1,126 @@
+/* Results in SQLite, counted in the transaction that keeps them. */
+#include "base/check.h"
+#include "store/sqlite_internal.h"
+
+static int add_result(struct sqlite_store *store, sqlite3_stmt *statement,
+                      const struct store_result *result, struct error *error)
+{
+    struct slice packed = store_pack(store->pack, result->json);
+
+    if (packed.ptr == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to pack a result");
+    sqlite3_bind_int64(statement, 2, (int64_t)result->row);
+    sqlite3_bind_int(statement, 3, (int)result->reason);
+    sqlite3_bind_int(statement, 4, (int)result->action);
+    sqlite3_bind_int(statement, 5, result->score);
+    sqlite3_bind_int64(statement, 6, result->flags);
+    sqlite3_bind_int64(statement, 7, result->retry_after_s);
+    sqlite3_bind_int64(statement, 8, result->checked_unix_ms);
+    sqlite_store_bind_text(statement, 9, result->provider);
+    sqlite_store_bind_text(statement, 10, result->domain);
+    sqlite_store_bind_text(statement, 11, result->suggestion);
+    sqlite_store_bind_text(statement, 12, result->explanation);
+    if (packed.len > 0)
+        sqlite_store_bind_blob(statement, 13, packed);
+    else
+        sqlite3_bind_null(statement, 13);
+    return sqlite_store_do(store, statement, "keep results", error);
+}
+
+static int add_tally(struct sqlite_store *store, uint64_t job, const struct store_counts *counts,
+                     struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_TALLY_ADD);
+    int code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "count", error);
+    for (int i = 0; i < VERDICT_REASON_COUNT && code == 0; i++) {
+        if (counts->results[i] == 0)
+            continue;
+        sqlite3_bind_int64(statement, 1, (int64_t)job);
+        sqlite3_bind_int(statement, 2, i);
+        sqlite3_bind_int64(statement, 3, (int64_t)counts->results[i]);
+        sqlite3_bind_int64(statement, 4, (int64_t)counts->rows[i]);
+        code = sqlite_store_do(store, statement, "count", error);
+    }
+    return code;
+}
+
+static int count_done(struct sqlite_store *store, uint64_t job, uint64_t done, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_JOB_DONE);
+    int code;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "count", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)done);
+    code = sqlite_store_do(store, statement, "count", error);
+    if (code == 0 && sqlite3_changes(store->db) == 0)
+        code = error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)job);
+    return code;
+}
+
+static int put_results(struct sqlite_store *store, uint64_t job, const struct store_result *results,
+                       size_t count, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RESULT_ADD);
+    struct store_counts counts = {0};
+    uint64_t done = 0;
+    int code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "keep results", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = add_result(store, statement, &results[i], error);
+        if (code == 0 && sqlite3_changes(store->db) > 0) {
+            counts.results[results[i].reason]++;
+            counts.rows[results[i].reason] += 1 + results[i].copies;
+            done++;
+        }
+    }
+    if (code == 0)
+        code = add_tally(store, job, &counts, error);
+    return code == 0 ? count_done(store, job, done, error) : code;
+}
+
+int sqlite_results_put(struct store *base, uint64_t job, const struct store_result *results,
+                       size_t count, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    int code = sqlite_store_begin(store, "keep results", error);
+
+    if (code != 0)
+        return code;
+    code = put_results(store, job, results, count, error);
+    return sqlite_store_end(store, code, "keep results", error);
+}
+
+int sqlite_counts(struct store *base, uint64_t job, struct store_counts *ret_counts,
+                  struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_TALLY_READ);
+    struct store_counts counts = {0};
+    int result, code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "count", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        unsigned reason = (unsigned)sqlite3_column_int(statement, 0);
+
+        if (reason >= VERDICT_REASON_COUNT)
+            continue;
+        counts.results[reason] = (uint64_t)sqlite3_column_int64(statement, 1);
+        counts.rows[reason] = (uint64_t)sqlite3_column_int64(statement, 2);
+    }
+    if (result != SQLITE_DONE)
+        code = sqlite_store_fail(store, "count", error);
+    sqlite3_reset(statement);
+    if (code == 0)
+        *ret_counts = counts;
+    return code;
+}

@@ -1,0 +1,134 @@
+/* Tables of the SQLite store, and how older files become newer ones. */
+#include "base/check.h"
+#include "store/sqlite_internal.h"
+
+#define APPLICATION_ID 0x4d4b4e4b /* "MKNK" in the file's head */
+
+/*
+ * One entry a version, never changed once released. Rows and results are clustered by (job, row):
+ * both are written and read in runs of neighbours. Texts that never repeat stand in the row;
+ * `tally` is what pages and summaries count by.
+ */
+static const char *const migrations[] = {
+    "CREATE TABLE job ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " state INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " sources TEXT NOT NULL,"
+    " fingerprint TEXT NOT NULL,"
+    " options TEXT NOT NULL,"
+    " note TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL,"
+    " started_ms INTEGER NOT NULL,"
+    " finished_ms INTEGER NOT NULL,"
+    " active_ms INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL DEFAULT 0,"
+    " faults INTEGER NOT NULL DEFAULT 0,"
+    " duplicates INTEGER NOT NULL DEFAULT 0,"
+    " done INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE row ("
+    " job INTEGER NOT NULL,"
+    " row INTEGER NOT NULL,"
+    " first INTEGER NOT NULL DEFAULT 0,"
+    " copies INTEGER NOT NULL DEFAULT 0,"
+    " key INTEGER NOT NULL,"
+    " address BLOB NOT NULL,"
+    " fault TEXT,"
+    " PRIMARY KEY (job, row)) WITHOUT ROWID;"
+    "CREATE TABLE result ("
+    " job INTEGER NOT NULL,"
+    " row INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " action INTEGER NOT NULL,"
+    " score INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL,"
+    " retry_after INTEGER NOT NULL,"
+    " checked_ms INTEGER NOT NULL,"
+    " provider TEXT,"
+    " domain TEXT,"
+    " suggestion TEXT,"
+    " explanation TEXT,"
+    " json BLOB,"
+    " PRIMARY KEY (job, row)) WITHOUT ROWID;"
+    "CREATE INDEX result_reason ON result (job, reason);" /* (job, row) follow by themselves */
+    "CREATE TABLE tally ("
+    " job INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " results INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL,"
+    " PRIMARY KEY (job, reason)) WITHOUT ROWID;",
+};
+
+static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,
+                       struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = 0;
+
+    if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        *ret_value = sqlite3_column_int(statement, 0);
+    else
+        code = sqlite_store_fail(store, "open", error);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static int run(struct sqlite_store *store, const char *sql, struct error *error)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_store_fail(store, "prepare the tables", error);
+    return 0;
+}
+
+static int apply(struct sqlite_store *store, int version, struct error *error)
+{
+    char pragmas[96];
+    int code = run(store, migrations[version], error);
+
+    sqlite3_snprintf((int)sizeof(pragmas), pragmas,
+                     "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
+                     version + 1);
+    return code == 0 ? run(store, pragmas, error) : code;
+}
+
+static int check_ours(struct sqlite_store *store, int *ret_version, struct error *error)
+{
+    int application = 0, tables = 0, version = 0;
+    int code = read_pragma(store, "PRAGMA application_id", &application, error);
+
+    if (code == 0)
+        code = read_pragma(store, "PRAGMA user_version", &version, error);
+    if (code == 0)
+        code = read_pragma(store, "SELECT count(*) FROM sqlite_master", &tables, error);
+    if (code != 0)
+        return code;
+    if (application != APPLICATION_ID && (tables > 0 || version != 0 || store->is_read_only))
+        return error_set(error, ERROR_FORMAT, "%s is no mailknock file", store->path);
+    if (version > (int)ARRAY_LEN(migrations))
+        return error_set(error, ERROR_FORMAT,
+                         "%s was written by a newer mailknock (version %d of its tables, this "
+                         "program knows %d): use that one",
+                         store->path, version, (int)ARRAY_LEN(migrations));
+    *ret_version = version;
+    return 0;
+}
+
+int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
+{
+    int version = 0, code = check_ours(store, &version, error);
+
+    if (code != 0 || version == (int)ARRAY_LEN(migrations))
+        return code;
+    if (store->is_read_only)
+        return error_set(error, ERROR_FORMAT,
+                         "%s has tables of version %d: open it for writing once to renew them",
+                         store->path, version);
+    code = sqlite_store_begin(store, "prepare the tables", error);
+    if (code != 0)
+        return code;
+    code = check_ours(store, &version, error); /* somebody else may have been faster */
+    for (; code == 0 && version < (int)ARRAY_LEN(migrations); version++)
+        code = apply(store, version, error);
+    return sqlite_store_end(store, code, "prepare the tables", error);
+}

@@ -1,0 +1,195 @@
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define SCHEME_SQLITE "sqlite:"
+#define SCHEME_MEMORY "memory:"
+
+static bool starts_with(const char *url, const char *scheme)
+{
+    return strncmp(url, scheme, strlen(scheme)) == 0;
+}
+
+/* "postgresql://host" is no path; "./a:b" and "C" are. */
+static bool is_unknown_scheme(const char *url)
+{
+    return strstr(url, "://") != NULL;
+}
+
+const char *store_url_path(const char *url)
+{
+    if (starts_with(url, SCHEME_MEMORY) || (is_unknown_scheme(url) && *url != '/'))
+        return NULL;
+    return starts_with(url, SCHEME_SQLITE) ? url + strlen(SCHEME_SQLITE) : url;
+}
+
+int store_open(const char *url, enum store_mode mode, struct store **ret_store, struct error *error)
+{
+    const char *path = store_url_path(url);
+
+    if (strcmp(url, SCHEME_MEMORY) == 0)
+        return store_memory_open(ret_store, error);
+    if (path == NULL || *path == '\0')
+        return error_set(error, ERROR_USAGE, "'%s' is no store: use a file's name or sqlite:PATH",
+                         url);
+    return store_sqlite_open(path, mode, ret_store, error);
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL)
+        store->ops->close(store);
+}
+
+const char *store_job_state_name(enum store_job_state state)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        STORE_JOB_STATES(X)
+#undef X
+    };
+
+    CHECK((unsigned)state < ARRAY_LEN(names));
+    return names[state];
+}
+
+uint64_t store_job_left(const struct store_job *job)
+{
+    CHECK(job->done + job->duplicates <= job->rows);
+    return job->rows - job->duplicates - job->done;
+}
+
+int store_job_add(struct store *store, const struct store_job *job, uint64_t *ret_id,
+                  struct error *error)
+{
+    return store->ops->job_add(store, job, ret_id, error);
+}
+
+int store_job_next(struct store *store, uint64_t after, struct arena *arena,
+                   struct store_job *ret_job, struct error *error)
+{
+    return store->ops->job_next(store, after, arena, ret_job, error);
+}
+
+int store_job_get(struct store *store, uint64_t id, struct arena *arena, struct store_job *ret_job,
+                  struct error *error)
+{
+    struct store_job job;
+    int found;
+
+    CHECK(id > 0);
+    found = store_job_next(store, id - 1, arena, &job, error);
+    if (found < 0)
+        return found;
+    if (found == 0 || job.id != id)
+        return error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
+    *ret_job = job;
+    return 0;
+}
+
+int store_job_update(struct store *store, const struct store_job *job, struct error *error)
+{
+    return store->ops->job_update(store, job, error);
+}
+
+int store_job_remove(struct store *store, uint64_t id, size_t max, struct error *error)
+{
+    return store->ops->job_clear(store, id, max, true, error);
+}
+
+int store_job_clear(struct store *store, uint64_t id, size_t max, struct error *error)
+{
+    return store->ops->job_clear(store, id, max, false, error);
+}
+
+int store_rows_add(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
+                   struct error *error)
+{
+    return store->ops->rows_add(store, job, rows, count, error);
+}
+
+int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks, size_t count,
+                    struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        CHECK(marks[i].first > 0 && marks[i].first < marks[i].row);
+    return store->ops->rows_mark(store, job, marks, count, error);
+}
+
+int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                    struct error *error)
+{
+    return store->ops->keys_open(store, job, ret_keys, error);
+}
+
+int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
+                    struct error *error)
+{
+    return keys->store->ops->keys_next(keys, ret_key, ret_row, error);
+}
+
+void store_keys_close(struct store_keys *keys)
+{
+    if (keys != NULL)
+        keys->store->ops->keys_close(keys);
+}
+
+int store_results_put(struct store *store, uint64_t job, const struct store_result *results,
+                      size_t count, struct error *error)
+{
+    return store->ops->results_put(store, job, results, count, error);
+}
+
+int store_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,
+                 struct error *error)
+{
+    return store->ops->counts(store, job, ret_counts, error);
+}
+
+void store_page_init(struct store_page *page)
+{
+    *page = (struct store_page){0};
+    arena_init(&page->arena);
+}
+
+void store_page_done(struct store_page *page)
+{
+    arena_done(&page->arena);
+    *page = (struct store_page){0};
+}
+
+int store_page_read(struct store *store, uint64_t job, const struct store_query *query,
+                    struct store_page *page, struct error *error)
+{
+    CHECK(query->limit > 0 && query->limit <= STORE_PAGE_MAX);
+    CHECK(query->scope != STORE_SCOPE_PENDING || store_filter_is_empty(&query->filter));
+    arena_reset(&page->arena);
+    page->count = 0;
+    page->after = query->after;
+    page->at_end = false;
+    page->lines = arena_array(&page->arena, query->limit, sizeof(*page->lines));
+    if (page->lines == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory for a page of rows");
+    return store->ops->page_read(store, job, query, page, error);
+}
+
+int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
+                    struct error *error)
+{
+    const struct store_query query = {
+        .scope = STORE_SCOPE_ROWS,
+        .after = row - 1,
+        .until = row,
+        .limit = 1,
+        .with_json = true,
+    };
+    int code;
+
+    CHECK(row > 0);
+    code = store_page_read(store, job, &query, page, error);
+    if (code == 0 && page->count == 0)
+        code = error_set(error, ERROR_NOT_FOUND, "there is no row %llu", (unsigned long long)row);
+    return code;
+}

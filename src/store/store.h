@@ -1,0 +1,272 @@
+/*
+ * The store: jobs, their rows and results, kept so that a kill at any moment loses nothing.
+ *
+ * One interface, several back ends that pass the same tests (store_test.c): memory (tests, the
+ * simulated world) and SQLite (a file beside the cleaned list, or the service's database; one
+ * schema for both). Synchronous; one handle a thread. Every call does a bounded amount of work, so
+ * that it may be made from the loop, and is all or nothing. Big lists are written and read in
+ * batches: 1000 rows a call is a good size.
+ *
+ * A job's rows are numbered from 1 as in the input and keep the address only; whoever writes the
+ * cleaned list reads the input again. A row that names the same mailbox as an earlier one points to
+ * that (`first`) and has no result of its own. The store knows nothing of mailboxes, files or
+ * engines.
+ *
+ * Functions return 0 (or a count) or ERROR_NOMEM, ERROR_IO (disk full, file not writable),
+ * ERROR_BUSY (locked by somebody else for too long), ERROR_FORMAT (corrupt), ERROR_NOT_FOUND (no
+ * such job), each with a message for people.
+ */
+#ifndef MK_STORE_STORE_H
+#define MK_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "verdict/verdict.h"
+
+struct store;
+
+enum store_mode {
+    STORE_MODE_CREATE,    /* made when it is not there */
+    STORE_MODE_EXISTING,  /* ERROR_NOT_FOUND when it is not there */
+    STORE_MODE_READ_ONLY, /* as EXISTING; also while somebody else writes */
+};
+
+/*
+ * "memory:", "sqlite:PATH" or a bare path. ERROR_USAGE for an unknown kind; ERROR_FORMAT when the
+ * file is not ours, damaged, or of a newer version; ERROR_IO; ERROR_BUSY; ERROR_NOMEM.
+ */
+int store_open(const char *url, enum store_mode mode, struct store **ret_store,
+               struct error *error);
+/* The path of the file behind a URL, or NULL when there is none. Points into url. */
+const char *store_url_path(const char *url);
+void store_close(struct store *store); /* NULL accepted */
+
+/* --- jobs ---------------------------------------------------------------------------------- */
+
+#define STORE_JOB_STATES(X)                                                                        \
+    X(LOADING, "loading") /* rows are being added; killed here, loading starts again */            \
+    X(READY, "ready")     /* loaded, nobody works on it */                                         \
+    X(RUNNING, "running")                                                                          \
+    X(PAUSED, "paused")                                                                            \
+    X(FINISHED, "finished") /* every row has its result */                                         \
+    X(CANCELLED, "cancelled")                                                                      \
+    X(FAILED, "failed") /* `note` says why; may be started again */
+
+enum store_job_state {
+#define X(symbol, name) STORE_JOB_##symbol,
+    STORE_JOB_STATES(X)
+#undef X
+    STORE_JOB_STATE_COUNT,
+};
+
+const char *store_job_state_name(enum store_job_state state);
+
+struct store_job {
+    uint64_t id; /* from 1, never used again; set by the store */
+    enum store_job_state state;
+    struct slice name;        /* for people */
+    struct slice sources;     /* JSON: where the list came from */
+    struct slice fingerprint; /* of the input: says whether it is still the same */
+    struct slice options;     /* JSON: what changes results or their meaning */
+    struct slice note;        /* last error or "" */
+    int64_t created_unix_ms;
+    int64_t started_unix_ms;  /* 0: not yet */
+    int64_t finished_unix_ms; /* 0: not yet */
+    uint64_t active_ms;       /* worked on, over all starts */
+    /* Kept by the store. */
+    uint64_t rows;       /* of the list */
+    uint64_t faults;     /* rows that can't be read */
+    uint64_t duplicates; /* rows that point to an earlier one */
+    uint64_t done;       /* results */
+};
+
+/* Results still to come. */
+uint64_t store_job_left(const struct store_job *job);
+
+int store_job_add(struct store *store, const struct store_job *job, uint64_t *ret_id,
+                  struct error *error);
+/* Texts are copied to the arena. */
+int store_job_get(struct store *store, uint64_t id, struct arena *arena, struct store_job *ret_job,
+                  struct error *error);
+/* The job with the next id above `after`: 1; none: 0. */
+int store_job_next(struct store *store, uint64_t after, struct arena *arena,
+                   struct store_job *ret_job, struct error *error);
+/* Change what is the owner's: state, name, options, note, times. */
+int store_job_update(struct store *store, const struct store_job *job, struct error *error);
+/* Take away at most `max` of its rows and results, and when none is left the job: 1 when there is
+   more to do, 0 when it is gone. */
+int store_job_remove(struct store *store, uint64_t id, size_t max, struct error *error);
+/* The same, but the job stays, empty: to load it again. */
+int store_job_clear(struct store *store, uint64_t id, size_t max, struct error *error);
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+struct store_row {
+    uint64_t number; /* from 1 */
+    uint64_t first;  /* the row with the same mailbox; 0: it is itself the first */
+    uint64_t copies; /* later rows that point to it */
+    uint64_t key;    /* hash of the mailbox: equal ones may be duplicates; 0: never one */
+    struct slice address;
+    struct slice fault; /* why it can't be read; "" */
+};
+
+/* Append rows, numbers ascending over all calls. */
+int store_rows_add(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
+                   struct error *error);
+
+struct store_mark {
+    uint64_t row, first;
+};
+/* Say which rows are duplicates of which; each row once. */
+int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks, size_t count,
+                    struct error *error);
+
+/*
+ * Walk (key, row) of all rows with a key, ordered by key and row, as they are at the start: for
+ * finding duplicates. Sorted outside of memory where there are many. Other calls may be made
+ * meanwhile.
+ */
+struct store_keys;
+int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                    struct error *error);
+int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
+                    struct error *error); /* 1, 0 at the end */
+void store_keys_close(struct store_keys *keys);
+
+/* --- results ------------------------------------------------------------------------------- */
+
+struct store_result {
+    uint64_t row;
+    uint64_t copies; /* of the row: how many rows more it answers */
+    enum verdict_status status;
+    enum verdict_reason reason;
+    enum verdict_action action;
+    uint8_t score;
+    uint32_t flags; /* enum verdict_flag bits */
+    uint32_t retry_after_s;
+    int64_t checked_unix_ms;
+    struct slice provider, domain, suggestion; /* "" for none */
+    struct slice explanation;
+    struct slice json; /* kept packed; "": not kept */
+};
+
+/*
+ * Keep results and count them, in one transaction. A row that has one keeps the older and is not
+ * counted twice.
+ */
+int store_results_put(struct store *store, uint64_t job, const struct store_result *results,
+                      size_t count, struct error *error);
+
+struct store_counts {
+    uint64_t results[VERDICT_REASON_COUNT]; /* mailboxes */
+    uint64_t rows[VERDICT_REASON_COUNT];    /* the same with their duplicates */
+};
+int store_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,
+                 struct error *error);
+
+/* --- reading pages ------------------------------------------------------------------------- */
+
+struct store_filter {
+    uint64_t reasons;             /* 1 << enum verdict_reason; 0: any, also without a result */
+    uint32_t flags;               /* all of them */
+    uint8_t score_min, score_max; /* both 0: any */
+    struct slice provider;        /* exactly; "": any */
+    struct slice domain;          /* that and what is below it; "": any */
+    struct slice text;            /* within address, domain or explanation, in any case; "": any */
+};
+
+bool store_filter_is_empty(const struct store_filter *filter);
+/* The reasons of a status, as bits. */
+uint64_t store_filter_status(enum verdict_status status);
+
+enum store_scope {
+    STORE_SCOPE_ROWS,      /* every row, duplicates with the result of their first */
+    STORE_SCOPE_MAILBOXES, /* rows that are no duplicates */
+    STORE_SCOPE_PENDING,   /* of those, the ones without result */
+};
+
+struct store_query {
+    enum store_scope scope;
+    uint64_t after; /* rows with numbers above */
+    uint64_t until; /* up to and with this one; 0: the end */
+    size_t limit;   /* lines wanted, at most STORE_PAGE_MAX */
+    bool with_json;
+    struct store_filter filter; /* not with PENDING */
+};
+
+#define STORE_PAGE_MAX 4096
+/* Rows looked at in one call, whatever the filter lets through. */
+#define STORE_SCAN_MAX 50000
+
+struct store_line {
+    struct store_row row; /* key is not read */
+    bool has_result;
+    struct store_result result;
+};
+
+/* Lines live until the page is used again. */
+struct store_page {
+    struct arena arena;
+    struct store_line *lines;
+    size_t count;
+    uint64_t after; /* where to go on */
+    bool at_end;    /* nothing comes after; without it an empty page only means: go on */
+};
+
+void store_page_init(struct store_page *page);
+void store_page_done(struct store_page *page);
+int store_page_read(struct store *store, uint64_t job, const struct store_query *query,
+                    struct store_page *page, struct error *error);
+/* One line by its number. ERROR_NOT_FOUND. */
+int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
+                    struct error *error);
+
+/* --- for implementations ------------------------------------------------------------------- */
+
+struct store_ops {
+    void (*close)(struct store *store);
+    int (*job_add)(struct store *store, const struct store_job *job, uint64_t *ret_id,
+                   struct error *error);
+    int (*job_next)(struct store *store, uint64_t after, struct arena *arena,
+                    struct store_job *ret_job, struct error *error);
+    int (*job_update)(struct store *store, const struct store_job *job, struct error *error);
+    int (*job_clear)(struct store *store, uint64_t id, size_t max, bool job_too,
+                     struct error *error);
+    int (*rows_add)(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
+                    struct error *error);
+    int (*rows_mark)(struct store *store, uint64_t job, const struct store_mark *marks,
+                     size_t count, struct error *error);
+    int (*keys_open)(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                     struct error *error);
+    int (*keys_next)(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
+                     struct error *error);
+    void (*keys_close)(struct store_keys *keys);
+    int (*results_put)(struct store *store, uint64_t job, const struct store_result *results,
+                       size_t count, struct error *error);
+    int (*counts)(struct store *store, uint64_t job, struct store_counts *ret_counts,
+                  struct error *error);
+    /* The page is empty, its lines have room for query->limit. */
+    int (*page_read)(struct store *store, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error);
+};
+
+/* First member of every implementation. */
+struct store {
+    const struct store_ops *ops;
+};
+struct store_keys {
+    struct store *store;
+};
+
+int store_memory_open(struct store **ret_store, struct error *error);
+int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,
+                      struct error *error);
+/* Does the line pass? One meaning for all back ends. */
+bool store_filter_passes(const struct store_filter *filter, const struct store_line *line);
+
+#endif

@@ -1,0 +1,657 @@
+/*
+ * One suite over every store, and what only SQLite can show: files that are damaged, foreign,
+ * newer, not writable, locked, full.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "store/pack.h"
+#include "store/store.h"
+
+struct bench {
+    bool is_memory;
+    char folder[64];
+    char path[96];
+    struct store *store;
+};
+
+static void open_again(struct bench *bench, enum store_mode mode)
+{
+    struct error error = {0};
+
+    store_close(bench->store);
+    bench->store = NULL;
+    if (store_open(bench->is_memory ? "memory:" : bench->path, mode, &bench->store, &error) != 0)
+        fail_msg("%s", error.message);
+}
+
+static int set_up(void **state, bool is_memory)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+
+    bench->is_memory = is_memory;
+    strcpy(bench->folder, "/tmp/mk-store-XXXXXX");
+    if (mkdtemp(bench->folder) == NULL)
+        return -1;
+    snprintf(bench->path, sizeof(bench->path), "%s/a b?%%41#.mkjob", bench->folder);
+    open_again(bench, STORE_MODE_CREATE);
+    *state = bench;
+    return 0;
+}
+
+static int set_up_memory(void **state)
+{
+    return set_up(state, true);
+}
+
+static int set_up_sqlite(void **state)
+{
+    return set_up(state, false);
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+    char command[192];
+
+    store_close(bench->store);
+    snprintf(command, sizeof(command), "chmod -R u+w %s && rm -r %s", bench->folder, bench->folder);
+    assert_int_equal(system(command), 0);
+    free(bench);
+    return 0;
+}
+
+static uint64_t add_job(struct store *store)
+{
+    const struct store_job job = {
+        .state = STORE_JOB_LOADING,
+        .name = SLICE("customers.csv"),
+        .sources = SLICE("[\"customers.csv\"]"),
+        .fingerprint = SLICE("12-abc"),
+        .options = SLICE("{}"),
+        .note = SLICE_EMPTY,
+        .created_unix_ms = 1000,
+    };
+    uint64_t id = 0;
+
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    assert_true(id > 0);
+    return id;
+}
+
+static struct store_job get_job(struct store *store, uint64_t id)
+{
+    static struct arena arena;
+    struct store_job job = {0};
+
+    arena_done(&arena);
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    return job;
+}
+
+/* Rows from..to: every third address is a fault, keys repeat every `period` rows. */
+static void add_rows(struct store *store, uint64_t job, uint64_t from, uint64_t to, uint64_t period)
+{
+    static char addresses[1000][32];
+    struct store_row rows[1000];
+    size_t count = 0;
+
+    assert_true(to - from < 1000);
+    for (uint64_t number = from; number <= to; number++, count++) {
+        snprintf(addresses[count], sizeof(addresses[0]), "user%llu@example.com",
+                 (unsigned long long)(number % period));
+        rows[count] = (struct store_row){
+            .number = number,
+            .key = number % 3 == 0 ? 0 : UINT64_C(0xffffffffffff0000) + number % period,
+            .address = number % 3 == 0 ? SLICE_EMPTY : slice_from_string(addresses[count]),
+            .fault = number % 3 == 0 ? SLICE("no such column") : SLICE_EMPTY,
+        };
+    }
+    assert_int_equal(store_rows_add(store, job, rows, count, NULL), 0);
+}
+
+static struct store_result result_of(uint64_t row, enum verdict_reason reason)
+{
+    return (struct store_result){
+        .row = row,
+        .status = verdict_reason_status(reason),
+        .reason = reason,
+        .action = ACTION_REVIEW,
+        .score = (uint8_t)(row % 101),
+        .flags = row % 2 == 0 ? VERDICT_FLAG_ROLE : VERDICT_FLAG_ROLE | VERDICT_FLAG_FREE,
+        .retry_after_s = 60,
+        .checked_unix_ms = 123456789012,
+        .provider = row % 5 == 0 ? SLICE("google") : SLICE_EMPTY,
+        .domain = SLICE("mail.example.com"),
+        .suggestion = SLICE_EMPTY,
+        .explanation = SLICE("The server said so."),
+        .json = SLICE("{\"schema\":1,\"address\":\"x@gmail.com\",\"status\":\"valid\"}"),
+    };
+}
+
+static void put(struct store *store, uint64_t job, uint64_t row, enum verdict_reason reason)
+{
+    const struct store_result result = result_of(row, reason);
+
+    assert_int_equal(store_results_put(store, job, &result, 1, NULL), 0);
+}
+
+static struct store_counts counts_of(struct store *store, uint64_t job)
+{
+    struct store_counts counts;
+
+    assert_int_equal(store_counts(store, job, &counts, NULL), 0);
+    return counts;
+}
+
+/* --- the suite ----------------------------------------------------------------------------- */
+
+static void jobs_are_kept_and_changed(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t first = add_job(bench->store), second = add_job(bench->store);
+    struct store_job job = get_job(bench->store, first);
+    struct arena arena;
+
+    assert_true(second > first);
+    assert_true(slice_equal(job.name, SLICE("customers.csv")));
+    assert_true(slice_equal(job.note, SLICE_EMPTY));
+    assert_int_equal(job.created_unix_ms, 1000);
+    job.state = STORE_JOB_FAILED;
+    job.note = SLICE("the disk was full");
+    job.started_unix_ms = 7;
+    job.active_ms = 99;
+    job.rows = 12345; /* not ours to change */
+    assert_int_equal(store_job_update(bench->store, &job, NULL), 0);
+    job = get_job(bench->store, first);
+    assert_int_equal(job.state, STORE_JOB_FAILED);
+    assert_true(slice_equal(job.note, SLICE("the disk was full")));
+    assert_int_equal(job.active_ms, 99);
+    assert_int_equal(job.rows, 0);
+    arena_init(&arena);
+    assert_int_equal(store_job_next(bench->store, 0, &arena, &job, NULL), 1);
+    assert_int_equal(job.id, first);
+    assert_int_equal(store_job_next(bench->store, first, &arena, &job, NULL), 1);
+    assert_int_equal(job.id, second);
+    assert_int_equal(store_job_next(bench->store, second, &arena, &job, NULL), 0);
+    assert_int_equal(store_job_get(bench->store, 99, &arena, &job, NULL), ERROR_NOT_FOUND);
+    job.id = 99;
+    assert_int_equal(store_job_update(bench->store, &job, NULL), ERROR_NOT_FOUND);
+    assert_int_equal(store_rows_add(bench->store, 99, NULL, 0, NULL), ERROR_NOT_FOUND);
+    arena_done(&arena);
+}
+
+static void jobs_go_bit_by_bit(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), other = add_job(bench->store);
+    struct store_job job;
+    struct arena arena;
+    unsigned calls = 1;
+
+    add_rows(bench->store, id, 1, 500, 1000);
+    add_rows(bench->store, other, 1, 10, 1000);
+    for (uint64_t row = 1; row <= 100; row++)
+        put(bench->store, id, row, REASON_ACCEPTED);
+    put(bench->store, other, 1, REASON_ACCEPTED);
+    while (store_job_clear(bench->store, id, 60, NULL) == 1)
+        calls++;
+    assert_true(bench->is_memory || calls == 11);
+    job = get_job(bench->store, id);
+    assert_int_equal(job.rows + job.done + job.faults + job.duplicates, 0);
+    assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], 0);
+    add_rows(bench->store, id, 1, 500, 1000);
+    while (store_job_remove(bench->store, id, 60, NULL) == 1) {
+    }
+    arena_init(&arena);
+    assert_int_equal(store_job_get(bench->store, id, &arena, &job, NULL), ERROR_NOT_FOUND);
+    arena_done(&arena);
+    job = get_job(bench->store, other);
+    assert_int_equal(job.rows, 10);
+    assert_int_equal(counts_of(bench->store, other).rows[REASON_ACCEPTED], 1);
+    assert_true(add_job(bench->store) > other);
+}
+
+static void keys_come_sorted(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), key, row, last_key = 0, last_row = 0, count = 0;
+    struct store_keys *keys;
+
+    add_rows(bench->store, id, 1, 900, 7);
+    assert_int_equal(store_keys_open(bench->store, id, &keys, NULL), 0);
+    while (store_keys_next(keys, &key, &row, NULL) == 1) {
+        const struct store_mark mark = {row, last_row};
+
+        if (key == last_key) {
+            assert_true(row > last_row);
+            /* Marking while walking is what it is for. */
+            assert_int_equal(store_rows_mark(bench->store, id, &mark, 1, NULL), 0);
+        } else {
+            assert_true(count == 0 || (int64_t)key > (int64_t)last_key);
+        }
+        assert_true(row % 3 != 0);
+        last_key = key;
+        last_row = row;
+        count++;
+    }
+    store_keys_close(keys);
+    assert_int_equal(count, 600);
+    assert_int_equal(get_job(bench->store, id).duplicates, 600 - 7);
+    assert_int_equal(get_job(bench->store, id).faults, 300);
+}
+
+static void results_are_counted_once(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    const struct store_mark marks[] = {{4, 1}, {7, 1}, {8, 2}};
+    struct store_result results[2];
+    struct store_counts counts;
+    struct store_page page;
+
+    add_rows(bench->store, id, 1, 10, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 3, NULL), 0);
+    results[0] = result_of(1, REASON_ACCEPTED);
+    results[0].copies = 2;
+    results[1] = result_of(2, REASON_MAILBOX_NOT_FOUND);
+    results[1].copies = 1;
+    assert_int_equal(store_results_put(bench->store, id, results, 2, NULL), 0);
+    results[0].reason = REASON_TIMEOUT; /* too late */
+    results[1] = result_of(3, REASON_TIMEOUT);
+    assert_int_equal(store_results_put(bench->store, id, results, 2, NULL), 0);
+    counts = counts_of(bench->store, id);
+    assert_int_equal(counts.results[REASON_ACCEPTED], 1);
+    assert_int_equal(counts.rows[REASON_ACCEPTED], 3);
+    assert_int_equal(counts.rows[REASON_MAILBOX_NOT_FOUND], 2);
+    assert_int_equal(counts.results[REASON_TIMEOUT], 1);
+    assert_int_equal(get_job(bench->store, id).done, 3);
+    assert_int_equal(store_job_left(&(struct store_job){.rows = 10, .duplicates = 3, .done = 3}),
+                     4);
+
+    open_again(bench, bench->is_memory ? STORE_MODE_CREATE : STORE_MODE_READ_ONLY);
+    if (bench->is_memory)
+        return; /* nothing is left, as it should be */
+    store_page_init(&page);
+    assert_int_equal(store_line_read(bench->store, id, 7, &page, NULL), 0);
+    assert_int_equal(page.lines[0].row.first, 1);
+    assert_true(page.lines[0].has_result);
+    assert_int_equal(page.lines[0].result.reason, REASON_ACCEPTED);
+    assert_int_equal(page.lines[0].result.status, VERDICT_VALID);
+    assert_true(slice_equal(page.lines[0].result.json, result_of(1, 0).json));
+    assert_true(slice_equal(page.lines[0].result.explanation, SLICE("The server said so.")));
+    assert_int_equal(page.lines[0].result.checked_unix_ms, 123456789012);
+    assert_int_equal(store_line_read(bench->store, id, 11, &page, NULL), ERROR_NOT_FOUND);
+    store_page_done(&page);
+}
+
+/* What a query gives, page by page of `limit`, as row numbers. */
+static size_t collect(struct store *store, uint64_t job, struct store_query query,
+                      uint64_t numbers[], size_t max)
+{
+    struct store_page page;
+    size_t count = 0;
+
+    store_page_init(&page);
+    do {
+        assert_int_equal(store_page_read(store, job, &query, &page, NULL), 0);
+        assert_true(page.count <= query.limit);
+        for (size_t i = 0; i < page.count; i++) {
+            assert_true(count < max);
+            assert_true(count == 0 || page.lines[i].row.number > numbers[count - 1]);
+            numbers[count++] = page.lines[i].row.number;
+        }
+        query.after = page.after;
+    } while (!page.at_end);
+    store_page_done(&page);
+    return count;
+}
+
+static void pages_show_what_is_asked_for(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), numbers[1000];
+    const struct store_mark marks[] = {{11, 1}, {22, 1}};
+    static const struct {
+        struct store_query query;
+        size_t count;
+        uint64_t first;
+    } rows[] = {
+        {{.scope = STORE_SCOPE_ROWS}, 30, 1},
+        {{.scope = STORE_SCOPE_ROWS, .after = 10, .until = 20}, 10, 11},
+        {{.scope = STORE_SCOPE_MAILBOXES}, 28, 1},
+        {{.scope = STORE_SCOPE_PENDING}, 10, 3},
+        {{.scope = STORE_SCOPE_PENDING, .after = 10, .until = 20}, 3, 12},
+        /* Rows 1, 4, 7, ... are valid, 2, 5, 8, ... unknown (timeout, and dns_error above 20). */
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.reasons = UINT64_C(1) << REASON_ACCEPTED}},
+         9,
+         1},
+        {{.scope = STORE_SCOPE_ROWS, .filter = {.reasons = UINT64_C(1) << REASON_ACCEPTED}}, 11, 1},
+        {{.scope = STORE_SCOPE_MAILBOXES,
+          .filter = {.reasons =
+                         (UINT64_C(1) << REASON_TIMEOUT) | (UINT64_C(1) << REASON_DNS_ERROR)}},
+         9,
+         2},
+        {{.scope = STORE_SCOPE_MAILBOXES,
+          .filter = {.reasons = UINT64_C(1) << REASON_DNS_ERROR, .flags = VERDICT_FLAG_FREE}},
+         2,
+         23},
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.score_min = 10, .score_max = 14}}, 3, 10},
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.provider = {"google", 6}}}, 4, 5},
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.domain = {"Example.com", 11}}}, 18, 1},
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.domain = {"l.example.com", 13}}}, 0, 0},
+        {{.scope = STORE_SCOPE_MAILBOXES, .filter = {.text = {"USER2", 5}}}, 7, 2},
+        {{.scope = STORE_SCOPE_ROWS, .filter = {.text = {"said so", 7}}}, 20, 1},
+    };
+
+    add_rows(bench->store, id, 1, 30, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 2, NULL), 0);
+    for (uint64_t row = 1; row <= 30; row++) {
+        if (row % 3 == 0 || row == 11 || row == 22)
+            continue;
+        put(bench->store, id, row,
+            row % 3 == 1 ? REASON_ACCEPTED
+            : row > 20   ? REASON_DNS_ERROR
+                         : REASON_TIMEOUT);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (size_t limit = 1; limit <= 64; limit *= 4) {
+            struct store_query query = rows[i].query;
+            size_t count;
+
+            query.limit = limit;
+            count = collect(bench->store, id, query, numbers, ARRAY_LEN(numbers));
+            if (count != rows[i].count || (count > 0 && numbers[0] != rows[i].first))
+                fail_msg("query %zu, pages of %zu: %zu lines from %llu", i, limit, count,
+                         count > 0 ? (unsigned long long)numbers[0] : 0);
+        }
+    }
+}
+
+/* --- packing ------------------------------------------------------------------------------- */
+
+static void packing_gives_back_what_it_got(void **state)
+{
+    struct store_pack *pack = store_pack_new();
+    struct random random;
+    struct arena arena;
+    char text[3000];
+
+    arena_init(&arena);
+    random_init(&random, 7);
+    for (size_t len = 0; len < sizeof(text); len = len * 3 / 2 + 1) {
+        for (int noise = 0; noise < 2; noise++) {
+            struct slice packed, back;
+
+            for (size_t i = 0; i < len; i++)
+                text[i] = noise ? (char)random_next(&random) : "{\"status\":\"valid\","[i % 17];
+            packed = store_pack(pack, slice_from(text, len));
+            assert_non_null(packed.ptr);
+            assert_true(noise || len < 40 || packed.len < len / 2 + 20);
+            assert_int_equal(store_unpack(pack, packed, &arena, &back), 0);
+            assert_true(slice_equal(back, slice_from(text, len)));
+            /* Damaged anywhere it may give nonsense, but never more than it says. */
+            for (size_t i = 0; i < packed.len; i += 1 + packed.len / 64) {
+                char *bad = malloc(packed.len);
+
+                memcpy(bad, packed.ptr, packed.len);
+                bad[i] ^= 0x55;
+                (void)store_unpack(pack, slice_from(bad, packed.len), &arena, &back);
+                (void)store_unpack(pack, slice_from(bad, i), &arena, &back);
+                free(bad);
+            }
+            arena_reset(&arena);
+        }
+    }
+    arena_done(&arena);
+    store_pack_free(pack);
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+static int try_open(const struct bench *bench, enum store_mode mode, struct error *error)
+{
+    struct store *store;
+    int code = store_open(bench->path, mode, &store, error);
+
+    if (code == 0)
+        store_close(store);
+    else
+        assert_non_null(strstr(error->message, bench->path));
+    return code;
+}
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static void files_that_are_not_ours_are_refused(void **state)
+{
+    struct bench *bench = *state;
+    struct error error = {0};
+    char garbage[8192];
+    FILE *file;
+
+    store_close(bench->store);
+    bench->store = NULL;
+    run_sql(bench->path, "PRAGMA user_version=9999");
+    assert_int_equal(try_open(bench, STORE_MODE_EXISTING, &error), ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "newer"));
+    /* Somebody else's database. */
+    unlink(bench->path);
+    assert_int_equal(try_open(bench, STORE_MODE_EXISTING, &error), ERROR_NOT_FOUND);
+    assert_int_equal(try_open(bench, STORE_MODE_READ_ONLY, &error), ERROR_NOT_FOUND);
+    run_sql(bench->path, "CREATE TABLE theirs (x)");
+    assert_int_equal(try_open(bench, STORE_MODE_CREATE, &error), ERROR_FORMAT);
+    /* No database at all. */
+    memset(garbage, 'x', sizeof(garbage));
+    write_file(bench->path, garbage, sizeof(garbage));
+    assert_int_equal(try_open(bench, STORE_MODE_CREATE, &error), ERROR_FORMAT);
+    file = fopen(bench->path, "rb");
+    assert_int_equal(fread(garbage, 1, sizeof(garbage), file), sizeof(garbage));
+    fclose(file);
+    assert_int_equal(garbage[100], 'x'); /* and it is left as it was */
+}
+
+static void damage_is_noticed(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 1000};
+    struct error error = {0};
+    struct store_page page;
+    struct stat info;
+    char junk[512];
+    FILE *file;
+    int code;
+
+    add_rows(bench->store, id, 1, 900, 1000);
+    store_close(bench->store);
+    bench->store = NULL;
+    assert_int_equal(stat(bench->path, &info), 0);
+    memset(junk, 0xa5, sizeof(junk));
+    file = fopen(bench->path, "r+b");
+    for (long at = 4096; at < info.st_size; at += 4096) {
+        fseek(file, at, SEEK_SET);
+        assert_int_equal(fwrite(junk, 1, sizeof(junk), file), sizeof(junk));
+    }
+    fclose(file);
+    store_page_init(&page);
+    code = store_open(bench->path, STORE_MODE_EXISTING, &bench->store, &error);
+    if (code == 0)
+        code = store_page_read(bench->store, id, &query, &page, &error);
+    assert_int_equal(code, ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "damaged"));
+    store_page_done(&page);
+}
+
+/* Root may write everywhere: then there is nothing to see. */
+static void folders_may_be_read_only(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct error error = {0};
+
+    store_close(bench->store);
+    bench->store = NULL;
+    assert_int_equal(chmod(bench->path, 0400), 0);
+    assert_int_equal(chmod(bench->folder, 0500), 0);
+    open_again(bench, STORE_MODE_READ_ONLY);
+    assert_int_equal(get_job(bench->store, id).id, id);
+    store_close(bench->store);
+    bench->store = NULL;
+    if (access(bench->path, W_OK) == 0)
+        skip();
+    assert_int_equal(try_open(bench, STORE_MODE_EXISTING, &error), ERROR_IO);
+    strcat(bench->path, "-new");
+    assert_int_equal(try_open(bench, STORE_MODE_CREATE, &error), ERROR_IO);
+}
+
+static void readers_see_what_was_kept_while_it_is_written(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store *reader = NULL;
+
+    add_rows(bench->store, id, 1, 100, 1000);
+    assert_int_equal(store_open(bench->path, STORE_MODE_READ_ONLY, &reader, NULL), 0);
+    assert_int_equal(get_job(reader, id).rows, 100);
+    put(bench->store, id, 1, REASON_ACCEPTED);
+    assert_int_equal(counts_of(reader, id).rows[REASON_ACCEPTED], 1);
+    assert_int_equal(store_job_update(reader, &(struct store_job){.id = id}, NULL), ERROR_IO);
+    store_close(reader);
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), done;
+    struct error error = {0};
+    char text[4000];
+    sqlite3 *db;
+    struct store_result result = result_of(1, REASON_ACCEPTED);
+    int code = 0;
+
+    add_rows(bench->store, id, 1, 900, 1000);
+    /* A limit of pages answers just as a full disk does. The connection must be the store's. */
+    db = ((struct {
+              struct store base;
+              sqlite3 *db;
+          } *)(void *)bench->store)
+             ->db;
+    assert_int_equal(sqlite3_exec(db, "PRAGMA max_page_count=60", NULL, NULL, NULL), SQLITE_OK);
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('!' + (i * i * 31 + i / 7 * 11) % 90);
+    result.explanation = slice_from(text, sizeof(text));
+    for (uint64_t row = 1; row <= 900 && code == 0; row++) {
+        result.row = row;
+        code = store_results_put(bench->store, id, &result, 1, &error);
+    }
+    assert_int_equal(code, ERROR_IO);
+    assert_non_null(strstr(error.message, "disk is full"));
+    done = get_job(bench->store, id).done;
+    assert_true(done > 5 && done < 900);
+    assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], done);
+    /* Room again: on it goes. */
+    assert_int_equal(sqlite3_exec(db, "PRAGMA max_page_count=100000", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_results_put(bench->store, id, &result, 1, &error), 0);
+    open_again(bench, STORE_MODE_EXISTING);
+    assert_int_equal(get_job(bench->store, id).done, done + 1);
+}
+
+static void urls_name_their_kind(void **state)
+{
+    struct store *store;
+    struct error error = {0};
+
+    assert_int_equal(store_open("postgresql://host/db", STORE_MODE_CREATE, &store, &error),
+                     ERROR_USAGE);
+    assert_int_equal(store_open("sqlite:", STORE_MODE_CREATE, &store, &error), ERROR_USAGE);
+    assert_string_equal(store_url_path("sqlite:/a/b"), "/a/b");
+    assert_string_equal(store_url_path("c.mkjob"), "c.mkjob");
+    assert_null(store_url_path("memory:"));
+}
+
+/* Any allocation of ours may fail: an error, and the store goes on. */
+static void no_memory_is_an_error(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 100, .with_json = true};
+    struct store_result result = result_of(1, REASON_ACCEPTED);
+    struct store_page page;
+    struct store_keys *keys;
+    bool failed;
+
+    add_rows(bench->store, id, 1, 50, 1000);
+    store_page_init(&page);
+    for (int64_t n = 0; n < 400; n++) {
+        result.row = (uint64_t)n % 50 + 1;
+        store_page_done(&page);
+        store_page_init(&page);
+        memory_fail_after(n % 40);
+        failed = store_results_put(bench->store, id, &result, 1, NULL) != 0;
+        failed |= store_page_read(bench->store, id, &query, &page, NULL) != 0;
+        if (store_keys_open(bench->store, id, &keys, NULL) == 0)
+            store_keys_close(keys);
+        memory_fail_after(-1);
+        assert_true(failed || n % 40 > 1);
+    }
+    assert_int_equal(store_results_put(bench->store, id, &result, 1, NULL), 0);
+    store_page_done(&page);
+}
+
+#define BOTH(test)                                                                                 \
+    {"memory: " #test, test, set_up_memory, tear_down, NULL},                                      \
+    {                                                                                              \
+        "sqlite: " #test, test, set_up_sqlite, tear_down, NULL                                     \
+    }
+#define SQLITE(test) cmocka_unit_test_setup_teardown(test, set_up_sqlite, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(jobs_are_kept_and_changed),
+        BOTH(jobs_go_bit_by_bit),
+        BOTH(keys_come_sorted),
+        BOTH(results_are_counted_once),
+        BOTH(pages_show_what_is_asked_for),
+        BOTH(no_memory_is_an_error),
+        SQLITE(files_that_are_not_ours_are_refused),
+        SQLITE(damage_is_noticed),
+        SQLITE(folders_may_be_read_only),
+        SQLITE(readers_see_what_was_kept_while_it_is_written),
+        SQLITE(a_full_disk_loses_nothing),
+        cmocka_unit_test(packing_gives_back_what_it_got),
+        cmocka_unit_test(urls_name_their_kind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
