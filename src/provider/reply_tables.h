@@ -41,7 +41,7 @@ extern const uint16_t reply_byte_class_count, reply_state_count;
 
 /* --- concepts --------------------------------------------------------------------------------- */
 
-#define REPLY_CONCEPT_WORDS  5 /* 64 concepts each; tools/compile-replies checks that they fit */
+#define REPLY_CONCEPT_WORDS  6 /* 64 concepts each; tools/compile-replies checks that they fit */
 #define REPLY_COMPOUND_WORDS 2 /* 64 compounds each */
 
 struct reply_concepts {
