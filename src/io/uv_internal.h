@@ -34,6 +34,8 @@ struct io_uv_world {
     struct io_tls_context *tls; /* NULL until the first handshake */
     struct io_uv_signal_slot signals[IO_UV_SIGNALS_MAX];
     size_t stream_count, listener_count, watch_count; /* that their owners have not closed */
+    uint64_t wakes;                                   /* callbacks that libuv has made */
+    bool restless;                                    /* a turn ended with more to do */
     char read_buffer[65536];
     char plain_buffer[16384]; /* of TLS: one record */
 };

@@ -35,10 +35,11 @@ static void listener_on_retry(uv_timer_t *retry);
 
 static void listener_take(struct io_uv_listener *listener)
 {
+    struct io_uv_world *world = io_uv_world_of(listener->base.loop);
     struct io_uv_stream *stream;
-    int rc = io_uv_stream_accept(io_uv_world_of(listener->base.loop), (uv_stream_t *)&listener->tcp,
-                                 &stream);
+    int rc = io_uv_stream_accept(world, (uv_stream_t *)&listener->tcp, &stream);
 
+    world->wakes++;
     if (rc == ERROR_NOMEM)
         uv_timer_start(&listener->retry, listener_on_retry, RETRY_MS, 0);
     if (rc != 0)

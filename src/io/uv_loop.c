@@ -86,6 +86,7 @@ static void timers_on_due(uv_timer_t *handle)
     uint64_t now = uv_now(&world->uv), newest = world->timers.next_order;
     struct heap_node *node;
 
+    world->wakes++;
     while ((node = heap_peek(&world->timers)) != NULL && node->key <= now && node->order < newest) {
         struct io_timer *timer = node_timer(node);
 
@@ -212,6 +213,19 @@ static void world_free(struct io_loop *loop)
     memory_free(world);
 }
 
+/*
+ * A peer that went away is told by the write, not by a signal. A handler that the program around
+ * us has set is left alone.
+ */
+static void ignore_sigpipe(void)
+{
+    struct sigaction now;
+
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+        now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 static void raise_file_limit(void)
 {
     struct rlimit limit;
@@ -263,7 +277,7 @@ struct io_loop *io_uv_loop_new(struct error *error)
         memory_free(world);
         return NULL;
     }
-    signal(SIGPIPE, SIG_IGN); /* a peer that went away is told by the write, not by a signal */
+    ignore_sigpipe();
     raise_file_limit();
     world->base.ops = &ops;
     heap_init(&world->timers);

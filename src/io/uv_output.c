@@ -23,6 +23,7 @@ static void output_on_written(uv_write_t *request, int status)
 {
     struct io_uv_stream *stream = request->data;
 
+    io_uv_world_of(stream->base.loop)->wakes++;
     if (uv_is_closing((uv_handle_t *)&stream->tcp))
         return; /* the outbox goes with the stream */
     stream->outbox->writing = false;

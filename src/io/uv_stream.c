@@ -207,6 +207,7 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct io_uv_stream *stream = handle->data;
 
+    stream_world(stream)->wakes++;
     if (n == 0)
         return;
     if (stream->state == IO_UV_CLOSED) { /* lingering: only the end matters */
@@ -295,6 +296,7 @@ static void stream_on_connected(uv_connect_t *request, int status)
 {
     struct io_uv_stream *stream = request->data;
 
+    stream_world(stream)->wakes++;
     if (uv_is_closing((uv_handle_t *)&stream->tcp))
         return;
     if (status < 0) {

@@ -22,6 +22,7 @@ static void watch_on_ready(uv_poll_t *poll, int status, int uv_events)
     struct io_uv_watch *watch = poll->data;
     unsigned events = 0;
 
+    io_uv_world_of(watch->base.loop)->wakes++;
     if (status < 0) {
         /* An error on the descriptor: libuv has stopped watching. The owner's read or write will
            find it; an owner that goes on watching wants to be told again. */
