@@ -346,6 +346,11 @@ static void act_garbage(struct lab_visit *visit, const struct lab_behaviour *b,
     turn->raw_repeat = 1;
 }
 
+static void act_extra(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
+{
+    turn->extra = b->reply;
+}
+
 static void act_http(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
 {
     turn->settled = true;
@@ -487,6 +492,11 @@ static const struct lab_behaviour_kind kinds[] = {
      .arguments = "s",
      .act = act_endless,
      .summary = "answers with a reply of lines without end"},
+    {.name = "extra",
+     .arguments = "sr",
+     .always = true,
+     .act = act_extra,
+     .summary = "says one more reply than asked for, behind that of a stage"},
     {.name = "fail-first",
      .arguments = "nR",
      .stages = RCPT,

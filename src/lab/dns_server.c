@@ -285,8 +285,8 @@ static int udp_open(struct lab_dns_server *server, struct error *error)
     if (server->fd < 0 || bind(server->fd, (struct sockaddr *)&address, len) < 0 ||
         getsockname(server->fd, (struct sockaddr *)&address, &len) < 0)
         return error_set(error, errno == EADDRINUSE ? ERROR_BUSY : ERROR_IO,
-                         "DNS on %s port %u (UDP): %s",
-                         ip_format(&server->at.ip, text), server->at.port, strerror(errno));
+                         "DNS on %s port %u (UDP): %s", ip_format(&server->at.ip, text),
+                         server->at.port, strerror(errno));
     if (server->at.port == 0)
         server->at.port = ntohs(address.ss_family == AF_INET6
                                     ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port

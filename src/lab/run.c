@@ -81,7 +81,7 @@ static int run_open(struct run *run, const struct lab_scenario *scenario, uint64
     random_init(&random, seed);
     plan.latency_min_ms = 1 + (uint32_t)random_below(&random, 40);
     plan.latency_max_ms = plan.latency_min_ms + (uint32_t)random_below(&random, 80);
-    plan.split_writes = random_chance(&random, 1, 2);
+    plan.split_writes = random_chance(&random, 1, 2) && run->setup.split;
     run->setup.settings.port = SMTP_PORT;
     run->setup.settings.seed = seed;
     options.allowed = run->setup.settings.allowed;

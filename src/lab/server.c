@@ -266,6 +266,8 @@ static void turn_render(struct lab_visit *visit, const struct lab_turn *turn)
         return;
     }
     lab_text_expand(turn->reply, &facts, &visit->out);
+    if (turn->extra.len > 0)
+        lab_text_expand(turn->extra, &facts, &visit->out);
     if (visit->bare_lf)
         bare_lf_make(&visit->out);
 }

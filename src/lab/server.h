@@ -93,6 +93,7 @@ struct lab_turn {
     struct slice reply; /* template */
     struct slice raw;   /* octets as they are, instead of a reply; ptr NULL: none */
     size_t raw_repeat;  /* how often raw is said */
+    struct slice extra; /* one more reply that nobody asked for; "" for none */
     bool mute;          /* say nothing */
     uint64_t delay_ms;
     enum lab_then then;

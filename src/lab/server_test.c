@@ -209,6 +209,8 @@ static const struct {
      HELLO ASK("alice") "RCPT TO:<alice@b.example>;QUIT", "451 4.3.0 Multiple destination", NULL},
     {"  behave hangup bad-rcpt\n", HELLO ASK("x") ASK("y") "QUIT", "550 5.1.1 <x@", NULL},
     {"  behave http\n", "QUIT", "HTTP/1.1 400", NULL},
+    {"  behave extra mail 250 2.0.0 and another thing\n", HELLO "QUIT",
+     "250 2.1.0 Ok\r\n250 2.0.0 and another", NULL},
     {"  behave garbage ehlo\n", "EHLO c.example;QUIT", "220 mx.example.com ESMTP lab\r\n\x80\xff",
      NULL},
     {"  behave endless connect\n", "QUIT", "220-still greeting you\r\n220-still", NULL},

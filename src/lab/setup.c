@@ -140,6 +140,11 @@ static bool set_real(struct lab_setup *setup, struct slice value)
     return take_bool(value, &setup->real);
 }
 
+static bool set_split(struct lab_setup *setup, struct slice value)
+{
+    return take_bool(value, &setup->split);
+}
+
 static bool set_timeout(struct lab_setup *setup, struct slice value)
 {
     return take_span(value, &setup->settings.case_timeout_ms);
@@ -178,6 +183,8 @@ static const struct {
     {{"real", "yes|no", false, "the scenario is short enough to be run on real sockets"}, set_real},
     {{"second-mail-from", "ADDRESS", true, "the sender for servers that refuse the first"},
      set_second_mail_from},
+    {{"split", "yes|no", false, "the virtual network may cut replies into pieces; default yes"},
+     set_split},
     {{"timeout", "TIME", true, "of one address, greylist waits aside"}, set_timeout},
     {{"tls", "opportunistic|demanded|never|required", true, "when to use STARTTLS"}, set_tls},
 };
@@ -260,7 +267,7 @@ int lab_setup_init(struct lab_setup *setup, const struct lab_scenario *scenario,
 {
     int code;
 
-    *setup = (struct lab_setup){0};
+    *setup = (struct lab_setup){.split = true};
     probe_settings_init(&setup->settings);
     setup->settings.helo_name = SLICE(HELO_DEFAULT);
     CHECK(set_allow_net(setup, SLICE("127.0.0.0/8")) && set_allow_net(setup, SLICE("::1/128")));

@@ -21,6 +21,7 @@ struct lab_setup {
     size_t network_count;
     struct lists_operator *lists; /* NULL: the scenario names no entries */
     bool real;                    /* short enough to be run on real sockets */
+    bool split;                   /* the virtual network may cut replies into pieces */
 };
 
 /* A setting that scenarios know: NULL past the end. */

@@ -17,8 +17,6 @@
 #define ADDRESSES_PER_HOST 3   /* RFC 5321 5.1 wants at least two tried */
 #define ATTEMPTS_MAX       40  /* kept; a bound, not a plan */
 #define UNTRIED_MAX        200 /* sessions that end before its turn: a sign of no memory */
-/* A pause of a minute or two is no greylist: even the quick sit it out in the queue. */
-#define PAUSE_TAKEN_MS (2 * MINUTE_MS)
 
 /* --- submitting ---------------------------------------------------------------------------- */
 
@@ -532,8 +530,8 @@ void probe_case_blocked(struct probe_case *kase, uint64_t until_ms)
 
     if (kase->blocked_since_ms == 0)
         kase->blocked_since_ms = now;
-    if (patience < PAUSE_TAKEN_MS)
-        patience = PAUSE_TAKEN_MS;
+    if (patience < PROBE_PAUSE_TAKEN_MS)
+        patience = PROBE_PAUSE_TAKEN_MS;
     if (until_ms - kase->blocked_since_ms + kase->waited_ms > patience)
         probe_case_finish(kase, EVIDENCE_STOP_BREAKER);
 }

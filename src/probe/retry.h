@@ -11,7 +11,11 @@
 
 #include <stdint.h>
 
+#include "base/instant.h"
 #include "probe/engine.h"
+
+/* A pause of a minute or two is no greylist: even the quick sit it out in the queue. */
+#define PROBE_PAUSE_TAKEN_MS (2 * MINUTE_MS)
 
 enum probe_retry_kind {
     PROBE_RETRY_NONE,

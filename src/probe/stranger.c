@@ -72,15 +72,32 @@ bool probe_stranger_is_under_way(const struct probe_domain *domain)
     return domain->stranger != NULL && !domain->stranger->is_over;
 }
 
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * Stand in the queue, or, where we were refused a moment ago and may be welcome again within the
+ * patience chosen, wait for that. ERROR_BUSY when neither helps, ERROR_NOMEM.
+ */
 static int enqueue(struct probe_stranger *stranger)
 {
-    uint64_t now = probe_engine_now(stranger->engine);
+    struct probe_engine *engine = stranger->engine;
+    uint64_t now = probe_engine_now(engine);
+    uint64_t patience = probe_patience_ms(engine->settings.patience);
+    uint64_t until_ms =
+        later_of(stranger->host->site->breaker.until_ms, stranger->domain->breaker.until_ms);
 
-    if (probe_host_is_dead(stranger->host, now) ||
-        probe_breaker_is_open(&stranger->host->site->breaker, now) ||
-        probe_breaker_is_open(&stranger->domain->breaker, now))
+    if (probe_host_is_dead(stranger->host, now))
         return ERROR_BUSY;
-    return probe_host_enqueue(stranger->host, &stranger->ask, true);
+    if (until_ms <= now)
+        return probe_host_enqueue(stranger->host, &stranger->ask, true);
+    if (stranger->waited_ms + (until_ms - now) > later_of(patience, PROBE_PAUSE_TAKEN_MS))
+        return ERROR_BUSY;
+    stranger->waiting_since_ms = now;
+    probe_alarm_set(&engine->alarms, &stranger->alarm, until_ms);
+    return 0;
 }
 
 bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host)
@@ -201,12 +218,13 @@ static bool keep_attempt(struct probe_stranger *stranger, const struct probe_ans
     return true;
 }
 
-static bool wait_for_greylist(struct probe_stranger *stranger, const struct probe_answer *answer)
+static bool wait_for_later(struct probe_stranger *stranger, const struct probe_answer *answer)
 {
     struct probe_engine *engine = stranger->engine;
     struct probe_retry retry = {
-        .kind = PROBE_RETRY_GREYLIST,
-        .tries_before = stranger->greylisted,
+        .kind = answer->classified.reply_class == SMTP_CLASS_GREYLISTED ? PROBE_RETRY_GREYLIST
+                                                                        : PROBE_RETRY_TEMPORARY,
+        .tries_before = stranger->put_off,
         .waited_ms = stranger->waited_ms,
         .patience = engine->settings.patience,
         .greylist_ms = stranger->domain->provider->greylist_ms,
@@ -217,7 +235,7 @@ static bool wait_for_greylist(struct probe_stranger *stranger, const struct prob
 
     if (wait == 0)
         return false;
-    stranger->greylisted++;
+    stranger->put_off++;
     stranger->waiting_since_ms = probe_engine_now(engine);
     probe_alarm_set(&engine->alarms, &stranger->alarm, stranger->waiting_since_ms + wait);
     return true;
@@ -255,7 +273,7 @@ void probe_stranger_answered(struct probe_stranger *stranger, const struct probe
         (void)probe_domain_learn(domain, EVIDENCE_CATCH_ALL_REFUSES, reply, &stranger->place);
         break;
     case PROBE_RANDOM_LATER:
-        goes_on = wait_for_greylist(stranger, answer);
+        goes_on = wait_for_later(stranger, answer);
         break;
     case PROBE_RANDOM_BROKEN:
         goes_on = ask_again(stranger, answer);

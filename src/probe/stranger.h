@@ -5,8 +5,8 @@
  * person's name. It is asked after a real recipient, where the answer tells something: was the
  * real one accepted, or refused unclearly, because of who it is, or is everybody? The stranger
  * outlives the case that called for it, waits for greylists like anybody else, and settles all
- * cases of the domain that wait for it. A 4xx or a broken conversation teaches nothing; then
- * nothing is remembered but, for a minute, that it was in vain.
+ * cases of the domain that wait for it. A 4xx that patience does not outlast, or a broken
+ * conversation, teaches nothing; then nothing is remembered but, for a minute, that it was in vain.
  */
 #ifndef MK_PROBE_STRANGER_H
 #define MK_PROBE_STRANGER_H
@@ -33,9 +33,9 @@ struct probe_stranger {
     bool has_attempt;
     bool is_over; /* in vain; kept until vain_until_ms */
     uint64_t vain_until_ms;
-    unsigned broken, untried, greylisted;
+    unsigned broken, untried, put_off;
     uint64_t waited_ms, waiting_since_ms, budget_ms;
-    struct probe_alarm alarm; /* greylist, or the budget while it is out */
+    struct probe_alarm alarm; /* a wait, or the budget while it is out */
     char mailbox[];
 };
 
