@@ -1,7 +1,7 @@
 /*
  * A command of the program: one table row, one file (`mailknock check` is cli/check.c).
  *
- * main.c finds the row, reads configuration and options into `config` and the command's own
+ * cli_main finds the row, reads configuration and options into `config` and the command's own
  * structure, and calls run. Exit statuses: 0 all well (check: all valid), 1 some not valid,
  * 2 usage or configuration or a file, 3 some could not be determined.
  */
@@ -20,33 +20,53 @@ enum cli_exit {
 };
 
 struct cli_call {
-    const struct config *config; /* complete and checked */
+    const struct cli_command *command;
+    const struct config *config; /* complete and checked; defaults where uses_common is false */
+    const char *config_file;     /* that was read, or NULL */
     const void *options;         /* the command's own structure, defaults filled in */
     char **arguments;            /* what is neither option nor option's value; NULL-terminated */
     size_t argument_count;
     struct arena *arena; /* lives until the program ends */
     FILE *out, *err;     /* stdout and stderr */
     bool out_is_terminal, err_is_terminal;
-    bool colour;    /* wanted on out */
-    unsigned width; /* columns of the terminal, 80 when there is none */
+    bool colour;     /* wanted on out */
+    bool err_colour; /* wanted on err */
+    unsigned width;  /* columns of the terminal, 80 when there is none; at least 40 */
 };
 
 struct cli_command {
     const char *name;      /* "check" */
     const char *arguments; /* "ADDRESS..." */
     const char *summary;   /* one line for `mailknock --help` */
-    const char *details;   /* paragraphs and examples of `mailknock check --help` */
+    const char *details;   /* paragraphs and examples of `mailknock check --help`: paragraphs are
+                              separated by an empty line; lines that begin with a blank stay as
+                              they are */
     struct config_table own;
     size_t options_size; /* of the command's own structure */
-    bool uses_common;    /* common options apply and are shown */
+    bool uses_common;    /* common options, file and environment apply and are shown */
     size_t arguments_min, arguments_max; /* SIZE_MAX: any number */
+    const char *words;   /* fixed words its first argument may be: "show|default|check"; or NULL */
     int (*run)(struct cli_call *call);   /* an exit status */
 };
 
+/* Add a command here, and its row to the table in command.c. */
 extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, cli_lab, cli_demo,
-    cli_jobs;
+    cli_jobs, cli_config, cli_completion;
 
-/* "mailknock: message" on call->err, in red on a terminal, and the exit status for it. */
+/* All rows, in the order of the help; NULL past the end. */
+const struct cli_command *cli_command_at(size_t index);
+const struct cli_command *cli_command_find(struct slice name);
+
+/*
+ * The whole program; argv as main has it. Output that can't be written (a full disk, a reader that
+ * went away) ends in CLI_EXIT_USAGE.
+ */
+int cli_main(int argc, char **argv, FILE *out, FILE *err);
+
+/*
+ * "mailknock: message" on call->err, in red on a terminal, and the exit status for it. Bytes of
+ * strangers in it are made printable.
+ */
 int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -15,11 +15,24 @@
 #include "verdict/verdict.h"
 
 struct view_style {
-    unsigned width; /* columns, at least 40 */
-    bool colour;    /* ANSI colours, by status */
+    unsigned width;         /* columns, at least 40 */
+    bool colour;            /* ANSI colours, by status */
+    unsigned address_width; /* of the column of addresses; 0: what suits the width */
+    bool explain_below;     /* the explanation on lines of its own, not cut */
 };
 
-/* One address on one line (ended by "\n"), columns aligned, cut to the width. */
+/*
+ * Append foreign bytes as a terminal may see them: well-formed UTF-8; control characters (C0, C1,
+ * the bidirectional overrides) and bytes that are no UTF-8 appear as \xNN.
+ */
+void view_clean(struct buffer *out, struct slice foreign);
+/* The same in exactly `columns` columns: cut with "..." or, where `pad`, filled with blanks. */
+void view_cell(struct buffer *out, struct slice foreign, unsigned columns, bool pad);
+
+/*
+ * One address on one line (ended by "\n"), columns aligned, cut to the width. A suggestion that has
+ * no room gets a second line.
+ */
 struct view_line {
     struct slice address;
     enum verdict_status status;
@@ -29,6 +42,12 @@ struct view_line {
     struct slice suggestion; /* "" for none */
 };
 void view_line(struct buffer *out, const struct view_line *line, const struct view_style *style);
+/* The same for programs: address, status, reason, score, explanation, a tab between. */
+void view_tabbed(struct buffer *out, const struct view_line *line);
+
+/* "\033[32m" and the like of a status, or "" without colour; view_plain ends it. Static. */
+const char *view_status_colour(enum verdict_status status, const struct view_style *style);
+const char *view_plain(const struct view_style *style);
 
 /* The layers ticked, with timings, DNS answers, attempts and transcript. */
 void view_explain(struct buffer *out, const struct evidence *evidence,

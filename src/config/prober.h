@@ -13,25 +13,43 @@
 struct prober {
     struct io_loop *loop;
     struct dns_transport *transport;
-    struct dns_resolver *resolver;
+    struct dns_resolver *resolver; /* NULL: the depth is syntax */
     struct lists_operator *lists;
     struct probe_engine *engine;
     struct probe_settings settings; /* as given to the engine */
     struct ip_networks allowed;     /* parsed --allow-net, on the arena */
     struct arena arena;
+    bool owns_loop;
 };
 
 /*
- * Open everything that config->depth needs on `loop` (NULL: a new uv loop of its own). ERROR_USAGE
- * with what is wrong with the configuration (a bad address, list file and line, ...), ERROR_IO,
- * ERROR_NOMEM. On failure *prober is as after prober_close.
+ * Open everything that config->depth needs on `loop` (NULL: a new uv loop of its own). The prober
+ * must stay where it is. ERROR_USAGE with what is wrong with the configuration (no host name to
+ * say, list file and line, ...), ERROR_IO, ERROR_NOMEM. On failure *prober is as after prober_close.
  */
 int prober_open(struct prober *prober, struct io_loop *loop, const struct config *config,
                 struct error *error);
 /* Open cases end (cancelled) during this call. Safe on a zeroed one. */
 void prober_close(struct prober *prober);
 
+/* Run the loop until every session has said QUIT and gone, but no longer than limit_ms. */
+void prober_say_goodbye(struct prober *prober, uint64_t limit_ms);
+
+/*
+ * Read the operator's list files, as they are now, into new lists. The caller frees. ERROR_USAGE
+ * names file and line; ERROR_NOMEM.
+ */
+int prober_load_lists(const struct config *config, struct lists_operator **ret_lists,
+                      struct error *error);
+
 /* Read the operator's list files again. On failure the old lists stay and *error says why. */
 int prober_reload_lists(struct prober *prober, const struct config *config, struct error *error);
+
+/*
+ * The name to say in EHLO when none is configured: this host's full name as the system and
+ * /etc/hosts have it (DNS is not asked). ERROR_USAGE when it has none that mail servers would take;
+ * the message says what to do. *ret_name is on the arena.
+ */
+int prober_host_name(struct arena *arena, struct slice *ret_name, struct error *error);
 
 #endif

@@ -121,6 +121,11 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
     return engine;
 }
 
+void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists)
+{
+    engine->lists = lists;
+}
+
 uint64_t probe_engine_now(const struct probe_engine *engine)
 {
     return io_now_ms(engine->loop);

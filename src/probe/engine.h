@@ -66,6 +66,8 @@ void probe_settings_init(struct probe_settings *settings);
 struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver *resolver,
                                       const struct lists_operator *lists,
                                       const struct probe_settings *settings);
+/* Other lists from now on, for addresses yet to come; the old ones are no longer looked at. */
+void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists);
 /* Open cases end with `done` (cancelled) during this call. NULL accepted. */
 void probe_engine_free(struct probe_engine *engine);
 
