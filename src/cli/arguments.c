@@ -27,8 +27,8 @@ static const struct config_option *find(const struct parse *parse, struct slice 
 
 static int unknown(const struct parse *parse, struct slice name)
 {
-    const struct config_table *tables[] = {
-        &parse->command->own, parse->command->uses_common ? &config_common : NULL};
+    const struct config_table *tables[] = {&parse->command->own,
+                                           parse->command->uses_common ? &config_common : NULL};
     const char *nearest = NULL;
     unsigned distance = 0;
 
@@ -38,8 +38,8 @@ static int unknown(const struct parse *parse, struct slice name)
     config_nearer(name, "help", &nearest, &distance);
     name = slice_prefix(name, 60);
     if (nearest != NULL)
-        return error_set(parse->error, ERROR_USAGE,
-                         "there is no option --%.*s; did you mean --%s?", SLICE_ARG(name), nearest);
+        return error_set(parse->error, ERROR_USAGE, "there is no option --%.*s; did you mean --%s?",
+                         SLICE_ARG(name), nearest);
     return error_set(parse->error, ERROR_USAGE,
                      "there is no option --%.*s (mailknock %s --help lists all)", SLICE_ARG(name),
                      parse->command->name);
@@ -98,7 +98,9 @@ static int parse_long(struct parse *parse, const char *word)
     if (option->type != CONFIG_BOOL)
         return add_with_value(parse, option, is_common, where, equals != NULL ? equals + 1 : NULL);
     add(parse, option, is_common, where,
-        equals != NULL ? slice_from_string(equals + 1) : is_no ? SLICE("no") : SLICE("yes"));
+        equals != NULL ? slice_from_string(equals + 1)
+        : is_no        ? SLICE("no")
+                       : SLICE("yes"));
     return 0;
 }
 

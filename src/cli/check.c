@@ -17,11 +17,11 @@
 #include "io/uv_loop.h"
 #include "verdict/result.h"
 
-#define WINDOW_MAX  4096                /* addresses begun and not yet printed */
-#define LINE_MAX_IN ((size_t)2 << 20)   /* octets of a line of standard input */
-#define HINT_MS     (2 * SECOND_MS)     /* before a word about progress */
+#define WINDOW_MAX    4096              /* addresses begun and not yet printed */
+#define LINE_MAX_IN   ((size_t)2 << 20) /* octets of a line of standard input */
+#define HINT_MS       (2 * SECOND_MS)   /* before a word about progress */
 #define HINT_AGAIN_MS SECOND_MS
-#define GOODBYE_MS  (2 * SECOND_MS)     /* for QUITs under way when all is known */
+#define GOODBYE_MS    (2 * SECOND_MS) /* for QUITs under way when all is known */
 
 struct check_options {
     bool json, evidence, explain;
@@ -40,14 +40,14 @@ struct check {
     struct prober prober;
     struct view_style style;
     struct slot slots[WINDOW_MAX];
-    size_t window;             /* slots in use of the above */
-    uint64_t begun, printed;   /* addresses; slot = number % WINDOW_MAX */
+    size_t window;           /* slots in use of the above */
+    uint64_t begun, printed; /* addresses; slot = number % WINDOW_MAX */
     uint64_t finished;
-    char **next;               /* of the arguments */
-    bool reads_input;          /* "-" is being read */
+    char **next;      /* of the arguments */
+    bool reads_input; /* "-" is being read */
     bool input_used;
     struct cli_lines lines;
-    struct io_watch *watch;    /* on standard input; NULL: it never blocks, or is not read now */
+    struct io_watch *watch; /* on standard input; NULL: it never blocks, or is not read now */
     struct io_timer hint;
     bool hint_shown;
     bool cancelled, failed;
@@ -153,8 +153,7 @@ static void print_what_is_due(struct check *check)
 
 static void go_on(struct check *check);
 
-static void address_done(void *user, const struct evidence *evidence,
-                         const struct verdict *verdict)
+static void address_done(void *user, const struct evidence *evidence, const struct verdict *verdict)
 {
     struct slot *slot = user;
     struct check *check = slot->check;
@@ -322,7 +321,8 @@ static void say_what_concerns_all(struct check *check)
                  check->call->config->port);
     else if (check->connect_failures == 1 && check->heard == 0)
         cli_fail(check->call, 0,
-                 "if the same happens with other domains, port %" PRIu64 " is blocked from here, as "
+                 "if the same happens with other domains, port %" PRIu64
+                 " is blocked from here, as "
                  "it is on most home and many cloud networks; --depth dns stops before.",
                  check->call->config->port);
 }
@@ -396,8 +396,8 @@ static int run(struct cli_call *call)
     went_wrong = check->printed < check->begun && !check->cancelled;
     say_what_concerns_all(check);
     prober_close(&check->prober);
-    status = went_wrong             ? CLI_EXIT_USAGE
-             : check->not_valid > 0 ? CLI_EXIT_NOT_VALID
+    status = went_wrong                                    ? CLI_EXIT_USAGE
+             : check->not_valid > 0                        ? CLI_EXIT_NOT_VALID
              : check->undetermined > 0 || check->cancelled ? CLI_EXIT_UNDETERMINED
                                                            : CLI_EXIT_OK;
 done:

@@ -16,6 +16,7 @@
 /* In the order of the help. */
 static const struct cli_command *const commands[] = {
     &cli_check,
+    &cli_lab,
 };
 
 const struct cli_command *cli_command_at(size_t index)
@@ -45,7 +46,8 @@ int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ..
     view_clean(&text, slice_from_string(message));
     help_fill(&line, buffer_slice(&text), sizeof("mailknock: ") - 1, 2, call->width);
     fflush(call->out);
-    fprintf(call->err, call->err_colour ? "\033[1;31mmailknock:\033[0m %.*s\n" : "mailknock: %.*s\n",
+    fprintf(call->err,
+            call->err_colour ? "\033[1;31mmailknock:\033[0m %.*s\n" : "mailknock: %.*s\n",
             SLICE_ARG(buffer_slice(&line)));
     buffer_done(&line);
     buffer_done(&text);
@@ -105,8 +107,8 @@ static int unknown_command(struct cli_call *call, const char *name)
 /* --- one command ------------------------------------------------------------------------------ */
 
 /* Defaults, file, environment, command line. */
-static int load(struct cli_call *call, const struct cli_arguments *arguments,
-                struct config *config, void *own, struct error *error)
+static int load(struct cli_call *call, const struct cli_arguments *arguments, struct config *config,
+                void *own, struct error *error)
 {
     struct config_target targets[ARRAY_LEN(commands) + 1];
     const char *file = NULL;
@@ -123,8 +125,8 @@ static int load(struct cli_call *call, const struct cli_arguments *arguments,
                 file = arguments->settings[i].value.ptr;
         targets[count++] = (struct config_target){&config_common, config};
         for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-            targets[count++] = (struct config_target){
-                &commands[i]->own, commands[i] == call->command ? own : NULL};
+            targets[count++] = (struct config_target){&commands[i]->own,
+                                                      commands[i] == call->command ? own : NULL};
         code = config_load(targets, count, file, call->arena, &call->config_file, error);
     }
     return code == 0 ? cli_arguments_apply(arguments, config, own, call->arena, error) : code;
@@ -139,8 +141,7 @@ static int check_argument_count(struct cli_call *call)
                         command->name, command->arguments);
     if (call->argument_count > command->arguments_max)
         return cli_fail(call, CLI_EXIT_USAGE, "'%.60s' is one argument too many: mailknock %s %s",
-                        call->arguments[command->arguments_max], command->name,
-                        command->arguments);
+                        call->arguments[command->arguments_max], command->name, command->arguments);
     return CLI_EXIT_OK;
 }
 

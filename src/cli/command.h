@@ -45,8 +45,8 @@ struct cli_command {
     size_t options_size; /* of the command's own structure */
     bool uses_common;    /* common options, file and environment apply and are shown */
     size_t arguments_min, arguments_max; /* SIZE_MAX: any number */
-    const char *words;   /* fixed words its first argument may be: "show|default|check"; or NULL */
-    int (*run)(struct cli_call *call);   /* an exit status */
+    const char *words; /* fixed words its first argument may be: "show|default|check"; or NULL */
+    int (*run)(struct cli_call *call); /* an exit status */
 };
 
 /* Add a command here, and its row to the table in command.c. */

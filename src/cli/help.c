@@ -2,7 +2,7 @@
 
 #include "base/utf8.h"
 
-#define NAMES_WIDTH 26 /* columns of option names; longer ones push their text to the next line */
+#define NAMES_WIDTH 26  /* columns of option names; longer ones push their text to the next line */
 #define FILL_MOST   100 /* longer lines read badly */
 
 static void blanks(struct buffer *out, unsigned count)
@@ -43,18 +43,37 @@ void help_fill(struct buffer *out, struct slice words, unsigned at, unsigned ind
     }
 }
 
-/* Paragraphs are filled, lines that begin with a blank stay. */
+static bool is_verbatim(struct slice line)
+{
+    return line.len == 0 || line.ptr[0] == ' ';
+}
+
+/* Lines of a paragraph are filled together; lines that begin with a blank stay. */
 static void paragraphs(struct buffer *out, const char *text, const struct help_style *style)
 {
-    struct slice rest = slice_from_string(text), line;
+    struct slice rest = slice_trim(slice_from_string(text)), line;
+    struct buffer paragraph;
 
-    while (slice_split(&rest, '\n', &line)) {
-        if (line.len > 0 && line.ptr[0] != ' ')
-            help_fill(out, line, 0, 0, style->width);
-        else
+    buffer_init(&paragraph, 0);
+    for (bool more = true; more;) {
+        more = slice_split(&rest, '\n', &line);
+        if (more && !is_verbatim(line)) {
+            buffer_append_slice(&paragraph, line);
+            buffer_append_byte(&paragraph, ' ');
+            continue;
+        }
+        if (paragraph.len > 0) {
+            help_fill(out, buffer_slice(&paragraph), 0, 0, style->width);
+            buffer_append_byte(out, '\n');
+            buffer_clear(&paragraph);
+        }
+        if (more) {
             buffer_append_slice(out, line);
-        buffer_append_byte(out, '\n');
+            buffer_append_byte(out, '\n');
+        }
     }
+    out->failed |= paragraph.failed;
+    buffer_done(&paragraph);
 }
 
 /* A name on the left, its meaning filled on the right. */

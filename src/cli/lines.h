@@ -1,8 +1,8 @@
 /*
  * Lines from a file descriptor, one read(2) at a time, so that an event loop need never block.
  *
- * A line ends with LF or at the end; a CR before the LF belongs to the line end. Lines longer than the
- * ceiling are cut and the rest is passed over; NUL and other bytes are bytes.
+ * A line ends with LF or at the end; a CR before the LF belongs to the line end. Lines longer than
+ * the ceiling are cut and the rest is passed over; NUL and other bytes are bytes.
  */
 #ifndef MK_CLI_LINES_H
 #define MK_CLI_LINES_H

@@ -1,9 +1,9 @@
 /*
  * What people see on a terminal: a line an address, one address explained, the summary of a list.
  *
- * Pure: everything is written into a buffer; the caller knows the width and whether colour is wanted.
- * Bytes from peers are shown only as well-formed UTF-8 without control characters. An out-of-memory
- * shows in the buffer.
+ * Pure: everything is written into a buffer; the caller knows the width and whether colour is
+ * wanted. Bytes from peers are shown only as well-formed UTF-8 without control characters. An
+ * out-of-memory shows in the buffer.
  */
 #ifndef MK_CLI_VIEW_H
 #define MK_CLI_VIEW_H

@@ -45,8 +45,9 @@ static const struct config_option rows[] = {
      .type = CONFIG_BOOL,
      .offset = AT(catch_all),
      .fallback = "yes",
-     .help = "Ask for a made-up recipient too where that is needed to tell whether a server accepts "
-             "anything."},
+     .help =
+         "Ask for a made-up recipient too where that is needed to tell whether a server accepts "
+         "anything."},
     /* --- who we are --------------------------------------------------------------------------- */
     {.name = "helo",
      .type = CONFIG_TEXT,

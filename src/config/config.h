@@ -22,33 +22,33 @@ enum config_colour {
 };
 
 struct config {
-    const char *config_file;        /* --config FILE */
-    struct config_list resolvers;   /* --resolver IP[:PORT] ... */
-    uint64_t port;                  /* --port N: SMTP */
-    struct config_list allow_nets;  /* --allow-net CIDR ... */
-    const char *helo;               /* --helo NAME; NULL: the host's full name */
-    const char *mail_from;          /* --mail-from ADDR; "<>" is the null sender */
-    const char *second_mail_from;   /* --second-mail-from ADDR */
-    const char *source_ip;          /* --source-ip IP */
-    const char *store;              /* --store URL */
-    unsigned depth;                 /* --depth syntax|dns|smtp: enum evidence_depth */
-    unsigned patience;              /* --patience quick|normal|patient: enum probe_patience */
-    uint64_t timeout_ms;            /* --timeout: of one address, greylist waits aside */
-    uint64_t connect_timeout_ms;    /* --connect-timeout */
-    unsigned tls;                   /* --tls: enum smtp_tls_policy */
-    bool catch_all;                 /* --catch-all */
-    bool pipelining;                /* --pipelining */
-    uint64_t connections;           /* --connections: all sites together */
-    uint64_t open_cases;            /* --open-cases: addresses in flight */
-    bool ipv4, ipv6;                /* --ipv4, --ipv6: families to use */
+    const char *config_file;       /* --config FILE */
+    struct config_list resolvers;  /* --resolver IP[:PORT] ... */
+    uint64_t port;                 /* --port N: SMTP */
+    struct config_list allow_nets; /* --allow-net CIDR ... */
+    const char *helo;              /* --helo NAME; NULL: the host's full name */
+    const char *mail_from;         /* --mail-from ADDR; "<>" is the null sender */
+    const char *second_mail_from;  /* --second-mail-from ADDR */
+    const char *source_ip;         /* --source-ip IP */
+    const char *store;             /* --store URL */
+    unsigned depth;                /* --depth syntax|dns|smtp: enum evidence_depth */
+    unsigned patience;             /* --patience quick|normal|patient: enum probe_patience */
+    uint64_t timeout_ms;           /* --timeout: of one address, greylist waits aside */
+    uint64_t connect_timeout_ms;   /* --connect-timeout */
+    unsigned tls;                  /* --tls: enum smtp_tls_policy */
+    bool catch_all;                /* --catch-all */
+    bool pipelining;               /* --pipelining */
+    uint64_t connections;          /* --connections: all sites together */
+    uint64_t open_cases;           /* --open-cases: addresses in flight */
+    bool ipv4, ipv6;               /* --ipv4, --ipv6: families to use */
     /* Stricter limits for every site, doc/POLITENESS.md; 0: the profile's. */
     uint64_t site_connections, site_rcpts, site_per_minute, site_gap_ms;
-    bool open_limits;               /* --open-limits: the four above replace the profile's; labs only */
+    bool open_limits; /* --open-limits: the four above replace the profile's; labs only */
     /* The operator's lists: files, doc in lists/operator.h. */
     struct config_list lists[LISTS_OPERATOR_KIND_COUNT]; /* --allow FILE, --opt-out FILE ... */
-    unsigned colour;                /* --color auto|always|never: enum config_colour */
-    uint64_t seed;                  /* --seed N: for repeatable runs; 0: a new one each time */
-    bool transcripts;               /* no option: the command shows conversations */
+    unsigned colour;  /* --color auto|always|never: enum config_colour */
+    uint64_t seed;    /* --seed N: for repeatable runs; 0: a new one each time */
+    bool transcripts; /* no option: the command shows conversations */
 };
 
 extern const struct config_table config_common;
@@ -61,10 +61,10 @@ struct config_target {
 
 /*
  * Read file and environment on top of the defaults that the caller has set. A name may stand in
- * several targets and goes to each. `file` NULL: the usual places, and no file is fine; else it must
- * be readable. *ret_file (may be NULL) is what was read, on the arena, or NULL. ERROR_USAGE names
- * file and line, or the variable; unknown names in the file are an error that suggests the nearest
- * known one. ERROR_NOMEM.
+ * several targets and goes to each. `file` NULL: the usual places, and no file is fine; else it
+ * must be readable. *ret_file (may be NULL) is what was read, on the arena, or NULL. ERROR_USAGE
+ * names file and line, or the variable; unknown names in the file are an error that suggests the
+ * nearest known one. ERROR_NOMEM.
  */
 int config_load(const struct config_target *targets, size_t target_count, const char *file,
                 struct arena *arena, const char **ret_file, struct error *error);

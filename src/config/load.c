@@ -40,8 +40,8 @@ static int set_everywhere(struct source *source, struct slice name, struct slice
                 if (!source->seen[row])
                     config_list_clear(option, target->values);
                 source->seen[row] = true;
-                code = config_set(option, value, where, target->values, source->arena,
-                                  source->error);
+                code =
+                    config_set(option, value, where, target->values, source->arena, source->error);
                 if (code < 0)
                     return code;
             }
@@ -123,8 +123,8 @@ static int read_line(struct source *source, struct slice text, const char *file,
         return 0;
     equals = slice_find_byte(text, '=');
     if (equals < 0)
-        return error_set(source->error, ERROR_USAGE, "%s, line %u: write it as 'name = value'", file,
-                         line);
+        return error_set(source->error, ERROR_USAGE, "%s, line %u: write it as 'name = value'",
+                         file, line);
     name = slice_trim(slice_prefix(text, (size_t)equals));
     value = slice_trim(slice_from_offset(text, (size_t)equals + 1));
     if (value.len > 0 && value.ptr[0] == '"') {
@@ -140,7 +140,8 @@ static int read_line(struct source *source, struct slice text, const char *file,
     } else {
         value = without_comment(value);
     }
-    snprintf(where, sizeof(where), "%s, line %u: %.*s", file, line, SLICE_ARG(slice_prefix(name, 60)));
+    snprintf(where, sizeof(where), "%s, line %u: %.*s", file, line,
+             SLICE_ARG(slice_prefix(name, 60)));
     code = set_everywhere(source, name, value, where, &known);
     if (code == 0 && !known)
         code = unknown_name(source, name, file, line);

@@ -58,8 +58,7 @@ const struct config_option *config_find_letter(const struct config_table *table,
     return NULL;
 }
 
-void config_nearer(struct slice typed, const char *candidate, const char **best,
-                   unsigned *distance)
+void config_nearer(struct slice typed, const char *candidate, const char **best, unsigned *distance)
 {
     struct slice name = slice_from_string(candidate);
     char folded[DISTANCE_WORD_MAX];

@@ -2,9 +2,10 @@
  * Options as rows: one table row says an option's name, type, bounds, unit, default and meaning.
  *
  * The same row serves the command line (`--name value`), the environment (`MAILKNOCK_NAME`, upper
- * case, "-" as "_") and the configuration file (`name = value`), the `--help` text, shell completion
- * and the manual. Values are written into a plain structure through the row's offset. Strings are
- * kept on an arena that the caller owns and that must live as long as the structure is read.
+ * case, "-" as "_") and the configuration file (`name = value`), the `--help` text, shell
+ * completion and the manual. Values are written into a plain structure through the row's offset.
+ * Strings are kept on an arena that the caller owns and that must live as long as the structure is
+ * read.
  */
 #ifndef MK_CONFIG_OPTION_H
 #define MK_CONFIG_OPTION_H
@@ -19,8 +20,8 @@
 #include "base/slice.h"
 
 enum config_type {
-    CONFIG_BOOL,     /* bool; "yes|no|true|false|on|off|1|0"; `--name` alone is yes, `--no-name` no */
-    CONFIG_NUMBER,   /* uint64_t within min and max */
+    CONFIG_BOOL,   /* bool; "yes|no|true|false|on|off|1|0"; `--name` alone is yes, `--no-name` no */
+    CONFIG_NUMBER, /* uint64_t within min and max */
     CONFIG_DURATION, /* uint64_t milliseconds; "500ms", "30s", "5m", "2h", "7d"; bare: seconds */
     CONFIG_SIZE,     /* uint64_t bytes; "64k", "10M", "2G" */
     CONFIG_TEXT,     /* const char *, NUL-terminated; NULL when never set and without default */
@@ -34,8 +35,8 @@ struct config_list {
 };
 
 struct config_option {
-    const char *name;       /* "mail-from" */
-    char letter;            /* 'o' for `-o`, or 0 */
+    const char *name; /* "mail-from" */
+    char letter;      /* 'o' for `-o`, or 0 */
     enum config_type type;
     size_t offset;          /* in the structure */
     const char *value_name; /* "ADDR", for help */

@@ -12,8 +12,10 @@
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
 
-#define LIST_FILE_MAX ((size_t)1 << 30) /* octets */
-#define HOSTS_MAX     65536             /* octets of /etc/hosts that are looked at */
+#pragma weak dns_ares_transport_new /* until dns/ares_transport.c is there */
+
+#define LIST_FILE_MAX   ((size_t)1 << 30) /* octets */
+#define HOSTS_MAX       65536             /* octets of /etc/hosts that are looked at */
 #define GOODBYE_LOOK_MS 20
 
 /* --- who we are ------------------------------------------------------------------------------ */
@@ -54,9 +56,8 @@ static bool full_name_from_hosts(const char *host, char *out, size_t size)
         for (size_t i = 0; i < line.len; i++)
             if (ascii_is_space(bytes[line.ptr - bytes + (ptrdiff_t)i]))
                 bytes[line.ptr - bytes + (ptrdiff_t)i] = ' ';
-        line = slice_prefix(line, slice_find_byte(line, '#') >= 0
-                                      ? (size_t)slice_find_byte(line, '#')
-                                      : line.len);
+        line = slice_prefix(
+            line, slice_find_byte(line, '#') >= 0 ? (size_t)slice_find_byte(line, '#') : line.len);
         for (size_t field = 0; slice_split(&line, ' ', &word);) {
             if (word.len == 0)
                 continue;
@@ -105,8 +106,8 @@ static int load_list(struct lists_operator *lists, enum lists_operator_kind kind
 
     buffer_init(&text, LIST_FILE_MAX);
     if (file == NULL) {
-        code = error_set(error, ERROR_USAGE, "can't read the list %.200s: %s", path,
-                         strerror(errno));
+        code =
+            error_set(error, ERROR_USAGE, "can't read the list %.200s: %s", path, strerror(errno));
         goto done;
     }
     for (size_t got = 1; got > 0 && !text.failed;) {
@@ -116,8 +117,8 @@ static int load_list(struct lists_operator *lists, enum lists_operator_kind kind
         text.len += got;
     }
     if (ferror(file))
-        code = error_set(error, ERROR_USAGE, "can't read the list %.200s: %s", path,
-                         strerror(errno));
+        code =
+            error_set(error, ERROR_USAGE, "can't read the list %.200s: %s", path, strerror(errno));
     else if (text.failed)
         code = error_set(error, ERROR_NOMEM, "%.200s: out of memory", path);
     else
@@ -270,6 +271,8 @@ static int open_dns(struct prober *prober, const struct config *config, struct e
         if (!config_parse_endpoint(slice_from_string(config->resolvers.values[i]), &servers[i]))
             return error_set(error, ERROR_USAGE, "'%.60s' is no resolver's address",
                              config->resolvers.values[i]);
+    if (dns_ares_transport_new == NULL)
+        return error_set(error, ERROR_INTERNAL, "this build asks no DNS yet; --depth syntax works");
     prober->transport = dns_ares_transport_new(prober->loop, &transport, error);
     if (prober->transport == NULL)
         return error != NULL && error->code < 0 ? error->code : ERROR_IO;

@@ -25,7 +25,8 @@ struct prober {
 /*
  * Open everything that config->depth needs on `loop` (NULL: a new uv loop of its own). The prober
  * must stay where it is. ERROR_USAGE with what is wrong with the configuration (no host name to
- * say, list file and line, ...), ERROR_IO, ERROR_NOMEM. On failure *prober is as after prober_close.
+ * say, list file and line, ...), ERROR_IO, ERROR_NOMEM. On failure *prober is as after
+ * prober_close.
  */
 int prober_open(struct prober *prober, struct io_loop *loop, const struct config *config,
                 struct error *error);
