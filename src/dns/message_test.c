@@ -367,7 +367,7 @@ static void malformed_data_are_refused(void **state)
 static void queries_are_built_and_read(void **state)
 {
     uint8_t bytes[DNS_UDP_MAX];
-    size_t len = dns_query_build(bytes, sizeof(bytes), 77, "MX1.Example.org", DNS_TYPE_AAAA);
+    size_t len = dns_query_build(bytes, sizeof(bytes), 77, "MX1.Example.org", DNS_TYPE_AAAA, 0);
     struct dns_header header;
     struct dns_question question;
 
@@ -383,8 +383,30 @@ static void queries_are_built_and_read(void **state)
     assert_int_equal(dns_query_read(bytes, len, &header, &question), ERROR_FORMAT);
     bytes[2] = 0x28; /* UPDATE */
     assert_int_equal(dns_query_read(bytes, len, &header, &question), ERROR_USAGE);
-    assert_int_equal(dns_query_build(bytes, sizeof(bytes), 1, "a..b", DNS_TYPE_A), 0);
-    assert_int_equal(dns_query_build(bytes, 20, 1, "example.org", DNS_TYPE_A), 0);
+    assert_int_equal(dns_query_build(bytes, sizeof(bytes), 1, "a..b", DNS_TYPE_A, 0), 0);
+    assert_int_equal(dns_query_build(bytes, 20, 1, "example.org", DNS_TYPE_A, 0), 0);
+}
+
+static void queries_announce_what_they_take(void **state)
+{
+    uint8_t bytes[DNS_QUERY_MAX];
+    size_t len = dns_query_build(bytes, sizeof(bytes), 1, "example.org", DNS_TYPE_MX, 1232);
+    struct dns_header header;
+    struct dns_question question;
+    struct dns_message message;
+    struct dns_record record;
+
+    assert_int_equal(len, DNS_HEADER_LEN + 13 + 4 + DNS_OPT_LEN);
+    assert_int_equal(dns_query_read(bytes, len, &header, &question), 0);
+    assert_int_equal(dns_message_open(&message, bytes, len), 0);
+    assert_int_equal(dns_message_next_record(&message, &record), 1);
+    assert_int_equal(record.section, DNS_SECTION_ADDITIONAL);
+    assert_int_equal(record.type, DNS_TYPE_OPT);
+    assert_int_equal(record.dns_class, 1232);
+    assert_string_equal(record.name, ".");
+    assert_int_equal(dns_message_next_record(&message, &record), 0);
+    assert_int_equal(message.offset, len);
+    assert_int_equal(dns_query_build(bytes, len - 1, 1, "example.org", DNS_TYPE_MX, 1232), 0);
 }
 
 static void large_ttls_count_as_zero(void **state)
@@ -432,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_message_that_does_not_fit_says_so),
         cmocka_unit_test(malformed_data_are_refused),
         cmocka_unit_test(queries_are_built_and_read),
+        cmocka_unit_test(queries_announce_what_they_take),
         cmocka_unit_test(large_ttls_count_as_zero),
         cmocka_unit_test(outcomes_have_names),
     };

@@ -283,17 +283,31 @@ size_t dns_writer_end(struct dns_writer *writer)
     return writer->len;
 }
 
-size_t dns_query_build(uint8_t *out, size_t size, uint16_t id, const char *name, uint16_t type)
+size_t dns_query_build(uint8_t *out, size_t size, uint16_t id, const char *name, uint16_t type,
+                       uint16_t udp_size)
 {
-    struct dns_header header = {.id = id, .recursion_desired = true};
-    struct dns_writer writer;
+    size_t opt_len = udp_size != 0 ? DNS_OPT_LEN : 0, len;
+    uint8_t wire[DNS_NAME_WIRE_MAX];
 
-    if (size < DNS_HEADER_LEN)
+    len = dns_name_to_wire(name, wire);
+    if (len == 0 || size < DNS_HEADER_LEN + len + 4 + opt_len)
         return 0;
-    dns_writer_begin(&writer, out, size < DNS_MESSAGE_MAX ? size : DNS_MESSAGE_MAX, &header);
-    if (!dns_writer_question(&writer, name, type))
-        return 0;
-    return dns_writer_end(&writer);
+    memset(out, 0, DNS_HEADER_LEN);
+    write_u16(out, id);
+    write_u16(out + 2, 0x0100); /* RD */
+    write_u16(out + 4, 1);
+    write_u16(out + 10, udp_size != 0);
+    out += DNS_HEADER_LEN;
+    memcpy(out, wire, len);
+    write_u16(out + len, type);
+    write_u16(out + len + 2, DNS_CLASS_IN);
+    if (udp_size != 0) {
+        out += len + 4;
+        memset(out, 0, DNS_OPT_LEN);
+        write_u16(out + 1, DNS_TYPE_OPT);
+        write_u16(out + 3, udp_size);
+    }
+    return DNS_HEADER_LEN + len + 4 + opt_len;
 }
 
 int dns_query_read(const uint8_t *bytes, size_t len, struct dns_header *ret_header,

@@ -59,8 +59,15 @@ void dns_writer_truncate(struct dns_writer *writer); /* drop all but the questio
 /* Write the counts; returns the length of the message. */
 size_t dns_writer_end(struct dns_writer *writer);
 
-/* A query for name and type with RD set; the length, or 0 (no room, not a name). */
-size_t dns_query_build(uint8_t *out, size_t size, uint16_t id, const char *name, uint16_t type);
+#define DNS_OPT_LEN   11 /* of the EDNS record of a query: no options */
+#define DNS_QUERY_MAX (DNS_HEADER_LEN + DNS_NAME_WIRE_MAX + 4 + DNS_OPT_LEN)
+
+/*
+ * A query for name and type with RD set, announcing by EDNS that UDP answers of udp_size octets are
+ * taken (0: no EDNS). The length, at most DNS_QUERY_MAX, or 0 (no room, not a name).
+ */
+size_t dns_query_build(uint8_t *out, size_t size, uint16_t id, const char *name, uint16_t type,
+                       uint16_t udp_size);
 
 /*
  * Read a query as a server does: exactly one question of class IN, opcode QUERY, not a response.
