@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "store/memory_note.h"
 #include "store/store.h"
 
 struct memory_job {
@@ -20,6 +21,7 @@ struct memory_store {
     struct store base;
     struct list jobs; /* by id */
     uint64_t last_id;
+    struct memory_notes notes;
 };
 
 static struct memory_store *self(struct store *store)
@@ -470,6 +472,40 @@ static int page_read(struct store *store, uint64_t id, const struct store_query 
     return 0;
 }
 
+/* --- notes --------------------------------------------------------------------------------- */
+
+static int note_put(struct store *store, const char *kind, const char *id, struct slice body,
+                    int64_t until_unix_ms, struct error *error)
+{
+    int code = memory_notes_put(&self(store)->notes, slice_from_string(kind), slice_from_string(id),
+                                body, until_unix_ms);
+
+    return code == 0 ? 0 : no_memory(error);
+}
+
+static int note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
+                     struct arena *arena, struct slice *ret_id, struct slice *ret_body,
+                     struct error *error)
+{
+    int code = memory_notes_next(&self(store)->notes, slice_from_string(kind), after, inclusive,
+                                 arena, ret_id, ret_body);
+
+    return code >= 0 ? code : no_memory(error);
+}
+
+static int note_remove(struct store *store, const char *kind, const char *id, struct error *error)
+{
+    (void)error;
+    memory_notes_remove(&self(store)->notes, slice_from_string(kind), slice_from_string(id));
+    return 0;
+}
+
+static int note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error)
+{
+    (void)error;
+    return memory_notes_expire(&self(store)->notes, now_unix_ms, max);
+}
+
 /* --- opening ------------------------------------------------------------------------------- */
 
 static void memory_close(struct store *store)
@@ -479,6 +515,7 @@ static void memory_close(struct store *store)
 
     while ((node = list_first(&memory->jobs)) != NULL)
         job_free(LIST_ELEMENT(node, struct memory_job, node));
+    memory_notes_done(&memory->notes);
     memory_free(memory);
 }
 
@@ -496,6 +533,10 @@ static const struct store_ops memory_ops = {
     .results_put = results_put,
     .counts = counts,
     .page_read = page_read,
+    .note_put = note_put,
+    .note_next = note_next,
+    .note_remove = note_remove,
+    .note_expire = note_expire,
 };
 
 int store_memory_open(struct store **ret_store, struct error *error)
@@ -506,6 +547,7 @@ int store_memory_open(struct store **ret_store, struct error *error)
         return no_memory(error);
     memory->base.ops = &memory_ops;
     list_init(&memory->jobs);
+    memory_notes_init(&memory->notes);
     *ret_store = &memory->base;
     return 0;
 }

@@ -261,6 +261,10 @@ static const struct store_ops sqlite_ops = {
     .results_put = sqlite_results_put,
     .counts = sqlite_counts,
     .page_read = sqlite_page_read,
+    .note_put = sqlite_note_put,
+    .note_next = sqlite_note_next,
+    .note_remove = sqlite_note_remove,
+    .note_expire = sqlite_note_expire,
 };
 
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,

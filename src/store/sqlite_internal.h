@@ -1,8 +1,9 @@
 /*
  * The SQLite store's own parts: connection, schema, prepared statements, transactions.
  *
- * sqlite.c opens and closes; sqlite_schema.c makes and migrates tables; sqlite_job.c, sqlite_row.c
- * and sqlite_result.c are the interface's parts. Nothing outside src/store includes this.
+ * sqlite.c opens and closes; sqlite_schema.c makes and migrates tables; sqlite_job.c, sqlite_row.c,
+ * sqlite_result.c and sqlite_note.c are the interface's parts. Nothing outside src/store includes
+ * this.
  */
 #ifndef MK_STORE_SQLITE_INTERNAL_H
 #define MK_STORE_SQLITE_INTERNAL_H
@@ -55,7 +56,15 @@
                     " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \
                     " ORDER BY r.row")                                                             \
     X(PAGE_ONE, SQLITE_STORE_LINE "JOIN result s ON s.job=r.job AND s.row=r.row"                   \
-                                  " WHERE r.job=?1 AND r.row=?2")
+                                  " WHERE r.job=?1 AND r.row=?2")                                  \
+    X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES (?1,?2,?3,?4)"                 \
+                " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
+                " until_ms=excluded.until_ms")                                                     \
+    X(NOTE_NEXT, "SELECT id, body FROM note WHERE kind=?1 AND id>?2 ORDER BY id LIMIT 1")          \
+    X(NOTE_FROM, "SELECT id, body FROM note WHERE kind=?1 AND id>=?2 ORDER BY id LIMIT 1")         \
+    X(NOTE_REMOVE, "DELETE FROM note WHERE kind=?1 AND id=?2")                                     \
+    X(NOTE_EXPIRE, "DELETE FROM note WHERE (kind, id) IN (SELECT kind, id FROM note"               \
+                   " WHERE until_ms>0 AND until_ms<=?1 LIMIT ?2)")
 
 /* Columns in the order of read_line (sqlite_page.c). */
 #define SQLITE_STORE_LINE                                                                          \
@@ -128,6 +137,14 @@ int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_co
                   struct error *error);
 int sqlite_page_read(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
+
+int sqlite_note_put(struct store *store, const char *kind, const char *id, struct slice body,
+                    int64_t until_unix_ms, struct error *error);
+int sqlite_note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
+                     struct arena *arena, struct slice *ret_id, struct slice *ret_body,
+                     struct error *error);
+int sqlite_note_remove(struct store *store, const char *kind, const char *id, struct error *error);
+int sqlite_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
 
 static inline struct sqlite_store *sqlite_store_of(struct store *store)
 {

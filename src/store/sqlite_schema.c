@@ -57,6 +57,13 @@ static const char *const migrations[] = {
     " results INTEGER NOT NULL,"
     " rows INTEGER NOT NULL,"
     " PRIMARY KEY (job, reason)) WITHOUT ROWID;",
+    "CREATE TABLE note ("
+    " kind TEXT NOT NULL,"
+    " id TEXT NOT NULL,"
+    " body BLOB NOT NULL,"
+    " until_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+    "CREATE INDEX note_until ON note (until_ms) WHERE until_ms > 0;",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

@@ -193,3 +193,44 @@ int store_line_read(struct store *store, uint64_t job, uint64_t row, struct stor
         code = error_set(error, ERROR_NOT_FOUND, "there is no row %llu", (unsigned long long)row);
     return code;
 }
+
+/* --- notes --------------------------------------------------------------------------------- */
+
+int store_note_put(struct store *store, const char *kind, const char *id, struct slice body,
+                   int64_t until_unix_ms, struct error *error)
+{
+    if (body.len > STORE_NOTE_MAX)
+        return error_set(error, ERROR_LIMIT, "a note of %zu bytes is too large for the store",
+                         body.len);
+    return store->ops->note_put(store, kind, id, body, until_unix_ms, error);
+}
+
+int store_note_get(struct store *store, const char *kind, const char *id, struct arena *arena,
+                   struct slice *ret_body, struct error *error)
+{
+    struct slice wanted = slice_from_string(id), found_id, body;
+    int found = store->ops->note_next(store, kind, wanted, true, arena, &found_id, &body, error);
+
+    if (found < 0)
+        return found;
+    if (found == 0 || !slice_equal(found_id, wanted))
+        return error_set(error, ERROR_NOT_FOUND, "there is no %s %s", kind, id);
+    *ret_body = body;
+    return 0;
+}
+
+int store_note_next(struct store *store, const char *kind, struct slice after, struct arena *arena,
+                    struct slice *ret_id, struct slice *ret_body, struct error *error)
+{
+    return store->ops->note_next(store, kind, after, false, arena, ret_id, ret_body, error);
+}
+
+int store_note_remove(struct store *store, const char *kind, const char *id, struct error *error)
+{
+    return store->ops->note_remove(store, kind, id, error);
+}
+
+int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error)
+{
+    return store->ops->note_expire(store, now_unix_ms, max, error);
+}

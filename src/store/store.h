@@ -226,6 +226,28 @@ int store_page_read(struct store *store, uint64_t job, const struct store_query 
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
                     struct error *error);
 
+/* --- notes: small things that others keep ---------------------------------------------------- */
+
+/*
+ * A note is some bytes under a kind ("key", "webhook", ...) and an id; both are ASCII words, and
+ * notes of a kind are walked in the order of their ids. One with a time is gone after that.
+ */
+#define STORE_NOTE_MAX (1024 * 1024) /* bytes of a body */
+
+/* Add or replace. until_unix_ms 0: kept for good. */
+int store_note_put(struct store *store, const char *kind, const char *id, struct slice body,
+                   int64_t until_unix_ms, struct error *error);
+/* ERROR_NOT_FOUND. Copied to the arena. */
+int store_note_get(struct store *store, const char *kind, const char *id, struct arena *arena,
+                   struct slice *ret_body, struct error *error);
+/* The note with the next id after `after`: 1; none: 0. `after` may point into the same arena. */
+int store_note_next(struct store *store, const char *kind, struct slice after, struct arena *arena,
+                    struct slice *ret_id, struct slice *ret_body, struct error *error);
+/* No error when there is none. */
+int store_note_remove(struct store *store, const char *kind, const char *id, struct error *error);
+/* Take away at most `max` whose time is over; how many. */
+int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
+
 /* --- for implementations ------------------------------------------------------------------- */
 
 struct store_ops {
@@ -253,6 +275,13 @@ struct store_ops {
     /* The page is empty, its lines have room for query->limit. */
     int (*page_read)(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
+    int (*note_put)(struct store *store, const char *kind, const char *id, struct slice body,
+                    int64_t until_unix_ms, struct error *error);
+    int (*note_next)(struct store *store, const char *kind, struct slice after, bool inclusive,
+                     struct arena *arena, struct slice *ret_id, struct slice *ret_body,
+                     struct error *error);
+    int (*note_remove)(struct store *store, const char *kind, const char *id, struct error *error);
+    int (*note_expire)(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
 };
 
 /* First member of every implementation. */

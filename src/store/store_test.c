@@ -382,6 +382,48 @@ static void pages_show_what_is_asked_for(void **state)
 
 /* --- packing ------------------------------------------------------------------------------- */
 
+static void notes_are_kept_in_order_and_expire(void **state)
+{
+    struct bench *bench = *state;
+    static const char *const ids[] = {"b", "a", "ab", "c"};
+    struct slice id = SLICE_EMPTY, body;
+    struct arena arena;
+    char walked[64] = "";
+
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        assert_int_equal(store_note_put(bench->store, "key", ids[i], slice_from_string(ids[i]),
+                                        i == 2 ? 500 : 0, NULL),
+                         0);
+    assert_int_equal(store_note_put(bench->store, "kez", "a", SLICE("other"), 0, NULL), 0);
+    assert_int_equal(store_note_put(bench->store, "kex", "z", SLICE("other"), 0, NULL), 0);
+    assert_int_equal(store_note_put(bench->store, "key", "b", SLICE("b\0b"), 0, NULL), 0);
+    open_again(bench, STORE_MODE_CREATE);
+    if (bench->is_memory) { /* it forgets: say it again */
+        for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+            store_note_put(bench->store, "key", ids[i], slice_from_string(ids[i]), i == 2 ? 500 : 0,
+                           NULL);
+        store_note_put(bench->store, "key", "b", SLICE("b\0b"), 0, NULL);
+        store_note_put(bench->store, "kez", "a", SLICE("other"), 0, NULL);
+        store_note_put(bench->store, "kex", "z", SLICE("other"), 0, NULL);
+    }
+    while (store_note_next(bench->store, "key", id, &arena, &id, &body, NULL) == 1)
+        snprintf(walked + strlen(walked), sizeof(walked) - strlen(walked), "%.*s ", SLICE_ARG(id));
+    assert_string_equal(walked, "a ab b c ");
+    assert_int_equal(store_note_get(bench->store, "key", "b", &arena, &body, NULL), 0);
+    assert_true(slice_equal(body, SLICE("b\0b")));
+    assert_int_equal(store_note_expire(bench->store, 499, 10, NULL), 0);
+    assert_int_equal(store_note_expire(bench->store, 500, 10, NULL), 1);
+    assert_int_equal(store_note_get(bench->store, "key", "ab", &arena, &body, NULL),
+                     ERROR_NOT_FOUND);
+    assert_int_equal(store_note_remove(bench->store, "key", "a", NULL), 0);
+    assert_int_equal(store_note_remove(bench->store, "key", "a", NULL), 0);
+    assert_int_equal(store_note_get(bench->store, "key", "a", &arena, &body, NULL),
+                     ERROR_NOT_FOUND);
+    assert_int_equal(store_note_get(bench->store, "kez", "a", &arena, &body, NULL), 0);
+    arena_done(&arena);
+}
+
 static void packing_gives_back_what_it_got(void **state)
 {
     struct store_pack *pack = store_pack_new();
@@ -643,6 +685,7 @@ int main(void)
         BOTH(keys_come_sorted),
         BOTH(results_are_counted_once),
         BOTH(pages_show_what_is_asked_for),
+        BOTH(notes_are_kept_in_order_and_expire),
         BOTH(no_memory_is_an_error),
         SQLITE(files_that_are_not_ours_are_refused),
         SQLITE(damage_is_noticed),
