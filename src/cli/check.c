@@ -429,7 +429,7 @@ static const struct config_option rows[] = {
 const struct cli_command cli_check = {
     .name = "check",
     .arguments = "ADDRESS...",
-    .summary = "Tell whether mail to addresses would arrive",
+    .summary = "tell whether mail to addresses would arrive",
     .details =
         "Prints a line for each address: status, reason, score (the chance in percent that a "
         "message arrives). \"-\" reads addresses from standard input, one a line. Where the output "

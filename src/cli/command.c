@@ -16,6 +16,7 @@
 /* In the order of the help. */
 static const struct cli_command *const commands[] = {
     &cli_check,
+    &cli_classify,
     &cli_lab,
 };
 
