@@ -12,8 +12,6 @@
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
 
-#pragma weak dns_ares_transport_new /* until dns/ares_transport.c is there */
-
 #define LIST_FILE_MAX   ((size_t)1 << 30) /* octets */
 #define HOSTS_MAX       65536             /* octets of /etc/hosts that are looked at */
 #define GOODBYE_LOOK_MS 20
@@ -271,8 +269,6 @@ static int open_dns(struct prober *prober, const struct config *config, struct e
         if (!config_parse_endpoint(slice_from_string(config->resolvers.values[i]), &servers[i]))
             return error_set(error, ERROR_USAGE, "'%.60s' is no resolver's address",
                              config->resolvers.values[i]);
-    if (dns_ares_transport_new == NULL)
-        return error_set(error, ERROR_INTERNAL, "this build asks no DNS yet; --depth syntax works");
     prober->transport = dns_ares_transport_new(prober->loop, &transport, error);
     if (prober->transport == NULL)
         return error != NULL && error->code < 0 ? error->code : ERROR_IO;
