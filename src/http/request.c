@@ -138,6 +138,11 @@ void *http_request_cookie_pointer(const struct http_request *request)
     return request->cookie;
 }
 
+unsigned http_request_status(const struct http_request *request)
+{
+    return request->status;
+}
+
 bool http_request_is_answered(const struct http_request *request)
 {
     return request->phase == HTTP_PHASE_ANSWERED;

@@ -114,6 +114,8 @@ void http_respond_stream(struct http_request *request, unsigned status, const ch
 /* There is something to read again. No-op when the stream is not waiting. */
 void http_respond_wake(struct http_request *request);
 
+/* Of the answer; 0: none yet. */
+unsigned http_request_status(const struct http_request *request);
 bool http_request_is_answered(const struct http_request *request);
 
 #endif

@@ -1,0 +1,64 @@
+/*
+ * The service from inside. Only files of src/service include this.
+ */
+#ifndef MK_SERVICE_INTERNAL_H
+#define MK_SERVICE_INTERNAL_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "service/call.h"
+#include "service/metrics.h"
+#include "service/service.h"
+#include "service/session.h"
+#include "service/verifier.h"
+
+struct service {
+    struct prober *prober;
+    struct store *store;
+    const struct config *config;
+    struct service_options options;
+    struct http_server *http;
+    struct service_keys keys;
+    struct service_sessions sessions;
+    struct service_strangers strangers;
+    struct service_verifier verifier;
+    struct service_metrics metrics;
+    struct service_log log;
+    struct io_timer housekeeping;
+    struct list calls; /* that are being answered */
+    bool is_loopback;
+    void (*stopped)(void *user);
+    void *stopped_user;
+};
+
+/* The table of routes (service/table.c). */
+extern const struct service_route service_routes[];
+extern const size_t service_route_count;
+
+/*
+ * Who showed `secret`: fills call->key and scopes, or answers 401 or 429 and returns false. For
+ * dialects, which carry the key elsewhere; the others were identified before their handler.
+ */
+bool service_identify(struct service_call *call, struct slice secret);
+/* Within the key's rate? Counts the call, or answers 429 and returns false. */
+bool service_admit(struct service_call *call);
+
+uint64_t service_now_ms(const struct service *service);
+int64_t service_unix_ms(const struct service *service);
+
+/* --- handlers, one file a group ------------------------------------------------------------------ */
+
+void service_verify(struct service_call *call);      /* verify.c */
+void service_classify(struct service_call *call);    /* classify.c */
+void service_session_get(struct service_call *call); /* access.c */
+void service_session_post(struct service_call *call);
+void service_session_delete(struct service_call *call);
+void service_keys_get(struct service_call *call);
+void service_keys_post(struct service_call *call);
+void service_keys_delete(struct service_call *call);
+void service_health(struct service_call *call); /* health.c */
+void service_ready(struct service_call *call);
+void service_metrics_get(struct service_call *call);
+void service_page(struct service_call *call); /* page.c */
+
+#endif

@@ -1,0 +1,421 @@
+#include "service/service.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "config/value.h"
+#include "service/internal.h"
+
+#define HOUSEKEEPING_MS MINUTE_MS
+#define CSRF_HEADER     "X-Mailknock"
+#define COOKIE          "mailknock_session"
+
+uint64_t service_now_ms(const struct service *service)
+{
+    return io_now_ms(service->prober->loop);
+}
+
+int64_t service_unix_ms(const struct service *service)
+{
+    return io_unix_ms(service->prober->loop);
+}
+
+/* --- who calls --------------------------------------------------------------------------------- */
+
+/* The key that the request shows, or "". */
+static struct slice shown_key(const struct service_call *call)
+{
+    const char *header = http_request_header(call->request, "Authorization");
+
+    if (header != NULL && slice_starts_with_nocase(slice_from_string(header), SLICE("Bearer ")))
+        return slice_trim(slice_from_string(header + 7));
+    header = http_request_header(call->request, "X-API-Key");
+    if (header == NULL)
+        header = http_request_header(call->request, "X-Reacher-Secret");
+    return slice_trim(slice_from_string(header));
+}
+
+static bool is_safe_method(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* By cookie. A request that changes something must carry a header that no other site's page can set. */
+static struct service_key *key_of_session(struct service_call *call)
+{
+    struct service *service = call->service;
+    const char *cookie = http_request_cookie(call->request, COOKIE);
+    uint64_t id;
+
+    if (cookie == NULL)
+        return NULL;
+    if (!is_safe_method(http_request_method(call->request)) &&
+        http_request_header(call->request, CSRF_HEADER) == NULL)
+        return NULL;
+    id = service_session_find(&service->sessions, slice_from_string(cookie),
+                              service_now_ms(service));
+    return id != 0 ? service_key_by_id(&service->keys, id) : NULL;
+}
+
+bool service_identify(struct service_call *call, struct slice secret)
+{
+    struct service *service = call->service;
+    struct ip peer = http_request_peer(call->request).ip;
+    uint32_t wait_s = service_stranger_wait_s(&service->strangers, &peer, service_now_ms(service));
+    struct service_key *key;
+    char text[16];
+
+    if (wait_s > 0) {
+        snprintf(text, sizeof(text), "%u", wait_s);
+        http_response_header(call->request, "Retry-After", text);
+        service_problem(call, 429, "too_many_failures",
+                        "too many wrong keys from your address; try again in %u s", wait_s);
+        return false;
+    }
+    key = service_key_find(&service->keys, secret);
+    if (key == NULL) {
+        service_stranger_failed(&service->strangers, &peer, service_now_ms(service));
+        service_problem(call, 401, "bad_key", "this API key is not known here");
+        return false;
+    }
+    call->key_id = key->id;
+    call->scopes = key->scopes;
+    return true;
+}
+
+bool service_admit(struct service_call *call)
+{
+    struct service *service = call->service;
+    struct service_key *key;
+    uint64_t now = service_now_ms(service);
+    char text[80];
+    uint32_t wait_s;
+
+    if (call->key_id == 0)
+        return true;
+    key = service_key_by_id(&service->keys, call->key_id);
+    CHECK(key != NULL);
+    wait_s = service_rate_wait_s(&key->rate, now);
+    if (key->rate.per_minute > 0) {
+        snprintf(text, sizeof(text), "\"key\";q=%u;w=60", key->rate.per_minute);
+        http_response_header(call->request, "RateLimit-Policy", text);
+    }
+    if (wait_s > 0) {
+        snprintf(text, sizeof(text), "\"key\";r=0;t=%u", wait_s);
+        http_response_header(call->request, "RateLimit", text);
+        snprintf(text, sizeof(text), "%u", wait_s);
+        http_response_header(call->request, "Retry-After", text);
+        service_problem(call, 429, "rate_limited",
+                        "this key may call %u times a minute; try again in %u s",
+                        key->rate.per_minute, wait_s);
+        return false;
+    }
+    (void)service_rate_take(&key->rate, 1, now);
+    if (key->rate.per_minute > 0) {
+        snprintf(text, sizeof(text), "\"key\";r=%u;t=60", service_rate_left(&key->rate, now));
+        http_response_header(call->request, "RateLimit", text);
+    }
+    service_key_used(key, service_unix_ms(service));
+    return true;
+}
+
+/* True when the call may go on; otherwise it was answered. */
+static bool authorise(struct service_call *call)
+{
+    const struct service_route *route = call->match.route;
+    struct slice secret = shown_key(call);
+
+    if (route->scope == SERVICE_SCOPE_PUBLIC || route->own_auth)
+        return true;
+    if (call->service->options.open) {
+        call->scopes = SERVICE_SCOPE_ALL;
+        return true;
+    }
+    if (secret.len > 0) {
+        if (!service_identify(call, secret))
+            return false;
+    } else {
+        const struct service_key *key = key_of_session(call);
+
+        if (key == NULL) {
+            service_problem(call, 401, "no_key",
+                            "show an API key: \"Authorization: Bearer mk_...\" or \"X-API-Key\"");
+            return false;
+        }
+        call->key_id = key->id;
+        call->scopes = key->scopes;
+    }
+    if ((call->scopes & route->scope) == 0) {
+        service_problem(call, 403, "wrong_scope", "this key lacks the scope \"%s\"",
+                        service_scope_name((enum service_scope)route->scope));
+        return false;
+    }
+    return service_admit(call);
+}
+
+/* --- CORS ---------------------------------------------------------------------------------------- */
+
+static bool origin_is_welcome(const struct service *service, const char *origin)
+{
+    for (size_t i = 0; i < service->options.origins.count; i++) {
+        const char *allowed = service->options.origins.values[i];
+
+        if (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_cors(struct service_call *call)
+{
+    const char *origin = http_request_header(call->request, "Origin");
+
+    if (origin == NULL || !origin_is_welcome(call->service, origin))
+        return;
+    http_response_header(call->request, "Access-Control-Allow-Origin", origin);
+    http_response_header(call->request, "Access-Control-Expose-Headers",
+                         "RateLimit, RateLimit-Policy, Retry-After, Location");
+    if (strcmp(http_request_method(call->request), "OPTIONS") != 0)
+        return;
+    http_response_header(call->request, "Access-Control-Allow-Methods",
+                         "GET, POST, PUT, PATCH, DELETE");
+    http_response_header(call->request, "Access-Control-Allow-Headers",
+                         "Authorization, X-API-Key, Content-Type, Idempotency-Key");
+    http_response_header(call->request, "Access-Control-Max-Age", "600");
+}
+
+/* --- requests ------------------------------------------------------------------------------------ */
+
+static void begin(void *user, struct http_request *request)
+{
+    struct service *service = user;
+    struct service_call *call = memory_zalloc(1, sizeof(*call));
+
+    if (call == NULL) {
+        http_respond(request, 503, "text/plain", SLICE("out of memory\n"));
+        return;
+    }
+    call->service = service;
+    call->request = request;
+    http_request_set_cookie_pointer(request, call);
+    list_append(&service->calls, &call->node);
+    http_response_header(request, "X-Content-Type-Options", "nosniff");
+    add_cors(call);
+    if (strcmp(http_request_method(request), "OPTIONS") == 0) {
+        service_answer_nothing(call);
+        return;
+    }
+    service_route_match(service_routes, service_route_count, http_request_method(request),
+                        http_request_path(request), &call->match);
+    if (call->match.route == NULL) {
+        if (call->match.methods > 0) {
+            http_response_header(request, "Allow", call->match.allow);
+            service_problem(call, 405, "wrong_method", "%s is not served here; %s is",
+                            http_request_method(request), call->match.allow);
+        } else {
+            service_problem(call, 404, "no_such_path", "there is nothing at %.200s",
+                            http_request_path(request));
+        }
+        return;
+    }
+    if (authorise(call) && call->match.route->begin != NULL)
+        call->match.route->begin(call);
+}
+
+static void complete(void *user, struct http_request *request)
+{
+    struct service_call *call = http_request_cookie_pointer(request);
+
+    (void)user;
+    call->match.route->handle(call);
+}
+
+static void note_end(const struct service_call *call)
+{
+    struct service *service = call->service;
+    uint64_t ms = service_now_ms(service) - http_request_started_ms(call->request);
+    unsigned status = http_request_status(call->request);
+
+    if (status / 100 < ARRAY_LEN(service->metrics.responses))
+        service->metrics.responses[status / 100]++;
+    service_histogram_add(&service->metrics.request_ms, ms);
+    if (!service_log_begin(&service->log, status >= 500 ? SERVICE_LOG_WARNING : SERVICE_LOG_INFO,
+                           "request", service_unix_ms(service)))
+        return;
+    service_log_text(&service->log, "method",
+                     slice_from_string(http_request_method(call->request)));
+    /* The pattern, not the path: paths may name people. */
+    service_log_text(&service->log, "route",
+                     slice_from_string(call->match.route != NULL ? call->match.route->pattern
+                                                                 : "-"));
+    service_log_number(&service->log, "status", status);
+    service_log_number(&service->log, "ms", (int64_t)ms);
+    if (call->key_id != 0)
+        service_log_number(&service->log, "key", (int64_t)call->key_id);
+    service_log_end(&service->log);
+}
+
+static void look_whether_stopped(struct service *service)
+{
+    void (*stopped)(void *user) = service->stopped;
+
+    if (stopped == NULL || !list_is_empty(&service->calls))
+        return;
+    service->stopped = NULL;
+    stopped(service->stopped_user);
+}
+
+static void ended(void *user, struct http_request *request, void *cookie)
+{
+    struct service *service = user;
+    struct service_call *call = cookie;
+
+    if (call == NULL)
+        return;
+    note_end(call);
+    if (call->ended != NULL)
+        call->ended(call);
+    list_remove(&call->node);
+    memory_free(call);
+    look_whether_stopped(service);
+}
+
+/* --- from open to close ---------------------------------------------------------------------------- */
+
+static void keep_house(struct io_timer *timer)
+{
+    struct service *service = timer->user;
+    struct error error = {0};
+
+    if (service_keys_flush(&service->keys, &error) != 0 &&
+        service_log_begin(&service->log, SERVICE_LOG_ERROR, "store",
+                          service_unix_ms(service))) {
+        service_log_text(&service->log, "error", slice_from_string(error.message));
+        service_log_end(&service->log);
+    }
+    (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
+    (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);
+}
+
+static int make_first_key(struct service *service, char ret_first_key[], struct error *error)
+{
+    const struct service_key *key;
+
+    ret_first_key[0] = '\0';
+    if (service->options.open || service_keys_count(&service->keys) > 0)
+        return 0;
+    return service_key_make(&service->keys, "first key", SERVICE_SCOPE_ALL, 0,
+                            service_unix_ms(service), ret_first_key, &key, error);
+}
+
+static bool is_loopback(const struct ip *ip)
+{
+    static const struct ip_network networks[] = {
+        {{4, {127}}, 8},
+        {{6, {[15] = 1}}, 128},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(networks); i++)
+        if (ip_network_contains(&networks[i], ip))
+            return true;
+    return false;
+}
+
+static int listen_at(struct service *service, struct error *error)
+{
+    static const struct http_events events = {begin, complete, ended};
+    struct http_limits limits = {.body_bytes = (size_t)service->options.body_bytes};
+    struct io_endpoint at = {0};
+
+    if (service->options.listen_fd < 0 &&
+        !config_parse_endpoint(slice_from_string(service->options.listen), &at))
+        return error_set(error, ERROR_USAGE,
+                         "--listen takes an address and port, such as 127.0.0.1:8025, not \"%s\"",
+                         service->options.listen);
+    service->http = http_server_new(service->prober->loop, &at, service->options.listen_fd,
+                                    &limits, &events, service, error);
+    if (service->http == NULL)
+        return error->code;
+    at = http_server_endpoint(service->http);
+    service->is_loopback = is_loopback(&at.ip);
+    if (service->options.open && !service->is_loopback)
+        return error_set(error, ERROR_USAGE,
+                         "without keys (--open) the service listens on loopback only; leave --open "
+                         "away, or listen at 127.0.0.1");
+    return 0;
+}
+
+int service_open(struct prober *prober, struct store *store, const struct config *config,
+                 const struct service_options *options, struct service **ret_service,
+                 char ret_first_key[], struct error *error)
+{
+    const struct service_verifier_options verifier = {0};
+    struct service *service = memory_zalloc(1, sizeof(*service));
+    int code;
+
+    if (service == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    service->prober = prober;
+    service->store = store;
+    service->config = config;
+    service->options = *options;
+    list_init(&service->calls);
+    service_sessions_open(&service->sessions, prober->settings.seed + 1);
+    service_strangers_open(&service->strangers, prober->settings.seed + 2);
+    service_log_open(&service->log, options->log_file,
+                     (enum service_log_format)options->log_format,
+                     (enum service_log_level)options->log_level, options->log_addresses);
+    service_verifier_open(&service->verifier, prober, &verifier);
+    io_timer_init(prober->loop, &service->housekeeping, keep_house, service);
+    code = service_keys_open(&service->keys, store, error);
+    if (code == 0)
+        code = make_first_key(service, ret_first_key, error);
+    if (code == 0)
+        code = listen_at(service, error);
+    if (code == 0)
+        code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + HOUSEKEEPING_MS);
+    if (code != 0) {
+        service_close(service);
+        return code;
+    }
+    *ret_service = service;
+    return 0;
+}
+
+struct io_endpoint service_endpoint(const struct service *service)
+{
+    return http_server_endpoint(service->http);
+}
+
+void service_stop(struct service *service, void (*stopped)(void *user), void *user)
+{
+    service->stopped = stopped;
+    service->stopped_user = user;
+    http_server_quiesce(service->http);
+    look_whether_stopped(service);
+}
+
+int service_reload(struct service *service, struct error *error)
+{
+    return prober_reload_lists(service->prober, service->config, error);
+}
+
+void service_close(struct service *service)
+{
+    struct error error = {0};
+
+    if (service == NULL)
+        return;
+    service->stopped = NULL;
+    io_timer_stop(&service->housekeeping);
+    service_verifier_close(&service->verifier);
+    http_server_free(service->http);
+    (void)service_keys_flush(&service->keys, &error);
+    service_keys_close(&service->keys);
+    service_sessions_close(&service->sessions);
+    service_strangers_close(&service->strangers);
+    service_log_close(&service->log);
+    memory_free(service);
+}

@@ -1,0 +1,28 @@
+/* What is served: one row a method and path. */
+#include "base/check.h"
+#include "service/internal.h"
+
+#define VERIFY SERVICE_SCOPE_VERIFY
+#define LISTS  SERVICE_SCOPE_LISTS
+#define ADMIN  SERVICE_SCOPE_ADMIN
+#define PUBLIC SERVICE_SCOPE_PUBLIC
+
+const struct service_route service_routes[] = {
+    {"GET", "/v1/verify", VERIFY, service_verify, NULL, false},
+    {"POST", "/v1/verify", VERIFY, service_verify, NULL, false},
+    {"POST", "/v1/classify", VERIFY, service_classify, NULL, false},
+    {"GET", "/v1/session", PUBLIC, service_session_get, NULL, false},
+    {"POST", "/v1/session", PUBLIC, service_session_post, NULL, false},
+    {"DELETE", "/v1/session", PUBLIC, service_session_delete, NULL, false},
+    {"GET", "/v1/keys", ADMIN, service_keys_get, NULL, false},
+    {"POST", "/v1/keys", ADMIN, service_keys_post, NULL, false},
+    {"DELETE", "/v1/keys/{id}", ADMIN, service_keys_delete, NULL, false},
+    {"GET", "/healthz", PUBLIC, service_health, NULL, false},
+    {"GET", "/readyz", PUBLIC, service_ready, NULL, false},
+    {"GET", "/metrics", PUBLIC, service_metrics_get, NULL, false},
+    {"GET", "/openapi.json", PUBLIC, service_page, NULL, false},
+    {"GET", "/", PUBLIC, service_page, NULL, false},
+    {"GET", "/assets/{name}", PUBLIC, service_page, NULL, false},
+};
+
+const size_t service_route_count = ARRAY_LEN(service_routes);

@@ -1,0 +1,180 @@
+/* GET and POST /v1/verify: one address, within a deadline. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "service/internal.h"
+#include "verdict/dialect.h"
+
+#define TIMEOUT_MS     (10 * SECOND_MS)
+#define TIMEOUT_MS_MAX (2 * MINUTE_MS)
+#define MEMBERS        "address,timeout_ms,depth,fresh,evidence,profile"
+
+struct verify {
+    struct service_question question; /* first: it is found by it */
+    struct service_call *call;
+    const char *address;
+    const char *depth_name, *profile;
+    uint64_t timeout_ms;
+    bool fresh, evidence;
+    enum evidence_depth depth;
+    enum verdict_dialect dialect;
+    cJSON *body; /* what the texts above point into */
+};
+
+static void verify_ended(struct service_call *call)
+{
+    struct verify *verify = call->state;
+
+    service_verifier_forget(&verify->question);
+    cJSON_Delete(verify->body);
+    memory_free(verify);
+}
+
+static bool parse_depth(struct verify *verify)
+{
+    static const char *const names[] = {"syntax", "dns", "smtp"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(verify->depth_name, names[i]) == 0) {
+            verify->depth = (enum evidence_depth)i;
+            return true;
+        }
+    }
+    service_problem(verify->call, 422, "bad_depth",
+                    "\"depth\" must be syntax, dns or smtp, not \"%.40s\"", verify->depth_name);
+    return false;
+}
+
+static bool parse_profile(struct verify *verify)
+{
+    if (dialect_by_name(slice_from_string(verify->profile), &verify->dialect))
+        return true;
+    service_problem(verify->call, 422, "bad_profile",
+                    "\"profile\" must be mailknock, emailverify, zerobounce, neverbounce, kickbox "
+                    "or reacher, not \"%.40s\"",
+                    verify->profile);
+    return false;
+}
+
+static bool read_query(struct verify *verify)
+{
+    struct service_call *call = verify->call;
+    const char *text;
+
+    verify->address = http_request_query(call->request, "address");
+    if (verify->address == NULL)
+        verify->address = http_request_query(call->request, "email");
+    if ((text = http_request_query(call->request, "depth")) != NULL)
+        verify->depth_name = text;
+    if ((text = http_request_query(call->request, "profile")) != NULL)
+        verify->profile = text;
+    return service_query_number(call, "timeout_ms", 0, TIMEOUT_MS_MAX, &verify->timeout_ms) &&
+           service_query_bool(call, "fresh", &verify->fresh) &&
+           service_query_bool(call, "evidence", &verify->evidence);
+}
+
+static bool read_body(struct verify *verify)
+{
+    struct service_call *call = verify->call;
+
+    verify->body = service_body(call, MEMBERS);
+    return verify->body != NULL &&
+           service_get_text(call, verify->body, "address", &verify->address) &&
+           service_get_text(call, verify->body, "depth", &verify->depth_name) &&
+           service_get_text(call, verify->body, "profile", &verify->profile) &&
+           service_get_number(call, verify->body, "timeout_ms", 0, TIMEOUT_MS_MAX,
+                              &verify->timeout_ms) &&
+           service_get_bool(call, verify->body, "fresh", &verify->fresh) &&
+           service_get_bool(call, verify->body, "evidence", &verify->evidence);
+}
+
+/* The object with members added before its end. */
+static void add_members(struct buffer *out, struct slice object, const struct verify *verify,
+                        const struct service_verified *verified, bool pending)
+{
+    const char *status_field, *detail_field;
+    struct dialect_words words;
+
+    CHECK(object.len >= 2 && object.ptr[object.len - 1] == '}');
+    buffer_append(out, object.ptr, object.len - 1);
+    if (pending)
+        buffer_append_string(out, ",\"pending\":true");
+    if (verify->dialect != DIALECT_MAILKNOCK) {
+        words = dialect_words(verify->dialect, verified->status, verified->reason,
+                              verified->flags);
+        dialect_fields(verify->dialect, &status_field, &detail_field);
+        buffer_printf(out, ",\"profile\":{\"name\":\"%s\",\"%s\":\"%s\"",
+                      dialect_name(verify->dialect), status_field, words.status);
+        if (detail_field != NULL)
+            buffer_printf(out, ",\"%s\":\"%s\"", detail_field, words.detail);
+        buffer_append_byte(out, '}');
+    }
+    buffer_append_byte(out, '}');
+}
+
+static void answered(struct service_question *question, const struct service_verified *verified,
+                     bool pending)
+{
+    struct verify *verify = LIST_ELEMENT(question, struct verify, question);
+    struct service *service = verify->call->service;
+    struct slice object = verify->evidence ? verified->evidence : verified->json;
+    struct buffer body;
+
+    service_histogram_add(&service->metrics.verify_ms,
+                          service_now_ms(service) -
+                              http_request_started_ms(verify->call->request));
+    if (!pending)
+        service->metrics.verdicts[verified->reason]++;
+    buffer_init(&body, 0);
+    if (object.len == 0)
+        body.failed = true;
+    else
+        add_members(&body, object, verify, verified, pending);
+    service_answer(verify->call, 200, &body);
+}
+
+static void ask(struct verify *verify)
+{
+    struct service_call *call = verify->call;
+    int code = service_verifier_ask(&call->service->verifier, slice_from_string(verify->address),
+                                    verify->depth, verify->fresh, verify->timeout_ms,
+                                    &verify->question);
+
+    if (code == ERROR_BUSY) {
+        http_response_header(call->request, "Retry-After", "5");
+        service_problem(call, 503, "busy",
+                        "as many addresses are under way as may be; try again in some seconds");
+    } else if (code != 0) {
+        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+    }
+}
+
+void service_verify(struct service_call *call)
+{
+    struct verify *verify = memory_zalloc(1, sizeof(*verify));
+    bool is_read;
+
+    if (verify == NULL) {
+        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        return;
+    }
+    call->state = verify;
+    call->ended = verify_ended;
+    verify->call = call;
+    verify->question.answered = answered;
+    verify->timeout_ms = TIMEOUT_MS;
+    verify->depth_name = "smtp";
+    verify->profile = "mailknock";
+    is_read = strcmp(http_request_method(call->request), "POST") == 0 ? read_body(verify)
+                                                                      : read_query(verify);
+    if (!is_read)
+        return;
+    if (verify->address == NULL) {
+        service_problem(call, 422, "no_address", "\"address\" is missing");
+        return;
+    }
+    if (parse_depth(verify) && parse_profile(verify))
+        ask(verify);
+}
