@@ -9,8 +9,7 @@
 #include "cli/command.h"
 #include "cli/lines.h"
 #include "provider/classify.h"
-#include "verdict/advice.h"
-#include "verdict/verdict.h"
+#include "verdict/result.h"
 
 #define LINE_MAX_IN 65536 /* octets looked at; a reply has at most SMTP_REPLY_TEXT_MAX */
 #define FLUSH_AT    65536 /* octets of output gathered before they are written */
@@ -90,35 +89,10 @@ static void read_question(struct slice line, struct question *ret)
 static void write_answer(struct buffer *out, const struct smtp_reply *reply,
                          const struct classification *classified, enum smtp_stage stage)
 {
-    enum verdict_reason reason;
-    enum verdict_action action;
-    uint32_t retry_after_s = classified->retry_after_s;
-    char enhanced[16] = "";
     struct json json;
 
-    verdict_of_reply(classified, reply->code, stage, &reason, &action);
-    if (retry_after_s == 0 && action == ACTION_RETRY)
-        retry_after_s = advice_retry_after_s(reason);
     json_init(&json, out);
-    json_object_begin(&json);
-    if (reply->code != 0)
-        json_name_int(&json, "code", reply->code);
-    else
-        json_name_null(&json, "code");
-    smtp_enhanced_format(reply->enhanced, enhanced);
-    json_name_cstring(&json, "enhanced", enhanced[0] != '\0' ? enhanced : NULL);
-    json_name_cstring(&json, "class", smtp_class_name(classified->reply_class));
-    json_name_cstring(&json, "status", verdict_status_name(verdict_reason_status(reason)));
-    json_name_cstring(&json, "reason", verdict_reason_name(reason));
-    json_name_cstring(&json, "rule", classified->rule);
-    json_name_int(&json, "confidence", classified->confidence);
-    json_name_cstring(&json, "action", verdict_action_name(action));
-    if (retry_after_s > 0)
-        json_name_int(&json, "retry_after", retry_after_s);
-    else
-        json_name_null(&json, "retry_after");
-    json_name_cstring(&json, "explanation", classified->sentence);
-    json_object_end(&json);
+    result_write_reply(&json, reply, classified, stage);
     buffer_append_byte(out, '\n');
 }
 

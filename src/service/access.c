@@ -65,8 +65,9 @@ void service_session_post(struct service_call *call)
         service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
         goto done;
     }
-    snprintf(cookie, sizeof(cookie), COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200%s",
-             token, service->is_loopback ? "" : "; Secure");
+    snprintf(cookie, sizeof(cookie),
+             COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200%s", token,
+             service->is_loopback ? "" : "; Secure");
     http_response_header(call->request, "Set-Cookie", cookie);
     write_who(&body, call);
     service_answer(call, 200, &body);
@@ -85,7 +86,8 @@ void service_session_delete(struct service_call *call)
     service_answer_nothing(call);
 }
 
-/* --- keys -------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------------------
+ */
 
 void service_keys_get(struct service_call *call)
 {
@@ -119,9 +121,8 @@ static bool read_scopes(struct service_call *call, const cJSON *object, unsigned
     *ret_scopes = 0;
     cJSON_ArrayForEach(word, array)
     {
-        unsigned bit = cJSON_IsString(word)
-                           ? service_scopes_parse(slice_from_string(word->valuestring))
-                           : 0;
+        unsigned bit =
+            cJSON_IsString(word) ? service_scopes_parse(slice_from_string(word->valuestring)) : 0;
 
         if (bit == 0) {
             service_problem(call, 422, "bad_scopes",

@@ -20,10 +20,10 @@ struct service_call {
     struct service *service;
     struct http_request *request;
     struct service_match match;
-    uint64_t key_id; /* who calls; 0: nobody said, or none is needed */
-    unsigned scopes; /* what the caller may */
-    struct list_node node;         /* in a handler's list of those that wait */
-    void *state;                   /* the handler's own; `ended` frees it */
+    uint64_t key_id;       /* who calls; 0: nobody said, or none is needed */
+    unsigned scopes;       /* what the caller may */
+    struct list_node node; /* in a handler's list of those that wait */
+    void *state;           /* the handler's own; `ended` frees it */
     void (*ended)(struct service_call *call);
 };
 
@@ -38,12 +38,13 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
 void service_problem_of(struct service_call *call, const struct error *error);
 
 /*
- * The body as a JSON object; NULL: it was answered with a problem. The caller deletes it. Names that
- * are not in `allowed` (comma separated, NULL: any) are a problem that names them.
+ * The body as a JSON object; NULL: it was answered with a problem. The caller deletes it. Names
+ * that are not in `allowed` (comma separated, NULL: any) are a problem that names them.
  */
 cJSON *service_body(struct service_call *call, const char *allowed);
 
-/* Members of an object. False: there, but of another type or out of bounds; the problem was said. */
+/* Members of an object. False: there, but of another type or out of bounds; the problem was said.
+ */
 bool service_get_text(struct service_call *call, const cJSON *object, const char *name,
                       const char **ret_text);
 bool service_get_number(struct service_call *call, const cJSON *object, const char *name,

@@ -46,7 +46,8 @@ bool service_admit(struct service_call *call);
 uint64_t service_now_ms(const struct service *service);
 int64_t service_unix_ms(const struct service *service);
 
-/* --- handlers, one file a group ------------------------------------------------------------------ */
+/* --- handlers, one file a group ------------------------------------------------------------------
+ */
 
 void service_verify(struct service_call *call);      /* verify.c */
 void service_classify(struct service_call *call);    /* classify.c */

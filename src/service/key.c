@@ -67,9 +67,8 @@ static void write_key(struct json *json, const struct service_key *key, bool wit
         char text[INSTANT_TEXT_SIZE];
 
         json_name_cstring(json, "created_at", instant_format(key->created_unix_ms, text));
-        json_name_cstring(json, "used_at", key->used_unix_ms != 0
-                                               ? instant_format(key->used_unix_ms, text)
-                                               : NULL);
+        json_name_cstring(json, "used_at",
+                          key->used_unix_ms != 0 ? instant_format(key->used_unix_ms, text) : NULL);
     }
     json_object_end(json);
 }
@@ -117,9 +116,8 @@ static unsigned scopes_of(const cJSON *object)
     const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, "scopes"), *word;
     unsigned bits = 0;
 
-    cJSON_ArrayForEach(word, array)
-        if (cJSON_IsString(word))
-            bits |= service_scopes_parse(slice_from_string(word->valuestring));
+    cJSON_ArrayForEach(word, array) if (cJSON_IsString(word)) bits |=
+        service_scopes_parse(slice_from_string(word->valuestring));
     return bits;
 }
 

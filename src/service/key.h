@@ -1,9 +1,9 @@
 /*
  * API keys: who may call, what, and how often.
  *
- * A key is "mk_" and 160 random bits; only its SHA-256 is kept (that many bits need no salt and no slow
- * hash). It is shown once, when it is made. The set of keys lives in memory and, as notes, in the
- * store.
+ * A key is "mk_" and 160 random bits; only its SHA-256 is kept (that many bits need no salt and no
+ * slow hash). It is shown once, when it is made. The set of keys lives in memory and, as notes, in
+ * the store.
  */
 #ifndef MK_SERVICE_KEY_H
 #define MK_SERVICE_KEY_H

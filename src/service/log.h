@@ -1,7 +1,9 @@
 /*
- * The log: one line an event, as logfmt or JSON, without anybody's address unless that was asked for.
+ * The log: one line an event, as logfmt or JSON, without anybody's address unless that was asked
+ * for.
  *
- *   time=2026-11-25T21:04:05.678Z level=info event=request method=GET path=/v1/lists status=200 ms=3
+ *   time=2026-11-25T21:04:05.678Z level=info event=request method=GET path=/v1/lists status=200
+ * ms=3
  *
  * Values from strangers are quoted and escaped; an address is written as the first 12 hexadecimal
  * digits of its SHA-256, so that lines about one can be found without naming it.
@@ -15,8 +17,16 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-enum service_log_format { SERVICE_LOG_LOGFMT, SERVICE_LOG_JSON };
-enum service_log_level { SERVICE_LOG_ERROR, SERVICE_LOG_WARNING, SERVICE_LOG_INFO, SERVICE_LOG_DEBUG };
+enum service_log_format {
+    SERVICE_LOG_LOGFMT,
+    SERVICE_LOG_JSON
+};
+enum service_log_level {
+    SERVICE_LOG_ERROR,
+    SERVICE_LOG_WARNING,
+    SERVICE_LOG_INFO,
+    SERVICE_LOG_DEBUG
+};
 
 struct service_log {
     FILE *file; /* NULL: nowhere */

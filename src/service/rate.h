@@ -1,8 +1,8 @@
 /*
  * How often somebody may call: a bucket that fills steadily and is emptied by calls.
  *
- * Pure: time is an argument. The draft of the RateLimit header fields (draft-ietf-httpapi-ratelimit)
- * names what is said of it.
+ * Pure: time is an argument. The draft of the RateLimit header fields
+ * (draft-ietf-httpapi-ratelimit) names what is said of it.
  */
 #ifndef MK_SERVICE_RATE_H
 #define MK_SERVICE_RATE_H

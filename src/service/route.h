@@ -1,9 +1,9 @@
 /*
  * Routes: one table row says a method, a path, who may call it and what answers.
  *
- * A pattern's segments are literal or "{name}", which matches one segment that is not empty. The table
- * is all there is: the OpenAPI description is tested against it, and so is that no route goes without
- * a scope unless it says so.
+ * A pattern's segments are literal or "{name}", which matches one segment that is not empty. The
+ * table is all there is: the OpenAPI description is tested against it, and so is that no route goes
+ * without a scope unless it says so.
  */
 #ifndef MK_SERVICE_ROUTE_H
 #define MK_SERVICE_ROUTE_H
@@ -32,7 +32,8 @@ struct service_route {
     void (*handle)(struct service_call *call);
     /* Called before the body comes, to take it in pieces; NULL: it is buffered. */
     void (*begin)(struct service_call *call);
-    /* Vendor dialects carry the key in the query or the body, and answer errors in their own way. */
+    /* Vendor dialects carry the key in the query or the body, and answer errors in their own way.
+     */
     bool own_auth;
 };
 

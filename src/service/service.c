@@ -22,7 +22,8 @@ int64_t service_unix_ms(const struct service *service)
     return io_unix_ms(service->prober->loop);
 }
 
-/* --- who calls --------------------------------------------------------------------------------- */
+/* --- who calls ---------------------------------------------------------------------------------
+ */
 
 /* The key that the request shows, or "". */
 static struct slice shown_key(const struct service_call *call)
@@ -42,7 +43,8 @@ static bool is_safe_method(const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-/* By cookie. A request that changes something must carry a header that no other site's page can set. */
+/* By cookie. A request that changes something must carry a header that no other site's page can
+ * set. */
 static struct service_key *key_of_session(struct service_call *call)
 {
     struct service *service = call->service;
@@ -155,7 +157,8 @@ static bool authorise(struct service_call *call)
     return service_admit(call);
 }
 
-/* --- CORS ---------------------------------------------------------------------------------------- */
+/* --- CORS ----------------------------------------------------------------------------------------
+ */
 
 static bool origin_is_welcome(const struct service *service, const char *origin)
 {
@@ -186,7 +189,8 @@ static void add_cors(struct service_call *call)
     http_response_header(call->request, "Access-Control-Max-Age", "600");
 }
 
-/* --- requests ------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------
+ */
 
 static void begin(void *user, struct http_request *request)
 {
@@ -247,9 +251,9 @@ static void note_end(const struct service_call *call)
     service_log_text(&service->log, "method",
                      slice_from_string(http_request_method(call->request)));
     /* The pattern, not the path: paths may name people. */
-    service_log_text(&service->log, "route",
-                     slice_from_string(call->match.route != NULL ? call->match.route->pattern
-                                                                 : "-"));
+    service_log_text(
+        &service->log, "route",
+        slice_from_string(call->match.route != NULL ? call->match.route->pattern : "-"));
     service_log_number(&service->log, "status", status);
     service_log_number(&service->log, "ms", (int64_t)ms);
     if (call->key_id != 0)
@@ -282,7 +286,8 @@ static void ended(void *user, struct http_request *request, void *cookie)
     look_whether_stopped(service);
 }
 
-/* --- from open to close ---------------------------------------------------------------------------- */
+/* --- from open to close
+ * ---------------------------------------------------------------------------- */
 
 static void keep_house(struct io_timer *timer)
 {
@@ -290,8 +295,7 @@ static void keep_house(struct io_timer *timer)
     struct error error = {0};
 
     if (service_keys_flush(&service->keys, &error) != 0 &&
-        service_log_begin(&service->log, SERVICE_LOG_ERROR, "store",
-                          service_unix_ms(service))) {
+        service_log_begin(&service->log, SERVICE_LOG_ERROR, "store", service_unix_ms(service))) {
         service_log_text(&service->log, "error", slice_from_string(error.message));
         service_log_end(&service->log);
     }
@@ -334,8 +338,8 @@ static int listen_at(struct service *service, struct error *error)
         return error_set(error, ERROR_USAGE,
                          "--listen takes an address and port, such as 127.0.0.1:8025, not \"%s\"",
                          service->options.listen);
-    service->http = http_server_new(service->prober->loop, &at, service->options.listen_fd,
-                                    &limits, &events, service, error);
+    service->http = http_server_new(service->prober->loop, &at, service->options.listen_fd, &limits,
+                                    &events, service, error);
     if (service->http == NULL)
         return error->code;
     at = http_server_endpoint(service->http);
@@ -364,8 +368,7 @@ int service_open(struct prober *prober, struct store *store, const struct config
     list_init(&service->calls);
     service_sessions_open(&service->sessions, prober->settings.seed + 1);
     service_strangers_open(&service->strangers, prober->settings.seed + 2);
-    service_log_open(&service->log, options->log_file,
-                     (enum service_log_format)options->log_format,
+    service_log_open(&service->log, options->log_file, (enum service_log_format)options->log_format,
                      (enum service_log_level)options->log_level, options->log_addresses);
     service_verifier_open(&service->verifier, prober, &verifier);
     io_timer_init(prober->loop, &service->housekeeping, keep_house, service);

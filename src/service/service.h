@@ -14,14 +14,14 @@
 struct service;
 
 struct service_options {
-    const char *listen;      /* "127.0.0.1:8025", "[::1]:8025"; port 0: any */
-    int listen_fd;           /* from the service manager; -1: none */
-    const char *data_folder; /* uploads; made when it is not there */
-    bool open;               /* no keys needed; loopback only */
+    const char *listen;         /* "127.0.0.1:8025", "[::1]:8025"; port 0: any */
+    int listen_fd;              /* from the service manager; -1: none */
+    const char *data_folder;    /* uploads; made when it is not there */
+    bool open;                  /* no keys needed; loopback only */
     struct config_list origins; /* CORS: who else's pages may ask; "*" for all */
-    uint64_t body_bytes;     /* of JSON bodies */
-    uint64_t upload_bytes;   /* of lists */
-    uint64_t retention_days; /* lists and results are erased after; 0: never */
+    uint64_t body_bytes;        /* of JSON bodies */
+    uint64_t upload_bytes;      /* of lists */
+    uint64_t retention_days;    /* lists and results are erased after; 0: never */
     bool metrics_public;
     unsigned log_format, log_level;
     bool log_addresses;

@@ -107,7 +107,8 @@ void service_session_end(struct service_sessions *sessions, struct slice token)
         session_free(sessions, session);
 }
 
-/* --- strangers --------------------------------------------------------------------------------- */
+/* --- strangers ---------------------------------------------------------------------------------
+ */
 
 struct stranger {
     struct list_node node; /* the one that failed longest ago first */

@@ -16,11 +16,11 @@
 
 struct entry {
     struct service_verifier *verifier;
-    struct list_node node;  /* in used or open */
-    struct list questions;  /* that wait */
-    bool is_open;           /* under way */
-    bool is_listed;         /* found by its key */
-    bool is_known;          /* verified is set */
+    struct list_node node; /* in used or open */
+    struct list questions; /* that wait */
+    bool is_open;          /* under way */
+    bool is_listed;        /* found by its key */
+    bool is_known;         /* verified is set */
     uint64_t expires_ms;
     size_t bytes;
     struct service_verified verified;
@@ -94,7 +94,8 @@ void service_verifier_close(struct service_verifier *verifier)
     verifier->prober = NULL;
 }
 
-/* --- an answer comes ---------------------------------------------------------------------------- */
+/* --- an answer comes ----------------------------------------------------------------------------
+ */
 
 static bool write_result(struct buffer *out, const struct evidence *evidence,
                          const struct verdict *verdict, bool with_evidence, const char *source)
@@ -180,14 +181,12 @@ static void finished(void *user, const struct evidence *evidence, const struct v
     tell_all(entry);
     list_append(&verifier->used, &entry->node);
     /* Kept for others as what it is then: remembered. */
-    if (!was_written || !entry->is_listed ||
-        !write_results(entry, evidence, verdict, "cache")) {
+    if (!was_written || !entry->is_listed || !write_results(entry, evidence, verdict, "cache")) {
         entry_free(entry);
         return;
     }
     entry->is_known = true;
-    entry->expires_ms =
-        io_now_ms(verifier->prober->loop) + life_ms(verifier, verdict->status);
+    entry->expires_ms = io_now_ms(verifier->prober->loop) + life_ms(verifier, verdict->status);
     entry->bytes =
         sizeof(*entry) + entry->key_len + entry->json.capacity + entry->evidence.capacity;
     verifier->bytes += entry->bytes;

@@ -3,8 +3,8 @@
  * whoever wanted to know could not wait.
  *
  * Results are kept in memory under a ceiling of bytes, the least recently used go first. How long
- * one is good: proven ones (valid, catch-all) longer than refusals, and what is unknown only so long
- * that somebody who could not wait finds the answer. The same address under way is joined.
+ * one is good: proven ones (valid, catch-all) longer than refusals, and what is unknown only so
+ * long that somebody who could not wait finds the answer. The same address under way is joined.
  */
 #ifndef MK_SERVICE_VERIFIER_H
 #define MK_SERVICE_VERIFIER_H
@@ -14,10 +14,10 @@
 #include "config/prober.h"
 
 struct service_verifier_options {
-    size_t bytes_max;       /* of kept results; 0: 64 MiB */
-    uint64_t proven_ms;     /* valid, catch_all, do_not_mail; 0: 24 h */
-    uint64_t refused_ms;    /* invalid; 0: 2 h */
-    uint64_t unknown_ms;    /* 0: 1 min */
+    size_t bytes_max;    /* of kept results; 0: 64 MiB */
+    uint64_t proven_ms;  /* valid, catch_all, do_not_mail; 0: 24 h */
+    uint64_t refused_ms; /* invalid; 0: 2 h */
+    uint64_t unknown_ms; /* 0: 1 min */
 };
 
 /* A result as it is kept. */

@@ -102,8 +102,7 @@ static void add_members(struct buffer *out, struct slice object, const struct ve
     if (pending)
         buffer_append_string(out, ",\"pending\":true");
     if (verify->dialect != DIALECT_MAILKNOCK) {
-        words = dialect_words(verify->dialect, verified->status, verified->reason,
-                              verified->flags);
+        words = dialect_words(verify->dialect, verified->status, verified->reason, verified->flags);
         dialect_fields(verify->dialect, &status_field, &detail_field);
         buffer_printf(out, ",\"profile\":{\"name\":\"%s\",\"%s\":\"%s\"",
                       dialect_name(verify->dialect), status_field, words.status);
@@ -123,8 +122,7 @@ static void answered(struct service_question *question, const struct service_ver
     struct buffer body;
 
     service_histogram_add(&service->metrics.verify_ms,
-                          service_now_ms(service) -
-                              http_request_started_ms(verify->call->request));
+                          service_now_ms(service) - http_request_started_ms(verify->call->request));
     if (!pending)
         service->metrics.verdicts[verified->reason]++;
     buffer_init(&body, 0);
@@ -138,9 +136,9 @@ static void answered(struct service_question *question, const struct service_ver
 static void ask(struct verify *verify)
 {
     struct service_call *call = verify->call;
-    int code = service_verifier_ask(&call->service->verifier, slice_from_string(verify->address),
-                                    verify->depth, verify->fresh, verify->timeout_ms,
-                                    &verify->question);
+    int code =
+        service_verifier_ask(&call->service->verifier, slice_from_string(verify->address),
+                             verify->depth, verify->fresh, verify->timeout_ms, &verify->question);
 
     if (code == ERROR_BUSY) {
         http_response_header(call->request, "Retry-After", "5");

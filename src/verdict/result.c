@@ -1,6 +1,7 @@
 #include "verdict/result.h"
 
 #include "base/instant.h"
+#include "verdict/advice.h"
 #include "verdict/finding.h"
 
 static void write_ip(struct json *json, const char *name, const struct ip *ip)
@@ -300,5 +301,37 @@ void result_write_json(struct json *json, const struct evidence *evidence,
     json_name_cstring(json, "explanation", verdict->explanation);
     if (options != NULL && options->with_evidence)
         write_evidence(json, evidence);
+    json_object_end(json);
+}
+
+void result_write_reply(struct json *json, const struct smtp_reply *reply,
+                        const struct classification *classified, enum smtp_stage stage)
+{
+    uint32_t retry_after_s = classified->retry_after_s;
+    char enhanced[16] = "";
+    enum verdict_reason reason;
+    enum verdict_action action;
+
+    verdict_of_reply(classified, reply->code, stage, &reason, &action);
+    if (retry_after_s == 0 && action == ACTION_RETRY)
+        retry_after_s = advice_retry_after_s(reason);
+    smtp_enhanced_format(reply->enhanced, enhanced);
+    json_object_begin(json);
+    if (reply->code != 0)
+        json_name_int(json, "code", reply->code);
+    else
+        json_name_null(json, "code");
+    json_name_cstring(json, "enhanced", enhanced[0] != '\0' ? enhanced : NULL);
+    json_name_cstring(json, "class", smtp_class_name(classified->reply_class));
+    json_name_cstring(json, "status", verdict_status_name(verdict_reason_status(reason)));
+    json_name_cstring(json, "reason", verdict_reason_name(reason));
+    json_name_cstring(json, "rule", classified->rule);
+    json_name_int(json, "confidence", classified->confidence);
+    json_name_cstring(json, "action", verdict_action_name(action));
+    if (retry_after_s > 0)
+        json_name_int(json, "retry_after", retry_after_s);
+    else
+        json_name_null(json, "retry_after");
+    json_name_cstring(json, "explanation", classified->sentence);
     json_object_end(json);
 }

@@ -18,4 +18,12 @@ struct result_options {
 void result_write_json(struct json *json, const struct evidence *evidence,
                        const struct verdict *verdict, const struct result_options *options);
 
+/*
+ * Write what one reply alone means at its stage (verdict_of_reply), as `mailknock classify` and the
+ * API say it: code, enhanced, class, status, reason, rule, confidence, action, retry_after
+ * (seconds), explanation.
+ */
+void result_write_reply(struct json *json, const struct smtp_reply *reply,
+                        const struct classification *classified, enum smtp_stage stage);
+
 #endif
