@@ -224,8 +224,8 @@ enum probe_random_answer probe_plan_random(const struct probe_plan_input *input)
     case SMTP_CLASS_GREYLISTED:
         return PROBE_RANDOM_LATER;
     case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
-        return is_temporary(input) ? PROBE_RANDOM_LATER : PROBE_RANDOM_NOTHING;
     case SMTP_CLASS_RATE_LIMITED:
+        return is_temporary(input) ? PROBE_RANDOM_LATER : PROBE_RANDOM_NOTHING;
     case SMTP_CLASS_SENDER_BLOCKED:
     case SMTP_CLASS_SENDER_REJECTED:
     case SMTP_CLASS_TLS_REQUIRED:

@@ -59,7 +59,7 @@ void probe_plan_next(const struct probe_plan_input *input, struct probe_plan *re
 enum probe_random_answer {
     PROBE_RANDOM_ACCEPTED,
     PROBE_RANDOM_REFUSED, /* permanently, and not because of us */
-    PROBE_RANDOM_LATER,   /* greylisted, or their trouble: ask again */
+    PROBE_RANDOM_LATER,   /* greylisted, too many of us, or their trouble: ask again */
     PROBE_RANDOM_BROKEN,  /* no answer: ask again at once, a few times */
     PROBE_RANDOM_NOTHING, /* it tells nothing; remember nothing */
 };

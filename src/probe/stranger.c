@@ -218,12 +218,23 @@ static bool keep_attempt(struct probe_stranger *stranger, const struct probe_ans
     return true;
 }
 
+static enum probe_retry_kind retry_kind(enum smtp_class reply_class)
+{
+    switch (reply_class) {
+    case SMTP_CLASS_GREYLISTED:
+        return PROBE_RETRY_GREYLIST;
+    case SMTP_CLASS_RATE_LIMITED:
+        return PROBE_RETRY_RATE;
+    default:
+        return PROBE_RETRY_TEMPORARY;
+    }
+}
+
 static bool wait_for_later(struct probe_stranger *stranger, const struct probe_answer *answer)
 {
     struct probe_engine *engine = stranger->engine;
     struct probe_retry retry = {
-        .kind = answer->classified.reply_class == SMTP_CLASS_GREYLISTED ? PROBE_RETRY_GREYLIST
-                                                                        : PROBE_RETRY_TEMPORARY,
+        .kind = retry_kind(answer->classified.reply_class),
         .tries_before = stranger->put_off,
         .waited_ms = stranger->waited_ms,
         .patience = engine->settings.patience,
