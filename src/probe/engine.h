@@ -31,6 +31,12 @@ enum probe_patience {
     PROBE_PATIENCE_PATIENT, /* up to 6 hours */
 };
 
+/* Limits of one operator's site, or of all "generic" ones, instead of its profile's. */
+struct probe_site_limits {
+    struct slice provider; /* the profile's name */
+    struct provider_limits limits;
+};
+
 struct probe_settings {
     struct slice helo_name;     /* our real host name; borrowed for the engine's life */
     struct slice sender;        /* reverse-path; empty: the null sender */
@@ -48,9 +54,11 @@ struct probe_settings {
     bool pipelining;
     bool transcripts;           /* keep transcripts in the evidence */
     bool catch_all;             /* ask a random recipient where needed */
+    const struct probe_site_limits *site_limits; /* borrowed for the engine's life */
+    size_t site_limit_count;
     struct ip_networks allowed; /* reserved ranges that address literals may name; borrowed */
     /*
-     * Fields above 0 stand against every profile's, the stricter counts. With limits_opened (labs,
+     * Fields above 0 stand against every site's limits, the stricter counts. With limits_opened (labs,
      * tests) the override counts alone: fields above 0 replace the profile's, and gap_ms,
      * connections_per_minute and unknowns_per_session hold as they are, 0 meaning none.
      */

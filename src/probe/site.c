@@ -19,13 +19,23 @@ static void site_destroy(struct probe_site *site)
     memory_free(site);
 }
 
+static const struct provider_limits *limits_of(const struct probe_settings *settings,
+                                               const struct provider_profile *profile)
+{
+    for (size_t i = 0; i < settings->site_limit_count; i++) {
+        if (slice_equal(settings->site_limits[i].provider, slice_from_string(profile->name)))
+            return &settings->site_limits[i].limits;
+    }
+    return &profile->limits;
+}
+
 static struct probe_site *site_new(struct probe_engine *engine,
                                    const struct provider_profile *profile, const char *key)
 {
     const struct probe_settings *settings = &engine->settings;
     struct probe_site *site = memory_zalloc(1, sizeof(*site));
-    struct provider_limits ceiling =
-        probe_limits_merge(&profile->limits, &settings->limits_override, settings->limits_opened);
+    struct provider_limits ceiling = probe_limits_merge(
+        limits_of(settings, profile), &settings->limits_override, settings->limits_opened);
 
     if (site == NULL)
         return NULL;
