@@ -54,7 +54,9 @@ check-clang: $(BUILD)-clang/build.ninja ## build and unit tests with the other c
 	@tools/test-summary $(BUILD)-clang
 
 install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDIR and PREFIX
-	@meson configure $(BUILD)-install --prefix='$(abspath $(PREFIX))'
+	@test "$$(cat $(BUILD)-install/.prefix 2>&1)" = '$(abspath $(PREFIX))' || { \
+	    $(call setup,-install,--reconfigure --prefix='$(abspath $(PREFIX))'); \
+	    echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix; }
 	@$(NINJA) -C $(BUILD)-install
 	@meson install -C $(BUILD)-install --no-rebuild --quiet
 	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
