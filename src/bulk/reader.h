@@ -2,11 +2,11 @@
  * A list, row by row: CSV, TSV, plain text, NDJSON or XLSX, gzipped or not, from files or stdin.
  *
  * What the rows look like is found out once, from the first bytes (bulk/format.h): encoding,
- * delimiter, header, the column with the addresses. Rows keep their own bytes, so that a list can be
- * handed back as it came. A row that can't be read is a row with a fault, never the end of the list.
- * Reading the same input again gives the same rows with the same numbers: resumed and exported lists
- * rely on it. Standard input and compressed input can be read only once; whoever needs it twice
- * spools it (bulk/spool.h).
+ * delimiter, header, the column with the addresses. Rows keep their own bytes, so that a list can
+ * be handed back as it came. A row that can't be read is a row with a fault, never the end of the
+ * list. Reading the same input again gives the same rows with the same numbers: resumed and
+ * exported lists rely on it. Standard input and compressed input can be read only once; whoever
+ * needs it twice spools it (bulk/spool.h).
  */
 #ifndef MK_BULK_READER_H
 #define MK_BULK_READER_H
@@ -36,35 +36,42 @@ enum bulk_encoding {
 struct bulk_format {
     enum bulk_kind kind;
     enum bulk_encoding encoding;
-    char delimiter;        /* of CSV; 0: find out */
-    int has_header;        /* -1: find out, 0, 1 */
-    size_t column;         /* of the address, from 0; SIZE_MAX: find out */
-    const char *column_name; /* --column by name, or --field; NULL */
-    const char *sheet;     /* of XLSX; NULL: the first */
+    char delimiter;          /* of CSV; 0: find out */
+    int has_header;          /* -1: find out, 0, 1 */
+    size_t column;           /* of the address, from 0; SIZE_MAX: find out */
+    const char *column_name; /* --column NAME|N (N from 1) or --field NAME ("a.b": nested); NULL */
+    size_t columns;          /* of most rows; found, never wanted */
+    const char *sheet;       /* of XLSX; NULL: the first */
     bool has_bom;
     bool gzipped;
-    char line_end[3];      /* "\n", "\r\n" or "\r": what the list uses, for lines that we add */
-    char note[256];        /* what was found, for people: "CSV with ';', header, column 3 \"E-mail\"" */
+    char line_end[3]; /* "\n", "\r\n" or "\r": what the list uses, for lines that we add */
+    char note[256];   /* what was found, for people: "CSV with ';', header, column 3 \"E-mail\"" */
 };
 
 struct bulk_row {
-    uint64_t number;      /* from 1, data rows only, over all files; the header has none */
-    uint64_t line;        /* line of the file where it begins, from 1; XLSX: the sheet's row */
-    const char *file;     /* as named */
-    struct slice raw;     /* its bytes without the line end (UTF-8 where the input was UTF-16 or XLSX) */
-    struct slice address; /* unquoted, UTF-8 (Latin-1 decoded), NOT trimmed; "" where there is none */
-    const char *fault;    /* why the row can't be read (static), or NULL */
+    uint64_t number;  /* from 1, data rows only, over all files; the header has none */
+    uint64_t line;    /* line of the file where it begins, from 1; XLSX: the sheet's row */
+    const char *file; /* as named */
+    struct slice
+        raw; /* its bytes without the line end (UTF-8 where the input was UTF-16 or XLSX) */
+    struct slice
+        address;       /* unquoted, UTF-8 (Latin-1 decoded), NOT trimmed; "" where there is none */
+    const char *fault; /* why the row can't be read (static), or NULL */
 };
 
 struct bulk_reader;
 
 /*
- * Open one or several inputs ("-": stdin) of the same format. `wanted` as far as it is known. ERROR_IO,
- * ERROR_FORMAT (no column looks like addresses: the message lists the columns; named column absent;
- * files that differ), ERROR_NOMEM.
+ * Open one or several inputs ("-": stdin) of the same format. `wanted` as far as it is known.
+ * ERROR_IO, ERROR_FORMAT (no column looks like addresses: the message lists the columns; named
+ * column absent; files that differ), ERROR_NOMEM.
  */
 int bulk_reader_open(const char *const *files, size_t file_count, const struct bulk_format *wanted,
                      struct bulk_reader **ret_reader, struct error *error);
+/* The same from memory, which must live as long; read in pieces of `piece` bytes (0: whole). */
+int bulk_reader_open_bytes(const char *name, struct slice bytes, size_t piece,
+                           const struct bulk_format *wanted, struct bulk_reader **ret_reader,
+                           struct error *error);
 void bulk_reader_close(struct bulk_reader *reader); /* NULL accepted */
 
 /* What was found, and the header row's own bytes ("" when there is none). */

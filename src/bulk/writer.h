@@ -1,10 +1,10 @@
 /*
  * A cleaned list: the rows as they came, and what was found out about them behind each.
  *
- * CSV keeps the original bytes of a row and appends columns in the list's own delimiter and quoting,
- * defused against formula injection; NDJSON keeps the object and adds the result under "mailknock";
- * XLSX is written anew. Files appear under their names only when they are complete (temporary file,
- * fsync, rename).
+ * CSV keeps the original bytes of a row and appends columns in the list's own delimiter and
+ * quoting, defused against formula injection; NDJSON keeps the object and adds the result under
+ * "mailknock"; XLSX is written anew. Files appear under their names only when they are complete
+ * (temporary file, fsync, rename).
  */
 #ifndef MK_BULK_WRITER_H
 #define MK_BULK_WRITER_H
@@ -22,12 +22,12 @@ enum bulk_duplicates {
 };
 
 struct bulk_writer_options {
-    enum bulk_kind kind;             /* UNKNOWN: by the name's ending, else as the input */
-    const struct bulk_format *input; /* the reader's */
-    struct slice header;             /* the reader's */
-    const char *prefix;              /* of the appended columns; NULL: "mk_" */
-    enum verdict_dialect dialect;    /* whose words; DIALECT_MAILKNOCK: ours */
-    bool only[VERDICT_STATUS_COUNT]; /* statuses wanted; all false: all */
+    enum bulk_kind kind;                    /* UNKNOWN: by the name's ending, else as the input */
+    const struct bulk_format *input;        /* the reader's */
+    struct slice header;                    /* the reader's */
+    const char *prefix;                     /* of the appended columns; NULL: "mk_" */
+    enum verdict_dialect dialect;           /* whose words; DIALECT_MAILKNOCK: ours */
+    bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */
     bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
     enum bulk_duplicates duplicates;
     bool split; /* one file a status beside `path`: NAME.valid.csv, ... */

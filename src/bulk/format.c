@@ -1,0 +1,616 @@
+#include "bulk/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "address/address.h"
+#include "base/check.h"
+#include "base/utf8.h"
+#include "bulk/column.h"
+#include "bulk/ndjson.h"
+#include "bulk/recode.h"
+#include "verdict/sentence.h"
+
+#define ROWS_MAX       500 /* of the sample that are looked at */
+#define COLUMNS_MAX    256
+#define LISTED_COLUMNS 12 /* in a message */
+#define SHARE_MIN      20 /* percent of a column's cells that look like addresses, without a name */
+
+static const char delimiters[] = {',', ';', '\t', '|'};
+
+/* One column, or one field of NDJSON. */
+struct column {
+    struct slice
+        name; /* the header's cell, or the field's path; first cell where there is no header */
+    enum column_hint hint;
+    unsigned filled;
+    unsigned points; /* two for each cell that is an address, one for each with an "@" */
+    bool first_has_at, first_is_number;
+};
+
+struct survey {
+    const struct bulk_format_sample *sample;
+    const struct bulk_format *wanted;
+    struct arena *arena;
+    struct bulk_format *format;
+    struct buffer scratch[2];
+    struct column columns[COLUMNS_MAX];
+    size_t column_count;
+    unsigned rows; /* after the first */
+    bool has_first;
+};
+
+struct bulk_csv_shape bulk_format_shape(const struct bulk_format *format)
+{
+    return (struct bulk_csv_shape){
+        .delimiter = format->delimiter,
+        .line_end = strcmp(format->line_end, "\r") == 0 ? '\r' : '\n',
+        .quotes = format->kind == BULK_KIND_CSV || format->kind == BULK_KIND_XLSX,
+        .columns = format->columns,
+    };
+}
+
+bool bulk_format_text(const struct bulk_format *format, struct slice cell, struct buffer scratch[2],
+                      struct slice *ret_text)
+{
+    struct slice text = cell;
+    bool is_table = format->kind == BULK_KIND_CSV || format->kind == BULK_KIND_XLSX;
+
+    if (format->kind == BULK_KIND_NDJSON ? !ndjson_text(cell, &scratch[0], &text)
+                                         : is_table && !bulk_csv_unquote(cell, &scratch[0], &text))
+        return false;
+    /* A list that began as UTF-8 may have a Latin-1 row further down. */
+    if (format->encoding == BULK_ENCODING_LATIN1 ? !utf8_is_ascii(text)
+                                                 : utf8_find_invalid(text) >= 0) {
+        buffer_clear(&scratch[1]);
+        recode_append(RECODE_LATIN1, text, true, &scratch[1]);
+        text = buffer_slice(&scratch[1]);
+        if (scratch[1].failed)
+            return false;
+    }
+    *ret_text = text;
+    return true;
+}
+
+/* Line ends outside quotes, as far as quotes can be believed. */
+static void find_line_end(struct slice sample, char out[3])
+{
+    size_t lf = 0, crlf = 0, cr = 0;
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < sample.len; i++) {
+        char c = sample.ptr[i];
+
+        if (c == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted || (c != '\n' && c != '\r'))
+            continue;
+        else if (c == '\n')
+            lf++;
+        else if (i + 1 < sample.len && sample.ptr[i + 1] == '\n')
+            crlf++, i++;
+        else
+            cr++;
+    }
+    strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
+}
+
+/* The next row of the sample that is whole; false after the last. */
+static bool next_row(const struct survey *survey, const struct bulk_csv_shape *shape, size_t *at,
+                     struct slice *ret_raw)
+{
+    struct slice rest = slice_from_offset(survey->sample->bytes, *at);
+    struct bulk_csv_row row;
+    size_t quiet = 0;
+
+    if (rest.len == 0 ||
+        !bulk_csv_scan(shape, rest.ptr, rest.len, survey->sample->is_whole, 0, &quiet, &row))
+        return false;
+    *ret_raw = slice_prefix(rest, row.raw_len);
+    *at += row.next;
+    return true;
+}
+
+static unsigned address_points(struct slice text)
+{
+    struct address address;
+
+    text = slice_trim(text);
+    if (text.len == 0 || slice_find_byte(text, '@') < 0)
+        return 0;
+    return address_parse(text.ptr, text.len, &address) ? 2 : 1;
+}
+
+/* How well a delimiter explains the sample, in percent twice: same count, and cells with addresses.
+ */
+static unsigned rate_delimiter(struct survey *survey, char delimiter, size_t *ret_columns)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
+    unsigned counts[COLUMNS_MAX] = {0}, rows = 0, with_address = 0;
+    size_t at = 0, best = 1;
+    struct slice raw, cell, text;
+
+    shape.delimiter = delimiter;
+    shape.quotes = true;
+    while (rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
+        size_t count = 0;
+        bool has_address = false;
+
+        if (raw.len == 0)
+            continue;
+        rows++;
+        while (bulk_csv_next_cell(&shape, &raw, &cell)) {
+            count++;
+            if (!has_address && bulk_csv_unquote(cell, &survey->scratch[0], &text))
+                has_address = address_points(text) == 2;
+        }
+        with_address += has_address;
+        counts[count < COLUMNS_MAX ? count : COLUMNS_MAX - 1]++;
+    }
+    for (size_t i = 2; i < COLUMNS_MAX; i++)
+        if (counts[i] > 0 && (best == 1 || counts[i] > counts[best]))
+            best = i;
+    *ret_columns = best;
+    if (best == 1 || counts[best] * 2 < rows)
+        return 0;
+    return (counts[best] + with_address) * 100 / rows;
+}
+
+static bool find_delimiter(struct survey *survey)
+{
+    unsigned best = 0;
+    size_t best_columns = 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(delimiters); i++) {
+        size_t columns;
+        unsigned rate = rate_delimiter(survey, delimiters[i], &columns);
+
+        if (rate > best || (rate == best && rate > 0 && columns > best_columns)) {
+            best = rate;
+            best_columns = columns;
+            survey->format->delimiter = delimiters[i];
+        }
+    }
+    return best > 0;
+}
+
+static struct slice first_line(struct slice text)
+{
+    while (text.len > 0 && ascii_is_space(text.ptr[0]))
+        text = slice_from_offset(text, 1);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\n' || text.ptr[i] == '\r')
+            return slice_prefix(text, i);
+    return text;
+}
+
+/* The name's ending, without ".gz". */
+static bool has_ending(const char *file, const char *ending)
+{
+    struct slice name = slice_from_string(file);
+
+    if (slice_ends_with_nocase(name, SLICE(".gz")))
+        name.len -= 3;
+    return slice_ends_with_nocase(name, slice_from_string(ending));
+}
+
+/* Files that are no lists, and look like garbage when read as one. */
+static int refuse_others(const struct survey *survey, struct error *error)
+{
+    struct slice bytes = survey->sample->bytes, line = first_line(bytes);
+    const char *file = survey->sample->file;
+
+    if (slice_starts_with(bytes, SLICE("\xd0\xcf\x11\xe0")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is a spreadsheet of the old kind (.xls); save it as .xlsx or CSV",
+                         file);
+    if (slice_starts_with(bytes, SLICE("%PDF")))
+        return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
+                         file);
+    if (line.len > 0 && line.ptr[0] == '[' &&
+        slice_starts_with(first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1)),
+                          SLICE("{")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is one JSON array; give one object a line (jq -c '.[]' makes that)",
+                         file);
+    return 0;
+}
+
+static int find_kind(struct survey *survey, struct error *error)
+{
+    struct bulk_format *format = survey->format;
+    const char *file = survey->sample->file;
+    struct slice line = first_line(survey->sample->bytes);
+    int code = refuse_others(survey, error);
+
+    if (code != 0)
+        return code;
+    format->delimiter = survey->wanted->delimiter;
+    if (survey->wanted->kind != BULK_KIND_UNKNOWN)
+        format->kind = survey->wanted->kind;
+    else if (line.len > 0 && line.ptr[0] == '{' &&
+             (ndjson_is_object(line) || has_ending(file, ".ndjson") || has_ending(file, ".jsonl") ||
+              has_ending(file, ".json")))
+        format->kind = BULK_KIND_NDJSON;
+    else if (format->delimiter != 0 || find_delimiter(survey))
+        format->kind = BULK_KIND_CSV;
+    else if (has_ending(file, ".csv") || has_ending(file, ".tsv") ||
+             (line.len > 0 && line.ptr[0] == '"') || survey->wanted->has_header == 1 ||
+             column_name_hint(slice_trim(line)) != COLUMN_HINT_NONE)
+        format->kind = BULK_KIND_CSV;
+    else
+        format->kind = BULK_KIND_TEXT;
+    if (format->kind == BULK_KIND_CSV && format->delimiter == 0 && !find_delimiter(survey))
+        format->delimiter = has_ending(file, ".tsv") ? '\t' : ',';
+    if (format->kind == BULK_KIND_TEXT || format->kind == BULK_KIND_NDJSON)
+        format->delimiter = ',';
+    return 0;
+}
+
+static bool is_number(struct slice text)
+{
+    text = slice_trim(text);
+    for (size_t i = 0; i < text.len; i++)
+        if (!ascii_is_digit(text.ptr[i]) && memchr("+-., /:", text.ptr[i], 7) == NULL)
+            return false;
+    return text.len > 0;
+}
+
+static void count_cell(struct column *column, struct slice text)
+{
+    if (slice_trim(text).len == 0)
+        return;
+    column->filled++;
+    column->points += address_points(text);
+}
+
+/* The first row: perhaps names. */
+static bool look_at_first(struct survey *survey, size_t index, struct slice text)
+{
+    struct column *column = &survey->columns[index];
+
+    column->name = arena_slice(survey->arena, slice_trim(text));
+    if (column->name.ptr == NULL)
+        return false;
+    column->hint = column_name_hint(column->name);
+    column->first_has_at = slice_find_byte(text, '@') >= 0;
+    column->first_is_number = is_number(text);
+    return true;
+}
+
+/* Look at the rows of a table or of plain text. False: no memory. */
+static bool survey_table(struct survey *survey)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
+    unsigned counts[COLUMNS_MAX + 1] = {0};
+    struct slice raw, cell, text;
+    size_t at = 0;
+
+    while (survey->rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
+        size_t index = 0;
+
+        while (index < COLUMNS_MAX && bulk_csv_next_cell(&shape, &raw, &cell)) {
+            if (!bulk_format_text(survey->format, cell, survey->scratch, &text))
+                return false;
+            if (survey->has_first)
+                count_cell(&survey->columns[index], text);
+            else if (!look_at_first(survey, index, text))
+                return false;
+            index++;
+        }
+        if (index > survey->column_count)
+            survey->column_count = index;
+        counts[index]++;
+        survey->rows += survey->has_first;
+        survey->has_first = true;
+    }
+    for (size_t i = 1; i <= COLUMNS_MAX; i++)
+        if (counts[i] > counts[survey->format->columns])
+            survey->format->columns = i;
+    return true;
+}
+
+/* The first row is a header when it has names, and no address. */
+static bool looks_like_header(const struct survey *survey)
+{
+    enum column_hint best = COLUMN_HINT_NONE;
+    unsigned named = 0;
+    bool has_number = false;
+
+    for (size_t i = 0; i < survey->column_count; i++) {
+        const struct column *column = &survey->columns[i];
+
+        if (column->first_has_at)
+            return false;
+        if (column->name.len > 0)
+            named++;
+        if (column->hint > best)
+            best = column->hint;
+        has_number |= column->first_is_number;
+    }
+    if (best >= COLUMN_HINT_LIKELY || (best == COLUMN_HINT_WEAK && survey->column_count == 1))
+        return true;
+    return !has_number && survey->rows > 0 && survey->column_count > 1 &&
+           named * 2 > survey->column_count;
+}
+
+/* Without a header the first row counts like the others. */
+static void count_first_row(struct survey *survey)
+{
+    survey->rows++;
+    for (size_t i = 0; i < survey->column_count; i++) {
+        survey->columns[i].hint = COLUMN_HINT_NONE;
+        count_cell(&survey->columns[i], survey->columns[i].name);
+    }
+}
+
+static unsigned share_of(const struct column *column)
+{
+    return column->filled > 0 ? column->points * 50 / column->filled : 0;
+}
+
+/* What is in the column weighs most, then its name, then how full it is. */
+static unsigned rate_column(const struct survey *survey, const struct column *column)
+{
+    unsigned fill = survey->rows > 0 ? column->filled * 100 / survey->rows : 0;
+    unsigned share = share_of(column);
+
+    if (column->hint < COLUMN_HINT_LIKELY && share < SHARE_MIN &&
+        !(column->hint == COLUMN_HINT_WEAK && (share > 0 || survey->column_count == 1)))
+        return 0;
+    return share * 10 + (unsigned)column->hint * 100 + fill * 2 + 1;
+}
+
+static bool find_best_column(const struct survey *survey, size_t *ret_column)
+{
+    unsigned best = 0;
+
+    for (size_t i = 0; i < survey->column_count; i++) {
+        unsigned rate = rate_column(survey, &survey->columns[i]);
+
+        if (rate > best) {
+            best = rate;
+            *ret_column = i;
+        }
+    }
+    return best > 0;
+}
+
+static void list_columns(const struct survey *survey, struct sentence *sentence)
+{
+    bool is_table = survey->format->kind != BULK_KIND_NDJSON;
+
+    for (size_t i = 0; i < survey->column_count; i++) {
+        if (i == LISTED_COLUMNS) {
+            sentence_printf(sentence, " and %zu more", survey->column_count - i);
+            break;
+        }
+        sentence_add(sentence, i > 0 ? ", " : "");
+        if (is_table)
+            sentence_printf(sentence, "%zu ", i + 1);
+        sentence_add_quoted(sentence, survey->columns[i].name, 30);
+    }
+}
+
+static int refuse_column(const struct survey *survey, const char *wanted, struct error *error)
+{
+    bool is_table = survey->format->kind != BULK_KIND_NDJSON;
+    char text[400];
+    struct sentence sentence;
+
+    sentence_init(&sentence, text, sizeof(text));
+    if (wanted != NULL) {
+        sentence_add(&sentence, is_table ? "there is no column " : "no object has the field ");
+        sentence_add_quoted(&sentence, slice_from_string(wanted), 60);
+    } else {
+        sentence_add(&sentence, is_table ? "no column looks like e-mail addresses"
+                                         : "no field looks like e-mail addresses");
+    }
+    sentence_add(&sentence, "; there are: ");
+    list_columns(survey, &sentence);
+    sentence_printf(&sentence, ". Say which: --%s", is_table ? "column NAME or N" : "field NAME");
+    return error_set(error, ERROR_FORMAT, "%s: %s", survey->sample->file, text);
+}
+
+/* --column: a name of the header, or a number from 1. */
+static bool find_named_column(const struct survey *survey, size_t *ret_column)
+{
+    struct slice wanted = slice_trim(slice_from_string(survey->wanted->column_name));
+    uint64_t number;
+
+    for (size_t i = 0; i < survey->column_count; i++) {
+        if (slice_equal_nocase(survey->columns[i].name, wanted)) {
+            *ret_column = i;
+            return true;
+        }
+    }
+    if (!slice_to_u64(wanted, COLUMNS_MAX, &number) || number == 0)
+        return false;
+    *ret_column = (size_t)number - 1;
+    return true;
+}
+
+static int choose_column(struct survey *survey, struct error *error)
+{
+    const struct bulk_format *wanted = survey->wanted;
+    struct bulk_format *format = survey->format;
+
+    if (wanted->column != SIZE_MAX) {
+        format->column = wanted->column;
+        return 0;
+    }
+    if (wanted->column_name != NULL) {
+        if (find_named_column(survey, &format->column))
+            return 0;
+        return survey->has_first ? refuse_column(survey, wanted->column_name, error) : 0;
+    }
+    if (find_best_column(survey, &format->column) || !survey->has_first ||
+        format->kind == BULK_KIND_TEXT)
+        return 0;
+    return refuse_column(survey, NULL, error);
+}
+
+static int find_in_table(struct survey *survey, struct error *error)
+{
+    struct bulk_format *format = survey->format;
+    const struct bulk_format *wanted = survey->wanted;
+
+    format->has_header = wanted->has_header == 1;
+    if (format->kind == BULK_KIND_TEXT && wanted->column_name != NULL)
+        format->kind = BULK_KIND_CSV;
+    if (!survey_table(survey))
+        return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
+    if (wanted->has_header < 0 && survey->has_first)
+        format->has_header = looks_like_header(survey);
+    if (!format->has_header && survey->has_first)
+        count_first_row(survey);
+    return choose_column(survey, error);
+}
+
+static struct column *field_of(struct survey *survey, const char *path)
+{
+    struct slice name = slice_from_string(path);
+    struct column *column;
+
+    for (size_t i = 0; i < survey->column_count; i++)
+        if (slice_equal(survey->columns[i].name, name))
+            return &survey->columns[i];
+    if (survey->column_count == COLUMNS_MAX)
+        return NULL;
+    column = &survey->columns[survey->column_count];
+    column->name = arena_slice(survey->arena, name);
+    if (column->name.ptr == NULL)
+        return NULL;
+    survey->column_count++;
+    column->hint =
+        column_name_hint(slice_from_offset(name, (size_t)(slice_rfind_byte(name, '.') + 1)));
+    return column;
+}
+
+/* Fields of an object, those of objects in it as "a.b". */
+static void survey_object(struct survey *survey, struct slice object, const char *prefix, int depth)
+{
+    struct ndjson_member member;
+    const char *at = NULL;
+
+    while (ndjson_next_member(object, &at, &member) > 0) {
+        struct column *column;
+        struct slice text;
+        char path[200];
+
+        if ((size_t)snprintf(path, sizeof(path), "%s%.*s", prefix, SLICE_ARG(member.key)) >=
+                sizeof(path) - 1 ||
+            memchr(member.key.ptr, '\\', member.key.len) != NULL)
+            continue;
+        if (member.value.ptr[0] == '{' && depth < 3) {
+            strcat(path, ".");
+            survey_object(survey, member.value, path, depth + 1);
+            continue;
+        }
+        column = field_of(survey, path);
+        if (column != NULL && ndjson_text(member.value, &survey->scratch[0], &text))
+            count_cell(column, text);
+    }
+}
+
+static int find_in_objects(struct survey *survey, struct error *error)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
+    struct bulk_format *format = survey->format;
+    struct slice raw;
+    size_t at = 0, best = 0;
+
+    format->has_header = 0;
+    while (survey->rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
+        survey_object(survey, raw, "", 0);
+        survey->rows++;
+    }
+    if (survey->wanted->column_name != NULL)
+        format->column_name =
+            arena_string(survey->arena, slice_from_string(survey->wanted->column_name));
+    else if (find_best_column(survey, &best))
+        format->column_name = arena_string(survey->arena, survey->columns[best].name);
+    else if (survey->rows == 0)
+        format->column_name = "email";
+    else
+        return refuse_column(survey, NULL, error);
+    return format->column_name != NULL
+               ? 0
+               : error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
+}
+
+static void describe(const struct survey *survey)
+{
+    static const char *const kinds[] = {"", "CSV", "plain text", "NDJSON", "XLSX"};
+    struct bulk_format *format = survey->format;
+    struct sentence note;
+
+    sentence_init(&note, format->note, sizeof(format->note));
+    sentence_add(&note, kinds[format->kind]);
+    if (format->kind == BULK_KIND_CSV && format->delimiter != ',')
+        sentence_printf(&note, format->delimiter == '\t' ? " with tabs" : " with '%c'",
+                        format->delimiter);
+    if (format->kind == BULK_KIND_XLSX && format->sheet != NULL) {
+        sentence_add(&note, ", sheet ");
+        sentence_add_quoted(&note, slice_from_string(format->sheet), 40);
+    }
+    sentence_add(&note, format->gzipped ? ", gzipped" : "");
+    sentence_add(&note, format->encoding == BULK_ENCODING_LATIN1  ? ", Latin-1"
+                        : format->encoding == BULK_ENCODING_UTF16 ? ", UTF-16"
+                                                                  : "");
+    if (format->kind == BULK_KIND_NDJSON) {
+        sentence_add(&note, ", field ");
+        sentence_add_quoted(&note, slice_from_string(format->column_name), 60);
+    } else if (format->kind != BULK_KIND_TEXT || format->has_header) {
+        sentence_add(&note, format->has_header ? ", header" : ", no header");
+        sentence_printf(&note, ", addresses in column %zu", format->column + 1);
+        if (format->has_header && format->column < survey->column_count) {
+            sentence_add(&note, " ");
+            sentence_add_quoted(&note, survey->columns[format->column].name, 60);
+        }
+    }
+}
+
+/* The name of the column, for those who show it. */
+static bool keep_column_name(struct survey *survey)
+{
+    struct bulk_format *format = survey->format;
+
+    format->column_name = NULL;
+    if (!format->has_header || format->column >= survey->column_count)
+        return true;
+    format->column_name = arena_string(survey->arena, survey->columns[format->column].name);
+    return format->column_name != NULL;
+}
+
+int bulk_format_find(const struct bulk_format_sample *sample, const struct bulk_format *wanted,
+                     struct arena *arena, struct bulk_format *format, struct error *error)
+{
+    struct survey *survey = arena_alloc(arena, sizeof(*survey));
+    int code = 0;
+
+    if (survey == NULL)
+        return error_set(error, ERROR_NOMEM, "%s: no memory", sample->file);
+    *survey = (struct survey){.sample = sample, .wanted = wanted, .arena = arena, .format = format};
+    buffer_init(&survey->scratch[0], 0);
+    buffer_init(&survey->scratch[1], 0);
+    format->column = 0;
+    format->columns = 0;
+    find_line_end(sample->bytes, format->line_end);
+    if (format->kind == BULK_KIND_XLSX)
+        format->delimiter = ',';
+    else
+        code = find_kind(survey, error);
+    if (code == 0 && format->kind == BULK_KIND_NDJSON) {
+        code = find_in_objects(survey, error);
+    } else if (code == 0) {
+        code = find_in_table(survey, error);
+        if (code == 0 && !keep_column_name(survey))
+            code = error_set(error, ERROR_NOMEM, "%s: no memory", sample->file);
+    }
+    if (code == 0)
+        describe(survey);
+    buffer_done(&survey->scratch[0]);
+    buffer_done(&survey->scratch[1]);
+    return code;
+}

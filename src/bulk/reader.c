@@ -1,0 +1,514 @@
+#include "bulk/reader.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "bulk/format.h"
+#include "bulk/ndjson.h"
+#include "bulk/sheet.h"
+#include "bulk/source.h"
+
+static const char fault_short[] = "too few columns: there is none for the address";
+static const char fault_object[] = "not a JSON object";
+static const char fault_field[] = "the object lacks the field";
+
+struct bulk_reader {
+    struct arena arena;
+    const char **files;
+    size_t file_count, file; /* the one being read */
+    struct bulk_format wanted;
+    struct bulk_format format; /* of the list */
+    struct buffer header;
+
+    /* The file being read: text through a source, XLSX row by row. */
+    struct bulk_source *source;
+    struct bulk_sheet *sheet;
+    struct bulk_csv_shape shape;
+    size_t used;  /* bytes of the window that the last row took */
+    size_t quiet; /* see bulk_csv_scan */
+    uint64_t line;
+
+    uint64_t number;
+    uint64_t offset_before, size; /* of the files before this one; of all */
+    bool is_size_known;
+    struct slice bytes; /* instead of a file */
+    size_t piece;
+    struct buffer scratch[2];
+};
+
+static void close_file(struct bulk_reader *reader)
+{
+    if (reader->source != NULL)
+        reader->offset_before += bulk_source_offset(reader->source);
+    if (reader->sheet != NULL)
+        reader->offset_before += bulk_sheet_size(reader->sheet);
+    bulk_source_close(reader->source);
+    bulk_sheet_close(reader->sheet);
+    reader->source = NULL;
+    reader->sheet = NULL;
+    reader->used = reader->quiet = 0;
+}
+
+static const char *file_name(const struct bulk_reader *reader)
+{
+    const char *name = reader->files[reader->file];
+
+    return strcmp(name, "-") == 0 ? "standard input" : name;
+}
+
+static int open_source(struct bulk_reader *reader, struct error *error)
+{
+    const char *path = reader->files[reader->file];
+
+    return reader->bytes.ptr != NULL
+               ? bulk_source_open_bytes(path, reader->bytes, reader->piece, &reader->source, error)
+               : bulk_source_open(path, &reader->source, error);
+}
+
+/* The archive is opened by its own name, or by that of a copy where it has none. */
+static int open_sheet(struct bulk_reader *reader, struct error *error)
+{
+    bool is_file = reader->bytes.ptr == NULL && strcmp(reader->files[reader->file], "-") != 0;
+    int code;
+
+    if (is_file)
+        code = bulk_sheet_open(reader->files[reader->file], reader->wanted.sheet, &reader->sheet,
+                               error);
+    else
+        code = bulk_sheet_open_source(reader->source, file_name(reader), reader->wanted.sheet,
+                                      &reader->sheet, error);
+    bulk_source_close(reader->source);
+    reader->source = NULL;
+    return code;
+}
+
+/* What can be known of a row; 1, 0 at the end of the file. */
+static int scan_text(struct bulk_reader *reader, struct bulk_csv_row *row, struct slice *ret_raw,
+                     struct error *error)
+{
+    bulk_source_use(reader->source, reader->used);
+    reader->used = 0;
+    for (;;) {
+        struct slice window = bulk_source_window(reader->source);
+        bool at_end = bulk_source_at_end(reader->source);
+        size_t column = reader->shape.quotes ? reader->format.column : 0;
+        int code;
+
+        if (window.len > 0 && bulk_csv_scan(&reader->shape, window.ptr, window.len, at_end, column,
+                                            &reader->quiet, row)) {
+            *ret_raw = slice_from(window.ptr, row->raw_len);
+            reader->used = row->next;
+            return 1;
+        }
+        if (at_end)
+            return 0;
+        code = bulk_source_more(reader->source, error);
+        if (code != 0)
+            return code;
+    }
+}
+
+static int scan_sheet(struct bulk_reader *reader, struct bulk_csv_row *row, struct slice *ret_raw,
+                      struct error *error)
+{
+    uint64_t line;
+    int more = bulk_sheet_next(reader->sheet, ret_raw, &line, error);
+    struct slice rest = *ret_raw, cell;
+    size_t index = 0;
+
+    *row = (struct bulk_csv_row){.line_count = 1};
+    reader->line = line;
+    while (more == 1 && bulk_csv_next_cell(&reader->shape, &rest, &cell)) {
+        if (index++ == reader->format.column) {
+            row->has_cell = true;
+            row->cell = cell;
+            break;
+        }
+    }
+    return more;
+}
+
+static int scan(struct bulk_reader *reader, struct bulk_csv_row *row, struct slice *ret_raw,
+                struct error *error)
+{
+    return reader->sheet != NULL ? scan_sheet(reader, row, ret_raw, error)
+                                 : scan_text(reader, row, ret_raw, error);
+}
+
+/* The cell's text. */
+static int read_cell(struct bulk_reader *reader, struct slice cell, struct slice *ret_text,
+                     struct error *error)
+{
+    if (bulk_format_text(&reader->format, cell, reader->scratch, ret_text))
+        return 0;
+    return error_set(error, ERROR_NOMEM, "%s: no memory for line %llu", file_name(reader),
+                     (unsigned long long)reader->line);
+}
+
+static int differs(const struct bulk_reader *reader, const char *how, struct error *error)
+{
+    return error_set(error, ERROR_FORMAT,
+                     "%s: is not like %s (%s); lists of one run must have the same columns",
+                     file_name(reader), reader->files[0], how);
+}
+
+/* Do two header rows name the same columns? 1, 0, or ERROR_NOMEM. */
+static int is_same_header(struct bulk_reader *reader, struct slice mine, struct error *error)
+{
+    struct slice theirs = buffer_slice(&reader->header), a, b;
+    struct bulk_csv_shape shape = bulk_format_shape(&reader->format);
+
+    for (;;) {
+        bool has_mine = bulk_csv_next_cell(&reader->shape, &mine, &a);
+        bool has_theirs = bulk_csv_next_cell(&shape, &theirs, &b);
+        struct buffer copy;
+        int code;
+        bool is_same;
+
+        if (!has_mine || !has_theirs)
+            return has_mine == has_theirs;
+        buffer_init(&copy, 0);
+        code = read_cell(reader, a, &a, error);
+        if (code == 0 && !buffer_append_slice(&copy, slice_trim(a)))
+            code = error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
+        if (code == 0)
+            code = read_cell(reader, b, &b, error);
+        is_same = code == 0 && slice_equal_nocase(buffer_slice(&copy), slice_trim(b));
+        buffer_done(&copy);
+        if (code != 0 || !is_same)
+            return code;
+    }
+}
+
+/* The first row of a later file: its header, to be passed over, or a row already. */
+static int check_header(struct bulk_reader *reader, bool *ret_is_row, struct error *error)
+{
+    struct bulk_csv_row row;
+    struct slice raw, text = SLICE_EMPTY;
+    int code = scan(reader, &row, &raw, error);
+
+    *ret_is_row = false;
+    if (code <= 0)
+        return code;
+    code = is_same_header(reader, raw, error);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    /* A list that was cut in pieces has its header in the first alone. */
+    if (row.has_cell) {
+        code = read_cell(reader, row.cell, &text, error);
+        if (code != 0)
+            return code;
+    }
+    if (slice_find_byte(text, '@') < 0)
+        return differs(reader, "its header is another", error);
+    *ret_is_row = true;
+    return 0;
+}
+
+static int sample_sheet(struct bulk_reader *reader, struct buffer *rows, struct error *error)
+{
+    for (int i = 0; i < 300; i++) {
+        struct slice raw;
+        uint64_t line;
+        int more = bulk_sheet_next(reader->sheet, &raw, &line, error);
+
+        if (more <= 0)
+            return more < 0 ? more : bulk_sheet_rewind(reader->sheet, error);
+        if (!buffer_append_slice(rows, raw) || !buffer_append_byte(rows, '\n'))
+            return error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
+    }
+    return bulk_sheet_rewind(reader->sheet, error);
+}
+
+/* Find the format of the file that was opened. */
+static int find_format(struct bulk_reader *reader, const struct bulk_format *wanted,
+                       struct bulk_format *format, struct error *error)
+{
+    struct bulk_format_sample sample = {.file = file_name(reader)};
+    struct buffer rows;
+    int code = 0;
+
+    *format = (struct bulk_format){.has_header = -1, .column = SIZE_MAX};
+    buffer_init(&rows, 0);
+    if (reader->sheet != NULL) {
+        format->kind = BULK_KIND_XLSX;
+        format->sheet =
+            arena_string(&reader->arena, slice_from_string(bulk_sheet_name(reader->sheet)));
+        sample.is_whole = true;
+        code = format->sheet != NULL ? sample_sheet(reader, &rows, error)
+                                     : error_set(error, ERROR_NOMEM, "%s: no memory", sample.file);
+        sample.bytes = buffer_slice(&rows);
+    } else {
+        format->encoding = bulk_source_encoding(reader->source);
+        format->has_bom = bulk_source_has_bom(reader->source);
+        format->gzipped = bulk_source_container(reader->source) == BULK_CONTAINER_GZIP;
+        sample.is_whole = bulk_source_at_end(reader->source);
+        sample.bytes = bulk_source_window(reader->source);
+    }
+    if (code == 0)
+        code = bulk_format_find(&sample, wanted, &reader->arena, format, error);
+    buffer_done(&rows);
+    return code;
+}
+
+static int begin_first(struct bulk_reader *reader, struct error *error)
+{
+    struct bulk_csv_row row;
+    struct slice raw;
+    int code = find_format(reader, &reader->wanted, &reader->format, error);
+
+    if (code != 0)
+        return code;
+    reader->shape = bulk_format_shape(&reader->format);
+    if (!reader->format.has_header)
+        return 0;
+    code = scan(reader, &row, &raw, error);
+    if (code <= 0)
+        return code;
+    reader->line += row.line_count;
+    return buffer_append_slice(&reader->header, raw)
+               ? 0
+               : error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
+}
+
+/* A file after the first: of the same kind, with the same header or none. */
+static int begin_later(struct bulk_reader *reader, struct error *error)
+{
+    struct bulk_format wanted = reader->format, found;
+    bool is_row = false;
+    int code;
+
+    if ((reader->sheet != NULL) != (reader->format.kind == BULK_KIND_XLSX))
+        return differs(reader, "one is XLSX, the other is not", error);
+    if (reader->source != NULL && bulk_source_encoding(reader->source) == BULK_ENCODING_LATIN1 &&
+        reader->format.encoding != BULK_ENCODING_LATIN1) {
+        code = bulk_source_recode(reader->source, error);
+        if (code != 0)
+            return code;
+    } else if (reader->source != NULL && reader->format.encoding == BULK_ENCODING_LATIN1 &&
+               bulk_source_encoding(reader->source) != BULK_ENCODING_LATIN1 &&
+               !utf8_is_ascii(bulk_source_window(reader->source))) {
+        return differs(reader, "Latin-1 and Unicode; name the Unicode one first", error);
+    }
+    if (wanted.kind == BULK_KIND_NDJSON)
+        wanted.column = SIZE_MAX;
+    code = find_format(reader, &wanted, &found, error);
+    if (code != 0)
+        return code;
+    reader->shape = bulk_format_shape(&found);
+    if (!reader->format.has_header)
+        return 0;
+    code = check_header(reader, &is_row, error);
+    if (code == 0 && is_row && reader->sheet != NULL)
+        return bulk_sheet_rewind(reader->sheet, error);
+    if (code == 0 && is_row)
+        reader->used = reader->quiet = 0; /* that row is yet to come */
+    else if (reader->used > 0)
+        reader->line++;
+    return code;
+}
+
+static int begin_file(struct bulk_reader *reader, struct error *error)
+{
+    int code = open_source(reader, error);
+
+    reader->line = 1;
+    if (code == 0 && bulk_source_container(reader->source) == BULK_CONTAINER_ZIP)
+        code = open_sheet(reader, error);
+    if (code != 0)
+        return code;
+    return reader->file == 0 ? begin_first(reader, error) : begin_later(reader, error);
+}
+
+/* Look at the files that come later, so that a run of hours does not end on the second one. */
+static int check_later_files(struct bulk_reader *reader, struct error *error)
+{
+    int code = 0;
+
+    reader->is_size_known = true;
+    for (size_t i = 0; code == 0 && i < reader->file_count; i++) {
+        struct bulk_source *source = reader->source;
+        uint64_t size;
+
+        reader->file = i;
+        if (i > 0 && strcmp(reader->files[i], "-") == 0) {
+            reader->is_size_known = false;
+            continue;
+        }
+        if (i > 0) {
+            code = begin_file(reader, error);
+            source = reader->source;
+            if (code != 0)
+                break;
+        }
+        size = reader->sheet != NULL ? bulk_sheet_size(reader->sheet) : bulk_source_size(source);
+        reader->size += size;
+        reader->is_size_known &= size > 0 || (source != NULL && bulk_source_at_end(source));
+        if (reader->file_count > 1 && i + 1 < reader->file_count)
+            close_file(reader);
+    }
+    if (code != 0 || reader->file_count == 1)
+        return code;
+    close_file(reader);
+    reader->offset_before = 0;
+    reader->file = 0;
+    buffer_clear(&reader->header);
+    return begin_file(reader, error);
+}
+
+static int start(struct bulk_reader *reader, const char *const *files, size_t file_count,
+                 const struct bulk_format *wanted, struct error *error)
+{
+    static const struct bulk_format anything = {.has_header = -1, .column = SIZE_MAX};
+    int code;
+
+    arena_init(&reader->arena);
+    buffer_init(&reader->header, 0);
+    buffer_init(&reader->scratch[0], 0);
+    buffer_init(&reader->scratch[1], 0);
+    reader->wanted = wanted != NULL ? *wanted : anything;
+    reader->files = arena_array(&reader->arena, file_count, sizeof(*reader->files));
+    if (reader->files == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to read a list");
+    for (size_t i = 0; i < file_count; i++) {
+        reader->files[i] = arena_string(&reader->arena, slice_from_string(files[i]));
+        if (reader->files[i] == NULL)
+            return error_set(error, ERROR_NOMEM, "no memory to read a list");
+        if (i == 0 ? file_count > 1 && strcmp(files[0], "-") == 0 : false)
+            return error_set(error, ERROR_USAGE,
+                             "standard input (\"-\") can't be the first of several lists");
+    }
+    reader->file_count = file_count;
+    code = begin_file(reader, error);
+    return code == 0 ? check_later_files(reader, error) : code;
+}
+
+int bulk_reader_open(const char *const *files, size_t file_count, const struct bulk_format *wanted,
+                     struct bulk_reader **ret_reader, struct error *error)
+{
+    struct bulk_reader *reader;
+    int code;
+
+    if (file_count == 0)
+        return error_set(error, ERROR_USAGE, "no list was named");
+    reader = memory_zalloc(1, sizeof(*reader));
+    if (reader == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to read a list");
+    code = start(reader, files, file_count, wanted, error);
+    if (code != 0) {
+        bulk_reader_close(reader);
+        return code;
+    }
+    *ret_reader = reader;
+    return 0;
+}
+
+int bulk_reader_open_bytes(const char *name, struct slice bytes, size_t piece,
+                           const struct bulk_format *wanted, struct bulk_reader **ret_reader,
+                           struct error *error)
+{
+    struct bulk_reader *reader = memory_zalloc(1, sizeof(*reader));
+    int code;
+
+    if (reader == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to read a list");
+    reader->bytes = bytes.ptr != NULL ? bytes : SLICE_EMPTY;
+    reader->piece = piece;
+    code = start(reader, &name, 1, wanted, error);
+    if (code != 0) {
+        bulk_reader_close(reader);
+        return code;
+    }
+    *ret_reader = reader;
+    return 0;
+}
+
+void bulk_reader_close(struct bulk_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    close_file(reader);
+    buffer_done(&reader->header);
+    buffer_done(&reader->scratch[0]);
+    buffer_done(&reader->scratch[1]);
+    arena_done(&reader->arena);
+    memory_free(reader);
+}
+
+const struct bulk_format *bulk_reader_format(const struct bulk_reader *reader)
+{
+    return &reader->format;
+}
+
+struct slice bulk_reader_header(const struct bulk_reader *reader)
+{
+    return buffer_slice(&reader->header);
+}
+
+static const char *read_field(const struct bulk_reader *reader, struct slice raw,
+                              struct slice *ret_value)
+{
+    if (slice_trim(raw).len == 0)
+        return NULL;
+    if (ndjson_find(raw, slice_from_string(reader->format.column_name), ret_value))
+        return NULL;
+    return ndjson_is_object(raw) ? fault_field : fault_object;
+}
+
+int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
+{
+    struct bulk_csv_row scanned;
+    struct slice raw, cell = SLICE_EMPTY;
+    int code;
+
+    for (;;) {
+        code = scan(reader, &scanned, &raw, error);
+        if (code < 0)
+            return code;
+        if (code == 1)
+            break;
+        if (reader->file + 1 == reader->file_count)
+            return 0;
+        close_file(reader);
+        reader->file++;
+        code = begin_file(reader, error);
+        if (code != 0)
+            return code;
+    }
+    ret_row->number = ++reader->number;
+    ret_row->line = reader->line;
+    ret_row->file = reader->files[reader->file];
+    ret_row->raw = raw;
+    ret_row->fault = scanned.fault;
+    reader->line += scanned.line_count;
+    if (reader->format.kind == BULK_KIND_NDJSON) {
+        if (scanned.fault == NULL)
+            ret_row->fault = read_field(reader, raw, &cell);
+    } else if (scanned.has_cell) {
+        cell = scanned.cell;
+    } else if (scanned.fault == NULL && raw.len > 0) {
+        ret_row->fault = fault_short;
+    }
+    return (code = read_cell(reader, cell, &ret_row->address, error)) != 0 ? code : 1;
+}
+
+uint64_t bulk_reader_offset(const struct bulk_reader *reader)
+{
+    uint64_t here = 0;
+
+    if (reader->source != NULL)
+        here = bulk_source_offset(reader->source) -
+               (bulk_source_container(reader->source) == BULK_CONTAINER_NONE
+                    ? bulk_source_window(reader->source).len
+                    : 0);
+    if (reader->sheet != NULL)
+        here = bulk_sheet_offset(reader->sheet);
+    return reader->offset_before + here;
+}
+
+uint64_t bulk_reader_size(const struct bulk_reader *reader)
+{
+    return reader->is_size_known ? reader->size : 0;
+}

@@ -1,0 +1,429 @@
+/* Tests of the reader: what is found out about lists of every shape, and the rows that come out. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "bulk/csv.h"
+#include "bulk/reader.h"
+
+static struct bulk_reader *open_bytes(const char *name, const char *bytes, size_t len, size_t piece)
+{
+    struct bulk_reader *reader;
+    struct error error = {0};
+    int code = bulk_reader_open_bytes(name, slice_from(bytes, len), piece, NULL, &reader, &error);
+
+    if (code != 0)
+        print_error("%s\n", error.message);
+    assert_int_equal(code, 0);
+    return reader;
+}
+
+/* All addresses, each followed by a blank; "!" stands before those of rows with a fault. */
+static void addresses_of(struct bulk_reader *reader, char *out, size_t size)
+{
+    struct error error = {0};
+    struct bulk_row row;
+    size_t len = 0;
+    int code;
+
+    while ((code = bulk_reader_next(reader, &row, &error)) == 1)
+        len += (size_t)snprintf(out + len, len < size ? size - len : 0, "%s%.*s ",
+                                row.fault != NULL ? "!" : "", SLICE_ARG(row.address));
+    if (code < 0)
+        print_error("%s\n", error.message);
+    assert_int_equal(code, 0);
+    assert_true(len < size);
+    out[len] = '\0';
+}
+
+static void formats_are_found(void **state)
+{
+    static const struct {
+        const char *name, *text, *note, *addresses;
+    } rows[] = {
+        {"a.csv", "id,email,city\n1,a@b.example,X\n2,c@d.example,Y\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example "},
+        {"a.csv", "\xef\xbb\xbfName;E-Mail;Ort\r\nM\xc3\xbcller;a@b.example;K\xc3\xb6ln\r\n",
+         "CSV with ';', header, addresses in column 2 \"E-Mail\"", "a@b.example "},
+        {"a.tsv", "a@b.example\tx\nc@d.example\ty\n",
+         "CSV with tabs, no header, addresses in column 1", "a@b.example c@d.example "},
+        {"a.txt", "1|a@b.example\n2|c@d.example\n",
+         "CSV with '|', no header, addresses in column 2", "a@b.example c@d.example "},
+        {"a.txt", "a@b.example\nc@d.example\n\nnonsense\n", "plain text",
+         "a@b.example c@d.example  nonsense "},
+        {"a.txt", "a@b.example\rc@d.example\r", "plain text", "a@b.example c@d.example "},
+        {"a.txt", "Courriel\na@b.example\n", "CSV, header, addresses in column 1 \"Courriel\"",
+         "a@b.example "},
+        {"a.csv", "\"a@b.example\"\n\"c@d.example\"\n", "CSV, no header, addresses in column 1",
+         "a@b.example c@d.example "},
+        {"a.csv", "\xe5\xa7\x93\xe5\x90\x8d,\xe9\x82\xae\xe7\xae\xb1\nx,a@b.example\n",
+         "CSV, header, addresses in column 2 \"\xe9\x82\xae\xe7\xae\xb1\"", "a@b.example "},
+        {"a.csv", "Name,\xd0\x9f\xd0\x9e\xd0\xa7\xd0\xa2\xd0\x90\nx,not one\n",
+         "CSV, header, addresses in column 2 \"\xd0\x9f\xd0\x9e\xd0\xa7\xd0\xa2\xd0\x90\"",
+         "not one "},
+        /* the name misleads, the content does not */
+        {"a.csv", "Address,Kontakt\n1 Main St,a@b.example\n2 Main St,c@d.example\n",
+         "CSV, header, addresses in column 2 \"Kontakt\"", "a@b.example c@d.example "},
+        {"a.csv", "Email,Email status\na@b.example,sent\n",
+         "CSV, header, addresses in column 1 \"Email\"", "a@b.example "},
+        {"a.csv", "email_2,email\n,a@b.example\n,c@d.example\nx@y.example,e@f.example\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example e@f.example "},
+        /* decimal commas, and a comma in a name */
+        {"a.csv", "a@b.example;1,5\nc@d.example;2,5\n",
+         "CSV with ';', no header, addresses in column 1", "a@b.example c@d.example "},
+        {"a.csv", "x;a@b.example\n\"Smith; John\";c@d.example\n",
+         "CSV with ';', no header, addresses in column 2", "a@b.example c@d.example "},
+        {"a.csv", "Name,mail\nM\xfcller,m\xfcller@b.example\nx,y@z.example\n",
+         "CSV, Latin-1, header, addresses in column 2 \"mail\"",
+         "m\xc3\xbcller@b.example y@z.example "},
+        {"a.json",
+         "{\"id\":1,\"email\":\"a@b.example\"}\n{\"id\":2,\"email\":\"c\\u0040d.example\"}\n",
+         "NDJSON, field \"email\"", "a@b.example c@d.example "},
+        {"a", "{\"user\":{\"mail\":\"a@b.example\"}}\n\n{\"user\":{}}\n{\"user\":\n[]\n",
+         "NDJSON, field \"user.mail\"", "a@b.example  ! ! ! "},
+        {"a.csv", "id,email\n1,a@b.example\n2\n\n3,c@d.example,surplus\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example !  c@d.example "},
+        {"a.csv", "email,note\na@b.example,\"open\nc@d.example,x\ne@f.example,\"y\nz\"\n",
+         "CSV, header, addresses in column 1 \"email\"", "!a@b.example c@d.example e@f.example "},
+        {"a.csv", "email\n", "CSV, header, addresses in column 1 \"email\"", ""},
+        {"a.csv", "", "CSV, no header, addresses in column 1", ""},
+        {"a.txt", "", "plain text", ""},
+        {"a.txt", "a@b.example", "plain text", "a@b.example "},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader =
+            open_bytes(rows[i].name, rows[i].text, strlen(rows[i].text), 0);
+        char found[200];
+
+        if (strcmp(bulk_reader_format(reader)->note, rows[i].note) != 0)
+            print_error("row %zu\n", i);
+        assert_string_equal(bulk_reader_format(reader)->note, rows[i].note);
+        addresses_of(reader, found, sizeof(found));
+        assert_string_equal(found, rows[i].addresses);
+        bulk_reader_close(reader);
+    }
+}
+
+static void bad_wishes_are_explained(void **state)
+{
+    static const struct {
+        const char *text, *column, *message;
+    } rows[] = {
+        {"id,name,town\n1,Bob,Rome\n2,Ann,Oslo\n", NULL,
+         "a.csv: no column looks like e-mail addresses; there are: 1 \"id\", 2 \"name\", 3 "
+         "\"town\". "
+         "Say which: --column NAME or N"},
+        {"id,email\n1,a@b.example\n", "mail",
+         "a.csv: there is no column \"mail\"; there are: 1 \"id\", 2 \"email\". Say which: "
+         "--column NAME or N"},
+        {"{\"id\":1,\"who\":\"x\"}\n", NULL,
+         "a.csv: no field looks like e-mail addresses; there are: \"id\", \"who\". Say which: "
+         "--field "
+         "NAME"},
+        {"[\n  {\"email\":\"a@b.example\"}]", NULL,
+         "a.csv: is one JSON array; give one object a line (jq -c '.[]' makes that)"},
+        {"%PDF-1.7\n", NULL, "a.csv: is a PDF; a list is CSV, text, NDJSON or XLSX"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_format wanted = {
+            .has_header = -1, .column = SIZE_MAX, .column_name = rows[i].column};
+        struct bulk_reader *reader;
+        struct error error = {0};
+
+        assert_int_equal(bulk_reader_open_bytes("a.csv", slice_from_string(rows[i].text), 0,
+                                                &wanted, &reader, &error),
+                         ERROR_FORMAT);
+        assert_string_equal(error.message, rows[i].message);
+    }
+}
+
+static void a_column_can_be_named(void **state)
+{
+    static const struct {
+        const char *name, *text, *addresses;
+        enum bulk_kind kind;
+    } rows[] = {
+        {"Second", "first,second\na@b.example,c@d.example\n", "c@d.example ", BULK_KIND_UNKNOWN},
+        {"2", "first,second\na@b.example,c@d.example\n", "c@d.example ", BULK_KIND_UNKNOWN},
+        {"1", "a@b.example\nc@d.example\n", "a@b.example c@d.example ", BULK_KIND_UNKNOWN},
+        {"b.c", "{\"email\":\"a@b.example\",\"b\":{\"c\":\"x\"}}\n", "x ", BULK_KIND_UNKNOWN},
+        {"b.c", "{\"b.c\":1,\"b\":{\"c\":\"x\"}}\n", "1 ", BULK_KIND_NDJSON},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_format wanted = {.kind = rows[i].kind,
+                                     .has_header = -1,
+                                     .column = SIZE_MAX,
+                                     .column_name = rows[i].name};
+        struct bulk_reader *reader;
+        struct error error = {0};
+        char found[100];
+
+        assert_int_equal(bulk_reader_open_bytes("list", slice_from_string(rows[i].text), 0, &wanted,
+                                                &reader, &error),
+                         0);
+        addresses_of(reader, found, sizeof(found));
+        assert_string_equal(found, rows[i].addresses);
+        bulk_reader_close(reader);
+    }
+}
+
+/* Rows, numbers and lines of a list longer than the window, in pieces of every awkward size. */
+static void a_long_list_in_pieces(void **state)
+{
+    enum {
+        ROWS = 20000
+    };
+    static const size_t pieces[] = {0, 1, 7, 4096, 65537};
+    char *text = malloc(ROWS * 64);
+    size_t len = (size_t)sprintf(text, "id,note,email\r\n");
+
+    for (int i = 1; i <= ROWS; i++)
+        len += (size_t)sprintf(text + len,
+                               i % 3 == 0 ? "%d,\"two\nlines, \"\"x\"\"\",u%d@b.example\r\n"
+                                          : "%d,plain,u%d@b.example\r\n",
+                               i, i);
+    assert_true(len > 300000);
+    for (size_t p = 0; p < ARRAY_LEN(pieces); p++) {
+        struct bulk_reader *reader = open_bytes("x.csv", text, len, pieces[p]);
+        const char *at = strchr(text, '\n') + 1;
+        struct error error = {0};
+        struct bulk_row row;
+        uint64_t line = 2;
+
+        assert_string_equal(bulk_reader_format(reader)->line_end, "\r\n");
+        assert_int_equal(bulk_reader_format(reader)->columns, 3);
+        assert_int_equal(bulk_reader_size(reader), len);
+        for (int i = 1; i <= ROWS; i++) {
+            char address[32];
+
+            assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+            assert_int_equal(row.number, i);
+            assert_int_equal(row.line, line);
+            assert_memory_equal(row.raw.ptr, at, row.raw.len);
+            assert_memory_equal(at + row.raw.len, "\r\n", 2);
+            at += row.raw.len + 2;
+            line += i % 3 == 0 ? 2 : 1;
+            assert_int_equal(row.address.len, sprintf(address, "u%d@b.example", i));
+            assert_memory_equal(row.address.ptr, address, row.address.len);
+        }
+        assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
+        assert_int_equal(bulk_reader_offset(reader), len);
+        bulk_reader_close(reader);
+    }
+    free(text);
+}
+
+/* Text as UTF-16 of one order or the other. */
+static size_t as_utf16(const char *ascii, bool is_big, bool has_bom, char *out)
+{
+    size_t len = 0;
+
+    if (has_bom) {
+        out[len++] = (char)(is_big ? 0xfe : 0xff);
+        out[len++] = (char)(is_big ? 0xff : 0xfe);
+    }
+    for (; *ascii != '\0'; ascii++) {
+        out[len++] = is_big ? '\0' : *ascii;
+        out[len++] = is_big ? *ascii : '\0';
+    }
+    return len;
+}
+
+static void utf16_is_read(void **state)
+{
+    for (int i = 0; i < 8; i++) {
+        char bytes[200], found[100];
+        size_t len =
+            as_utf16("id\temail\r\n1\ta@b.example\r\n2\tc@d.example\r\n", i & 1, i & 2, bytes);
+        struct bulk_reader *reader = open_bytes("x.txt", bytes, len, i & 4 ? 1 : 0);
+
+        assert_int_equal(bulk_reader_format(reader)->encoding, BULK_ENCODING_UTF16);
+        assert_int_equal(bulk_reader_format(reader)->has_bom, (i & 2) != 0);
+        assert_int_equal(bulk_reader_format(reader)->delimiter, '\t');
+        addresses_of(reader, found, sizeof(found));
+        assert_string_equal(found, "a@b.example c@d.example ");
+        bulk_reader_close(reader);
+    }
+}
+
+static size_t gzip(const char *text, size_t len, char *out, size_t size)
+{
+    z_stream z = {0};
+
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (Bytef *)text;
+    z.avail_in = (uInt)len;
+    z.next_out = (Bytef *)out;
+    z.avail_out = (uInt)size;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return z.total_out;
+}
+
+static void gzip_is_inflated(void **state)
+{
+    char packed[400], found[100];
+    size_t first = gzip("email\na@b.example\n", 18, packed, 200);
+    size_t len = first + gzip("c@d.example\n", 12, packed + first, 190);
+    static const size_t pieces[] = {0, 1, 3};
+
+    memset(packed + len, 0, 5); /* padding */
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        struct bulk_reader *reader = open_bytes("x.csv.gz", packed, len + 5, pieces[i]);
+
+        assert_true(bulk_reader_format(reader)->gzipped);
+        assert_string_equal(bulk_reader_format(reader)->note,
+                            "CSV, gzipped, header, addresses in column 1 \"email\"");
+        addresses_of(reader, found, sizeof(found));
+        assert_string_equal(found, "a@b.example c@d.example ");
+        bulk_reader_close(reader);
+    }
+    for (size_t cut = 3; cut < len; cut++) {
+        struct bulk_reader *reader;
+        struct error error = {0};
+        int code =
+            bulk_reader_open_bytes("x.gz", slice_from(packed, cut), 0, NULL, &reader, &error);
+
+        if (cut == first) { /* a whole member */
+            assert_int_equal(code, 0);
+            bulk_reader_close(reader);
+            continue;
+        }
+        assert_int_equal(code, ERROR_IO);
+        assert_non_null(strstr(error.message, "cut off"));
+    }
+    packed[15] ^= 0x55;
+    {
+        struct bulk_reader *reader;
+        struct error error = {0};
+
+        assert_int_equal(
+            bulk_reader_open_bytes("x.gz", slice_from(packed, len), 0, NULL, &reader, &error),
+            ERROR_IO);
+        assert_non_null(strstr(error.message, "damaged"));
+    }
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void several_files(void **state)
+{
+    static const struct {
+        const char *texts[3], *addresses, *message;
+    } rows[] = {
+        {{"id,email\n1,a@b.example\n", "ID, Email\n2,c@d.example\n", "id,email\n"},
+         "a@b.example c@d.example ",
+         NULL},
+        {{"id,email\n1,a@b.example\n", "2,c@d.example\n3,e@f.example", "id,email\n4,g@h.example\n"},
+         "a@b.example c@d.example e@f.example g@h.example ",
+         NULL},
+        {{"id,email\n1,a@b.example\n", "id,email\n2,m\xfcll@d.example\n", "id,email\n"},
+         "a@b.example m\xc3\xbcll@d.example ",
+         NULL},
+        {{"id,email\n1,a@b.example\n", "email,id\nc@d.example,2\n", ""}, NULL, "is not like"},
+        {{"a@b.example\n", "c@d.example", "e@f.example\n"},
+         "a@b.example c@d.example e@f.example ",
+         NULL},
+    };
+    char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
+    const char *files[3] = {paths[0], paths[1], paths[2]};
+
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < 3; i++)
+        snprintf(paths[i], sizeof(paths[i]), "%s/%zu", folder, i);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader;
+        struct error error = {0};
+        char found[200];
+        int code;
+
+        for (size_t k = 0; k < 3; k++)
+            write_file(paths[k], rows[i].texts[k]);
+        code = bulk_reader_open(files, 3, NULL, &reader, &error);
+        if (rows[i].message != NULL) {
+            assert_int_equal(code, ERROR_FORMAT);
+            assert_non_null(strstr(error.message, rows[i].message));
+            continue;
+        }
+        if (code != 0)
+            print_error("row %zu: %s\n", i, error.message);
+        assert_int_equal(code, 0);
+        addresses_of(reader, found, sizeof(found));
+        assert_string_equal(found, rows[i].addresses);
+        assert_int_equal(bulk_reader_offset(reader), bulk_reader_size(reader));
+        bulk_reader_close(reader);
+    }
+    for (size_t i = 0; i < 3; i++)
+        unlink(paths[i]);
+    rmdir(folder);
+}
+
+static void missing_files_are_named(void **state)
+{
+    const char *files[] = {"/nowhere/list.csv", "/tmp"};
+    struct bulk_reader *reader;
+    struct error error = {0};
+
+    assert_int_equal(bulk_reader_open(&files[0], 1, NULL, &reader, &error), ERROR_IO);
+    assert_string_equal(error.message,
+                        "/nowhere/list.csv: can't be opened: No such file or directory");
+    assert_int_equal(bulk_reader_open(&files[1], 1, NULL, &reader, &error), ERROR_IO);
+    assert_string_equal(error.message, "/tmp: is a folder; name the file in it");
+}
+
+/* Every allocation in turn fails: an error, no leak, no crash. */
+static void memory_runs_out(void **state)
+{
+    static const char text[] = "id,email\n1,\"a\"\"b@c.example\"\n2,m\xfcll@d.example\n";
+    bool done = false;
+
+    for (int64_t n = 0; n < 1000 && !done; n++) {
+        struct bulk_reader *reader = NULL;
+        struct error error = {0};
+        struct bulk_row row;
+        int code;
+
+        memory_fail_after(n);
+        code = bulk_reader_open_bytes("x", slice_from_string(text), 0, NULL, &reader, &error);
+        if (code == 0)
+            while ((code = bulk_reader_next(reader, &row, &error)) == 1)
+                continue;
+        memory_fail_after(-1);
+        bulk_reader_close(reader);
+        assert_true(code == 0 || code == ERROR_NOMEM);
+        done = code == 0;
+    }
+    assert_true(done);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formats_are_found),     cmocka_unit_test(bad_wishes_are_explained),
+        cmocka_unit_test(a_column_can_be_named), cmocka_unit_test(a_long_list_in_pieces),
+        cmocka_unit_test(utf16_is_read),         cmocka_unit_test(gzip_is_inflated),
+        cmocka_unit_test(several_files),         cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(memory_runs_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

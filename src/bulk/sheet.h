@@ -1,0 +1,43 @@
+/*
+ * The rows of one sheet of an XLSX workbook, as lines of CSV (UTF-8, commas).
+ *
+ * The workbook is a zip of XML (ECMA-376). It is read as a stream: memory does not grow with the
+ * sheet; the shared strings lie in a temporary file. A workbook may be hostile: what swells without
+ * measure, declares a document type or nests without end is refused. Formulas are never looked at,
+ * only the values that were stored beside them; dates come out as ISO 8601.
+ */
+#ifndef MK_BULK_SHEET_H
+#define MK_BULK_SHEET_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "bulk/source.h"
+
+struct bulk_sheet;
+
+/* Open a sheet by name (NULL: the first). ERROR_IO, ERROR_FORMAT, ERROR_LIMIT, ERROR_NOMEM. */
+int bulk_sheet_open(const char *path, const char *sheet_name, struct bulk_sheet **ret_sheet,
+                    struct error *error);
+/* The same from what is left of a source that has no file: copied to a temporary one. */
+int bulk_sheet_open_source(struct bulk_source *source, const char *name, const char *sheet_name,
+                           struct bulk_sheet **ret_sheet, struct error *error);
+void bulk_sheet_close(struct bulk_sheet *sheet); /* NULL accepted */
+
+const char *bulk_sheet_name(const struct bulk_sheet *sheet);
+
+/*
+ * The next row that is there and its number in the sheet, from 1: 1; the end: 0; or an error. The
+ * slice is valid until the next call.
+ */
+int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
+                    struct error *error);
+/* From the first row again. */
+int bulk_sheet_rewind(struct bulk_sheet *sheet, struct error *error);
+
+/* Compressed bytes read of the sheet, and its compressed size. */
+uint64_t bulk_sheet_offset(const struct bulk_sheet *sheet);
+uint64_t bulk_sheet_size(const struct bulk_sheet *sheet);
+
+#endif
