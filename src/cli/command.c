@@ -15,9 +15,7 @@
 
 /* In the order of the help. */
 static const struct cli_command *const commands[] = {
-    &cli_check,
-    &cli_classify,
-    &cli_lab,
+    &cli_check, &cli_classify, &cli_lists, &cli_lab, &cli_config, &cli_completion,
 };
 
 const struct cli_command *cli_command_at(size_t index)
@@ -133,6 +131,33 @@ static int load(struct cli_call *call, const struct cli_arguments *arguments, st
     return code == 0 ? cli_arguments_apply(arguments, config, own, call->arena, error) : code;
 }
 
+/* Where the first argument is one of a few words. */
+static int check_first_word(struct cli_call *call)
+{
+    const char *nearest = NULL;
+    unsigned distance = 0;
+    struct slice rest, word, given;
+
+    if (call->command->words == NULL || call->argument_count == 0)
+        return CLI_EXIT_OK;
+    given = slice_from_string(call->arguments[0]);
+    rest = slice_from_string(call->command->words);
+    while (slice_split(&rest, '|', &word)) {
+        const char *name = arena_string(call->arena, word);
+
+        if (slice_equal(word, given))
+            return CLI_EXIT_OK;
+        if (name != NULL)
+            config_nearer(given, name, &nearest, &distance);
+    }
+    if (nearest != NULL)
+        return cli_fail(call, CLI_EXIT_USAGE, "%s does not know '%.60s'; did you mean '%s'?",
+                        call->command->name, call->arguments[0], nearest);
+    return cli_fail(call, CLI_EXIT_USAGE, "%s does not know '%.60s': mailknock %s %s",
+                    call->command->name, call->arguments[0], call->command->name,
+                    call->command->arguments);
+}
+
 static int check_argument_count(struct cli_call *call)
 {
     const struct cli_command *command = call->command;
@@ -143,7 +168,7 @@ static int check_argument_count(struct cli_call *call)
     if (call->argument_count > command->arguments_max)
         return cli_fail(call, CLI_EXIT_USAGE, "'%.60s' is one argument too many: mailknock %s %s",
                         call->arguments[command->arguments_max], command->name, command->arguments);
-    return CLI_EXIT_OK;
+    return check_first_word(call);
 }
 
 static int run(struct cli_call *call, int count, char **words)
