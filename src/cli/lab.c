@@ -5,16 +5,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/instant.h"
 #include "cli/command.h"
 #include "io/uv_loop.h"
 #include "lab/behaviour.h"
+#include "lab/file.h"
 #include "lab/loopback.h"
 #include "lab/preset.h"
 #include "lab/setup.h"
+#include "lab/sign.h"
 
 struct lab_options {
     uint64_t port;
@@ -87,94 +88,20 @@ static const struct {
     {"settings", settings_list},
 };
 
-/* --- files -------------------------------------------------------------------------------------
- */
-
-/* Whole or not at all, so that whoever waits for the file never sees half of it. */
-static int file_write(const char *path, struct slice text, struct error *error)
-{
-    char temporary[4096];
-    FILE *file;
-    bool well;
-
-    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid()) >=
-        sizeof(temporary))
-        return error_set(error, ERROR_USAGE, "%s: the name is too long", path);
-    file = fopen(temporary, "wb");
-    if (file == NULL)
-        return error_set(error, ERROR_IO, "%s: %s", temporary, strerror(errno));
-    well = fwrite(text.ptr, 1, text.len, file) == text.len;
-    well = fclose(file) == 0 && well;
-    if (well && rename(temporary, path) == 0)
-        return 0;
-    (void)error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
-    (void)unlink(temporary);
-    return ERROR_IO;
-}
-
-/* The scenario's own lists as files beside the configuration, each named in it. */
-static int lists_write(const char *path, const struct lab_scenario *scenario, struct buffer *config,
-                       struct error *error)
-{
-    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT; i++) {
-        char option[32], file[4096];
-        struct slice word, entry;
-        enum lists_operator_kind kind;
-        struct buffer text;
-        int code = 0;
-
-        buffer_init(&text, 0);
-        for (size_t e = 0; lab_scenario_list_entry(scenario, e, &word, &entry); e++)
-            if (lab_list_kind(word, &kind) && kind == (enum lists_operator_kind)i)
-                (void)buffer_printf(&text, "%.*s\n", SLICE_ARG(entry));
-        (void)snprintf(option, sizeof(option), "%s",
-                       lists_operator_kind_name((enum lists_operator_kind)i));
-        for (char *c = option; *c != '\0'; c++)
-            if (*c == '_')
-                *c = '-';
-        if (text.failed ||
-            (size_t)snprintf(file, sizeof(file), "%s.%s", path, option) >= sizeof(file))
-            code = error_set(error, ERROR_USAGE, "%s: the name is too long", path);
-        else if (text.len > 0)
-            code = file_write(file, buffer_slice(&text), error);
-        if (code == 0 && text.len > 0)
-            (void)buffer_printf(config, "%s = %s\n", option, file);
-        buffer_done(&text);
-        if (code < 0)
-            return code;
-    }
-    return 0;
-}
-
-static int config_write(const char *path, const struct lab_loopback *loopback,
-                        const struct lab_scenario *scenario, struct error *error)
-{
-    struct buffer config;
-    int code;
-
-    buffer_init(&config, 0);
-    (void)buffer_append_string(&config,
-                               "# Written by `mailknock lab`: how to knock at this lab.\n");
-    lab_loopback_write_config(&config, loopback, scenario);
-    code = lists_write(path, scenario, &config, error);
-    if (code == 0 && config.failed)
-        code = error_set(error, ERROR_NOMEM, "no memory for the configuration");
-    if (code == 0)
-        code = file_write(path, buffer_slice(&config), error);
-    buffer_done(&config);
-    return code;
-}
-
 /* SMTP port, then the endpoint of DNS, a line each. */
 static int port_file_write(const char *path, const struct lab_loopback *loopback,
                            struct error *error)
 {
-    char text[100], ip[IP_TEXT_SIZE];
-    int len =
-        snprintf(text, sizeof(text), loopback->dns.ip.family == 6 ? "%u\n[%s]:%u\n" : "%u\n%s:%u\n",
-                 loopback->port, ip_format(&loopback->dns.ip, ip), loopback->dns.port);
+    struct buffer text;
+    int code;
 
-    return file_write(path, slice_from(text, (size_t)len), error);
+    buffer_init(&text, 0);
+    (void)buffer_printf(&text, "%u\n", loopback->port);
+    lab_sign_endpoint(&text, &loopback->dns);
+    (void)buffer_append_byte(&text, '\n');
+    code = lab_file_write(path, buffer_slice(&text), error);
+    buffer_done(&text);
+    return code;
 }
 
 /* --- running -----------------------------------------------------------------------------------
@@ -209,11 +136,10 @@ static void opening_show(struct cli_call *call, const char *path,
     if (lab_scenario_expectation_count(scenario) > 0)
         example = lab_scenario_expectation(scenario, 0)->address;
     buffer_init(&words, 0);
-    lab_loopback_write_options(&words, loopback, scenario);
+    lab_sign_options(&words, loopback, scenario, 4, call->width);
     (void)fprintf(call->out, "%s is open: SMTP port %u, DNS on %s port %u, all on loopback.\n\n",
                   path, loopback->port, ip_format(&loopback->dns.ip, ip), loopback->dns.port);
-    (void)fprintf(call->out,
-                  "Knock from another terminal:\n\n  mailknock check %.*s \\\n    %.*s\n",
+    (void)fprintf(call->out, "Knock from another terminal:\n\n  mailknock check %.*s \\\n%.*s\n",
                   SLICE_ARG(example), SLICE_ARG(buffer_slice(&words)));
     if (options->write_config != NULL)
         (void)fprintf(call->out, "\nor shorter:\n\n  mailknock check %.*s --config %s\n",
@@ -269,7 +195,7 @@ static int run_open(struct cli_call *call, struct io_loop *loop, const char *pat
     (void)io_uv_loop_on_signal(loop, SIGINT, stop_on_signal, loop);
     (void)io_uv_loop_on_signal(loop, SIGTERM, stop_on_signal, loop);
     if ((options->write_config != NULL &&
-         config_write(options->write_config, loopback, scenario, &error) < 0) ||
+         lab_sign_write(options->write_config, loopback, scenario, &error) < 0) ||
         (options->port_file != NULL && port_file_write(options->port_file, loopback, &error) < 0)) {
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     } else {

@@ -1,40 +1,12 @@
-/* Opening, and telling others how to knock. */
+/* Ports that are taken are passed over, one by one. */
 #include "lab/loopback.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
+#include "lab/file.h"
 #include "lab/model.h"
-#include "lab/setup.h"
 
 #define PORTS_TRIED 200
 /* What a busy machine makes of a client that keeps to its limits, seen from the other side. */
 #define SLACK_MS 750
-
-static int file_read(const char *path, struct buffer *out, struct error *error)
-{
-    FILE *file = fopen(path, "rb");
-    int code = 0;
-    size_t got;
-
-    if (file == NULL)
-        return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
-    do {
-        char *room = buffer_reserve(out, 65536);
-
-        if (room == NULL) {
-            code = error_set(error, ERROR_NOMEM, "%s: no memory to read it", path);
-            break;
-        }
-        got = fread(room, 1, 65536, file);
-        out->len += got;
-    } while (got > 0);
-    if (code == 0 && ferror(file))
-        code = error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
-    (void)fclose(file);
-    return code;
-}
 
 struct lab_scenario *lab_loopback_read(const char *path, struct error *error)
 {
@@ -43,7 +15,7 @@ struct lab_scenario *lab_loopback_read(const char *path, struct error *error)
     struct buffer text;
 
     buffer_init(&text, 0);
-    if (file_read(path, &text, error) == 0) {
+    if (lab_file_read(path, &text, error) == 0) {
         scenario = lab_scenario_parse(buffer_slice(&text), &why);
         if (scenario == NULL)
             (void)error_set(error, why.code, "%s: %s", path, why.message);
@@ -132,31 +104,4 @@ void lab_loopback_close(struct lab_loopback *loopback)
 {
     lab_world_free(loopback->world);
     *loopback = (struct lab_loopback){0};
-}
-
-/* "127.0.0.1:5300", "[::1]:5300" */
-static void endpoint_write(struct buffer *out, const struct io_endpoint *at)
-{
-    char text[IP_TEXT_SIZE];
-
-    (void)buffer_printf(out, at->ip.family == 6 ? "[%s]:%u" : "%s:%u", ip_format(&at->ip, text),
-                        at->port);
-}
-
-void lab_loopback_write_config(struct buffer *out, const struct lab_loopback *loopback,
-                               const struct lab_scenario *scenario)
-{
-    (void)buffer_append_string(out, "resolver = ");
-    endpoint_write(out, &loopback->dns);
-    (void)buffer_printf(out, "\nport = %u\n", loopback->port);
-    lab_setup_write(out, scenario, false);
-}
-
-void lab_loopback_write_options(struct buffer *out, const struct lab_loopback *loopback,
-                                const struct lab_scenario *scenario)
-{
-    (void)buffer_append_string(out, "--resolver ");
-    endpoint_write(out, &loopback->dns);
-    (void)buffer_printf(out, " --port %u", loopback->port);
-    lab_setup_write(out, scenario, true);
 }

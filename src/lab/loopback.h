@@ -9,7 +9,6 @@
 #ifndef MK_LAB_LOOPBACK_H
 #define MK_LAB_LOOPBACK_H
 
-#include "base/buffer.h"
 #include "lab/world.h"
 
 #define LAB_LOOPBACK_SMTP_PORT 2525
@@ -39,16 +38,5 @@ int lab_loopback_open(struct lab_loopback *loopback, struct io_loop *loop,
                       const struct lab_scenario *scenario,
                       const struct lab_loopback_options *options, struct error *error);
 void lab_loopback_close(struct lab_loopback *loopback); /* safe on a zeroed one */
-
-/*
- * What a client needs to find this lab and behaves as the scenario wants (`set`), as lines of a
- * configuration file. Lists of the scenario (`list`) are not among them: they need files of their
- * own. A failure shows in out->failed.
- */
-void lab_loopback_write_config(struct buffer *out, const struct lab_loopback *loopback,
-                               const struct lab_scenario *scenario);
-/* The same as options of a command line, for people to copy. */
-void lab_loopback_write_options(struct buffer *out, const struct lab_loopback *loopback,
-                                const struct lab_scenario *scenario);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "io/uv_loop.h"
 #include "lab/loopback.h"
+#include "lab/sign.h"
 #include "mailknock/mailknock.h"
 
 #define TEXT(literal) (literal), sizeof(literal) - 1
@@ -219,7 +220,7 @@ static void serve_lab(int out)
         _exit(1);
     }
     buffer_init(&config, sizeof(lab_config) - 1);
-    lab_loopback_write_config(&config, &loopback, scenario);
+    lab_sign_config(&config, &loopback, scenario);
     if (config.failed || write(out, config.ptr, config.len) != (ssize_t)config.len)
         _exit(1);
     close(out);
