@@ -82,20 +82,26 @@ static void case_free(struct probe_case *kase)
     memory_free(kase);
 }
 
-int probe_case_submit(struct probe_engine *engine, struct slice address, probe_done *done,
-                      void *user)
+int probe_case_submit(struct probe_engine *engine, struct slice address,
+                      const struct probe_wish *wish, probe_done *done, void *user)
 {
     struct probe_submission *submission = submission_new(address, done, user);
     struct probe_case *kase = NULL;
     char wire[ADDRESS_WIRE_SIZE] = "";
     struct address parsed;
     size_t wire_len = 0;
+    struct probe_case *shallow = NULL;
 
     if (submission == NULL)
         return ERROR_NOMEM;
     if (address_parse(submission->input.ptr, submission->input.len, &parsed)) {
         wire_len = address_format_wire(&parsed, wire);
         kase = table_get(&engine->mailboxes, slice_from(wire, wire_len));
+        /* One that goes less far is soon over: from now on others join the deeper one. */
+        if (kase != NULL && kase->wish.depth < wish->depth) {
+            shallow = kase;
+            kase = NULL;
+        }
     }
     if (kase == NULL) {
         kase = case_new(engine, slice_from(wire, wire_len));
@@ -105,11 +111,16 @@ int probe_case_submit(struct probe_engine *engine, struct slice address, probe_d
             case_free(kase);
             goto no_memory;
         }
+        kase->wish = *wish;
         kase->has_mailbox_key = wire_len > 0;
+        if (shallow != NULL)
+            shallow->has_mailbox_key = false;
         kase->ask.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
         list_append(&engine->cases, &kase->in_cases);
         list_append(&engine->ready, &kase->node);
     }
+    if (wish->patience > kase->wish.patience)
+        kase->wish.patience = wish->patience;
     join(kase, submission);
     engine->submissions++;
     engine->counts.submitted++;
@@ -212,7 +223,6 @@ static void case_look_up(struct probe_case *kase, const struct address *address)
 
 static void case_start(struct probe_case *kase)
 {
-    const struct probe_settings *settings = &kase->engine->settings;
     struct slice input = kase->submissions->input;
     struct address address;
     struct slice domain;
@@ -227,7 +237,7 @@ static void case_start(struct probe_case *kase)
     if (is_skipped(kase->operator_matches) ||
         provider_mailbox_breach(address.local, domain) != NULL)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
-    else if (settings->depth == EVIDENCE_DEPTH_SYNTAX)
+    else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else
         case_look_up(kase, &address);
@@ -258,7 +268,7 @@ static bool case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint6
         .kind = kind,
         .tries_before = kase->retries[kind],
         .waited_ms = kase->waited_ms,
-        .patience = engine->settings.patience,
+        .patience = kase->wish.patience,
         .greylist_ms = provider != NULL ? provider->greylist_ms : 0,
         .hint_ms = hint_ms,
         .asked_ms = asked_ms,
@@ -324,7 +334,7 @@ static void case_go_by_facts(struct probe_case *kase)
                is_listed(kase->operator_matches, builtin, domain->disposable_mx)) {
         /* Throwaway and listed domains are settled; probing them would only annoy. */
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
-    } else if (kase->engine->settings.depth == EVIDENCE_DEPTH_DNS) {
+    } else if (kase->wish.depth == EVIDENCE_DEPTH_DNS) {
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     } else {
         case_next_host(kase, PROBE_RETRY_NONE);
@@ -525,7 +535,7 @@ void probe_case_host_dead(struct probe_case *kase)
 
 void probe_case_blocked(struct probe_case *kase, uint64_t until_ms)
 {
-    uint64_t patience = probe_patience_ms(kase->engine->settings.patience);
+    uint64_t patience = probe_patience_ms(kase->wish.patience);
     uint64_t now = probe_engine_now(kase->engine);
 
     if (kase->blocked_since_ms == 0)
@@ -610,7 +620,7 @@ static void case_wait_or_end(struct probe_case *kase, const struct probe_answer 
     if (answer->plan.retry == PROBE_RETRY_GREYLIST && answer->input.stage == SMTP_STAGE_RCPT &&
         probe_domain_wants_stranger(domain) &&
         probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
-        (void)probe_stranger_send(domain, answer->session->host);
+        (void)probe_stranger_send(domain, answer->session->host, kase->wish.patience);
 }
 
 /* The stranger's attempt is part of what this case lived through. */
@@ -674,7 +684,7 @@ static void case_needs_stranger(struct probe_case *kase)
     }
     kase->saw_stranger = true;
     host = host_that_answered(kase);
-    if (host == NULL || !probe_stranger_send(domain, host)) {
+    if (host == NULL || !probe_stranger_send(domain, host, kase->wish.patience)) {
         case_has_seen_stranger(kase);
         return;
     }

@@ -38,6 +38,7 @@ struct probe_case {
     enum probe_case_state state;
     struct list_node in_cases;
     struct list_node node; /* in the list that the state says */
+    struct probe_wish wish;
     struct probe_ask ask;
     struct probe_domain *domain; /* NULL: not got so far */
     const struct evidence_domain *facts;
@@ -67,8 +68,8 @@ struct probe_case {
 };
 
 /* ERROR_NOMEM, ERROR_BUSY. Puts it among the ready ones; joins one that is under way. */
-int probe_case_submit(struct probe_engine *engine, struct slice address, probe_done *done,
-                      void *user);
+int probe_case_submit(struct probe_engine *engine, struct slice address,
+                      const struct probe_wish *wish, probe_done *done, void *user);
 /* The next step of a READY case. */
 void probe_case_step(struct probe_case *kase);
 void probe_case_facts_came(struct probe_case *kase);

@@ -257,8 +257,18 @@ void probe_engine_leave(struct probe_engine *engine)
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
                         void *user)
 {
+    const struct probe_wish wish = {engine->settings.depth, engine->settings.patience};
+
+    return probe_engine_submit_wish(engine, address, &wish, done, user);
+}
+
+int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
+                             const struct probe_wish *wish, probe_done *done, void *user)
+{
     int code;
 
+    if (wish->depth > engine->settings.depth)
+        return ERROR_RANGE;
     if (engine->closing || engine->submissions >= engine->settings.cases_max)
         return ERROR_BUSY;
     /* Inside a callback the settling will find it; outside, the timer's next turn. */
@@ -267,7 +277,7 @@ int probe_engine_submit(struct probe_engine *engine, struct slice address, probe
         if (code != 0)
             return ERROR_NOMEM;
     }
-    return probe_case_submit(engine, address, done, user);
+    return probe_case_submit(engine, address, wish, done, user);
 }
 
 void probe_engine_cancel(struct probe_engine *engine)

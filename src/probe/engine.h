@@ -92,6 +92,18 @@ typedef void probe_done(void *user, const struct evidence *evidence, const struc
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
                         void *user);
 
+/* How far to go for one address; the settings say the same for all others. */
+struct probe_wish {
+    enum evidence_depth depth;
+    enum probe_patience patience;
+};
+/*
+ * As probe_engine_submit, with a wish of its own. A mailbox under way is joined when it goes as
+ * far; the most patient of those who joined counts. ERROR_RANGE: deeper than the settings allow.
+ */
+int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
+                             const struct probe_wish *wish, probe_done *done, void *user);
+
 /* End every open case now: verdicts of what is known, otherwise skipped/cancelled. */
 void probe_engine_cancel(struct probe_engine *engine);
 

@@ -139,7 +139,8 @@ static void finished(void *user, const struct evidence *evidence, const struct v
         bench->on_done(bench);
 }
 
-static struct outcome *submit(struct bench *bench, struct slice address)
+static struct outcome *submit_wish(struct bench *bench, struct slice address,
+                                   const struct probe_wish *wish)
 {
     struct outcome *outcome = &bench->outcomes[bench->outcome_count];
     struct ticket *ticket = malloc(sizeof(*ticket));
@@ -151,7 +152,8 @@ static struct outcome *submit(struct bench *bench, struct slice address)
     *outcome = (struct outcome){0};
     assert_true(slice_to_string(address, outcome->address, sizeof(outcome->address)));
     bench->inside_submit = true;
-    code = probe_engine_submit(bench->engine, address, finished, ticket);
+    code = wish != NULL ? probe_engine_submit_wish(bench->engine, address, wish, finished, ticket)
+                        : probe_engine_submit(bench->engine, address, finished, ticket);
     bench->inside_submit = false;
     if (code != 0) {
         assert_true(code == ERROR_NOMEM || code == ERROR_BUSY);
@@ -160,6 +162,11 @@ static struct outcome *submit(struct bench *bench, struct slice address)
     }
     bench->outcome_count++;
     return outcome;
+}
+
+static struct outcome *submit(struct bench *bench, struct slice address)
+{
+    return submit_wish(bench, address, NULL);
 }
 
 static void everybody_ended_once(const struct bench *bench)
@@ -1065,6 +1072,38 @@ static void memory_that_runs_out_ends_cases_not_the_engine(void **state)
     }
 }
 
+/* Depth and patience of one address, beside those of others. */
+static void wishes_are_heard(void **state)
+{
+    static const struct probe_wish to_dns = {EVIDENCE_DEPTH_DNS, PROBE_PATIENCE_QUICK},
+                                   quick = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_QUICK},
+                                   patient = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_PATIENT};
+    struct bench *bench = bench_new();
+    struct outcome *shallow, *hasty, *calm, *joined;
+
+    (void)state;
+    bench->settings.patience = PROBE_PATIENCE_NORMAL;
+    assert_true(bench_build(bench, "domain grey.example\n  mx 10 mx.grey.example\n"
+                                   "server mx.grey.example 127.0.0.1\n"
+                                   "  behave greylist 3600s\n  mailbox ann\n  mailbox ben\n"));
+    shallow = submit_wish(bench, SLICE("ann@grey.example"), &to_dns);
+    joined = submit_wish(bench, SLICE("ann@grey.example"), &quick);
+    calm = submit_wish(bench, SLICE("ann@grey.example"), &patient);
+    hasty = submit_wish(bench, SLICE("ben@grey.example"), &quick);
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    assert_int_equal(shallow->reason, REASON_NOT_PROBED);
+    assert_int_equal(shallow->attempts, 0);
+    assert_int_equal(hasty->reason, REASON_GREYLISTED);
+    assert_true(hasty->done_ms < MINUTE_MS);
+    /* Joined to one who waits, it waits too. */
+    assert_int_equal(calm->reason, REASON_ACCEPTED);
+    assert_int_equal(joined->reason, REASON_ACCEPTED);
+    assert_int_equal(joined->done_ms, calm->done_ms);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1072,6 +1111,7 @@ int main(void)
         cmocka_unit_test(catch_all_domains_are_found_once),
         cmocka_unit_test(domains_without_mail_need_no_connection),
         cmocka_unit_test(greylists_are_waited_for),
+        cmocka_unit_test(wishes_are_heard),
         cmocka_unit_test(waiting_keeps_nobody_else_waiting),
         cmocka_unit_test(the_next_mx_is_tried),
         cmocka_unit_test(dead_hosts_are_found_dead_once),

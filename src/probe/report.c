@@ -53,7 +53,7 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
     struct probe_engine *engine = kase->engine;
 
     *evidence = (struct evidence){
-        .depth = engine->settings.depth,
+        .depth = kase->wish.depth,
         .suggestion = SLICE_EMPTY,
         .catch_all_text = SLICE_EMPTY,
         .internal = slice_from_string(kase->internal),

@@ -85,7 +85,7 @@ static int enqueue(struct probe_stranger *stranger)
 {
     struct probe_engine *engine = stranger->engine;
     uint64_t now = probe_engine_now(engine);
-    uint64_t patience = probe_patience_ms(engine->settings.patience);
+    uint64_t patience = probe_patience_ms(stranger->patience);
     uint64_t until_ms =
         later_of(stranger->host->site->breaker.until_ms, stranger->domain->breaker.until_ms);
 
@@ -100,7 +100,8 @@ static int enqueue(struct probe_stranger *stranger)
     return 0;
 }
 
-bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host)
+bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host,
+                         enum probe_patience patience)
 {
     struct probe_place place = probe_host_place(host);
     struct probe_stranger *stranger = domain->stranger;
@@ -112,11 +113,15 @@ bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host)
         probe_stranger_free(stranger);
         stranger = domain->stranger = NULL;
     }
-    if (stranger != NULL)
+    if (stranger != NULL) {
+        if (patience > stranger->patience)
+            stranger->patience = patience;
         return true;
+    }
     stranger = stranger_new(domain);
     if (stranger == NULL)
         return false;
+    stranger->patience = patience;
     stranger->host = host;
     stranger->place = place;
     if (enqueue(stranger) != 0) {
@@ -237,7 +242,7 @@ static bool wait_for_later(struct probe_stranger *stranger, const struct probe_a
         .kind = retry_kind(answer->classified.reply_class),
         .tries_before = stranger->put_off,
         .waited_ms = stranger->waited_ms,
-        .patience = engine->settings.patience,
+        .patience = stranger->patience,
         .greylist_ms = stranger->domain->provider->greylist_ms,
         .hint_ms = answer->classified.retry_after_s * SECOND_MS,
         .asked_ms = reply_delay_named(answer->result->reply.text) * SECOND_MS,

@@ -34,6 +34,7 @@ struct probe_stranger {
     bool is_over; /* in vain; kept until vain_until_ms */
     uint64_t vain_until_ms;
     unsigned broken, untried, put_off;
+    enum probe_patience patience; /* of the most patient who sent it */
     uint64_t waited_ms, waiting_since_ms, budget_ms;
     struct probe_alarm alarm; /* a wait, or the budget while it is out */
     char mailbox[];
@@ -43,7 +44,8 @@ struct probe_stranger {
  * Send one to `host` unless one is under way or the habit is known. False when there is none and
  * none can be had (no memory, in vain a moment ago): go on without.
  */
-bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host);
+bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host,
+                         enum probe_patience patience);
 /* `kase` (in no list) waits for the outcome; only when one is under way. */
 void probe_stranger_await(struct probe_domain *domain, struct probe_case *kase);
 bool probe_stranger_is_under_way(const struct probe_domain *domain);

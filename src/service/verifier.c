@@ -43,7 +43,6 @@ void service_verifier_open(struct service_verifier *verifier, struct prober *pro
         verifier->options.refused_ms = REFUSED_MS;
     if (verifier->options.unknown_ms == 0)
         verifier->options.unknown_ms = UNKNOWN_MS;
-    verifier->engines[prober->settings.depth] = prober->engine;
     table_init(&verifier->entries, prober->settings.seed ^ 0x9e3779b97f4a7c15u);
     list_init(&verifier->used);
     list_init(&verifier->open);
@@ -80,10 +79,6 @@ void service_verifier_close(struct service_verifier *verifier)
 
         while ((waiting = list_first(&entry->questions)) != NULL)
             service_verifier_forget(LIST_ELEMENT(waiting, struct service_question, node));
-    }
-    for (size_t i = 0; i < ARRAY_LEN(verifier->engines); i++) {
-        if (verifier->engines[i] != verifier->prober->engine)
-            probe_engine_free(verifier->engines[i]); /* ends what is open in it */
     }
     if (!list_is_empty(&verifier->open))
         probe_engine_cancel(verifier->prober->engine);
@@ -195,21 +190,6 @@ static void finished(void *user, const struct evidence *evidence, const struct v
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static struct probe_engine *engine_of(struct service_verifier *verifier, enum evidence_depth depth)
-{
-    struct prober *prober = verifier->prober;
-    struct probe_settings settings = prober->settings;
-
-    if (depth > prober->settings.depth)
-        depth = prober->settings.depth; /* the operator's word */
-    if (verifier->engines[depth] == NULL) {
-        settings.depth = depth;
-        verifier->engines[depth] =
-            probe_engine_new(prober->loop, prober->resolver, prober->lists, &settings);
-    }
-    return verifier->engines[depth];
-}
-
 static struct entry *entry_new(struct service_verifier *verifier, enum evidence_depth depth,
                                struct slice address)
 {
@@ -231,15 +211,15 @@ static struct entry *entry_new(struct service_verifier *verifier, enum evidence_
 static int begin(struct service_verifier *verifier, struct slice address, enum evidence_depth depth,
                  struct entry **ret_entry)
 {
-    struct probe_engine *engine = engine_of(verifier, depth);
+    const struct probe_wish wish = {depth, PROBE_PATIENCE_NORMAL};
     struct entry *entry = entry_new(verifier, depth, address);
     int code = ERROR_NOMEM;
 
-    if (engine != NULL && entry != NULL)
+    if (entry != NULL)
         code = table_put(&verifier->entries, slice_from(entry->key, entry->key_len), entry);
     if (code == 0) {
         entry->is_listed = true;
-        code = probe_engine_submit(engine, address, finished, entry);
+        code = probe_engine_submit_wish(verifier->prober->engine, address, &wish, finished, entry);
     }
     if (code != 0) {
         if (entry != NULL)
@@ -312,8 +292,12 @@ int service_verifier_ask(struct service_verifier *verifier, struct slice address
                          struct service_question *question)
 {
     uint64_t now = io_now_ms(verifier->prober->loop);
-    struct entry *entry = find(verifier, address, depth);
+    struct entry *entry;
     int code;
+
+    if (depth > verifier->prober->settings.depth)
+        depth = verifier->prober->settings.depth; /* the operator's word */
+    entry = find(verifier, address, depth);
 
     if (entry != NULL && !entry->is_open) {
         if (!fresh && is_fresh(entry, now)) {

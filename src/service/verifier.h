@@ -39,7 +39,6 @@ struct service_question {
 
 struct service_verifier {
     struct prober *prober;
-    struct probe_engine *engines[EVIDENCE_DEPTH_SMTP + 1]; /* the prober's own stays its */
     struct service_verifier_options options;
     struct table entries; /* by depth and address */
     struct list used;     /* finished ones, oldest first */
