@@ -12,7 +12,10 @@ SINCE   ?=
 # Options for every build folder, e.g. MESON_OPTIONS=-Dwerror=true.
 MESON_OPTIONS ?=
 
-NINJA      := ninja --quiet
+# ninja's errors whole, and nothing when there is nothing to do.
+SHELL      := bash
+.SHELLFLAGS := -o pipefail -c
+ninja      = ninja --quiet -C $(BUILD)$(1) | sed '/^ninja: no work to do\.$$/d'
 MESON_TEST := --no-rebuild --print-errorlogs
 SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -23,7 +26,7 @@ export DESTDIR
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
-	@$(NINJA) -C $(BUILD)
+	@$(call ninja,)
 	@echo "built: $(BUILD)/mailknock"
 
 help: ## list the targets
@@ -35,7 +38,7 @@ demo: all ## see 200 addresses verified through every layer, on this machine onl
 # Test runs that fail don't stop the next; the summary tells, and its exit status counts.
 test: $(BUILD)/.with-tests ## every test: unit, end to end, against real servers; unit with sanitizers
 	@rm -f $(BUILD)/meson-logs/testlog.json $(BUILD)-sanitize/meson-logs/testlog.json
-	@$(NINJA) -C $(BUILD)
+	@$(call ninja,)
 	@meson test -C $(BUILD) $(MESON_TEST) || true
 	@$(MAKE) --no-print-directory run-sanitizers || true
 	@tools/test-summary $(BUILD) $(BUILD)-sanitize
@@ -44,12 +47,12 @@ check-sanitizers: run-sanitizers ## unit tests with AddressSanitizer and UBSan
 	@tools/test-summary $(BUILD)-sanitize
 run-sanitizers: $(BUILD)-sanitize/build.ninja
 	@rm -f $(BUILD)-sanitize/meson-logs/testlog.json
-	@$(NINJA) -C $(BUILD)-sanitize
+	@$(call ninja,-sanitize)
 	@meson test -C $(BUILD)-sanitize $(MESON_TEST) --suite unit --no-suite slow -t 4 || true
 
 check-clang: $(BUILD)-clang/build.ninja ## build and unit tests with the other compiler
 	@rm -f $(BUILD)-clang/meson-logs/testlog.json
-	@$(NINJA) -C $(BUILD)-clang
+	@$(call ninja,-clang)
 	@meson test -C $(BUILD)-clang $(MESON_TEST) --suite unit --no-suite slow || true
 	@tools/test-summary $(BUILD)-clang
 
@@ -57,7 +60,7 @@ install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDI
 	@test "$$(cat $(BUILD)-install/.prefix 2>&1)" = '$(abspath $(PREFIX))' || { \
 	    $(call setup,-install,--reconfigure --prefix='$(abspath $(PREFIX))'); \
 	    echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix; }
-	@$(NINJA) -C $(BUILD)-install
+	@$(call ninja,-install)
 	@meson install -C $(BUILD)-install --no-rebuild --quiet
 	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
 
@@ -65,7 +68,7 @@ bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 	@tools/run-benches $(BUILD)-bench
 
 fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name: that one)
-	@$(NINJA) -C $(BUILD)-fuzz
+	@$(call ninja,-fuzz)
 	@tools/run-fuzzers $(BUILD)-fuzz $(SECONDS) $(FUZZ)
 
 format: .deps/lint ## format all C sources
@@ -75,7 +78,7 @@ lint: .deps/lint $(BUILD)/build.ninja ## format, layers, clang-tidy, cppcheck, s
 	@tools/lint $(BUILD) $(SINCE)
 
 coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches that the tests reach
-	@$(NINJA) -C $(BUILD)-coverage
+	@$(call ninja,-coverage)
 	@meson test -C $(BUILD)-coverage $(MESON_TEST) -t 3 || true
 	@gcovr --root . --object-directory $(BUILD)-coverage --exclude '.*_(test|fuzz|bench|report|rig)\.[ch]' \
 	    --print-summary --html-details $(BUILD)-coverage/coverage.html -o $(BUILD)-coverage/coverage.txt
@@ -99,7 +102,8 @@ $(BUILD)-sanitize/build.ninja: | .deps/build .deps/test
 $(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
 	@CC=clang $(call setup,-clang,)
 $(BUILD)-install/build.ninja: | .deps/build
-	@$(call setup,-install,--buildtype=release -Db_lto=true -Dtests=false)
+	@$(call setup,-install,--prefix='$(abspath $(PREFIX))' --buildtype=release -Db_lto=true -Dtests=false)
+	@echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix
 $(BUILD)-bench/build.ninja: | .deps/build
 	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
 $(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint
