@@ -83,10 +83,9 @@ uint32_t reply_delay_named(struct slice text)
     size_t at = 0;
 
     while (at < text.len) {
-        struct slice before = slice_trim(slice_prefix(text, at));
         uint32_t seconds = 0, number;
 
-        if (!ascii_is_digit(text.ptr[at]) || !asks_to_wait(before)) {
+        if (!ascii_is_digit(text.ptr[at]) || !asks_to_wait(slice_trim(slice_prefix(text, at)))) {
             at++;
             continue;
         }

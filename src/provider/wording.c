@@ -218,6 +218,11 @@ static size_t put_foreign(struct writer *w, struct slice s, bool *ret_separates)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
+static bool is_sentence_end(char c)
+{
+    return c == '.' || c == '!' || c == '?';
+}
+
 /* A run of ASCII letters, perhaps with a full stop or the like behind it. False: it is more. */
 static bool put_simple_word(struct writer *w, struct slice run)
 {
@@ -225,7 +230,7 @@ static bool put_simple_word(struct writer *w, struct slice run)
 
     if (run.len > WORD_MAX || !has_room(w))
         return false;
-    if (strchr(".!?", run.ptr[run.len - 1]) != NULL)
+    if (is_sentence_end(run.ptr[run.len - 1]))
         run.len--;
     for (size_t i = 0; i < run.len; i++) {
         char lower = (char)(run.ptr[i] | 0x20);
@@ -520,7 +525,8 @@ static size_t url_length(struct slice s)
 {
     size_t len = 0;
 
-    while (len < s.len && (unsigned char)s.ptr[len] > ' ' && strchr("<>\"|", s.ptr[len]) == NULL)
+    while (len < s.len && (unsigned char)s.ptr[len] > ' ' && s.ptr[len] != '<' &&
+           s.ptr[len] != '>' && s.ptr[len] != '"' && s.ptr[len] != '|')
         len++;
     while (len > 0 && strchr(".,;:)]'!", s.ptr[len - 1]) != NULL)
         len--;
@@ -632,7 +638,7 @@ static bool ends_clause(struct slice text, size_t start, size_t at)
 
     if (!is_end)
         return false;
-    if (last == '.' || last == '!' || last == '?')
+    if (is_sentence_end(last))
         return true;
     return at - start == 1 && last == '-'; /* " - " */
 }
