@@ -8,6 +8,7 @@
 #include "lists/builtin.h"
 #include "probe/domain.h"
 #include "probe/host.h"
+#include "probe/offline.h"
 #include "probe/session.h"
 #include "probe/site.h"
 #include "probe/stranger.h"
@@ -163,13 +164,6 @@ void probe_case_fail(struct probe_case *kase, const char *why)
 
 #define BIT(kind) (1U << (kind))
 
-static bool is_skipped(unsigned matches)
-{
-    return (matches & BIT(LISTS_OPERATOR_OPT_OUT)) != 0 ||
-           ((matches & BIT(LISTS_OPERATOR_BLOCK)) != 0 &&
-            (matches & BIT(LISTS_OPERATOR_ALLOW)) == 0);
-}
-
 /* What the lists say is bad to mail, whether it exists or not: no server is bothered with it. */
 static bool is_listed(unsigned matches, unsigned builtin, bool disposable_mx)
 {
@@ -234,7 +228,7 @@ static void case_start(struct probe_case *kase)
     domain = address.is_literal ? address.domain : slice_from_string(address.domain_ascii);
     if (kase->engine->lists != NULL)
         kase->operator_matches = lists_operator_match(kase->engine->lists, address.local, domain);
-    if (is_skipped(kase->operator_matches) ||
+    if (probe_offline_is_skipped(kase->operator_matches) ||
         provider_mailbox_breach(address.local, domain) != NULL)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
     else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
@@ -330,7 +324,7 @@ static void case_go_by_facts(struct probe_case *kase)
             return;
         }
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
-    } else if (is_skipped(kase->operator_matches) ||
+    } else if (probe_offline_is_skipped(kase->operator_matches) ||
                is_listed(kase->operator_matches, builtin, domain->disposable_mx)) {
         /* Throwaway and listed domains are settled; probing them would only annoy. */
         probe_case_finish(kase, EVIDENCE_STOP_NONE);

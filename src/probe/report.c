@@ -1,25 +1,22 @@
 /* The end of a case: evidence put together, judged, and told to everybody who asked. */
 #include <string.h>
 
-#include "address/suggest.h"
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
-#include "lists/builtin.h"
 #include "probe/case.h"
 #include "probe/domain.h"
+#include "probe/offline.h"
 #include "probe/stranger.h"
-#include "provider/mailbox.h"
 
 /* A domain that people really use is never "corrected". */
 static bool domain_is_real(void *context, struct slice domain)
 {
     const struct probe_case *kase = context;
 
-    if ((lists_domain_classes(domain) & (LISTS_FREE | LISTS_PROVIDER)) != 0)
-        return true;
-    return kase->facts != NULL && slice_equal_nocase(domain, kase->facts->name) &&
-           kase->facts->mx_outcome == DNS_FOUND && !kase->facts->null_mx;
+    return probe_offline_domain_is_real(NULL, domain) ||
+           (kase->facts != NULL && slice_equal_nocase(domain, kase->facts->name) &&
+            kase->facts->mx_outcome == DNS_FOUND && !kase->facts->null_mx);
 }
 
 static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
@@ -68,26 +65,6 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
     fill_domain(kase, evidence);
 }
 
-/* What depends on the input as each submitter wrote it. */
-static void fill_address(const struct probe_case *kase, struct slice input,
-                         struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
-{
-    const struct suggest_world world = {domain_is_real, (void *)(uintptr_t)kase};
-    struct address *address = &evidence->address;
-    struct slice domain;
-
-    evidence->input = input;
-    evidence->suggestion = slice_from(suggestion, suggest_address(input, &world, suggestion));
-    if (!address_parse(input.ptr, input.len, address))
-        return;
-    domain = address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
-    evidence->builtin_classes = lists_local_classes(address->local) |
-                                (address->is_literal ? 0 : lists_domain_classes(domain));
-    evidence->mailbox_breach = provider_mailbox_breach(address->local, domain);
-    evidence->subaddress =
-        provider_mailbox_is_subaddress(address->local, domain, evidence->provider);
-}
-
 static void release(struct probe_case *kase)
 {
     struct probe_engine *engine = kase->engine;
@@ -109,6 +86,7 @@ static void release(struct probe_case *kase)
 
 void probe_case_report(struct probe_case *kase)
 {
+    const struct suggest_world world = {domain_is_real, kase};
     struct probe_engine *engine = kase->engine;
     char suggestion[ADDRESS_WIRE_SIZE];
     struct probe_submission *submission;
@@ -119,7 +97,7 @@ void probe_case_report(struct probe_case *kase)
     fill(kase, &evidence);
     while ((submission = kase->submissions) != NULL) {
         kase->submissions = submission->next;
-        fill_address(kase, submission->input, &evidence, suggestion);
+        probe_offline_fill(submission->input, &world, &evidence, suggestion);
         verdict_judge(&evidence, &verdict);
         CHECK(engine->submissions > 0);
         engine->submissions--;

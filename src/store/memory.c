@@ -220,7 +220,8 @@ static int rows_add(struct store *store, uint64_t id, const struct store_row *ro
         row->first = row->copies = 0;
         row->address = arena_slice(&job->arena, rows[i].address);
         row->fault = arena_slice(&job->arena, rows[i].fault);
-        if (row->address.ptr == NULL || row->fault.ptr == NULL)
+        row->raw = arena_slice(&job->arena, rows[i].raw);
+        if (row->address.ptr == NULL || row->fault.ptr == NULL || row->raw.ptr == NULL)
             return no_memory(error);
         job->results[job->count + i] = NULL;
         faults += row->fault.len > 0;
@@ -294,8 +295,8 @@ static int compare_keys(const void *left, const void *right)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static int keys_open(struct store *store, uint64_t id, struct store_keys **ret_keys,
-                     struct error *error)
+static int keys_open(struct store *store, uint64_t id, enum store_walk walk,
+                     struct store_keys **ret_keys, struct error *error)
 {
     struct memory_job *job = find(store, id);
     struct memory_keys *keys;
@@ -307,9 +308,14 @@ static int keys_open(struct store *store, uint64_t id, struct store_keys **ret_k
         return no_memory(error);
     keys->base.store = store;
     keys->at = keys->count = 0;
-    for (size_t i = 0; i < job->count; i++)
-        if (job->rows[i].key != 0)
-            keys->keys[keys->count++] = (struct memory_key){job->rows[i].key, job->rows[i].number};
+    for (size_t i = 0; i < job->count; i++) {
+        const struct store_row *row = &job->rows[i];
+
+        if (walk == STORE_WALK_KEYS && row->key != 0)
+            keys->keys[keys->count++] = (struct memory_key){row->key, row->number};
+        if (walk == STORE_WALK_TURNS && row->first == 0 && job->results[i] == NULL)
+            keys->keys[keys->count++] = (struct memory_key){row->turn, row->number};
+    }
     qsort(keys->keys, keys->count, sizeof(keys->keys[0]), compare_keys);
     *ret_keys = &keys->base;
     return 0;
@@ -427,7 +433,8 @@ static bool copy_line(struct memory_job *job, size_t index, const struct store_q
 
     line->row.address = arena_slice(&page->arena, row->address);
     line->row.fault = arena_slice(&page->arena, row->fault);
-    if (line->row.address.ptr == NULL || line->row.fault.ptr == NULL)
+    line->row.raw = arena_slice(&page->arena, query->with_raw ? row->raw : SLICE_EMPTY);
+    if (line->row.address.ptr == NULL || line->row.fault.ptr == NULL || line->row.raw.ptr == NULL)
         return false;
     if (result == NULL)
         return true;
@@ -458,7 +465,7 @@ static int page_read(struct store *store, uint64_t id, const struct store_query 
             break;
         if (page->count == query->limit || looked_at++ == STORE_SCAN_MAX)
             return 0;
-        line.row.key = 0;
+        line.row.key = line.row.turn = 0;
         if (result != NULL)
             line.result = *result;
         page->after = row->number;

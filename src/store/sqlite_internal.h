@@ -34,7 +34,8 @@
     X(ROWS_DELETE, "DELETE FROM row WHERE job=?1 AND row<=(SELECT max(row) FROM"                   \
                    " (SELECT row FROM row WHERE job=?1 ORDER BY row LIMIT ?2))")                   \
     X(TALLY_DELETE, "DELETE FROM tally WHERE job=?1")                                              \
-    X(ROW_ADD, "INSERT INTO row (job, row, key, address, fault) VALUES (?1,?2,?3,?4,?5)")          \
+    X(ROW_ADD,                                                                                     \
+      "INSERT INTO row (job, row, key, address, fault, raw, turn) VALUES (?1,?2,?3,?4,?5,?6,?7)")  \
     X(ROW_MARK, "UPDATE row SET first=?3 WHERE job=?1 AND row=?2 AND first=0")                     \
     X(ROW_COPIES, "UPDATE row SET copies=copies+?3 WHERE job=?1 AND row=?2")                       \
     X(RESULT_ADD, "INSERT INTO result (job, row, reason, action, score, flags, retry_after,"       \
@@ -69,7 +70,8 @@
 /* Columns in the order of read_line (sqlite_page.c). */
 #define SQLITE_STORE_LINE                                                                          \
     "SELECT r.row, r.first, r.copies, r.address, r.fault, s.reason, s.action, s.score, s.flags,"   \
-    " s.retry_after, s.checked_ms, s.provider, s.domain, s.suggestion, s.explanation, s.json"      \
+    " s.retry_after, s.checked_ms, s.provider, s.domain, s.suggestion, s.explanation, s.json, "    \
+    "r.raw"                                                                                        \
     " FROM row r "
 
 enum sqlite_statement {
@@ -126,8 +128,8 @@ int sqlite_rows_add(struct store *store, uint64_t job, const struct store_row *r
                     struct error *error);
 int sqlite_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks,
                      size_t count, struct error *error);
-int sqlite_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
-                     struct error *error);
+int sqlite_keys_open(struct store *store, uint64_t job, enum store_walk walk,
+                     struct store_keys **ret_keys, struct error *error);
 int sqlite_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                      struct error *error);
 void sqlite_keys_close(struct store_keys *keys);

@@ -27,6 +27,7 @@ enum column {
     COLUMN_SUGGESTION,
     COLUMN_EXPLANATION,
     COLUMN_JSON,
+    COLUMN_RAW,
 };
 
 /* Slices borrow from the statement's row. */
@@ -75,19 +76,23 @@ static bool own(struct arena *arena, struct slice *text)
     return text->ptr != NULL;
 }
 
-static int keep_line(struct sqlite_store *store, sqlite3_stmt *statement, bool with_json,
-                     struct store_page *page, struct store_line *line, struct error *error)
+static int keep_line(struct sqlite_store *store, sqlite3_stmt *statement,
+                     const struct store_query *query, struct store_page *page,
+                     struct store_line *line, struct error *error)
 {
     struct store_result *result = &line->result;
     struct arena *arena = &page->arena;
     int code = 0;
 
-    if (!own(arena, &line->row.address) || !own(arena, &line->row.fault) ||
-        !own(arena, &result->provider) || !own(arena, &result->domain) ||
-        !own(arena, &result->suggestion) || !own(arena, &result->explanation))
+    if (query->with_raw)
+        line->row.raw = sqlite_store_column(statement, COLUMN_RAW);
+    if (!own(arena, &line->row.address) || !own(arena, &line->row.raw) ||
+        !own(arena, &line->row.fault) || !own(arena, &result->provider) ||
+        !own(arena, &result->domain) || !own(arena, &result->suggestion) ||
+        !own(arena, &result->explanation))
         return error_set(error, ERROR_NOMEM, "no memory for a page of rows");
     result->json = SLICE_EMPTY;
-    if (with_json && line->has_result)
+    if (query->with_json && line->has_result)
         code = store_unpack(store->pack, sqlite_store_column(statement, COLUMN_JSON), arena,
                             &result->json);
     if (code != 0)
@@ -115,7 +120,7 @@ static int consider(struct sqlite_store *store, sqlite3_stmt *statement,
     page->after = line.row.number;
     if (!store_filter_passes(&query->filter, &line))
         return 0;
-    return keep_line(store, statement, query->with_json, page, &line, error);
+    return keep_line(store, statement, query, page, &line, error);
 }
 
 static int walk_rows(struct sqlite_store *store, uint64_t job, const struct store_query *query,

@@ -38,6 +38,11 @@ static int add_rows(struct sqlite_store *store, uint64_t job, const struct store
         sqlite3_bind_int64(statement, 3, (int64_t)rows[i].key);
         sqlite_store_bind_blob(statement, 4, rows[i].address);
         sqlite_store_bind_text(statement, 5, rows[i].fault);
+        if (rows[i].raw.len > 0)
+            sqlite_store_bind_blob(statement, 6, rows[i].raw);
+        else
+            sqlite3_bind_null(statement, 6);
+        sqlite3_bind_int64(statement, 7, rows[i].turn);
         faults += rows[i].fault.len > 0;
         code = sqlite_store_do(store, statement, "add rows", error);
     }
@@ -127,8 +132,15 @@ void sqlite_keys_close(struct store_keys *base)
     memory_free(keys);
 }
 
-static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job)
+static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job,
+                      enum store_walk walk)
 {
+    static const char *const texts[] = {
+        [STORE_WALK_KEYS] = "SELECT key, row FROM row WHERE job=?1 AND key<>0 ORDER BY key, row",
+        [STORE_WALK_TURNS] =
+            "SELECT turn, row FROM row r WHERE job=?1 AND first=0 AND NOT EXISTS"
+            " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row) ORDER BY turn, row",
+    };
     char *uri = sqlite_store_uri(path, "mode=ro");
     char pragma[64];
     int result;
@@ -142,28 +154,25 @@ static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job)
     if (result == SQLITE_OK)
         result = sqlite3_exec(keys->db, pragma, NULL, NULL, NULL);
     if (result == SQLITE_OK)
-        result = sqlite3_prepare_v2(keys->db,
-                                    "SELECT key, row FROM row WHERE job=?1 AND key<>0"
-                                    " ORDER BY key, row",
-                                    -1, &keys->statement, NULL);
+        result = sqlite3_prepare_v2(keys->db, texts[walk], -1, &keys->statement, NULL);
     if (result == SQLITE_OK)
         sqlite3_bind_int64(keys->statement, 1, (int64_t)job);
     return result;
 }
 
-int sqlite_keys_open(struct store *base, uint64_t job, struct store_keys **ret_keys,
-                     struct error *error)
+int sqlite_keys_open(struct store *base, uint64_t job, enum store_walk walk,
+                     struct store_keys **ret_keys, struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
     struct sqlite_keys *keys = memory_zalloc(1, sizeof(*keys));
     int result, code;
 
     if (keys == NULL)
-        return error_set(error, ERROR_NOMEM, "no memory to look for duplicates");
+        return error_set(error, ERROR_NOMEM, "no memory to sort the rows");
     keys->base.store = base;
-    result = start_walk(keys, store->path, job);
+    result = start_walk(keys, store->path, job, walk);
     if (result != SQLITE_OK) {
-        code = sqlite_store_error(keys->db, store->path, result, "look for duplicates", error);
+        code = sqlite_store_error(keys->db, store->path, result, "sort the rows", error);
         sqlite_keys_close(&keys->base);
         return code;
     }
@@ -181,7 +190,7 @@ int sqlite_keys_next(struct store_keys *base, uint64_t *ret_key, uint64_t *ret_r
         return 0;
     if (result != SQLITE_ROW)
         return sqlite_store_error(keys->db, sqlite_store_of(base->store)->path, result,
-                                  "look for duplicates", error);
+                                  "sort the rows", error);
     *ret_key = (uint64_t)sqlite3_column_int64(keys->statement, 0);
     *ret_row = (uint64_t)sqlite3_column_int64(keys->statement, 1);
     return 1;

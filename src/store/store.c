@@ -118,10 +118,10 @@ int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *
     return store->ops->rows_mark(store, job, marks, count, error);
 }
 
-int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
-                    struct error *error)
+int store_keys_open(struct store *store, uint64_t job, enum store_walk walk,
+                    struct store_keys **ret_keys, struct error *error)
 {
-    return store->ops->keys_open(store, job, ret_keys, error);
+    return store->ops->keys_open(store, job, walk, ret_keys, error);
 }
 
 int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
@@ -184,6 +184,7 @@ int store_line_read(struct store *store, uint64_t job, uint64_t row, struct stor
         .until = row,
         .limit = 1,
         .with_json = true,
+        .with_raw = true,
     };
     int code;
 

@@ -7,10 +7,10 @@
  * that it may be made from the loop, and is all or nothing. Big lists are written and read in
  * batches: 1000 rows a call is a good size.
  *
- * A job's rows are numbered from 1 as in the input and keep the address only; whoever writes the
- * cleaned list reads the input again. A row that names the same mailbox as an earlier one points to
- * that (`first`) and has no result of its own. The store knows nothing of mailboxes, files or
- * engines.
+ * A job's rows are numbered from 1 as in the input and mostly keep the address only; whoever writes
+ * the cleaned list reads the input again. A row that names the same mailbox as an earlier one
+ * points to that (`first`) and has no result of its own. The store knows nothing of mailboxes,
+ * files or engines.
  *
  * Functions return 0 (or a count) or ERROR_NOMEM, ERROR_IO (disk full, file not writable),
  * ERROR_BUSY (locked by somebody else for too long), ERROR_FORMAT (corrupt), ERROR_NOT_FOUND (no
@@ -111,8 +111,10 @@ struct store_row {
     uint64_t first;  /* the row with the same mailbox; 0: it is itself the first */
     uint64_t copies; /* later rows that point to it */
     uint64_t key;    /* hash of the mailbox: equal ones may be duplicates; 0: never one */
+    uint32_t turn;   /* rows are worked on by rising turn */
     struct slice address;
     struct slice fault; /* why it can't be read; "" */
+    struct slice raw;   /* as it came, where it will be wanted out of order; "": not kept */
 };
 
 /* Append rows, numbers ascending over all calls. */
@@ -126,16 +128,21 @@ struct store_mark {
 int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks, size_t count,
                     struct error *error);
 
+enum store_walk {
+    STORE_WALK_KEYS,  /* all rows with a key, by (key, row): to find duplicates */
+    STORE_WALK_TURNS, /* rows without result that are no duplicates, by (turn, row) */
+};
 /*
- * Walk (key, row) of all rows with a key, ordered by key and row, as they are at the start: for
- * finding duplicates. Sorted outside of memory where there are many. Other calls may be made
- * meanwhile.
+ * Walk the rows in another order than their own, as they are at the start. Sorted outside of memory
+ * where there are many: opening takes seconds for millions of rows. Other calls may be made
+ * meanwhile; but what is written grows a log until the walk is closed.
  */
 struct store_keys;
-int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
-                    struct error *error);
+int store_keys_open(struct store *store, uint64_t job, enum store_walk walk,
+                    struct store_keys **ret_keys, struct error *error);
+/* ret_key: the key or turn. 1, 0 at the end. */
 int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
-                    struct error *error); /* 1, 0 at the end */
+                    struct error *error);
 void store_keys_close(struct store_keys *keys);
 
 /* --- results ------------------------------------------------------------------------------- */
@@ -195,7 +202,7 @@ struct store_query {
     uint64_t after; /* rows with numbers above */
     uint64_t until; /* up to and with this one; 0: the end */
     size_t limit;   /* lines wanted, at most STORE_PAGE_MAX */
-    bool with_json;
+    bool with_json, with_raw;
     struct store_filter filter; /* not with PENDING */
 };
 
@@ -204,7 +211,7 @@ struct store_query {
 #define STORE_SCAN_MAX 50000
 
 struct store_line {
-    struct store_row row; /* key is not read */
+    struct store_row row; /* key and turn are not read */
     bool has_result;
     struct store_result result;
 };
@@ -222,7 +229,7 @@ void store_page_init(struct store_page *page);
 void store_page_done(struct store_page *page);
 int store_page_read(struct store *store, uint64_t job, const struct store_query *query,
                     struct store_page *page, struct error *error);
-/* One line by its number. ERROR_NOT_FOUND. */
+/* One line by its number, with all there is. ERROR_NOT_FOUND. */
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
                     struct error *error);
 
@@ -263,8 +270,8 @@ struct store_ops {
                     struct error *error);
     int (*rows_mark)(struct store *store, uint64_t job, const struct store_mark *marks,
                      size_t count, struct error *error);
-    int (*keys_open)(struct store *store, uint64_t job, struct store_keys **ret_keys,
-                     struct error *error);
+    int (*keys_open)(struct store *store, uint64_t job, enum store_walk walk,
+                     struct store_keys **ret_keys, struct error *error);
     int (*keys_next)(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                      struct error *error);
     void (*keys_close)(struct store_keys *keys);

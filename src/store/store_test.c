@@ -116,7 +116,9 @@ static void add_rows(struct store *store, uint64_t job, uint64_t from, uint64_t 
             .number = number,
             .key = number % 3 == 0 ? 0 : UINT64_C(0xffffffffffff0000) + number % period,
             .address = number % 3 == 0 ? SLICE_EMPTY : slice_from_string(addresses[count]),
+            .turn = (uint32_t)(number * 2654435761U),
             .fault = number % 3 == 0 ? SLICE("no such column") : SLICE_EMPTY,
+            .raw = number % 7 == 0 ? SLICE("a,b,c") : SLICE_EMPTY,
         };
     }
     assert_int_equal(store_rows_add(store, job, rows, count, NULL), 0);
@@ -231,7 +233,7 @@ static void keys_come_sorted(void **state)
     struct store_keys *keys;
 
     add_rows(bench->store, id, 1, 900, 7);
-    assert_int_equal(store_keys_open(bench->store, id, &keys, NULL), 0);
+    assert_int_equal(store_keys_open(bench->store, id, STORE_WALK_KEYS, &keys, NULL), 0);
     while (store_keys_next(keys, &key, &row, NULL) == 1) {
         const struct store_mark mark = {row, last_row};
 
@@ -251,6 +253,26 @@ static void keys_come_sorted(void **state)
     assert_int_equal(count, 600);
     assert_int_equal(get_job(bench->store, id).duplicates, 600 - 7);
     assert_int_equal(get_job(bench->store, id).faults, 300);
+}
+
+static void turns_come_sorted(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), turn, row, last = 0, count = 0;
+    const struct store_mark marks[] = {{4, 1}};
+    struct store_keys *keys;
+
+    add_rows(bench->store, id, 1, 900, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 1, NULL), 0);
+    put(bench->store, id, 9, REASON_ACCEPTED);
+    assert_int_equal(store_keys_open(bench->store, id, STORE_WALK_TURNS, &keys, NULL), 0);
+    for (; store_keys_next(keys, &turn, &row, NULL) == 1; count++) {
+        assert_int_equal(turn, (uint32_t)(row * 2654435761U));
+        assert_true(turn >= last && row != 4 && row != 9);
+        last = turn;
+    }
+    store_keys_close(keys);
+    assert_int_equal(count, 898);
 }
 
 static void results_are_counted_once(void **state)
@@ -288,6 +310,7 @@ static void results_are_counted_once(void **state)
     assert_int_equal(store_line_read(bench->store, id, 7, &page, NULL), 0);
     assert_int_equal(page.lines[0].row.first, 1);
     assert_true(page.lines[0].has_result);
+    assert_true(slice_equal(page.lines[0].row.raw, SLICE("a,b,c")));
     assert_int_equal(page.lines[0].result.reason, REASON_ACCEPTED);
     assert_int_equal(page.lines[0].result.status, VERDICT_VALID);
     assert_true(slice_equal(page.lines[0].result.json, result_of(1, 0).json));
@@ -661,7 +684,7 @@ static void no_memory_is_an_error(void **state)
         memory_fail_after(n % 40);
         failed = store_results_put(bench->store, id, &result, 1, NULL) != 0;
         failed |= store_page_read(bench->store, id, &query, &page, NULL) != 0;
-        if (store_keys_open(bench->store, id, &keys, NULL) == 0)
+        if (store_keys_open(bench->store, id, STORE_WALK_KEYS, &keys, NULL) == 0)
             store_keys_close(keys);
         memory_fail_after(-1);
         assert_true(failed || n % 40 > 1);
@@ -683,6 +706,7 @@ int main(void)
         BOTH(jobs_are_kept_and_changed),
         BOTH(jobs_go_bit_by_bit),
         BOTH(keys_come_sorted),
+        BOTH(turns_come_sorted),
         BOTH(results_are_counted_once),
         BOTH(pages_show_what_is_asked_for),
         BOTH(notes_are_kept_in_order_and_expire),

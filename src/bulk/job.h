@@ -1,0 +1,82 @@
+/*
+ * A job: the rows of a loaded list, fed to the engine and brought home to the store.
+ *
+ * Runs on any loop, beside other jobs on the same engine: each keeps at most `window` addresses in
+ * flight, so that jobs with equal windows get equal shares. Results are gathered and kept in
+ * batches (1000 of them, or 250 ms), and only what is kept is counted and told. A killed job loses
+ * what was in flight and the last batch, nothing else; opened again it goes on with the rows
+ * without result.
+ *
+ *   open ─ start ─> RUNNING ─ all rows have results ─> ended(FINISHED)
+ *                      ├─ stop ─> STOPPING ─ grace over or nothing in flight ─> ended(STOPPED)
+ *                      ├─ no time left ──────^
+ *                      └─ the store fails ─> ended(FAILED)
+ */
+#ifndef MK_BULK_JOB_H
+#define MK_BULK_JOB_H
+
+#include "bulk/job_feed.h"
+#include "probe/engine.h"
+#include "store/store.h"
+
+struct bulk_job;
+
+enum bulk_job_end {
+    BULK_JOB_FINISHED,    /* every row has its result */
+    BULK_JOB_STOPPED,     /* as asked; the rest is still to do */
+    BULK_JOB_OUT_OF_TIME, /* max_time_ms are over; the rest is still to do */
+    BULK_JOB_FAILED,      /* see bulk_job_error */
+};
+
+struct bulk_job_options {
+    size_t window; /* addresses in flight, at least 1 */
+    enum bulk_feed_order order;
+    bool without_json;    /* keep columns only */
+    bool with_evidence;   /* transcripts and DNS answers in the JSON */
+    uint64_t max_time_ms; /* of this run; 0: as long as it takes */
+};
+
+struct bulk_job_events {
+    /* Both come from inside the loop only, and neither may free the job. Results were kept. */
+    void (*kept)(void *user, const struct store_result *results, size_t count);
+    /* Once: nothing more will happen. */
+    void (*ended)(void *user, enum bulk_job_end end);
+};
+
+/*
+ * All are borrowed; the job in the store must be loaded. ERROR_USAGE when it is not or is finished;
+ * the store's errors; ERROR_NOMEM.
+ */
+int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct store *store,
+                  uint64_t id, const struct bulk_job_options *options,
+                  const struct bulk_job_events *events, void *user, struct bulk_job **ret_job,
+                  struct error *error);
+/* Begin; everything else happens in the loop. ERROR_NOMEM; the store's errors. */
+int bulk_job_start(struct bulk_job *job, struct error *error);
+/*
+ * Feed no more; wait grace_ms for what is in flight, keep it and end. What is still in flight then
+ * is left to the engine, and its results are dropped. Again, with less grace: sooner.
+ */
+void bulk_job_stop(struct bulk_job *job, uint64_t grace_ms);
+/* Addresses in flight from now on: shares change as jobs come and go. */
+void bulk_job_set_window(struct bulk_job *job, size_t window);
+/* At any time but from inside its own events. What is in flight is dropped. NULL accepted. */
+void bulk_job_free(struct bulk_job *job);
+
+/* Why it failed. */
+const struct error *bulk_job_error(const struct bulk_job *job);
+
+struct bulk_job_progress {
+    uint64_t rows, duplicates, done, left; /* left: results still to come */
+    uint64_t done_in_run;
+    uint64_t in_flight;
+    uint64_t run_ms;            /* since start */
+    double rows_per_s;          /* results kept, over the last minute */
+    uint64_t eta_ms;            /* estimate; INSTANT_NEVER: not known */
+    struct store_counts counts; /* as kept */
+    uint64_t longest_commit_ms; /* a stall of the loop */
+};
+void bulk_job_progress(struct bulk_job *job, struct bulk_job_progress *ret_progress);
+const struct store_job *bulk_job_info(const struct bulk_job *job);
+
+#endif

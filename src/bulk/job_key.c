@@ -1,0 +1,36 @@
+#include "bulk/job_key.h"
+
+#include "address/address.h"
+#include "base/table.h"
+
+#define ADDRESS_KEPT_MAX 4096 /* whatever is longer is no address */
+
+/* Before a mailbox's key: addresses that are compared as they are never begin with a blank. */
+#define MARK_MAILBOX ' '
+
+struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char out[BULK_KEY_SIZE])
+{
+    struct address parsed;
+
+    if (dedupe == BULK_DEDUPE_OFF || address.len == 0)
+        return SLICE_EMPTY;
+    if (dedupe == BULK_DEDUPE_EXACT || !address_parse(address.ptr, address.len, &parsed))
+        return address;
+    out[0] = MARK_MAILBOX;
+    return slice_from(out, 1 + provider_mailbox_key(&parsed, NULL, out + 1));
+}
+
+uint64_t bulk_job_key_hash(struct slice key)
+{
+    uint64_t hash;
+
+    if (key.len == 0)
+        return 0;
+    hash = hash_bytes(key.ptr, key.len, 0);
+    return hash != 0 ? hash : 1;
+}
+
+struct slice bulk_job_address(struct slice cell)
+{
+    return slice_prefix(slice_trim(cell), ADDRESS_KEPT_MAX);
+}

@@ -1,0 +1,92 @@
+#include "bulk/job_outcome.h"
+
+#include <stdio.h>
+
+#include "probe/offline.h"
+
+static struct slice domain_of(const struct evidence *evidence)
+{
+    const struct address *address = &evidence->address;
+
+    if (address->diagnosis != ADDRESS_VALID)
+        return SLICE_EMPTY;
+    return address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
+}
+
+static struct slice provider_of(const struct evidence *evidence)
+{
+    const struct provider_profile *provider = evidence->provider;
+
+    if (provider == NULL || provider == provider_generic())
+        return SLICE_EMPTY;
+    return slice_from_string(provider->name);
+}
+
+int bulk_job_result(const struct evidence *evidence, const struct verdict *verdict,
+                    const struct result_options *options, struct buffer *scratch,
+                    struct store_result *ret_result)
+{
+    struct json json;
+
+    buffer_clear(scratch);
+    if (options != NULL) {
+        json_init(&json, scratch);
+        result_write_json(&json, evidence, verdict, options);
+        if (scratch->failed)
+            return ERROR_NOMEM;
+    }
+    *ret_result = (struct store_result){
+        .status = verdict->status,
+        .reason = verdict->reason,
+        .action = verdict->action,
+        .score = verdict->score,
+        .flags = verdict->flags,
+        .retry_after_s = verdict->retry_after_s,
+        .checked_unix_ms = evidence->checked_unix_ms,
+        .provider = provider_of(evidence),
+        .domain = domain_of(evidence),
+        .suggestion = evidence->suggestion,
+        .explanation = slice_from_string(verdict->explanation),
+        .json = buffer_slice(scratch),
+    };
+    return 0;
+}
+
+int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
+                          struct buffer *scratch, struct verdict *ret_verdict,
+                          struct store_result *ret_result)
+{
+    char suggestion[ADDRESS_WIRE_SIZE];
+    struct evidence evidence;
+
+    probe_offline_judge(SLICE_EMPTY, NULL, unix_ms, EVIDENCE_STOP_NONE, &evidence, ret_verdict,
+                        suggestion);
+    snprintf(ret_verdict->explanation, sizeof(ret_verdict->explanation),
+             "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
+    evidence.suggestion = SLICE_EMPTY;
+    return bulk_job_result(&evidence, ret_verdict, options, scratch, ret_result);
+}
+
+void bulk_job_outcome_of(const struct store_result *result, struct bulk_outcome *ret_outcome)
+{
+    *ret_outcome = (struct bulk_outcome){
+        .status = result->status,
+        .reason = result->reason,
+        .action = result->action,
+        .score = result->score,
+        .flags = result->flags,
+        .retry_after_s = result->retry_after_s,
+        .suggestion = result->suggestion,
+        .provider = result->provider,
+        .domain = result->domain,
+        .explanation = result->explanation,
+        .json = result->json,
+    };
+}
+
+void bulk_job_outcome(const struct store_line *line, struct bulk_outcome *ret_outcome)
+{
+    bulk_job_outcome_of(&line->result, ret_outcome);
+    ret_outcome->duplicate = line->row.first != 0;
+    ret_outcome->duplicate_of = line->row.first;
+}

@@ -1,0 +1,31 @@
+/*
+ * From evidence to what is kept of it, and from what is kept to what is written out.
+ */
+#ifndef MK_BULK_JOB_OUTCOME_H
+#define MK_BULK_JOB_OUTCOME_H
+
+#include "base/buffer.h"
+#include "bulk/outcome.h"
+#include "store/store.h"
+#include "verdict/result.h"
+
+/*
+ * The result of a row. Texts borrow from evidence and verdict; the JSON is written to `scratch`
+ * (cleared before). options NULL: no JSON. ERROR_NOMEM.
+ */
+int bulk_job_result(const struct evidence *evidence, const struct verdict *verdict,
+                    const struct result_options *options, struct buffer *scratch,
+                    struct store_result *ret_result);
+
+/* The outcome of a row that can't be read, by its fault. Texts as above, and `ret_verdict`. */
+int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
+                          struct buffer *scratch, struct verdict *ret_verdict,
+                          struct store_result *ret_result);
+
+/* What is written of a stored line with a result; borrows from it. */
+void bulk_job_outcome(const struct store_line *line, struct bulk_outcome *ret_outcome);
+
+/* The same of a result that was never stored. */
+void bulk_job_outcome_of(const struct store_result *result, struct bulk_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * The cheap layers: what can be known of an address without asking anybody.
+ *
+ * Syntax, lists, the providers' own rules and typing errors. The engine's cases begin and end with
+ * them; where nothing more is wanted (depth syntax) they are the whole work, and then millions of
+ * addresses a second need neither a loop nor a case. Pure.
+ */
+#ifndef MK_PROBE_OFFLINE_H
+#define MK_PROBE_OFFLINE_H
+
+#include "address/suggest.h"
+#include "lists/operator.h"
+#include "verdict/evidence.h"
+#include "verdict/verdict.h"
+
+/*
+ * Fill what depends on the input alone: input, address, suggestion, classes, breach, subaddress.
+ * evidence->provider must be set before. `suggestion` lives as long as the evidence is read.
+ */
+void probe_offline_fill(struct slice input, const struct suggest_world *world,
+                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE]);
+
+/* A domain of a well-known provider; suggest_world's is_real where no DNS is asked. */
+bool probe_offline_domain_is_real(void *context, struct slice domain);
+
+/* Do the operator's lists (1 << kind bits) keep the address from being looked at? */
+bool probe_offline_is_skipped(unsigned matches);
+
+/*
+ * Evidence and verdict at this depth, as the engine at depth syntax would give them. lists may be
+ * NULL. stop: why more is not asked, where nothing settles it before (DEPTH, DEADLINE, CANCELLED).
+ */
+void probe_offline_judge(struct slice input, const struct lists_operator *lists, int64_t unix_ms,
+                         enum evidence_stop stop, struct evidence *ret_evidence,
+                         struct verdict *ret_verdict, char suggestion[ADDRESS_WIRE_SIZE]);
+
+#endif

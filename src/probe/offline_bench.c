@@ -1,0 +1,81 @@
+/* The cheap layers, their verdict and its JSON: addresses a second on one core. */
+#include <stdio.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "probe/offline.h"
+#include "verdict/result.h"
+
+enum {
+    ADDRESSES = 4096,
+    ROUNDS = 200,
+};
+
+static char addresses[ADDRESSES][64];
+
+/* Most people have a plain name at a provider or at a company of their own. */
+static void make_addresses(void)
+{
+    static const char *const names[] = {"anna.berg", "jsmith",   "li.wei",  "m.rossi",
+                                        "info",      "o.farouk", "tanaka7", "post+shop"};
+    static const char *const providers[] = {"gmail.com", "outlook.com", "yahoo.com", "gmx.de",
+                                            "web.de",    "icloud.com",  "gmial.com"};
+    struct random random;
+
+    random_init(&random, 1);
+    for (size_t i = 0; i < ADDRESSES; i++) {
+        const char *name = names[random_below(&random, ARRAY_LEN(names))];
+        unsigned number = (unsigned)random_below(&random, 100000);
+
+        if (random_chance(&random, 60, 100))
+            snprintf(addresses[i], sizeof(addresses[i]), "%s%u@%s", name, number,
+                     providers[random_below(&random, ARRAY_LEN(providers))]);
+        else
+            snprintf(addresses[i], sizeof(addresses[i]), "%s@company%u.example", name, number);
+    }
+}
+
+static double measure(bool with_json)
+{
+    char suggestion[ADDRESS_WIRE_SIZE];
+    struct timespec start, end;
+    struct evidence evidence;
+    struct verdict verdict;
+    struct buffer out;
+    struct json json;
+    size_t bytes = 0;
+
+    buffer_init(&out, 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < ADDRESSES; i++) {
+            probe_offline_judge(slice_from_string(addresses[i]), NULL, 1000, EVIDENCE_STOP_DEPTH,
+                                &evidence, &verdict, suggestion);
+            bytes += verdict.score;
+            if (!with_json)
+                continue;
+            buffer_clear(&out);
+            json_init(&json, &out);
+            result_write_json(&json, &evidence, &verdict, NULL);
+            bytes += out.len;
+        }
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    buffer_done(&out);
+    CHECK(bytes > 0);
+    return ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
+           (ROUNDS * ADDRESSES);
+}
+
+int main(void)
+{
+    double judge, with_json;
+
+    make_addresses();
+    judge = measure(false);
+    with_json = measure(true);
+    printf("offline: %.0f ns/address judged, %.0f with JSON (%.2f M addresses/s)\n", judge,
+           with_json, 1000 / with_json);
+    return 0;
+}
