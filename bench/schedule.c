@@ -96,12 +96,13 @@ static void arrange(struct run *run, uint64_t seed)
 
 static void feed(struct run *run)
 {
+    const struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, true};
     char address[REALISTIC_ADDRESS_SIZE];
 
     for (; run->fed < run->list->address_count; run->fed++) {
         size_t len = realistic_address_write(run->list, run->rows[run->fed].index, address);
 
-        if (probe_engine_submit(run->engine, slice_from(address, len), done, run) != 0)
+        if (probe_engine_submit_wish(run->engine, slice_from(address, len), &wish, done, run) != 0)
             return; /* full: at the next `done` */
     }
 }

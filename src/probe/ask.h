@@ -19,6 +19,7 @@ struct probe_ask {
     bool needs_smtputf8;
     bool is_random; /* the owner is a domain, otherwise a case */
     bool alone;     /* wants a session in which nobody else was asked */
+    bool hurried;   /* somebody waits for it: not to be kept until there is more to ask */
     struct probe_domain *domain;
     struct probe_host *host; /* whose queue it is in, or whose session has it */
     struct probe_session *session;

@@ -83,6 +83,12 @@ static void case_free(struct probe_case *kase)
     memory_free(kase);
 }
 
+static void case_hurry(struct probe_case *kase)
+{
+    kase->wish.is_in_no_hurry = false;
+    probe_host_hurry(&kase->ask);
+}
+
 int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user)
 {
@@ -123,6 +129,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     if (wish->patience > kase->wish.patience)
         kase->wish.patience = wish->patience;
     join(kase, submission);
+    if (!wish->is_in_no_hurry)
+        case_hurry(kase);
     engine->submissions++;
     engine->counts.submitted++;
     return 0;
@@ -288,6 +296,7 @@ static void wait_is_over(void *owner)
     kase->again_count = 0;
     kase->round_attempts = 0;
     kase->state = PROBE_CASE_READY;
+    case_hurry(kase); /* it has waited enough */
     list_append(&kase->engine->ready, &kase->node);
 }
 
@@ -614,7 +623,7 @@ static void case_wait_or_end(struct probe_case *kase, const struct probe_answer 
     if (answer->plan.retry == PROBE_RETRY_GREYLIST && answer->input.stage == SMTP_STAGE_RCPT &&
         probe_domain_wants_stranger(domain) &&
         probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
-        (void)probe_stranger_send(domain, answer->session->host, kase->wish.patience);
+        (void)probe_stranger_send(domain, answer->session->host, &kase->wish);
 }
 
 /* The stranger's attempt is part of what this case lived through. */
@@ -678,7 +687,7 @@ static void case_needs_stranger(struct probe_case *kase)
     }
     kase->saw_stranger = true;
     host = host_that_answered(kase);
-    if (host == NULL || !probe_stranger_send(domain, host, kase->wish.patience)) {
+    if (host == NULL || !probe_stranger_send(domain, host, &kase->wish)) {
         case_has_seen_stranger(kase);
         return;
     }

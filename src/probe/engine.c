@@ -74,6 +74,11 @@ static void descriptors_may_be_back(void *owner)
 {
 }
 
+static void held_for_long(void *owner)
+{
+    probe_host_let_go(owner);
+}
+
 static void init_lists(struct probe_engine *engine)
 {
     table_init(&engine->domains, random_next(&engine->random));
@@ -86,6 +91,7 @@ static void init_lists(struct probe_engine *engine)
     list_init(&engine->idle_sessions);
     list_init(&engine->idle_domains);
     list_init(&engine->idle_hosts);
+    list_init(&engine->held);
     list_init(&engine->ready);
     list_init(&engine->dirty);
     list_init(&engine->woken);
@@ -113,7 +119,8 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
     probe_alarms_init(&engine->alarms);
     probe_alarms_init(&engine->waits);
     if (probe_alarms_admit(&engine->alarms, &engine->descriptor_alarm, descriptors_may_be_back,
-                           engine) != 0) {
+                           engine) != 0 ||
+        probe_alarms_admit(&engine->alarms, &engine->held_alarm, held_for_long, engine) != 0) {
         probe_alarms_done(&engine->alarms);
         memory_free(engine);
         return NULL;
@@ -164,6 +171,8 @@ static bool settle_once(struct probe_engine *engine)
         probe_site_run(LIST_ELEMENT(node, struct probe_site, in_dirty));
     } else if ((node = list_pop(&engine->finished)) != NULL) {
         probe_case_report(LIST_ELEMENT(node, struct probe_case, node));
+    } else if (!list_is_empty(&engine->held) && !probe_engine_is_full(engine)) {
+        probe_host_let_go(engine);
     } else {
         return grant_connection(engine);
     }
@@ -257,7 +266,7 @@ void probe_engine_leave(struct probe_engine *engine)
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
                         void *user)
 {
-    const struct probe_wish wish = {engine->settings.depth, engine->settings.patience};
+    const struct probe_wish wish = {engine->settings.depth, engine->settings.patience, false};
 
     return probe_engine_submit_wish(engine, address, &wish, done, user);
 }
@@ -308,6 +317,7 @@ void probe_engine_free(struct probe_engine *engine)
     table_done(&engine->mailboxes);
     heap_done(&engine->starved);
     probe_alarms_dismiss(&engine->alarms, &engine->descriptor_alarm);
+    probe_alarms_dismiss(&engine->alarms, &engine->held_alarm);
     probe_alarms_done(&engine->alarms);
     probe_alarms_done(&engine->waits);
     io_timer_stop(&engine->timer);
@@ -320,6 +330,11 @@ bool probe_engine_has_room(const struct probe_engine *engine)
 {
     return engine->connections < engine->settings.connections_max &&
            probe_engine_now(engine) >= engine->descriptors_until_ms;
+}
+
+bool probe_engine_is_full(const struct probe_engine *engine)
+{
+    return engine->submissions >= engine->settings.cases_max - engine->settings.cases_max / 4;
 }
 
 void probe_engine_connection_closed(struct probe_engine *engine)

@@ -52,14 +52,14 @@ struct probe_settings {
     unsigned connections_max;    /* all sites together; 0: 200 */
     unsigned cases_max;          /* cases held at once; 0: 10000 */
     bool pipelining;
-    bool transcripts;           /* keep transcripts in the evidence */
-    bool catch_all;             /* ask a random recipient where needed */
+    bool transcripts;                            /* keep transcripts in the evidence */
+    bool catch_all;                              /* ask a random recipient where needed */
     const struct probe_site_limits *site_limits; /* borrowed for the engine's life */
     size_t site_limit_count;
     struct ip_networks allowed; /* reserved ranges that address literals may name; borrowed */
     /*
-     * Fields above 0 stand against every site's limits, the stricter counts. With limits_opened (labs,
-     * tests) the override counts alone: fields above 0 replace the profile's, and gap_ms,
+     * Fields above 0 stand against every site's limits, the stricter counts. With limits_opened
+     * (labs, tests) the override counts alone: fields above 0 replace the profile's, and gap_ms,
      * connections_per_minute and unknowns_per_session hold as they are, 0 meaning none.
      */
     struct provider_limits limits_override;
@@ -96,10 +96,16 @@ int probe_engine_submit(struct probe_engine *engine, struct slice address, probe
 struct probe_wish {
     enum evidence_depth depth;
     enum probe_patience patience;
+    /*
+     * For a row of a list: while the engine is full, its host may be left alone for up to a minute
+     * until there is enough to ask for a whole session.
+     */
+    bool is_in_no_hurry;
 };
 /*
  * As probe_engine_submit, with a wish of its own. A mailbox under way is joined when it goes as
- * far; the most patient of those who joined counts. ERROR_RANGE: deeper than the settings allow.
+ * far; the most patient and the most hurried of those who
+ * joined count. ERROR_RANGE: deeper than the settings allow.
  */
 int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
                              const struct probe_wish *wish, probe_done *done, void *user);

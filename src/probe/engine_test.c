@@ -768,6 +768,95 @@ static void there_is_a_ceiling_of_cases(void **state)
     bench_free(bench);
 }
 
+static const struct probe_wish row_wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, true};
+static const struct probe_wish hurried_wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, false};
+
+static void submit_later(struct io_timer *timer)
+{
+    struct bench *bench = timer->user;
+
+    assert_non_null(submit_wish(bench, SLICE("bob@two.example"), &row_wish));
+}
+
+static unsigned visits_to(const struct bench *bench, const char *host)
+{
+    struct slice log = lab_world_log_text(bench->world), line;
+    unsigned count = 0;
+    char words[64];
+
+    snprintf(words, sizeof(words), "connects to %s", host);
+    while (slice_split(&log, '\n', &line))
+        count += slice_ends_with(line, slice_from_string(words));
+    return count;
+}
+
+/* While the engine is full, rows wait until their host is worth a connection; others do not. */
+static void rows_wait_for_company(void **state)
+{
+    static const char text[] =
+        "domain slow.example\n  mx 10 mx.slow.example\n"
+        "server mx.slow.example 192.0.2.1\n  mailbox u*\n  behave tarpit 9s\n"
+        "domain one.example\n  mx 10 mx.both.example\n"
+        "domain two.example\n  mx 10 mx.both.example\n"
+        "server mx.both.example 192.0.2.2\n  mailbox ann\n  mailbox bob\n";
+    static const struct {
+        bool full;
+        const struct probe_wish *wish;
+        unsigned visits;
+    } rows[] = {{true, &row_wish, 1}, {true, &hurried_wish, 2}, {false, &row_wish, 2}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bench *bench = bench_new();
+        struct io_timer timer;
+        char address[32];
+
+        bench->settings.cases_max = rows[i].full ? 40 : 4000;
+        assert_true(bench_build(bench, text));
+        io_timer_init(bench->loop, &timer, submit_later, bench);
+        assert_int_equal(io_timer_start(&timer, 20 * SECOND_MS), 0);
+        for (int n = 0; n < 36; n++) {
+            snprintf(address, sizeof(address), "u%d@slow.example", n);
+            assert_non_null(submit_wish(bench, slice_from_string(address), &row_wish));
+        }
+        assert_non_null(submit_wish(bench, SLICE("ann@one.example"), rows[i].wish));
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        nobody_was_annoyed(bench);
+        assert_int_equal(visits_to(bench, "mx.both.example"), rows[i].visits);
+        assert_int_equal(bench->outcomes[36].reason, REASON_ACCEPTED);
+        assert_int_equal(bench->outcomes[37].reason, REASON_ACCEPTED);
+        assert_true(bench->outcomes[36].done_ms < (rows[i].visits == 1 ? 70 : 5) * SECOND_MS);
+        bench_free(bench);
+    }
+}
+
+/* However few may be open, those held for company never keep the rest from going on. */
+static void those_that_wait_for_company_stay_few(void **state)
+{
+    struct bench *bench = bench_new();
+    struct buffer text;
+    char address[48];
+
+    bench->settings.cases_max = 40;
+    buffer_init(&text, 0);
+    for (int i = 0; i < 40; i++)
+        buffer_printf(&text,
+                      "domain d%d.example\n  mx 10 mx.d%d.example\nserver mx.d%d.example "
+                      "192.0.2.%d\n  mailbox ann\n",
+                      i, i, i, i + 1);
+    buffer_append_byte(&text, '\0');
+    assert_true(bench_build(bench, text.ptr));
+    for (int i = 0; i < 40; i++) {
+        snprintf(address, sizeof(address), "ann@d%d.example", i);
+        assert_non_null(submit_wish(bench, slice_from_string(address), &row_wish));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    assert_true(bench->last_done_ms < 5 * SECOND_MS);
+    buffer_done(&text);
+    bench_free(bench);
+}
+
 static void domains_of_a_site_take_turns(void **state)
 {
     struct bench *bench = bench_new();
@@ -1133,6 +1222,8 @@ int main(void)
         cmocka_unit_test(cancelling_ends_everything_at_once),
         cmocka_unit_test(freeing_ends_everything),
         cmocka_unit_test(there_is_a_ceiling_of_cases),
+        cmocka_unit_test(rows_wait_for_company),
+        cmocka_unit_test(those_that_wait_for_company_stay_few),
         cmocka_unit_test(domains_of_a_site_take_turns),
         cmocka_unit_test(descriptors_that_run_out_are_waited_for),
         cmocka_unit_test(wall_time_is_close_to_the_bound),

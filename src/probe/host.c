@@ -16,6 +16,7 @@
 #define FAILURES_OF_A_LIVING  3 /* a host that answered before may fail twice in a row */
 #define FAILURES_OF_A_STRANGE 2 /* one that takes connections and drops them */
 #define RCPT_GUESS_MS         300
+#define HELD_MS               MINUTE_MS /* for more to be asked in one session */
 /* A queue that its sessions will have worked off in this time needs no further connection. */
 #define SHORT_QUEUE_MS 3000
 
@@ -71,6 +72,7 @@ static void host_free(struct probe_host *host)
     table_take(&host->engine->hosts, key_of(&host->ip, key));
     list_remove(&host->in_idle);
     list_remove(&host->in_hungry);
+    CHECK(!list_node_is_in(&host->in_held));
     site->host_count--;
     probe_site_drop(site);
     memory_free(host->name);
@@ -193,10 +195,21 @@ int probe_host_enqueue(struct probe_host *host, struct probe_ask *ask, bool firs
     ask->host = host;
     probe_host_hold(host);
     host->site->waiting_count++;
+    host->hurried += ask->hurried;
+    if (list_node_is_in(&host->in_held))
+        host->engine->held_ask_count++;
     if (host->waiting++ == 0)
         list_append(&host->site->waiting, &host->in_waiting);
     probe_host_reconsider(host);
     return 0;
+}
+
+static void release_hold(struct probe_host *host)
+{
+    if (!list_node_is_in(&host->in_held))
+        return;
+    list_remove(&host->in_held);
+    host->engine->held_ask_count -= host->waiting;
 }
 
 /* Out of the queue; its row, or NULL, is the caller's to free when empty. */
@@ -206,9 +219,14 @@ static void unqueue(struct probe_ask *ask)
 
     list_remove(&ask->node);
     ask->host = NULL;
+    host->hurried -= ask->hurried;
+    if (list_node_is_in(&host->in_held))
+        host->engine->held_ask_count--;
     if (--host->site->waiting_count == 0) /* nothing to come back for */
         probe_alarm_clear(&host->engine->alarms, &host->site->alarm);
     if (--host->waiting == 0) {
+        release_hold(host);
+        host->was_held = false;
         list_remove(&host->in_waiting);
         list_remove(&host->in_hungry);
     }
@@ -349,9 +367,70 @@ void probe_host_failed(struct probe_host *host, enum smtp_outcome outcome, struc
 
 /* --- when another connection is worth it --------------------------------------------------- */
 
+/*
+ * A list's rows need not be asked at once, and a full engine has other work: rather one connection
+ * for many than many for one each.
+ */
+static bool may_be_held(const struct probe_host *host)
+{
+    size_t surplus = host->waiting > host->room ? host->waiting - host->room : 0;
+
+    return !host->was_held && host->hurried == 0 && list_is_empty(&host->solo) &&
+           surplus < host->site->limits.ceiling.rcpts_per_session &&
+           probe_engine_is_full(host->engine);
+}
+
+static void hold(struct probe_host *host)
+{
+    struct probe_engine *engine = host->engine;
+
+    list_remove(&host->in_hungry);
+    if (list_node_is_in(&host->in_held))
+        return;
+    host->held_until_ms = probe_engine_now(engine) + HELD_MS;
+    list_append(&engine->held, &host->in_held);
+    engine->held_ask_count += host->waiting;
+    if (!probe_alarm_is_set(&engine->held_alarm))
+        probe_alarm_set(&engine->alarms, &engine->held_alarm, host->held_until_ms);
+    probe_host_let_go(engine);
+}
+
+/* Those held must stay few, or they are what the engine is full of. */
+void probe_host_let_go(struct probe_engine *engine)
+{
+    uint64_t now = probe_engine_now(engine);
+    struct list_node *node;
+
+    while ((node = list_first(&engine->held)) != NULL) {
+        struct probe_host *host = LIST_ELEMENT(node, struct probe_host, in_held);
+
+        if (now < host->held_until_ms && probe_engine_is_full(engine) &&
+            engine->held_ask_count <= engine->settings.cases_max / 4) {
+            probe_alarm_set(&engine->alarms, &engine->held_alarm, host->held_until_ms);
+            return;
+        }
+        release_hold(host);
+        host->was_held = true;
+        probe_host_reconsider(host);
+    }
+}
+
+void probe_host_hurry(struct probe_ask *ask)
+{
+    struct probe_host *host = ask->host;
+
+    if (ask->hurried)
+        return;
+    ask->hurried = true;
+    if (!list_node_is_in(&ask->node) || ask->session != NULL)
+        return;
+    host->hurried++;
+    probe_host_reconsider(host);
+}
+
 bool probe_host_wants_session(const struct probe_host *host)
 {
-    if (host->waiting == 0)
+    if (host->waiting == 0 || list_node_is_in(&host->in_held))
         return false;
     if (!list_is_empty(&host->solo) || host->session_count == 0)
         return true;
@@ -368,6 +447,10 @@ void probe_host_reconsider(struct probe_host *host)
 
     if (host->waiting == 0)
         return;
+    if (may_be_held(host))
+        hold(host);
+    else
+        release_hold(host);
     if (probe_host_wants_session(host)) {
         if (!list_node_is_in(&host->in_hungry))
             list_append(&host->site->hungry, &host->in_hungry);

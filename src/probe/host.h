@@ -26,13 +26,16 @@ struct probe_host {
     struct ip ip;
     char *name;                             /* the first MX name that led here */
     struct list_node in_waiting, in_hungry; /* lists of the site */
-    struct list_node in_idle;               /* of the engine */
+    struct list_node in_idle, in_held;      /* of the engine */
     uint64_t idle_since_ms;
     unsigned holds; /* sessions and asks that point here */
 
     struct list rows;
-    struct list solo; /* asks that want a session of their own */
-    size_t waiting;   /* in rows and solo */
+    struct list solo;       /* asks that want a session of their own */
+    size_t waiting;         /* in rows and solo */
+    size_t hurried;         /* of them */
+    uint64_t held_until_ms; /* while in engine->held: no connection for so few asks */
+    bool was_held;          /* long enough; until a session is opened */
     struct list sessions;
     unsigned session_count;
     unsigned room; /* recipients that open sessions may still take */
@@ -64,6 +67,12 @@ int probe_host_enqueue(struct probe_host *host, struct probe_ask *ask, bool firs
 void probe_host_dequeue(struct probe_ask *ask); /* no-op when not queued */
 /* The next ask for `session`, out of the queue; NULL when there is none for it. */
 struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session *session);
+
+/* The ask is not to be kept waiting for company, wherever it is. */
+void probe_host_hurry(struct probe_ask *ask);
+/* Let go of hosts held for long enough; of some when they are too many; of all when there is room.
+ */
+void probe_host_let_go(struct probe_engine *engine);
 
 struct probe_place probe_host_place(const struct probe_host *host);
 bool probe_host_is_dead(const struct probe_host *host, uint64_t now_ms);

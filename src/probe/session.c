@@ -638,6 +638,7 @@ bool probe_session_open(struct probe_host *host)
     list_append(&host->site->sessions, &session->in_site);
     list_append(&host->sessions, &session->in_host);
     host->session_count++;
+    host->was_held = false;
     probe_host_hold(host);
     feed(session);
     smtp_session_start(session->smtp, now);

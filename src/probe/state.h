@@ -57,6 +57,9 @@ struct probe_engine {
     struct list idle_sessions;
     struct list idle_domains, idle_hosts; /* kept for what they know; oldest first */
     size_t idle_domain_count;
+    struct list held;      /* hosts that wait for more asks; oldest first */
+    size_t held_ask_count; /* theirs */
+    struct probe_alarm held_alarm;
 
     struct list ready;    /* cases to take their next step */
     struct list dirty;    /* sites that may have something to do */
@@ -77,6 +80,8 @@ uint64_t probe_engine_now(const struct probe_engine *engine);
 
 /* May one more connection be opened, all sites together? */
 bool probe_engine_has_room(const struct probe_engine *engine);
+/* So many cases are open that what is in no hurry may wait: others have enough to do. */
+bool probe_engine_is_full(const struct probe_engine *engine);
 /* A connection is gone; when things have settled, the neediest site may have it. */
 void probe_engine_connection_closed(struct probe_engine *engine);
 /* No file descriptors: wait a second, and for connections that close. */

@@ -101,7 +101,7 @@ static int enqueue(struct probe_stranger *stranger)
 }
 
 bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host,
-                         enum probe_patience patience)
+                         const struct probe_wish *wish)
 {
     struct probe_place place = probe_host_place(host);
     struct probe_stranger *stranger = domain->stranger;
@@ -114,14 +114,17 @@ bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host,
         stranger = domain->stranger = NULL;
     }
     if (stranger != NULL) {
-        if (patience > stranger->patience)
-            stranger->patience = patience;
+        if (wish->patience > stranger->patience)
+            stranger->patience = wish->patience;
+        if (!wish->is_in_no_hurry)
+            probe_host_hurry(&stranger->ask);
         return true;
     }
     stranger = stranger_new(domain);
     if (stranger == NULL)
         return false;
-    stranger->patience = patience;
+    stranger->patience = wish->patience;
+    stranger->ask.hurried = !wish->is_in_no_hurry;
     stranger->host = host;
     stranger->place = place;
     if (enqueue(stranger) != 0) {

@@ -45,7 +45,7 @@ struct probe_stranger {
  * none can be had (no memory, in vain a moment ago): go on without.
  */
 bool probe_stranger_send(struct probe_domain *domain, struct probe_host *host,
-                         enum probe_patience patience);
+                         const struct probe_wish *wish);
 /* `kase` (in no list) waits for the outcome; only when one is under way. */
 void probe_stranger_await(struct probe_domain *domain, struct probe_case *kase);
 bool probe_stranger_is_under_way(const struct probe_domain *domain);
