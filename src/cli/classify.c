@@ -193,7 +193,7 @@ const struct cli_command cli_classify = {
         "lists providers has them).\n"
         "\n"
         "  echo '550 5.1.1 no such user' | mailknock classify\n"
-        "  printf 'stage=rcpt\\tmx=mx.example.org\\t450 4.2.0 Greylisted\\n' | mailknock "
+        "  printf 'stage=rcpt\\tmx=mx.example.org\\t450 Come later\\n' | mailknock "
         "classify\n",
     .arguments_max = 0,
     .run = run,

@@ -14,9 +14,16 @@
 #include "cli/view.h"
 
 /* In the order of the help. */
+/* clang-format off */
 static const struct cli_command *const commands[] = {
-    &cli_check, &cli_classify, &cli_lists, &cli_lab, &cli_config, &cli_completion,
+    &cli_check,
+    &cli_classify,
+    &cli_lists,
+    &cli_lab,
+    &cli_config,
+    &cli_completion,
 };
+/* clang-format on */
 
 const struct cli_command *cli_command_at(size_t index)
 {

@@ -66,7 +66,7 @@ bool cli_lines_next(struct cli_lines *lines, struct slice *ret_line)
         if (lines->ended && rest.len > 0)
             return take(lines, len, len, ret_line);
         /* Hand out what is kept of it, pass over the rest. */
-        if (rest.len >= lines->line_max) {
+        if (rest.len > lines->line_max) {
             bool is_first = take(lines, lines->line_max, rest.len, ret_line);
 
             lines->is_passing = true;

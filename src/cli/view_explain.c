@@ -35,9 +35,12 @@ static void dim(struct explaining *to, const char *words)
     buffer_printf(to->out, to->style->colour ? "\033[2m%s\033[0m" : "%s", words);
 }
 
-static void heading(struct explaining *to, const char *words)
+static void heading(struct explaining *to, struct slice words)
 {
-    buffer_printf(to->out, to->style->colour ? "\n\033[1m%s\033[0m\n" : "\n%s\n", words);
+    buffer_append_string(to->out, to->style->colour ? "\n\033[1m" : "\n");
+    view_clean(to->out, words);
+    buffer_append_string(to->out, view_plain(to->style));
+    buffer_append_byte(to->out, '\n');
 }
 
 /* "  ✓ domain     what it says", the rest of the words below each other; time at the end. */
@@ -342,7 +345,7 @@ static void dns_answers(struct explaining *to)
 
     if (domain == NULL || domain->answer_count == 0)
         return;
-    heading(to, "DNS answers");
+    heading(to, SLICE("DNS answers"));
     for (size_t i = 0; i < domain->answer_count; i++) {
         const struct evidence_dns_answer *answer = &domain->answers[i];
         struct buffer line;
@@ -386,9 +389,8 @@ static void transcripts(struct explaining *to)
         buffer_init(&words, 0);
         buffer_printf(&words, "Conversation with %.*s [%s], %s", SLICE_ARG(attempt->host),
                       ip_format(&attempt->ip, ip), instant_format(attempt->unix_ms, at));
-        buffer_append_byte(&words, '\0');
-        if (!words.failed)
-            heading(to, words.ptr);
+        heading(to, buffer_slice(&words));
+        to->out->failed |= words.failed;
         buffer_done(&words);
         dim(to, "      ms   S: the server  C: we\n");
         while (slice_split(&rest, '\n', &line))
