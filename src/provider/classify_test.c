@@ -204,6 +204,87 @@ static void refusals_before_rcpt_are_never_about_the_mailbox(void **state)
     fclose(file);
 }
 
+/* Words that nobody says of a mailbox: they name our address, host, sender or rate. */
+static bool names_us(struct slice text)
+{
+    static const char *const words[] = {
+        "your ip",     "ip address",  "client host", "client [",    "sender",       "mail from",
+        "spamhaus",    "blacklist",   "black list",  "block list",  "rbl",          "dnsbl",
+        "reverse dns", "ptr record",  "helo",        "spf",         "greylist",     "graylist",
+        "too many",    "rate limit",  "your host",   "your server", "your network", "reputation",
+        "banned ip",   "connections", "sending ip",  "from your"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (slice_find_nocase(text, slice_from_string(words[i])) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned swaps_tried, swaps_wrong;
+
+/* Any code, stage and provider: what plainly refuses us is never a verdict on the mailbox. */
+static void swap_all(const char *id, struct slice text)
+{
+    static const uint16_t codes[] = {421, 450, 451, 452, 501, 511, 550,
+                                     551, 552, 553, 554, 556, 571};
+    static const char *const enhanced[] = {"",      "5.1.1", "5.1.0", "5.1.2", "5.1.6", "5.1.10",
+                                           "5.2.1", "5.2.2", "5.4.1", "5.5.0", "5.7.1", "4.1.1"};
+    static const enum smtp_stage stages[] = {SMTP_STAGE_ANY, SMTP_STAGE_RCPT};
+    bool is_wrong = false;
+
+    for (unsigned i = 0; i < ARRAY_LEN(codes) * ARRAY_LEN(enhanced) * 2; i++) {
+        for (unsigned p = 0; p <= reply_provider_count; p++) {
+            struct classify_input input = {.stage = stages[i % 2]};
+            struct classification got;
+
+            input.provider = p > 0 ? reply_providers[p - 1] : "";
+            input.reply.code = codes[i / 2 % ARRAY_LEN(codes)];
+            input.reply.text = text;
+            smtp_enhanced_parse(slice_from_string(enhanced[i / 2 / ARRAY_LEN(codes)]),
+                                &input.reply.enhanced);
+            classify_reply(&input, &got);
+            swaps_tried++;
+            if (leads_to_invalid(got.reply_class) && !is_wrong) {
+                is_wrong = true;
+                swaps_wrong++;
+                print_error("%s: %s by %s with %u %s at %s, provider \"%s\": %.*s\n", id,
+                            smtp_class_name(got.reply_class), got.rule, input.reply.code,
+                            enhanced[i / 2 / ARRAY_LEN(codes)], smtp_stage_name(input.stage),
+                            input.provider, SLICE_ARG(text));
+            }
+        }
+    }
+}
+
+static void corpus_swap(const char *name)
+{
+    FILE *file = source_open(name);
+    static char line[LINE_SIZE];
+    char *fields[8];
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        enum smtp_class wanted;
+
+        if (fields_cut(line, fields, 8) != 8 || strcmp(fields[0], "id") == 0)
+            continue;
+        assert_true(smtp_class_from_name(slice_from_string(fields[6]), &wanted));
+        if (refuses_us(wanted) && wanted != SMTP_CLASS_POLICY_REJECTED &&
+            names_us(slice_from_string(fields[3])))
+            swap_all(fields[0], slice_from_string(fields[3]));
+    }
+    fclose(file);
+}
+
+static void refusals_of_us_are_never_verdicts_whatever_their_code(void **state)
+{
+    corpus_swap("tests/corpora/replies.dev.tsv");
+    corpus_swap("tests/corpora/replies.own.tsv");
+    print_message("%u swaps of code, stage and provider\n", swaps_tried);
+    assert_true(swaps_tried > 100000);
+    assert_int_equal(swaps_wrong, 0);
+}
+
 static void echoed_addresses_decide_nothing(void **state)
 {
     static const char *const addresses[] = {"<full@blocked.example>",
@@ -355,6 +436,7 @@ int main(void)
         cmocka_unit_test(the_corpus_is_understood),
         cmocka_unit_test(our_own_replies_are_understood),
         cmocka_unit_test(refusals_before_rcpt_are_never_about_the_mailbox),
+        cmocka_unit_test(refusals_of_us_are_never_verdicts_whatever_their_code),
         cmocka_unit_test(echoed_addresses_decide_nothing),
         cmocka_unit_test(pitfalls_are_avoided),
         cmocka_unit_test(named_waits_replace_the_rules_own),
