@@ -1,0 +1,294 @@
+#include "bulk/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#define BUFFER_SIZE ((size_t)256 << 10)
+
+struct bulk_output {
+    char *path;      /* to appear under; links resolved */
+    char *temporary; /* NULL: written directly */
+    int fd;          /* -1: handed over */
+    bool is_direct;
+    bool is_handed_over;
+    gzFile gz; /* owns a duplicate of fd; or NULL */
+    struct buffer pending;
+};
+
+static int io_error(const struct bulk_output *output, const char *doing, int number,
+                    struct error *error)
+{
+    const char *advice = number == ENOSPC || number == EDQUOT
+                             ? "; make room and run it again: nothing that was found out is lost"
+                         : number == EACCES || number == EROFS || number == EPERM
+                             ? "; choose a folder that can be written"
+                             : "";
+
+    if (number == EPIPE)
+        return error_set(error, ERROR_IO, "%s: nobody reads it any more", output->path);
+    return error_set(error, ERROR_IO, "%s: %s failed: %s%s", output->path, doing, strerror(number),
+                     advice);
+}
+
+/* The folder of a path, with its slash; "" where it has none. */
+static int folder_len(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? (int)(slash - path) + 1 : 0;
+}
+
+static int make_temporary(struct bulk_output *output, struct error *error)
+{
+    static atomic_uint serial;
+    size_t size = strlen(output->path) + 64;
+
+    output->temporary = memory_alloc(size);
+    if (output->temporary == NULL)
+        return error_set(error, ERROR_NOMEM, "%s: no memory to write it", output->path);
+    do {
+        snprintf(output->temporary, size, "%.*s.mailknock-%ld-%u.tmp", folder_len(output->path),
+                 output->path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (output->fd < 0 && errno == EEXIST);
+    if (output->fd < 0) {
+        int number = errno;
+
+        memory_free(output->temporary);
+        output->temporary = NULL;
+        return io_error(output, "writing", number, error);
+    }
+    return 0;
+}
+
+/* What stands at the path already: a device or pipe is written directly, a file keeps its mode. */
+static int open_path(struct bulk_output *output, const char *path, struct error *error)
+{
+    struct stat about;
+    char resolved[PATH_MAX];
+    bool exists = stat(path, &about) == 0;
+    int code;
+
+    if (exists && realpath(path, resolved) != NULL)
+        path = resolved;
+    output->path = memory_copy_string(path, strlen(path));
+    if (output->path == NULL)
+        return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
+    if (exists && S_ISDIR(about.st_mode))
+        return error_set(error, ERROR_IO, "%s: is a folder; name a file in it", path);
+    if (exists && !S_ISREG(about.st_mode)) {
+        output->is_direct = true;
+        output->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return output->fd >= 0 ? 0 : io_error(output, "opening", errno, error);
+    }
+    code = make_temporary(output, error);
+    if (code == 0 && exists)
+        (void)fchmod(output->fd, about.st_mode & 07777); /* as near as we may come to it */
+    return code;
+}
+
+int bulk_output_open(const char *path, struct bulk_output **ret_output, struct error *error)
+{
+    struct bulk_output *output = memory_zalloc(1, sizeof(*output));
+    int code = 0;
+
+    if (output == NULL)
+        return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
+    output->fd = -1;
+    buffer_init(&output->pending, 0);
+    if (strcmp(path, "-") == 0) {
+        output->is_direct = true;
+        output->path = memory_copy_string("standard output", 15);
+        output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        if (output->path == NULL)
+            code = error_set(error, ERROR_NOMEM, "no memory to write");
+        else if (output->fd < 0)
+            code = io_error(output, "opening", errno, error);
+    } else {
+        code = open_path(output, path, error);
+    }
+    if (code == 0 && slice_ends_with_nocase(slice_from_string(path), SLICE(".gz"))) {
+        int copy = fcntl(output->fd, F_DUPFD_CLOEXEC, 3);
+
+        output->gz = copy >= 0 ? gzdopen(copy, "wb6") : NULL;
+        if (output->gz == NULL) {
+            if (copy >= 0)
+                close(copy);
+            code = error_set(error, ERROR_NOMEM, "%s: no memory to compress it", path);
+        }
+    }
+    if (code != 0) {
+        bulk_output_abandon(output);
+        return code;
+    }
+    *ret_output = output;
+    return 0;
+}
+
+static int write_all(struct bulk_output *output, struct slice bytes, struct error *error)
+{
+    while (bytes.len > 0) {
+        ssize_t len = write(output->fd, bytes.ptr, bytes.len);
+
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return io_error(output, "writing", errno, error);
+        bytes = slice_from_offset(bytes, (size_t)len);
+    }
+    return 0;
+}
+
+static int write_pending(struct bulk_output *output, struct error *error)
+{
+    struct slice bytes = buffer_slice(&output->pending);
+    int code = 0;
+
+    if (output->gz == NULL) {
+        code = write_all(output, bytes, error);
+    } else if (bytes.len > 0 && gzwrite(output->gz, bytes.ptr, (unsigned)bytes.len) == 0) {
+        code = io_error(output, "writing", errno, error);
+    }
+    if (code == 0)
+        buffer_clear(&output->pending);
+    return code;
+}
+
+int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error)
+{
+    if (!buffer_append_slice(&output->pending, bytes))
+        return error_set(error, ERROR_NOMEM, "%s: no memory to write it", output->path);
+    return output->pending.len < BUFFER_SIZE ? 0 : write_pending(output, error);
+}
+
+int bulk_output_flush(struct bulk_output *output, struct error *error)
+{
+    return output->is_direct ? write_pending(output, error) : 0;
+}
+
+const char *bulk_output_hand_over(struct bulk_output *output, struct error *error)
+{
+    output->is_handed_over = true;
+    if (output->is_direct) { /* a place of its own, to be copied when it is complete */
+        const char *folder = getenv("TMPDIR");
+        char path[PATH_MAX];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder != NULL ? folder : "/tmp");
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd < 0) {
+            error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+            return NULL;
+        }
+        close(fd);
+        output->temporary = memory_copy_string(path, strlen(path));
+        if (output->temporary == NULL) {
+            unlink(path);
+            error_set(error, ERROR_NOMEM, "%s: no memory to write it", output->path);
+        }
+        return output->temporary;
+    }
+    close(output->fd);
+    output->fd = -1;
+    return output->temporary;
+}
+
+/* What a library wrote elsewhere, to a pipe. */
+static int copy_temporary(struct bulk_output *output, struct error *error)
+{
+    FILE *file = fopen(output->temporary, "rbe");
+    char bytes[65536];
+    size_t len;
+    int code = 0;
+
+    if (file == NULL)
+        return io_error(output, "reading back", errno, error);
+    while (code == 0 && (len = fread(bytes, 1, sizeof(bytes), file)) > 0)
+        code = write_all(output, slice_from(bytes, len), error);
+    if (code == 0 && ferror(file))
+        code = io_error(output, "reading back", errno, error);
+    fclose(file);
+    return code;
+}
+
+/* The name itself must survive a power failure too. */
+static void sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    int len = folder_len(path), fd;
+
+    if (len >= (int)sizeof(folder))
+        return;
+    snprintf(folder, sizeof(folder), "%.*s", len > 0 ? len : 1, len > 0 ? path : ".");
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd); /* some file systems know no such thing for folders */
+    close(fd);
+}
+
+static int complete_file(struct bulk_output *output, struct error *error)
+{
+    if (output->is_handed_over) {
+        output->fd = open(output->temporary, O_RDWR | O_CLOEXEC);
+        if (output->fd < 0)
+            return io_error(output, "reading back", errno, error);
+    }
+    if (fsync(output->fd) != 0)
+        return io_error(output, "writing", errno, error);
+    if (rename(output->temporary, output->path) != 0)
+        return io_error(output, "renaming", errno, error);
+    memory_free(output->temporary);
+    output->temporary = NULL;
+    sync_folder(output->path);
+    return 0;
+}
+
+int bulk_output_finish(struct bulk_output *output, struct error *error)
+{
+    int code = write_pending(output, error);
+
+    if (output->gz != NULL) {
+        int result = gzclose(output->gz);
+
+        output->gz = NULL;
+        if (code == 0 && result != Z_OK)
+            code = io_error(output, "writing", errno, error);
+    }
+    if (code == 0 && !output->is_direct)
+        code = complete_file(output, error);
+    else if (code == 0 && output->is_handed_over)
+        code = copy_temporary(output, error);
+    if (output->fd >= 0 && close(output->fd) != 0 && code == 0)
+        code = io_error(output, "closing", errno, error);
+    output->fd = -1;
+    bulk_output_abandon(output);
+    return code;
+}
+
+void bulk_output_abandon(struct bulk_output *output)
+{
+    if (output == NULL)
+        return;
+    if (output->gz != NULL)
+        gzclose(output->gz);
+    if (output->fd >= 0)
+        close(output->fd);
+    if (output->temporary != NULL)
+        unlink(output->temporary);
+    buffer_done(&output->pending);
+    memory_free(output->temporary);
+    memory_free(output->path);
+    memory_free(output);
+}

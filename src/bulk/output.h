@@ -1,0 +1,38 @@
+/*
+ * A file that appears under its name only when it is complete.
+ *
+ * Bytes go to a temporary file in the same folder; finishing flushes it to the disk and renames it
+ * over the old one, so that whoever reads the name sees the old list or the new, never half of one.
+ * Standard output, pipes and devices are written directly. A name that ends in ".gz" is compressed.
+ */
+#ifndef MK_BULK_OUTPUT_H
+#define MK_BULK_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct bulk_output;
+
+/* path "-": standard output. A link is followed: what it points to is replaced. ERROR_IO,
+ * ERROR_NOMEM. */
+int bulk_output_open(const char *path, struct bulk_output **ret_output, struct error *error);
+
+/* Append. After an error the output can only be abandoned. */
+int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error);
+/* Let readers of a pipe see what was written so far. Nothing for files. */
+int bulk_output_flush(struct bulk_output *output, struct error *error);
+
+/*
+ * For libraries that write a file by its name: close ours and say it; what they wrote there is
+ * taken by bulk_output_finish. Not for a name that ends in ".gz". NULL: ERROR_IO in *error.
+ */
+const char *bulk_output_hand_over(struct bulk_output *output, struct error *error);
+
+/* Flush to the disk and rename. Frees the output whatever happens; after an error nothing is left.
+ */
+int bulk_output_finish(struct bulk_output *output, struct error *error);
+void bulk_output_abandon(struct bulk_output *output); /* NULL accepted */
+
+#endif

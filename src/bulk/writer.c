@@ -1,0 +1,373 @@
+#include "bulk/writer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bulk/format.h"
+#include "bulk/writer_internal.h"
+#include "verdict/advice.h"
+
+/* One file of the result. */
+struct sink {
+    struct bulk_output *output; /* NULL: not opened */
+    struct writer_sheet *sheet; /* XLSX */
+};
+
+#define SINK_PENDING VERDICT_STATUS_COUNT /* with --split: rows that are not determined yet */
+
+struct bulk_writer {
+    struct writer_context context;
+    struct bulk_writer_options options;
+    char *path;
+    bool is_stream;
+    struct sink sinks[VERDICT_STATUS_COUNT + 1]; /* one a status, or the first alone */
+};
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_NOMEM, "no memory to write the list");
+}
+
+static enum bulk_kind kind_of_name(const char *path)
+{
+    static const struct {
+        struct slice ending;
+        enum bulk_kind kind;
+    } endings[] = {
+        {{".csv", 4}, BULK_KIND_CSV},      {{".tsv", 4}, BULK_KIND_CSV},
+        {{".txt", 4}, BULK_KIND_CSV},      {{".ndjson", 7}, BULK_KIND_NDJSON},
+        {{".jsonl", 6}, BULK_KIND_NDJSON}, {{".json", 5}, BULK_KIND_NDJSON},
+        {{".xlsx", 5}, BULK_KIND_XLSX},
+    };
+    struct slice name = slice_from_string(path);
+
+    if (slice_ends_with_nocase(name, SLICE(".gz")))
+        name.len -= 3;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (slice_ends_with_nocase(name, endings[i].ending))
+            return endings[i].kind;
+    return BULK_KIND_UNKNOWN;
+}
+
+static int choose_kind(struct bulk_writer *writer, struct error *error)
+{
+    enum bulk_kind kind = writer->options.kind;
+
+    if (kind == BULK_KIND_UNKNOWN)
+        kind = kind_of_name(writer->path);
+    if (kind == BULK_KIND_UNKNOWN)
+        kind = writer->context.input.kind;
+    if (kind == BULK_KIND_TEXT) /* a line has no room for a verdict */
+        kind = BULK_KIND_CSV;
+    if (kind == BULK_KIND_XLSX &&
+        slice_ends_with_nocase(slice_from_string(writer->path), SLICE(".gz")))
+        return error_set(error, ERROR_USAGE, "%s: XLSX is compressed already; leave .gz away",
+                         writer->path);
+    writer->context.kind = kind;
+    return 0;
+}
+
+/* The same name twice would make an object lose a member: "name", "name_2". */
+static bool make_unique(struct writer_context *context, size_t index)
+{
+    struct slice wanted = context->columns[index];
+
+    for (unsigned number = 2;; number++) {
+        bool is_taken = false;
+        const char *name;
+
+        for (size_t i = 0; i < index && !is_taken; i++)
+            is_taken = slice_equal(context->columns[i], context->columns[index]);
+        if (!is_taken)
+            return true;
+        name = arena_printf(&context->arena, "%.*s_%u", SLICE_ARG(wanted), number);
+        if (name == NULL)
+            return false;
+        context->columns[index] = slice_from_string(name);
+    }
+}
+
+/* Names of the list's own columns. */
+static bool name_columns(struct writer_context *context)
+{
+    struct slice rest = context->header, cell, text;
+    size_t in_header = rest.len > 0 ? bulk_csv_count_cells(&context->shape, rest) : 0, i = 0;
+
+    context->column_count = in_header > context->input.columns ? in_header : context->input.columns;
+    if (!context->shape.quotes)
+        context->column_count = context->input.kind == BULK_KIND_NDJSON ? 2 : 1;
+    context->columns =
+        arena_array(&context->arena, context->column_count + 1, sizeof(*context->columns));
+    if (context->columns == NULL)
+        return false;
+    while (i < in_header && bulk_csv_next_cell(&context->shape, &rest, &cell)) {
+        if (!bulk_format_text(&context->input, cell, context->scratch, &text))
+            return false;
+        context->columns[i] = arena_slice(&context->arena, slice_trim(text));
+        if (context->columns[i].ptr == NULL || !make_unique(context, i))
+            return false;
+        i++;
+    }
+    for (; i < context->column_count; i++) {
+        const char *name = !context->shape.quotes
+                               ? (i == 0 ? WRITER_LINE_COLUMN : WRITER_OBJECT_COLUMN)
+                               : arena_printf(&context->arena, "column_%zu", i + 1);
+
+        if (name == NULL)
+            return false;
+        context->columns[i] = slice_from_string(name);
+        if (!make_unique(context, i))
+            return false;
+    }
+    return true;
+}
+
+static int prepare(struct bulk_writer *writer, struct error *error)
+{
+    struct writer_context *context = &writer->context;
+    int code = choose_kind(writer, error);
+
+    if (code != 0)
+        return code;
+    context->shape = bulk_format_shape(&context->input);
+    context->header = arena_slice(&context->arena, writer->options.header);
+    if (context->header.ptr == NULL || !name_columns(context) ||
+        !appended_name(context->dialect, writer->options.prefix, context->columns,
+                       context->column_count, &context->arena, &context->names))
+        return no_memory(error);
+    context->has_header = context->input.has_header == 1 || !context->shape.quotes;
+    if (!context->shape.quotes) /* a table of its own, with nobody's delimiter */
+        context->shape.delimiter = ',';
+    return 0;
+}
+
+static int write_line(struct bulk_writer *writer, struct sink *sink, struct error *error)
+{
+    struct writer_context *context = &writer->context;
+    const char *line_end =
+        context->kind == BULK_KIND_CSV && context->shape.quotes ? context->input.line_end : "\n";
+
+    if (!buffer_append_string(&context->line, line_end))
+        return no_memory(error);
+    return bulk_output_write(sink->output, buffer_slice(&context->line), error);
+}
+
+static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *path,
+                     struct error *error)
+{
+    struct writer_context *context = &writer->context;
+    int code = bulk_output_open(path, &sink->output, error);
+
+    if (code != 0)
+        return code;
+    if (context->kind == BULK_KIND_XLSX) {
+        const char *place = bulk_output_hand_over(sink->output, error);
+
+        return place != NULL ? writer_sheet_open(place, context, &sink->sheet, error) : ERROR_IO;
+    }
+    if (!context->has_header || context->kind != BULK_KIND_CSV)
+        return 0;
+    return writer_csv_header(context) ? write_line(writer, sink, error) : no_memory(error);
+}
+
+/* "list.csv.gz" and "valid": "list.valid.csv.gz". */
+static const char *split_path(struct bulk_writer *writer, const char *status)
+{
+    struct slice path = slice_from_string(writer->path), stem = path;
+    ptrdiff_t slash = slice_rfind_byte(path, '/'), dot;
+
+    if (slice_ends_with_nocase(stem, SLICE(".gz")))
+        stem.len -= 3;
+    dot = slice_rfind_byte(stem, '.');
+    if (dot > slash + 1)
+        stem = slice_prefix(stem, (size_t)dot);
+    return arena_printf(&writer->context.arena, "%.*s.%s%.*s", SLICE_ARG(stem), status,
+                        SLICE_ARG(slice_from_offset(path, stem.len)));
+}
+
+static bool wants_any(const bool *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (wanted[i])
+            return true;
+    return false;
+}
+
+/* Every status has its file, also an empty one: none of an earlier run stays to mislead. */
+static int open_sinks(struct bulk_writer *writer, struct error *error)
+{
+    bool some = wants_any(writer->options.only, VERDICT_STATUS_COUNT);
+    int code = 0;
+
+    if (!writer->options.split)
+        return open_sink(writer, &writer->sinks[0], writer->path, error);
+    for (size_t i = 0; code == 0 && i < VERDICT_STATUS_COUNT; i++) {
+        const char *path;
+
+        if (some && !writer->options.only[i])
+            continue;
+        path = split_path(writer, verdict_status_name((enum verdict_status)i));
+        code = path != NULL ? open_sink(writer, &writer->sinks[i], path, error) : no_memory(error);
+    }
+    return code;
+}
+
+int bulk_writer_open(const char *path, const struct bulk_writer_options *options,
+                     struct bulk_writer **ret_writer, struct error *error)
+{
+    struct bulk_writer *writer = memory_zalloc(1, sizeof(*writer));
+    int code;
+
+    if (writer == NULL)
+        return no_memory(error);
+    writer->options = *options;
+    writer->context.input = *options->input;
+    writer->context.dialect = options->dialect;
+    writer->is_stream = strcmp(path, "-") == 0;
+    arena_init(&writer->context.arena);
+    appended_init(&writer->context.cells);
+    buffer_init(&writer->context.line, 0);
+    buffer_init(&writer->context.extra, 0);
+    buffer_init(&writer->context.scratch[0], 0);
+    buffer_init(&writer->context.scratch[1], 0);
+    writer->path = memory_copy_string(path, strlen(path));
+    if (writer->path == NULL)
+        code = no_memory(error);
+    else if (options->split && writer->is_stream)
+        code = error_set(error, ERROR_USAGE,
+                         "one file a status needs a name; standard output has none");
+    else
+        code = prepare(writer, error);
+    if (code == 0)
+        code = open_sinks(writer, error);
+    if (code != 0) {
+        bulk_writer_abandon(writer);
+        return code;
+    }
+    *ret_writer = writer;
+    return 0;
+}
+
+static bool is_wanted(const struct bulk_writer *writer, const struct bulk_outcome *outcome)
+{
+    const struct bulk_writer_options *options = &writer->options;
+    bool some_status = wants_any(options->only, VERDICT_STATUS_COUNT);
+    bool some_reason = wants_any(options->want_reason, VERDICT_REASON_COUNT);
+
+    if (outcome == NULL)
+        return !some_status && !some_reason;
+    if (outcome->duplicate && options->duplicates == BULK_DUPLICATES_DROP)
+        return false;
+    return (!some_status || options->only[outcome->status]) &&
+           (!some_reason || options->want_reason[outcome->reason]);
+}
+
+static struct sink *sink_of(struct bulk_writer *writer, const struct bulk_outcome *outcome)
+{
+    if (!writer->options.split)
+        return &writer->sinks[0];
+    return &writer->sinks[outcome != NULL ? (size_t)outcome->status : SINK_PENDING];
+}
+
+static int put_row(struct bulk_writer *writer, struct sink *sink, const struct bulk_row *row,
+                   const struct bulk_outcome *outcome, struct error *error)
+{
+    struct writer_context *context = &writer->context;
+    int code;
+
+    if (sink->sheet != NULL)
+        return writer_sheet_put(sink->sheet, row, outcome, error);
+    if (!(context->kind == BULK_KIND_NDJSON ? writer_ndjson_row(context, row, outcome)
+                                            : writer_csv_row(context, row, outcome)))
+        return no_memory(error);
+    code = write_line(writer, sink, error);
+    return code == 0 && writer->is_stream ? bulk_output_flush(sink->output, error) : code;
+}
+
+/* What is said of a row whose mailbox stands further up. */
+static void skip_duplicate(const struct bulk_outcome *outcome, char *explanation, size_t size,
+                           struct bulk_outcome *ret_skipped)
+{
+    snprintf(explanation, size, "The same mailbox stands in row %llu.",
+             (unsigned long long)outcome->duplicate_of);
+    *ret_skipped = *outcome;
+    ret_skipped->status = VERDICT_SKIPPED;
+    ret_skipped->reason = REASON_DUPLICATE;
+    ret_skipped->action = advice_action(REASON_DUPLICATE);
+    ret_skipped->retry_after_s = 0;
+    ret_skipped->explanation = slice_from_string(explanation);
+    ret_skipped->json = SLICE_EMPTY;
+}
+
+int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
+                    const struct bulk_outcome *outcome, struct error *error)
+{
+    struct bulk_outcome skipped;
+    char explanation[64];
+    struct sink *sink;
+
+    if (outcome != NULL && outcome->duplicate &&
+        writer->options.duplicates == BULK_DUPLICATES_SKIP) {
+        skip_duplicate(outcome, explanation, sizeof(explanation), &skipped);
+        outcome = &skipped;
+    }
+    if (!is_wanted(writer, outcome))
+        return 0;
+    sink = sink_of(writer, outcome);
+    if (sink->output ==
+        NULL) { /* rows without outcome are rare: their file is made for the first */
+        const char *path = split_path(writer, "pending");
+        int code = path != NULL ? open_sink(writer, sink, path, error) : no_memory(error);
+
+        if (code != 0)
+            return code;
+    }
+    return put_row(writer, sink, row, outcome, error);
+}
+
+static int finish_sink(struct sink *sink, struct error *error)
+{
+    struct bulk_output *output = sink->output;
+    int code = 0;
+
+    if (sink->sheet != NULL)
+        code = writer_sheet_close(sink->sheet, error);
+    sink->sheet = NULL;
+    sink->output = NULL;
+    if (output == NULL)
+        return code;
+    if (code == 0)
+        return bulk_output_finish(output, error);
+    bulk_output_abandon(output);
+    return code;
+}
+
+int bulk_writer_finish(struct bulk_writer *writer, struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i <= VERDICT_STATUS_COUNT; i++)
+        code = finish_sink(&writer->sinks[i], error);
+    bulk_writer_abandon(writer);
+    return code;
+}
+
+void bulk_writer_abandon(struct bulk_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    for (size_t i = 0; i <= VERDICT_STATUS_COUNT; i++) {
+        if (writer->sinks[i].sheet != NULL)
+            writer_sheet_close(writer->sinks[i].sheet, NULL);
+        bulk_output_abandon(writer->sinks[i].output);
+    }
+    appended_done(&writer->context.cells);
+    buffer_done(&writer->context.line);
+    buffer_done(&writer->context.extra);
+    buffer_done(&writer->context.scratch[0]);
+    buffer_done(&writer->context.scratch[1]);
+    arena_done(&writer->context.arena);
+    memory_free(writer->path);
+    memory_free(writer);
+}

@@ -1,0 +1,50 @@
+/*
+ * What the three formats of bulk/writer.h share. Not for others.
+ */
+#ifndef MK_BULK_WRITER_INTERNAL_H
+#define MK_BULK_WRITER_INTERNAL_H
+
+#include "bulk/appended.h"
+#include "bulk/csv.h"
+#include "bulk/output.h"
+#include "bulk/writer.h"
+
+/* What does not change from row to row. */
+struct writer_context {
+    enum bulk_kind kind;
+    enum verdict_dialect dialect;
+    struct bulk_format input;
+    struct bulk_csv_shape shape; /* of the input's rows */
+    struct slice header;         /* own copy, as it came; "" for none */
+    struct slice *columns;       /* the list's own columns, as text; unique */
+    size_t column_count;         /* width: the header's, or of most rows */
+    bool has_header;             /* only where the list had one, or a plain list becomes a table */
+    struct appended_names names;
+    struct arena arena;
+    /* for one row */
+    struct appended_cells cells;
+    struct buffer line, extra, scratch[2];
+};
+
+/* Lists that come as lines or objects have these columns in a table. */
+#define WRITER_LINE_COLUMN   "address"
+#define WRITER_OBJECT_COLUMN "input"
+
+/* The row as a line of CSV, without its end, into context->line. False: no memory. */
+bool writer_csv_header(struct writer_context *context);
+bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
+                    const struct bulk_outcome *outcome);
+/* As an object, without line end, into context->line. False: no memory. */
+bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
+                       const struct bulk_outcome *outcome);
+
+/* A workbook being written by its library. */
+struct writer_sheet;
+int writer_sheet_open(const char *path, struct writer_context *context,
+                      struct writer_sheet **ret_sheet, struct error *error);
+int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
+                     const struct bulk_outcome *outcome, struct error *error);
+/* Write it out, and free it whatever happens. */
+int writer_sheet_close(struct writer_sheet *sheet, struct error *error);
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * Rows as objects: an input object keeps its bytes and gains the result as its last member; rows of
+ * other lists stand under "input", by the names of their columns, or as an array where they have
+ * none.
+ */
+#include <string.h>
+
+#include "base/json.h"
+#include "bulk/format.h"
+#include "bulk/ndjson.h"
+#include "bulk/writer_internal.h"
+
+static const struct slice result_key = {"mailknock", 9};
+
+static void write_text(struct json *json, const char *name, struct slice value)
+{
+    if (value.len == 0)
+        json_name_null(json, name);
+    else
+        json_name_string(json, name, value);
+}
+
+/* The result from what stands alone of it, where its whole was not kept. */
+static void write_result(struct json *json, const struct bulk_outcome *outcome)
+{
+    json_object_begin(json);
+    json_name_cstring(json, "status", verdict_status_name(outcome->status));
+    json_name_cstring(json, "reason", verdict_reason_name(outcome->reason));
+    json_name_int(json, "score", outcome->score);
+    json_name_cstring(json, "action", verdict_action_name(outcome->action));
+    if (outcome->retry_after_s > 0)
+        json_name_int(json, "retry_after", outcome->retry_after_s);
+    else
+        json_name_null(json, "retry_after");
+    json_name(json, "flags");
+    json_array_begin(json);
+    for (unsigned i = 0; i < VERDICT_FLAG_COUNT; i++)
+        if (outcome->flags & (UINT32_C(1) << i))
+            json_cstring(json, verdict_flag_name((enum verdict_flag_index)i));
+    json_array_end(json);
+    write_text(json, "suggestion", outcome->suggestion);
+    write_text(json, "domain", outcome->domain);
+    write_text(json, "provider", outcome->provider);
+    write_text(json, "explanation", outcome->explanation);
+    json_object_end(json);
+}
+
+/* The value of "mailknock" into context->extra. */
+static void make_result(struct writer_context *context, const struct bulk_outcome *outcome)
+{
+    struct buffer *out = &context->extra;
+    struct json json;
+
+    buffer_clear(out);
+    json_init(&json, out);
+    if (outcome == NULL)
+        json_null(&json);
+    else if (outcome->json.len >= 2)
+        json_raw(&json, outcome->json);
+    else
+        write_result(&json, outcome);
+    if (outcome != NULL && outcome->duplicate && out->len > 0 && out->ptr[out->len - 1] == '}') {
+        out->len--;
+        buffer_printf(out, "%s\"duplicate_of\":%llu}", out->ptr[out->len - 1] == '{' ? "" : ",",
+                      (unsigned long long)outcome->duplicate_of);
+    }
+}
+
+static void append_words(struct writer_context *context, const struct bulk_outcome *outcome)
+{
+    const char *status, *detail;
+    struct dialect_words words;
+    struct json json;
+
+    buffer_printf(&context->line, "\"%s\":", dialect_name(context->dialect));
+    json_init(&json, &context->line);
+    if (outcome == NULL) {
+        json_null(&json);
+    } else {
+        words = dialect_words(context->dialect, outcome->status, outcome->reason, outcome->flags);
+        dialect_fields(context->dialect, &status, &detail);
+        json_object_begin(&json);
+        json_name_cstring(&json, status, words.status);
+        if (detail != NULL)
+            json_name_cstring(&json, detail, words.detail);
+        json_object_end(&json);
+    }
+    buffer_append_byte(&context->line, ',');
+}
+
+/* The last members and the closing brace. */
+static void append_result(struct writer_context *context, const struct bulk_outcome *outcome)
+{
+    if (context->dialect != DIALECT_MAILKNOCK)
+        append_words(context, outcome);
+    buffer_printf(&context->line, "\"%s\":", result_key.ptr);
+    buffer_append_slice(&context->line, buffer_slice(&context->extra));
+    buffer_append_byte(&context->line, '}');
+}
+
+static bool is_ours(const struct writer_context *context, struct slice key)
+{
+    return slice_equal(key, result_key) ||
+           (context->dialect != DIALECT_MAILKNOCK &&
+            slice_equal(key, slice_from_string(dialect_name(context->dialect))));
+}
+
+/*
+ * The object up to where a member can be added. Members of our name are left out, so that a list
+ * which was cleaned before has one result an object, the newer one.
+ */
+static bool append_object(struct writer_context *context, struct slice object)
+{
+    struct ndjson_member member;
+    const char *at = NULL, *from = object.ptr; /* what is to be copied begins here */
+    bool has_member = false, was_ours = false;
+    int more;
+
+    for (;;) {
+        const char *before = at; /* at the comma after the last member; NULL: there was none */
+
+        more = ndjson_next_member(object, &at, &member);
+        if (more <= 0)
+            break;
+        if (is_ours(context, member.key)) {
+            if (!was_ours) { /* up to the comma before it, or to the brace */
+                const char *to = before != NULL ? before : member.begin;
+
+                buffer_append(&context->line, from, (size_t)(to - from));
+            }
+            was_ours = true;
+            continue;
+        }
+        if (was_ours)
+            from = has_member ? before : member.begin;
+        was_ours = false;
+        has_member = true;
+    }
+    if (more < 0)
+        return false;
+    if (!was_ours) {
+        while (at > from && ascii_is_space(at[-1]))
+            at--;
+        buffer_append(&context->line, from, (size_t)(at - from));
+    }
+    if (has_member)
+        buffer_append_byte(&context->line, ',');
+    return true;
+}
+
+static struct slice as_text(struct writer_context *context, struct slice cell)
+{
+    struct slice text = SLICE_EMPTY;
+
+    if (!bulk_format_text(&context->input, cell, context->scratch, &text))
+        context->line.failed = true;
+    return text;
+}
+
+/* A string alone: json_name wants plain names, these are anybody's. */
+static void append_string(struct writer_context *context, struct slice text)
+{
+    struct json json;
+
+    json_init(&json, &context->line);
+    json_string(&json, text);
+}
+
+/* The cells of a table's row: an object by names, where there are any, or an array. */
+static void append_cells(struct writer_context *context, struct slice raw)
+{
+    bool has_names = context->header.len > 0;
+    struct slice cell;
+    size_t index = 0;
+
+    buffer_append_byte(&context->line, has_names ? '{' : '[');
+    while (raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell)) {
+        if (index > 0)
+            buffer_append_byte(&context->line, ',');
+        if (has_names && index < context->column_count) {
+            append_string(context, context->columns[index]);
+            buffer_append_byte(&context->line, ':');
+        } else if (has_names) {
+            buffer_printf(&context->line, "\"column_%zu\":", index + 1);
+        }
+        append_string(context, as_text(context, cell));
+        index++;
+    }
+    buffer_append_byte(&context->line, has_names ? '}' : ']');
+}
+
+bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
+                       const struct bulk_outcome *outcome)
+{
+    buffer_clear(&context->line);
+    make_result(context, outcome);
+    if (context->input.kind == BULK_KIND_NDJSON && append_object(context, row->raw)) {
+        append_result(context, outcome);
+        return !context->line.failed && !context->extra.failed;
+    }
+    buffer_clear(&context->line);
+    buffer_printf(&context->line, "{\"row\":%llu,\"input\":", (unsigned long long)row->number);
+    if (context->input.kind == BULK_KIND_NDJSON)
+        append_string(context, row->raw);
+    else if (context->input.kind == BULK_KIND_TEXT)
+        append_string(context, row->address);
+    else
+        append_cells(context, row->raw);
+    if (row->fault != NULL) {
+        buffer_append_string(&context->line, ",\"fault\":");
+        append_string(context, slice_from_string(row->fault));
+    }
+    buffer_append_byte(&context->line, ',');
+    append_result(context, outcome);
+    return !context->line.failed && !context->extra.failed;
+}
