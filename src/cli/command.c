@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &cli_check,
     &cli_classify,
     &cli_lists,
+    &cli_demo,
     &cli_lab,
     &cli_config,
     &cli_completion,
