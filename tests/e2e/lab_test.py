@@ -6,10 +6,13 @@ lab_test.py PROGRAM SCENARIO-OR-FOLDER...
 Those that say `set real yes` are run; the others wait for hours or hold time-outs of minutes, and are
 run on the virtual clock (tests/scenario_run.c).
 """
+import concurrent.futures
 import pathlib
 import sys
 
 import lab
+
+AT_ONCE = 6  # they wait most of the time
 
 
 def scenario_try(program, path):
@@ -31,20 +34,25 @@ def scenario_try(program, path):
     return len(expectations), faults
 
 
+def files_of(names):
+    for name in map(pathlib.Path, names):
+        yield from sorted(name.rglob("*.scenario")) if name.is_dir() else [name]
+
+
 def main():
-    program, tried, verdicts, failed = sys.argv[1], 0, 0, 0
-    for name in sys.argv[2:]:
-        path = pathlib.Path(name)
-        for file in sorted(path.rglob("*.scenario")) if path.is_dir() else [path]:
-            outcome = scenario_try(program, file)
-            if outcome is None:
-                continue
-            tried += 1
-            verdicts += outcome[0]
-            if outcome[1]:
-                failed += 1
-                print("%s:" % file)
-                print("\n".join(outcome[1]))
+    program, files = sys.argv[1], list(files_of(sys.argv[2:]))
+    tried = verdicts = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(lambda file: scenario_try(program, file), files))
+    for file, outcome in zip(files, outcomes):
+        if outcome is None:
+            continue
+        tried += 1
+        verdicts += outcome[0]
+        if outcome[1]:
+            failed += 1
+            print("%s:" % file)
+            print("\n".join(outcome[1]))
     print("%d scenarios on real sockets, %d verdicts, %d scenarios failed" % (tried, verdicts, failed))
     return 1 if failed or tried == 0 else 0
 
