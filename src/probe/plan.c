@@ -155,6 +155,11 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
     case SMTP_CLASS_RATE_LIMITED:
         plan->ordinary = false;
         plan_refusal_of_us(input, PROBE_REFUSAL_SLOW_DOWN, plan);
+        /* "421 Too many errors": others had used the session up. The site is given its rest; this
+           one's turn comes after it. */
+        if (input->code == 421 && input->stage == SMTP_STAGE_RCPT && !input->first_in_session &&
+            input->again_count < AGAIN_MAX)
+            plan->step = PROBE_STEP_AGAIN;
         break;
     case SMTP_CLASS_SENDER_BLOCKED:
         plan->ordinary = false;

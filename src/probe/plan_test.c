@@ -176,6 +176,32 @@ static void a_full_session_is_nobodys_fault(void **state)
     assert_true(plan.refuses_us);
 }
 
+static void a_used_up_session_is_nobodys_fault(void **state)
+{
+    struct probe_plan_input input = {
+        .outcome = SMTP_OUTCOME_REPLY,
+        .stage = SMTP_STAGE_RCPT,
+        .code = 421,
+        .classified = {.reply_class = SMTP_CLASS_RATE_LIMITED},
+    };
+    struct probe_plan plan;
+
+    probe_plan_next(&input, &plan);
+    assert_int_equal(plan.step, PROBE_STEP_AGAIN);
+    assert_true(plan.refuses_us); /* and yet the site is left alone for a while */
+    input.again_count = 2;
+    probe_plan_next(&input, &plan);
+    assert_int_equal(plan.step, PROBE_STEP_WAIT);
+    input.again_count = 0;
+    input.first_in_session = true;
+    probe_plan_next(&input, &plan);
+    assert_int_equal(plan.step, PROBE_STEP_WAIT);
+    input.first_in_session = false;
+    input.stage = SMTP_STAGE_MAIL;
+    probe_plan_next(&input, &plan);
+    assert_int_equal(plan.step, PROBE_STEP_WAIT);
+}
+
 static void a_second_sender_is_tried_once(void **state)
 {
     struct probe_plan_input input = {
@@ -315,6 +341,7 @@ int main(void)
         cmocka_unit_test(every_result_has_a_plan_that_ends),
         cmocka_unit_test(broken_conversations_lead_to_steps),
         cmocka_unit_test(a_full_session_is_nobodys_fault),
+        cmocka_unit_test(a_used_up_session_is_nobodys_fault),
         cmocka_unit_test(a_second_sender_is_tried_once),
         cmocka_unit_test(strangers_teach_only_by_plain_answers),
         cmocka_unit_test(calendars_keep_within_patience),
