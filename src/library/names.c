@@ -79,8 +79,8 @@ const char *mailknock_provider_by_mx(const char *host)
         len--;
     if (len == 0 || len >= sizeof(lower))
         return NULL;
-    memcpy(lower, host, len);
-    ascii_lower_bytes(lower, len);
+    for (size_t i = 0; i < len; i++)
+        lower[i] = ascii_lower(host[i]);
     profile = provider_by_mx(slice_from(lower, len));
     return profile != NULL ? profile->name : NULL;
 }
