@@ -270,7 +270,7 @@ static bool is_consumer_domain(const struct evidence *evidence)
            slice_equal(slice_from_string(own->name), slice_from_string(evidence->provider->name));
 }
 
-static enum verdict_reason reason_of_silence(enum smtp_outcome outcome)
+static enum verdict_reason reason_of_silence(enum smtp_outcome outcome, enum evidence_stop stop)
 {
     switch (outcome) {
     case SMTP_OUTCOME_CONNECT_FAILED:
@@ -282,6 +282,8 @@ static enum verdict_reason reason_of_silence(enum smtp_outcome outcome)
     case SMTP_OUTCOME_PROTOCOL_ERROR:
         return REASON_PROTOCOL_ERROR;
     case SMTP_OUTCOME_TLS_FAILED:
+        /* Cut off by our own clock: it might have gone on, and in clear as well. */
+        return stop == EVIDENCE_STOP_DEADLINE ? REASON_TIMEOUT : REASON_TLS_REQUIRED;
     case SMTP_OUTCOME_TLS_NOT_OFFERED:
         return REASON_TLS_REQUIRED;
     default: /* SMTPUTF8_NOT_OFFERED: the recipient could not even be named; UNTRIED */
@@ -304,7 +306,7 @@ static enum verdict_reason reason_without_control(const struct scan *scan)
     }
     random = &scan->evidence->attempts[scan->random];
     if (random->outcome != SMTP_OUTCOME_REPLY)
-        return reason_of_silence(random->outcome);
+        return reason_of_silence(random->outcome, scan->evidence->stop);
     reason = finding_reason_of_class(scan->random_class.reply_class, random->reply.code, false);
     return reason != REASON_NOT_PROBED ? reason : REASON_RCPT_UNTRUSTED;
 }
@@ -460,7 +462,8 @@ void finding_combine(const struct evidence *evidence, struct finding *ret_findin
         conclude_reply(&scan, ret_finding);
     } else if (scan.silence >= 0) {
         ret_finding->attempt = scan.silence;
-        ret_finding->reason = reason_of_silence(evidence->attempts[scan.silence].outcome);
+        ret_finding->reason =
+            reason_of_silence(evidence->attempts[scan.silence].outcome, evidence->stop);
     } else if (evidence->stop == EVIDENCE_STOP_BREAKER) {
         ret_finding->reason = REASON_PROBE_BLOCKED;
     }

@@ -308,6 +308,8 @@ static const struct row rows[] = {
      .reason = REASON_TLS_REQUIRED},
     {"TLS fails", .domain = "mx1", .attempts = "mx1 starttls !tls_failed",
      .reason = REASON_TLS_REQUIRED, .says = "handshake"},
+    {"TLS is cut off by our clock", .domain = "mx1", .attempts = "mx1 starttls !tls_failed",
+     .adjust = as_deadline, .reason = REASON_TIMEOUT, .says = "in time at STARTTLS"},
     {"TLS not offered", .domain = "mx1", .attempts = "mx1 helo !tls_not_offered",
      .reason = REASON_TLS_REQUIRED, .says = "does not offer"},
     {"login wanted", .domain = "mx1", .attempts = "mx1 mail 530 5.7.0 Authentication required",
