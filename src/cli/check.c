@@ -1,6 +1,7 @@
 /*
  * `mailknock check ADDRESS...`: verdicts in the order given, each as soon as it can be printed.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -53,7 +54,8 @@ struct check {
     bool cancelled, failed;
     /* How it went, for the exit status and for words about what concerns all. */
     uint64_t not_valid, undetermined;
-    uint64_t connect_failures, dns_failures, heard; /* addresses; heard: some server answered */
+    uint64_t connect_failures, heard; /* addresses; heard: some mail server answered */
+    uint64_t dns_failures, dns_heard; /* addresses; heard: some resolver answered */
 };
 
 /* --- what is known of one ------------------------------------------------------------------- */
@@ -66,10 +68,11 @@ static void take_note(struct check *check, const struct evidence *evidence,
     else if (verdict->status != VERDICT_VALID)
         check->not_valid++;
     check->connect_failures += verdict->reason == REASON_CONNECT_FAILED;
-    if (verdict->reason == REASON_DNS_ERROR && evidence->domain != NULL &&
-        (evidence->domain->mx_outcome == DNS_TIMEOUT ||
-         evidence->domain->mx_outcome == DNS_UNREACHABLE))
+    if (evidence->domain != NULL && (evidence->domain->mx_outcome == DNS_TIMEOUT ||
+                                     evidence->domain->mx_outcome == DNS_UNREACHABLE))
         check->dns_failures++;
+    else if (evidence->domain != NULL)
+        check->dns_heard++;
     for (size_t i = 0; i < evidence->attempt_count; i++) {
         if (evidence->attempts[i].outcome != SMTP_OUTCOME_CONNECT_FAILED) {
             check->heard++;
@@ -122,7 +125,6 @@ static void stop_early(struct check *check)
 
 static void print_what_is_due(struct check *check)
 {
-    FILE *out = check->call->out;
     bool any = false;
 
     while (check->printed < check->begun) {
@@ -133,20 +135,18 @@ static void print_what_is_due(struct check *check)
         if (!any)
             hint_clear(check);
         any = true;
-        if (slot->text.failed) {
-            cli_fail(check->call, CLI_EXIT_USAGE, "out of memory");
+        if (cli_print(check->call, &slot->text) != CLI_EXIT_OK) {
             stop_early(check);
             return;
         }
-        fwrite(slot->text.ptr, 1, slot->text.len, out);
-        buffer_done(&slot->text);
-        buffer_init(&slot->text, 0);
         slot->done = false;
         check->printed++;
     }
     /* Whoever reads a pipe wants it as it comes; a reader that went away wants no more. */
-    if (any && fflush(out) != 0)
+    if (any && fflush(check->call->out) != 0) {
+        check->call->write_errno = errno;
         stop_early(check);
+    }
 }
 
 /* --- taking addresses in ---------------------------------------------------------------------- */
@@ -306,9 +306,7 @@ static void interrupted(void *user, int signal_number)
 /* Troubles of ours that look like troubles of every address: said once. */
 static void say_what_concerns_all(struct check *check)
 {
-    uint64_t all = check->finished;
-
-    if (check->dns_failures > 0 && check->dns_failures == all)
+    if (check->dns_failures > 0 && check->dns_heard == 0)
         cli_fail(check->call, 0,
                  "no DNS resolver answered%s. Name one that does with --resolver IP.",
                  check->call->config->resolvers.count > 0 ? " (those given with --resolver)"

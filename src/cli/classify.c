@@ -1,6 +1,7 @@
 /*
  * `mailknock classify`: SMTP replies on standard input, what they mean on standard output.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,10 +138,12 @@ static void answer(struct buffer *out, struct slice line)
 
 static bool flush(struct cli_call *call, struct buffer *out)
 {
-    bool ok = fwrite(out->ptr, 1, out->len, call->out) == out->len && fflush(call->out) == 0;
-
+    if (fwrite(out->ptr, 1, out->len, call->out) != out->len || fflush(call->out) != 0) {
+        call->write_errno = errno;
+        return false;
+    }
     buffer_clear(out);
-    return ok;
+    return true;
 }
 
 static int run(struct cli_call *call)

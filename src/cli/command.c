@@ -61,15 +61,19 @@ int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ..
     return status;
 }
 
-static int print(struct cli_call *call, struct buffer *text)
+int cli_print(struct cli_call *call, struct buffer *text)
 {
     int status = CLI_EXIT_OK;
 
-    if (text->failed)
+    if (text->failed) {
         status = cli_fail(call, CLI_EXIT_USAGE, "out of memory");
-    else
-        fwrite(text->ptr, 1, text->len, call->out);
+    } else if (text->len > 0 && fwrite(text->ptr, 1, text->len, call->out) != text->len) {
+        if (call->write_errno == 0)
+            call->write_errno = errno;
+        status = CLI_EXIT_USAGE;
+    }
     buffer_done(text);
+    buffer_init(text, 0);
     return status;
 }
 
@@ -80,7 +84,7 @@ static int print_program_help(struct cli_call *call)
 
     buffer_init(&text, 0);
     help_program(&text, &style);
-    return print(call, &text);
+    return cli_print(call, &text);
 }
 
 static int print_command_help(struct cli_call *call, const struct cli_command *command)
@@ -90,7 +94,7 @@ static int print_command_help(struct cli_call *call, const struct cli_command *c
 
     buffer_init(&text, 0);
     help_command(&text, command, &style);
-    return print(call, &text);
+    return cli_print(call, &text);
 }
 
 static int unknown_command(struct cli_call *call, const char *name)
@@ -251,10 +255,13 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
     signal(SIGPIPE, SIG_IGN);
     arena_init(&arena);
     status = dispatch(&call, argc, argv);
-    errno = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        if (errno != EPIPE)
-            cli_fail(&call, CLI_EXIT_USAGE, "can't write the output: %s", strerror(errno));
+    if (fflush(out) != 0 && call.write_errno == 0)
+        call.write_errno = errno;
+    if (call.write_errno != 0 || ferror(out)) {
+        /* Whoever closed the pipe knows. */
+        if (call.write_errno != EPIPE)
+            cli_fail(&call, CLI_EXIT_USAGE, "can't write the output: %s",
+                     call.write_errno != 0 ? strerror(call.write_errno) : "writing failed");
         status = CLI_EXIT_USAGE;
     }
     arena_done(&arena);

@@ -32,6 +32,7 @@ struct cli_call {
     bool colour;     /* wanted on out */
     bool err_colour; /* wanted on err */
     unsigned width;  /* columns of the terminal, 80 when there is none; at least 40 */
+    int write_errno; /* of the first write to `out` by cli_print that failed */
 };
 
 struct cli_command {
@@ -62,6 +63,12 @@ const struct cli_command *cli_command_find(struct slice name);
  * went away) ends in CLI_EXIT_USAGE.
  */
 int cli_main(int argc, char **argv, FILE *out, FILE *err);
+
+/*
+ * Write what was gathered to call->out and free it. CLI_EXIT_OK; CLI_EXIT_USAGE when memory had run
+ * out (said here) or the output can't be written (cli_main says so at the end).
+ */
+int cli_print(struct cli_call *call, struct buffer *text);
 
 /*
  * "mailknock: message" on call->err, in red on a terminal, and the exit status for it. Bytes of

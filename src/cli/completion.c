@@ -214,19 +214,13 @@ static void write_zsh(struct buffer *out)
 static int run(struct cli_call *call)
 {
     struct buffer out;
-    int status = CLI_EXIT_OK;
 
     buffer_init(&out, 0);
     if (strcmp(call->arguments[0], "bash") == 0)
         write_bash(&out);
     else
         write_zsh(&out);
-    if (out.failed)
-        status = cli_fail(call, CLI_EXIT_USAGE, "out of memory");
-    else
-        fwrite(out.ptr, 1, out.len, call->out);
-    buffer_done(&out);
-    return status;
+    return cli_print(call, &out);
 }
 
 const struct cli_command cli_completion = {

@@ -185,7 +185,6 @@ static int run(struct cli_call *call)
 {
     const char *word = call->argument_count > 0 ? call->arguments[0] : "show";
     struct buffer out;
-    int status = CLI_EXIT_OK;
 
     if (strcmp(word, "check") == 0)
         return run_check(call);
@@ -194,12 +193,7 @@ static int run(struct cli_call *call)
         write_example(&out);
     else
         write_effective(&out, call);
-    if (out.failed)
-        status = cli_fail(call, CLI_EXIT_USAGE, "out of memory");
-    else
-        fwrite(out.ptr, 1, out.len, call->out);
-    buffer_done(&out);
-    return status;
+    return cli_print(call, &out);
 }
 
 const struct cli_command cli_config = {

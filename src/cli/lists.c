@@ -33,18 +33,6 @@ static const struct {
     {LISTS_NO_REPLY, "no_reply", "names that nobody reads (noreply)"},
 };
 
-static int put(struct cli_call *call, struct buffer *out)
-{
-    int status = CLI_EXIT_OK;
-
-    if (out->failed)
-        status = cli_fail(call, CLI_EXIT_USAGE, "out of memory");
-    else
-        fwrite(out->ptr, 1, out->len, call->out);
-    buffer_done(out);
-    return status;
-}
-
 /* --- providers -------------------------------------------------------------------------------- */
 
 static const char *trust_words(enum provider_trust trust)
@@ -213,7 +201,7 @@ static int run_provider(struct cli_call *call)
             else
                 buffer_printf(&out, "%-24s %s\n", profile->name, profile->title);
         }
-        return put(call, &out);
+        return cli_print(call, &out);
     }
     for (size_t i = 1; i < call->argument_count; i++) {
         char *what = arena_string(call->arena, slice_trim(slice_from_string(call->arguments[i])));
@@ -231,7 +219,7 @@ static int run_provider(struct cli_call *call)
         else
             write_profile(&out, call, profile);
     }
-    return put(call, &out) == CLI_EXIT_OK ? status : CLI_EXIT_USAGE;
+    return cli_print(call, &out) == CLI_EXIT_OK ? status : CLI_EXIT_USAGE;
 }
 
 /* --- what matches ----------------------------------------------------------------------------- */
@@ -341,7 +329,7 @@ static int run_lookup(struct cli_call *call, const struct lists_operator *lists)
         else
             write_match(&out, call->arguments[i], &match);
     }
-    return put(call, &out) == CLI_EXIT_OK ? status : CLI_EXIT_USAGE;
+    return cli_print(call, &out) == CLI_EXIT_OK ? status : CLI_EXIT_USAGE;
 }
 
 /* --- how much there is ------------------------------------------------------------------------ */
@@ -388,7 +376,7 @@ static int run_stats(struct cli_call *call, const struct lists_operator *lists)
         json_object_end(&json);
         buffer_append_byte(&out, '\n');
     }
-    return put(call, &out);
+    return cli_print(call, &out);
 }
 
 static int run(struct cli_call *call)
