@@ -113,21 +113,25 @@ static int scan_text(struct bulk_reader *reader, struct bulk_csv_row *row, struc
 static int scan_sheet(struct bulk_reader *reader, struct bulk_csv_row *row, struct slice *ret_raw,
                       struct error *error)
 {
-    uint64_t line;
-    int more = bulk_sheet_next(reader->sheet, ret_raw, &line, error);
-    struct slice rest = *ret_raw, cell;
+    const char *fault = NULL;
+    uint64_t line = 0;
+    int more = bulk_sheet_next(reader->sheet, ret_raw, &line, &fault, error);
+    struct slice rest, cell;
     size_t index = 0;
 
-    *row = (struct bulk_csv_row){.line_count = 1};
+    if (more != 1)
+        return more;
+    *row = (struct bulk_csv_row){.line_count = 1, .fault = fault};
     reader->line = line;
-    while (more == 1 && bulk_csv_next_cell(&reader->shape, &rest, &cell)) {
+    rest = *ret_raw;
+    while (bulk_csv_next_cell(&reader->shape, &rest, &cell)) {
         if (index++ == reader->format.column) {
             row->has_cell = true;
             row->cell = cell;
             break;
         }
     }
-    return more;
+    return 1;
 }
 
 static int scan(struct bulk_reader *reader, struct bulk_csv_row *row, struct slice *ret_raw,
@@ -211,8 +215,9 @@ static int sample_sheet(struct bulk_reader *reader, struct buffer *rows, struct 
 {
     for (int i = 0; i < 300; i++) {
         struct slice raw;
+        const char *fault;
         uint64_t line;
-        int more = bulk_sheet_next(reader->sheet, &raw, &line, error);
+        int more = bulk_sheet_next(reader->sheet, &raw, &line, &fault, error);
 
         if (more <= 0)
             return more < 0 ? more : bulk_sheet_rewind(reader->sheet, error);

@@ -28,11 +28,11 @@ void bulk_sheet_close(struct bulk_sheet *sheet); /* NULL accepted */
 const char *bulk_sheet_name(const struct bulk_sheet *sheet);
 
 /*
- * The next row that is there and its number in the sheet, from 1: 1; the end: 0; or an error. The
- * slice is valid until the next call.
+ * The next row with text in it, its number in the sheet, from 1, and why it is not whole (or NULL):
+ * 1; the end: 0; or an error. The slice is valid until the next call.
  */
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
-                    struct error *error);
+                    const char **ret_fault, struct error *error);
 /* From the first row again. */
 int bulk_sheet_rewind(struct bulk_sheet *sheet, struct error *error);
 

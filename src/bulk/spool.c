@@ -1,0 +1,107 @@
+#include "bulk/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error *error)
+{
+    while (bytes.len > 0) {
+        ssize_t len = write(fd, bytes.ptr, bytes.len);
+
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return error_set(error, ERROR_IO, "%s: writing failed: %s", name, strerror(errno));
+        bytes = slice_from_offset(bytes, (size_t)len);
+    }
+    return 0;
+}
+
+static int copy_stdin(int fd, const char *path, struct error *error)
+{
+    static const size_t size = 65536;
+    char bytes[65536];
+    ssize_t len;
+
+    for (;;) {
+        int code;
+
+        len = read(STDIN_FILENO, bytes, size);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return error_set(error, ERROR_IO, "standard input: reading failed: %s",
+                             strerror(errno));
+        if (len == 0)
+            break;
+        code = bulk_spool_write(fd, path, slice_from(bytes, (size_t)len), error);
+        if (code != 0)
+            return code;
+    }
+    if (fsync(fd) != 0)
+        return error_set(error, ERROR_IO, "%s: writing failed: %s", path, strerror(errno));
+    return 0;
+}
+
+int bulk_spool_stdin(const char *path, struct error *error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), code;
+
+    if (fd < 0)
+        return error_set(error, ERROR_IO, "%s: can't be made to keep standard input in: %s", path,
+                         strerror(errno));
+    code = copy_stdin(fd, path, error);
+    if (close(fd) != 0 && code == 0)
+        code = error_set(error, ERROR_IO, "%s: closing failed: %s", path, strerror(errno));
+    if (code != 0)
+        unlink(path);
+    return code;
+}
+
+int bulk_spool_unnamed(int *ret_fd, struct error *error)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[PATH_MAX];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder != NULL ? folder : "/tmp");
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return error_set(error, ERROR_IO, "%s: no temporary file can be made: %s (see TMPDIR)",
+                         path, strerror(errno));
+    unlink(path);
+    *ret_fd = fd;
+    return 0;
+}
+
+int bulk_spool_source(struct bulk_source *source, int *ret_fd, struct error *error)
+{
+    int fd, code = bulk_spool_unnamed(&fd, error);
+
+    if (code != 0)
+        return code;
+    for (;;) {
+        struct slice window = bulk_source_window(source);
+
+        code = bulk_spool_write(fd, "temporary file", window, error);
+        bulk_source_use(source, window.len);
+        if (code != 0 || (window.len == 0 && bulk_source_at_end(source)))
+            break;
+        code = bulk_source_more(source, error);
+        if (code != 0)
+            break;
+    }
+    if (code == 0 && lseek(fd, 0, SEEK_SET) != 0)
+        code = error_set(error, ERROR_IO, "temporary file: %s", strerror(errno));
+    if (code != 0) {
+        close(fd);
+        return code;
+    }
+    *ret_fd = fd;
+    return 0;
+}

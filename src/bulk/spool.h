@@ -1,0 +1,28 @@
+/*
+ * Input that can be read only once, put where it can be read again.
+ *
+ * Whoever needs standard input twice (resuming, exporting in another format) copies it to a file
+ * first and reads that. What is needed only while the process lives lies in a file without a name.
+ */
+#ifndef MK_BULK_SPOOL_H
+#define MK_BULK_SPOOL_H
+
+#include "base/error.h"
+#include "bulk/source.h"
+
+/*
+ * Copy standard input to a new file at `path` (only its owner may read it), flushed to the disk;
+ * nothing is left of it after an error. ERROR_IO.
+ */
+int bulk_spool_stdin(const char *path, struct error *error);
+
+/* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
+int bulk_spool_unnamed(int *ret_fd, struct error *error);
+
+/* Write all of the bytes; `name` is for the message. ERROR_IO. */
+int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error *error);
+
+/* What is left of a source, as it came (zip, or not compressed at all), into an unnamed file. */
+int bulk_spool_source(struct bulk_source *source, int *ret_fd, struct error *error);
+
+#endif
