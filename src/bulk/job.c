@@ -236,6 +236,11 @@ static void probe_is_done(void *user, const struct evidence *evidence,
 /* 0; ERROR_BUSY: the engine is full. */
 static int submit(struct bulk_job *job, const struct store_row *row)
 {
+    const struct probe_wish wish = {
+        .depth = job->options.depth,
+        .patience = job->options.patience,
+        .is_in_no_hurry = true,
+    };
     struct bulk_ticket *ticket = memory_zalloc(1, sizeof(*ticket));
     int code;
 
@@ -244,7 +249,7 @@ static int submit(struct bulk_job *job, const struct store_row *row)
     ticket->job = job;
     ticket->row = row->number;
     ticket->copies = row->copies;
-    code = probe_engine_submit(job->engine, row->address, probe_is_done, ticket);
+    code = probe_engine_submit_wish(job->engine, row->address, &wish, probe_is_done, ticket);
     if (code != 0) {
         memory_free(ticket);
         return code;

@@ -31,6 +31,8 @@ enum bulk_job_end {
 struct bulk_job_options {
     size_t window; /* addresses in flight, at least 1 */
     enum bulk_feed_order order;
+    enum evidence_depth depth; /* not deeper than the engine's settings */
+    enum probe_patience patience;
     bool without_json;    /* keep columns only */
     bool with_evidence;   /* transcripts and DNS answers in the JSON */
     uint64_t max_time_ms; /* of this run; 0: as long as it takes */

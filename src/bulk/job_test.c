@@ -129,7 +129,7 @@ static void run_init(struct run *run, struct store *store, uint64_t id, uint64_t
 {
     *run = (struct run){
         .plan = {.seed = seed, .latency_min_ms = 5, .latency_max_ms = 40},
-        .options = {.window = 40},
+        .options = {.window = 40, .depth = EVIDENCE_DEPTH_SMTP, .patience = PROBE_PATIENCE_NORMAL},
         .store = store,
         .id = id,
     };

@@ -17,6 +17,7 @@
 /* clang-format off */
 static const struct cli_command *const commands[] = {
     &cli_check,
+    &cli_clean,
     &cli_classify,
     &cli_lists,
     &cli_demo,

@@ -1,0 +1,123 @@
+#include "bulk/job_export.h"
+
+#include "base/memory.h"
+#include "bulk/job_key.h"
+#include "bulk/job_outcome.h"
+#include "probe/offline.h"
+
+#define LINES_AT_ONCE 500
+
+struct bulk_export {
+    struct store *store;
+    uint64_t job;
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct bulk_export_options options;
+    uint64_t rows;
+    struct store_page page;
+    struct buffer scratch;
+};
+
+int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *reader,
+                     struct bulk_writer *writer, const struct bulk_export_options *options,
+                     struct bulk_export **ret_export, struct error *error)
+{
+    struct bulk_export *export = memory_zalloc(1, sizeof(*export));
+
+    if (export == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to write the list");
+    export->store = store;
+    export->job = job;
+    export->reader = reader;
+    export->writer = writer;
+    export->options = *options;
+    store_page_init(&export->page);
+    buffer_init(&export->scratch, 0);
+    *ret_export = export;
+    return 0;
+}
+
+void bulk_export_close(struct bulk_export *export)
+{
+    if (export == NULL)
+        return;
+    store_page_done(&export->page);
+    buffer_done(&export->scratch);
+    memory_free(export);
+}
+
+uint64_t bulk_export_rows(const struct bulk_export *export)
+{
+    return export->rows;
+}
+
+/* A row without result, judged by what needs no asking. */
+static int write_rest(struct bulk_export *export, const struct bulk_row *row,
+                      const struct store_line *line, struct error *error)
+{
+    const struct bulk_export_options *options = &export->options;
+    const struct result_options json = {.source = "live"};
+    char suggestion[ADDRESS_WIRE_SIZE];
+    struct store_result result;
+    struct bulk_outcome outcome;
+    struct evidence evidence;
+    struct verdict verdict;
+    int code;
+
+    if (options->rest == BULK_EXPORT_REST_EMPTY)
+        return bulk_writer_put(export->writer, row, NULL, error);
+    if (line->row.fault.len > 0) {
+        code = bulk_job_fault_result(line->row.fault, options->unix_ms, &json, &export->scratch,
+                                     &verdict, &result);
+    } else {
+        probe_offline_judge(line->row.address, options->lists, options->unix_ms,
+                            options->rest == BULK_EXPORT_REST_CANCELLED ? EVIDENCE_STOP_CANCELLED
+                                                                        : EVIDENCE_STOP_DEADLINE,
+                            &evidence, &verdict, suggestion);
+        code = bulk_job_result(&evidence, &verdict, &json, &export->scratch, &result);
+    }
+    if (code != 0)
+        return error_set(error, code, "no memory to write the list");
+    bulk_job_outcome_of(&result, &outcome);
+    outcome.duplicate = line->row.first != 0;
+    outcome.duplicate_of = line->row.first;
+    return bulk_writer_put(export->writer, row, &outcome, error);
+}
+
+static int write_line(struct bulk_export *export, const struct store_line *line,
+                      struct error *error)
+{
+    struct bulk_outcome outcome;
+    struct bulk_row row;
+    int code = bulk_reader_next(export->reader, &row, error);
+
+    if (code < 0)
+        return code;
+    if (code == 0 || row.number != line->row.number ||
+        !slice_equal(bulk_job_address(row.address), line->row.address))
+        return error_set(error, ERROR_FORMAT,
+                         "the list is not the one that was checked: its row %llu differs",
+                         (unsigned long long)line->row.number);
+    export->rows++;
+    if (!line->has_result)
+        return write_rest(export, &row, line, error);
+    bulk_job_outcome(line, &outcome);
+    return bulk_writer_put(export->writer, &row, &outcome, error);
+}
+
+int bulk_export_step(struct bulk_export *export, struct error *error)
+{
+    const struct store_query query = {
+        .scope = STORE_SCOPE_ROWS,
+        .after = export->page.after,
+        .limit = LINES_AT_ONCE,
+        .with_json = export->options.with_json,
+    };
+    int code = store_page_read(export->store, export->job, &query, &export->page, error);
+
+    for (size_t i = 0; i < export->page.count && code == 0; i++)
+        code = write_line(export, &export->page.lines[i], error);
+    if (code != 0)
+        return code;
+    return !export->page.at_end;
+}

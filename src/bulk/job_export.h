@@ -1,0 +1,40 @@
+/*
+ * A job's results laid beside the rows of its list, in the list's order.
+ *
+ * The list is read again, in step with the store, and handed to a writer. At any time: what is not
+ * known yet is left empty or said to be not probed.
+ */
+#ifndef MK_BULK_JOB_EXPORT_H
+#define MK_BULK_JOB_EXPORT_H
+
+#include "bulk/reader.h"
+#include "bulk/writer.h"
+#include "lists/operator.h"
+#include "store/store.h"
+
+enum bulk_export_rest {
+    BULK_EXPORT_REST_EMPTY,      /* empty cells */
+    BULK_EXPORT_REST_NOT_PROBED, /* what is known without asking: unknown/not_probed mostly */
+    BULK_EXPORT_REST_CANCELLED,  /* skipped/cancelled */
+};
+
+struct bulk_export_options {
+    enum bulk_export_rest rest;
+    const struct lists_operator *lists; /* for the rest; may be NULL */
+    int64_t unix_ms;                    /* for the rest: now */
+    bool with_json;                     /* the writer wants whole results */
+};
+
+struct bulk_export;
+
+/* All are borrowed; the reader is at its start and must read the list that was loaded. */
+int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *reader,
+                     struct bulk_writer *writer, const struct bulk_export_options *options,
+                     struct bulk_export **ret_export, struct error *error);
+/* Some hundred rows more: 1; all are written: 0; ERROR_FORMAT: the list is another one; the errors
+   of store, reader and writer. */
+int bulk_export_step(struct bulk_export *export, struct error *error);
+uint64_t bulk_export_rows(const struct bulk_export *export); /* written so far */
+void bulk_export_close(struct bulk_export *export);          /* NULL accepted */
+
+#endif

@@ -1,0 +1,317 @@
+/* `mailknock clean LIST...`: a list checked and handed back. The parts: cli/clean.h. */
+#include "cli/clean.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "bulk/job_offline.h"
+#include "cli/view.h"
+#include "config/prober.h"
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
+                   uint64_t duplicates, uint64_t took_ms)
+{
+    const struct view_style style = {.width = clean->call->width,
+                                     .colour = clean->call->err_colour};
+    struct view_summary summary = {0};
+    struct buffer out;
+    char span[32];
+
+    clean_progress_clear(&clean->progress);
+    if (clean->options->quiet || clean->options->json_progress)
+        return;
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++) {
+        summary.by_reason[i] = by_reason[i];
+        summary.by_status[verdict_reason_status((enum verdict_reason)i)] += by_reason[i];
+        summary.total += by_reason[i];
+    }
+    buffer_init(&out, 0);
+    view_summary(&out, &summary, &style);
+    buffer_printf(&out, "\n%" PRIu64 " duplicates; took %s\n", duplicates,
+                  span_format(took_ms, span));
+    if (strcmp(clean->output, "-") != 0)
+        buffer_printf(&out, "written to %s%s\n", clean->output,
+                      clean->options->split ? " and its sisters, one a status" : "");
+    if (summary.by_status[VERDICT_UNKNOWN] > 0)
+        buffer_printf(&out,
+                      "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
+                      "again later (--only unknown writes them alone)\n",
+                      summary.by_status[VERDICT_UNKNOWN]);
+    if (!out.failed)
+        fwrite(out.ptr, 1, out.len, clean->call->err);
+    fflush(clean->call->err);
+    buffer_done(&out);
+}
+
+/* --- without asking anybody ------------------------------------------------------------------ */
+
+static int offline_rows(struct clean *clean, struct bulk_offline *offline,
+                        struct bulk_reader *reader, struct error *error)
+{
+    int code = 1;
+
+    while (code == 1 && !clean_is_interrupted()) {
+        code = bulk_offline_step(offline, error);
+        clean_progress_reading(&clean->progress, bulk_offline_progress(offline)->rows,
+                               bulk_reader_offset(reader), bulk_reader_size(reader), "checking");
+    }
+    return code;
+}
+
+static void offline_summary(struct clean *clean, const struct bulk_offline_progress *progress,
+                            uint64_t took_ms)
+{
+    if (progress->forgotten > 0)
+        clean_say(clean,
+                  "%" PRIu64 " rows did not fit into the memory for finding duplicates: some may "
+                  "be left",
+                  progress->forgotten);
+    clean_summary(clean, progress->by_reason, progress->duplicates, took_ms);
+}
+
+int clean_offline(struct clean *clean)
+{
+    struct bulk_offline_options options = {
+        .dedupe = (enum bulk_dedupe)clean->options->dedupe,
+        .unix_ms = (int64_t)time(NULL) * 1000,
+        .with_json = clean->with_json,
+    };
+    uint64_t begun_ms = clean_clock_ms();
+    struct lists_operator *lists = NULL;
+    struct bulk_reader *reader = NULL;
+    struct bulk_writer *writer = NULL;
+    struct bulk_offline *offline = NULL;
+    struct error error = {0};
+    int code = prober_load_lists(clean->call->config, &lists, &error);
+
+    options.lists = lists;
+    clean_catch_signals();
+    if (code == 0)
+        code = clean_open_reader(clean, &reader, &error);
+    if (code == 0)
+        code = clean_open_writer(clean, reader, &writer, &error);
+    if (code == 0)
+        code = bulk_offline_open(reader, writer, &options, &offline, &error);
+    if (code == 0)
+        code = offline_rows(clean, offline, reader, &error);
+    if (code == 0) {
+        code = bulk_writer_finish(writer, &error);
+        writer = NULL;
+    }
+    clean_progress_clear(&clean->progress);
+    if (code < 0)
+        cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);
+    else if (code == 0)
+        offline_summary(clean, bulk_offline_progress(offline), clean_clock_ms() - begun_ms);
+    else
+        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped; nothing was written");
+    bulk_offline_close(offline);
+    bulk_writer_abandon(writer);
+    bulk_reader_close(reader);
+    lists_operator_free(lists);
+    return code == 0 ? CLI_EXIT_OK : code > 0 ? CLI_EXIT_UNDETERMINED : CLI_EXIT_USAGE;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static bool wants_json(const struct clean *clean)
+{
+    /* Only tables do without. */
+    return clean->options->format == 2 || strcmp(clean->output, "-") == 0 ||
+           (clean->options->format == 0 &&
+            (slice_ends_with_nocase(slice_from_string(clean->output), SLICE("json")) ||
+             slice_ends_with_nocase(slice_from_string(clean->output), SLICE("jsonl"))));
+}
+
+static int run(struct cli_call *call)
+{
+    struct clean clean = {.call = call, .options = call->options};
+    struct bulk_writer_options checked;
+    struct error error = {0};
+    int code = clean_files(&clean, &error);
+
+    if (code == 0)
+        code = clean_writer_options(clean.options, &checked, &error);
+    if (code == 0 && clean.options->start_new && clean.options->resume)
+        code = error_set(&error, ERROR_USAGE, "--new and --resume contradict each other");
+    if (code != 0)
+        return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    clean.with_json = wants_json(&clean);
+    clean_progress_init(&clean);
+    if (clean.options->dry_run)
+        return clean_plan(&clean);
+    if (call->config->depth == EVIDENCE_DEPTH_SYNTAX)
+        return clean_offline(&clean);
+    return clean_by_job(&clean);
+}
+
+#define AT(field) .offset = offsetof(struct clean_options, field)
+
+static const struct config_option rows[] = {
+    {.name = "column",
+     .type = CONFIG_TEXT,
+     AT(column),
+     .value_name = "NAME|N",
+     .command_line_only = true,
+     .group = "The list",
+     .help = "The column with the addresses: its name in the header, or its number from 1. "
+             "Default: found by header and content."},
+    {.name = "field",
+     .type = CONFIG_TEXT,
+     AT(field),
+     .value_name = "NAME",
+     .command_line_only = true,
+     .help = "The same for NDJSON. Default: address or email."},
+    {.name = "header",
+     .type = CONFIG_CHOICE,
+     AT(header),
+     .value_name = "WHEN",
+     .choices = "auto|yes|no",
+     .fallback = "auto",
+     .command_line_only = true,
+     .help = "Whether the first row of a table is a header."},
+    {.name = "sheet",
+     .type = CONFIG_TEXT,
+     AT(sheet),
+     .value_name = "NAME",
+     .command_line_only = true,
+     .help = "The sheet of an XLSX file. Default: the first."},
+    {.name = "dedupe",
+     .type = CONFIG_CHOICE,
+     AT(dedupe),
+     .value_name = "HOW",
+     .choices = "off|exact|mailbox",
+     .fallback = "mailbox",
+     .help = "What is verified only once: the same text, or the same mailbox by its provider's "
+             "rules (case, dots, tags)."},
+    {.name = "output",
+     .letter = 'o',
+     .type = CONFIG_TEXT,
+     AT(output),
+     .value_name = "OUT",
+     .command_line_only = true,
+     .is_path = true,
+     .group = "What comes out",
+     .help = "Where to write; - is standard output, as results come. Default: NAME.cleaned.EXT "
+             "beside the list."},
+    {.name = "format",
+     .type = CONFIG_CHOICE,
+     AT(format),
+     .value_name = "FORMAT",
+     .choices = "auto|csv|ndjson|xlsx",
+     .fallback = "auto",
+     .help = "Default: by the ending of OUT, else as the list."},
+    {.name = "only",
+     .type = CONFIG_TEXT,
+     AT(only),
+     .value_name = "WORDS",
+     .command_line_only = true,
+     .help = "Only rows with these statuses or reasons, separated by commas: "
+             "valid,catch_all,greylisted."},
+    {.name = "export",
+     .type = CONFIG_CHOICE,
+     AT(export),
+     .value_name = "ROWS",
+     .choices = "all|safe|safe+catch-all|not-invalid|unknown|remove",
+     .fallback = "all",
+     .command_line_only = true,
+     .help = "A usual choice of rows: safe is valid; remove is invalid and do_not_mail."},
+    {.name = "profile",
+     .type = CONFIG_CHOICE,
+     AT(profile),
+     .value_name = "VENDOR",
+     .choices = "mailknock|emailverify|zerobounce|neverbounce|kickbox|reacher",
+     .fallback = "mailknock",
+     .help = "Say it in the words of another vendor."},
+    {.name = "duplicates",
+     .type = CONFIG_CHOICE,
+     AT(duplicates),
+     .value_name = "HOW",
+     .choices = "answer|skip|drop",
+     .fallback = "answer",
+     .help = "Later rows with the same mailbox: the verdict of the first, marked; "
+             "skipped/duplicate; or left out."},
+    {.name = "split",
+     .type = CONFIG_BOOL,
+     AT(split),
+     .command_line_only = true,
+     .help = "One file a status: NAME.valid.csv, NAME.invalid.csv, ..."},
+    {.name = "prefix",
+     .type = CONFIG_TEXT,
+     AT(prefix),
+     .value_name = "TEXT",
+     .fallback = "mk_",
+     .help = "How the names of the added columns begin."},
+    {.name = "keep-evidence",
+     .type = CONFIG_BOOL,
+     AT(keep_evidence),
+     .help = "Keep DNS answers and transcripts: in NDJSON output, and in the job."},
+    {.name = "dry-run",
+     .type = CONFIG_BOOL,
+     AT(dry_run),
+     .command_line_only = true,
+     .group = "The work",
+     .help = "Ask nobody: count rows, duplicates, domains and operators, and estimate the time."},
+    {.name = "max-time",
+     .type = CONFIG_DURATION,
+     AT(max_time_ms),
+     .value_name = "TIME",
+     .command_line_only = true,
+     .help = "Stop after this time and write what is known, the rest as not_probed; the same "
+             "command goes on. Default: none."},
+    {.name = "new",
+     .type = CONFIG_BOOL,
+     AT(start_new),
+     .command_line_only = true,
+     .help = "Start over, even if a job file of this list is there."},
+    {.name = "resume",
+     .type = CONFIG_BOOL,
+     AT(resume),
+     .command_line_only = true,
+     .help = "Go on although options have changed: results that are there stay."},
+    {.name = "keep-job",
+     .type = CONFIG_BOOL,
+     AT(keep_job),
+     .help = "Leave the job file OUT.mkjob when the list is cleaned, for mailknock jobs."},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = CONFIG_BOOL,
+     AT(quiet),
+     .command_line_only = true,
+     .help = "Say nothing but errors."},
+    {.name = "json-progress",
+     .type = CONFIG_BOOL,
+     AT(json_progress),
+     .command_line_only = true,
+     .help = "Progress as one JSON object a second on standard error, for programs."},
+};
+
+const struct cli_command cli_clean = {
+    .name = "clean",
+    .arguments = "LIST...",
+    .summary = "check a list and write it again, with a verdict in each row",
+    .details =
+        "Lists are CSV, TSV, text with an address a line, NDJSON or XLSX, gzipped or not, or - for "
+        "standard input. Rows and columns stay as they are; columns with the result are added.\n\n"
+        "While it works, a job file stands beside the output (OUT.mkjob). Whatever happens, the "
+        "same command goes on where it stood, and nothing is asked twice. Ctrl-C stops in an "
+        "orderly way; a second one at once.\n\n"
+        "Exit status: 0 the list is cleaned, 2 it could not be (said why), 3 stopped with work "
+        "left.\n\n"
+        "Examples:\n"
+        "  mailknock clean customers.csv\n"
+        "  mailknock clean customers.csv -o - --format ndjson | jq .mailknock.status\n"
+        "  mailknock clean customers.xlsx --export safe -o send.csv\n"
+        "  mailknock clean big.csv.gz --dry-run",
+    .own = {rows, ARRAY_LEN(rows)},
+    .options_size = sizeof(struct clean_options),
+    .uses_common = true,
+    .arguments_min = 1,
+    .arguments_max = SIZE_MAX,
+    .run = run,
+};

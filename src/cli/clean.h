@@ -1,0 +1,116 @@
+/*
+ * `mailknock clean`: its own parts and how they hang together.
+ *
+ *   clean.c           options, and which way to go
+ *   clean_files.c     names of files, readers and writers
+ *   clean_job.c       the job file: made, found again, loaded, probed, written out
+ *   clean_progress.c  what is seen meanwhile
+ *   clean_plan.c      --dry-run
+ */
+#ifndef MK_CLI_CLEAN_H
+#define MK_CLI_CLEAN_H
+
+#include "bulk/job.h"
+#include "bulk/job_key.h"
+#include "bulk/reader.h"
+#include "bulk/writer.h"
+#include "cli/command.h"
+#include "io/loop.h"
+#include "store/store.h"
+
+struct clean_options {
+    /* The list. */
+    const char *column, *field, *sheet;
+    unsigned header; /* auto, yes, no */
+    unsigned dedupe; /* enum bulk_dedupe */
+    /* What comes out. */
+    const char *output;
+    unsigned format; /* auto, csv, ndjson, xlsx */
+    const char *only;
+    unsigned export;     /* enum clean_export */
+    unsigned profile;    /* enum verdict_dialect */
+    unsigned duplicates; /* enum bulk_duplicates */
+    bool split;
+    const char *prefix;
+    bool keep_evidence;
+    /* The job. */
+    bool dry_run, start_new, resume, keep_job;
+    uint64_t max_time_ms;
+    /* What is seen. */
+    bool quiet, json_progress;
+};
+
+enum clean_export {
+    CLEAN_EXPORT_ALL,
+    CLEAN_EXPORT_SAFE,
+    CLEAN_EXPORT_SAFE_AND_CATCH_ALL,
+    CLEAN_EXPORT_NOT_INVALID,
+    CLEAN_EXPORT_UNKNOWN,
+    CLEAN_EXPORT_REMOVE,
+};
+
+/* One line of progress, redrawn on a terminal, now and then a line of its own elsewhere. */
+struct clean_progress {
+    struct cli_call *call;
+    bool is_quiet, is_json;
+    uint64_t next_ms;
+    bool is_drawn; /* a line without end stands on the terminal */
+};
+
+struct clean {
+    struct cli_call *call;
+    const struct clean_options *options;
+    const char *const *files;
+    size_t file_count;
+    const char *output;   /* "-": standard output */
+    const char *job_path; /* NULL: none, as at depth syntax */
+    bool job_is_temporary;
+    struct bulk_format format; /* of the list, as found */
+    struct clean_progress progress;
+    bool with_json; /* the writer wants whole results */
+};
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+/* Fill files, output, job_path; ERROR_USAGE when they can't be together. */
+int clean_files(struct clean *clean, struct error *error);
+/* Open the list; the first time its format is found and said, later it is the same. */
+int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error);
+int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
+                      struct bulk_writer **ret_writer, struct error *error);
+/* Options that the writer has, checked early. ERROR_USAGE. */
+int clean_writer_options(const struct clean_options *options, struct bulk_writer_options *ret,
+                         struct error *error);
+
+/* --- ways ----------------------------------------------------------------------------------- */
+
+int clean_by_job(struct clean *clean);  /* an exit status */
+int clean_offline(struct clean *clean); /* depth syntax */
+int clean_plan(struct clean *clean);    /* --dry-run */
+/* What the list is like now: counts as rows of output, and what to do next. */
+void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
+                   uint64_t duplicates, uint64_t took_ms);
+
+/* --- signals outside of loops ---------------------------------------------------------------- */
+
+/* SIGINT and SIGTERM only set a flag from now on. */
+void clean_catch_signals(void);
+bool clean_is_interrupted(void);
+/* SIGUSR1 came since the last call. */
+bool clean_is_asked(void);
+
+/* --- progress ------------------------------------------------------------------------------- */
+
+void clean_progress_init(struct clean *clean);
+/* A line for people, when it is time for one or `now` says so. */
+void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
+                            uint64_t size, const char *doing);
+void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
+                        struct probe_engine *engine, struct io_loop *loop, bool now);
+/* Take the line away before something else is printed. */
+void clean_progress_clear(struct clean_progress *progress);
+/* A line beside the progress, not when quiet. */
+void clean_say(struct clean *clean, const char *format, ...) __attribute__((format(printf, 2, 3)));
+uint64_t clean_clock_ms(void);
+
+#endif

@@ -1,0 +1,229 @@
+/* Names of files, and readers and writers on them. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "cli/clean.h"
+
+static bool is_stdin(const char *file)
+{
+    return strcmp(file, "-") == 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino &&
+           first.st_dev == second.st_dev;
+}
+
+/* customers.csv.gz becomes customers.cleaned.csv; the ending follows the format asked for. */
+static const char *default_output(struct clean *clean, const char *file)
+{
+    static const char *const endings[] = {NULL, ".csv", ".ndjson", ".xlsx"};
+    struct slice name = slice_from_string(file), ending;
+    ptrdiff_t slash, dot;
+
+    if (is_stdin(file))
+        return file;
+    if (slice_ends_with_nocase(name, SLICE(".gz")))
+        name.len -= 3;
+    slash = slice_rfind_byte(name, '/');
+    dot = slice_rfind_byte(name, '.');
+    if (dot <= slash + 1)
+        dot = (ptrdiff_t)name.len;
+    ending = slice_from_offset(name, (size_t)dot);
+    if (endings[clean->options->format] != NULL)
+        ending = slice_from_string(endings[clean->options->format]);
+    return arena_printf(clean->call->arena, "%.*s.cleaned%.*s",
+                        SLICE_ARG(slice_prefix(name, (size_t)dot)), SLICE_ARG(ending));
+}
+
+static const char *temporary_job(struct clean *clean)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = arena_printf(clean->call->arena, "%s/mailknock-XXXXXX",
+                              folder != NULL && *folder != '\0' ? folder : "/tmp");
+    int fd = path != NULL ? mkstemp(path) : -1;
+
+    if (fd < 0)
+        return NULL;
+    close(fd);
+    clean->job_is_temporary = true;
+    return path;
+}
+
+static int choose_job(struct clean *clean, struct error *error)
+{
+    const char *store = clean->call->config->store;
+
+    if (clean->call->config->depth == EVIDENCE_DEPTH_SYNTAX || clean->options->dry_run)
+        return 0;
+    if (store != NULL) {
+        clean->job_path = store_url_path(store);
+        if (clean->job_path == NULL)
+            return error_set(error, ERROR_USAGE, "--store %.200s: clean keeps its job in a file",
+                             store);
+    } else if (is_stdin(clean->output)) {
+        clean->job_path = temporary_job(clean);
+        if (clean->job_path == NULL)
+            return error_set(error, ERROR_IO, "cannot make a temporary file: %s", strerror(errno));
+    } else {
+        clean->job_path = arena_printf(clean->call->arena, "%s.mkjob", clean->output);
+        if (clean->job_path == NULL)
+            return error_set(error, ERROR_NOMEM, "out of memory");
+    }
+    return 0;
+}
+
+int clean_files(struct clean *clean, struct error *error)
+{
+    clean->files = (const char *const *)clean->call->arguments;
+    clean->file_count = clean->call->argument_count;
+    clean->output = clean->options->output;
+    if (clean->output == NULL)
+        clean->output = default_output(clean, clean->files[0]);
+    if (clean->output == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    for (size_t i = 0; i < clean->file_count; i++)
+        if (!is_stdin(clean->output) && is_same_file(clean->output, clean->files[i]))
+            return error_set(error, ERROR_USAGE,
+                             "the output %.200s is the list itself: give another name with -o",
+                             clean->output);
+    return choose_job(clean, error);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static int wanted_format(const struct clean_options *options, struct bulk_format *wanted,
+                         struct error *error)
+{
+    uint64_t number;
+
+    *wanted = (struct bulk_format){
+        .has_header = options->header == 0 ? -1 : options->header == 1,
+        .column = SIZE_MAX,
+        .sheet = options->sheet,
+    };
+    if (options->column != NULL && options->field != NULL)
+        return error_set(error, ERROR_USAGE,
+                         "--column is for tables and --field for NDJSON: give one of them");
+    wanted->column_name = options->field != NULL ? options->field : options->column;
+    if (options->column != NULL &&
+        slice_to_u64(slice_from_string(options->column), 16384, &number)) {
+        if (number == 0)
+            return error_set(error, ERROR_USAGE, "columns are counted from 1");
+        wanted->column = (size_t)number - 1;
+        wanted->column_name = NULL;
+    }
+    if (options->field != NULL)
+        wanted->kind = BULK_KIND_NDJSON;
+    return 0;
+}
+
+int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error)
+{
+    bool is_first = clean->format.kind == BULK_KIND_UNKNOWN;
+    struct bulk_format wanted = clean->format;
+    int code = is_first ? wanted_format(clean->options, &wanted, error) : 0;
+
+    if (code == 0)
+        code = bulk_reader_open(clean->files, clean->file_count, &wanted, ret_reader, error);
+    if (code == 0 && is_first) {
+        clean->format = *bulk_reader_format(*ret_reader);
+        clean_say(clean, "%s: %s", clean->files[0], clean->format.note);
+    }
+    return code;
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+static int add_only(struct slice word, struct bulk_writer_options *options, struct error *error)
+{
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        if (slice_equal(word, slice_from_string(verdict_status_name((enum verdict_status)i)))) {
+            options->only[i] = true;
+            return 0;
+        }
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++)
+        if (slice_equal(word, slice_from_string(verdict_reason_name((enum verdict_reason)i)))) {
+            options->want_reason[i] = true;
+            return 0;
+        }
+    return error_set(error, ERROR_USAGE, "--only: '%.*s' is neither a status nor a reason",
+                     SLICE_ARG(slice_prefix(word, 60)));
+}
+
+/* A reason alone, beside statuses, is one more to keep. */
+static void join_reasons(struct bulk_writer_options *options)
+{
+    bool any_reason = false, any_status = false;
+
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++)
+        any_reason |= options->want_reason[i];
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        any_status |= options->only[i];
+    if (!any_reason || !any_status)
+        return;
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++)
+        options->want_reason[i] |= options->only[verdict_reason_status((enum verdict_reason)i)];
+    memset(options->only, 0, sizeof(options->only));
+}
+
+int clean_writer_options(const struct clean_options *options, struct bulk_writer_options *ret,
+                         struct error *error)
+{
+    static const enum bulk_kind kinds[] = {BULK_KIND_UNKNOWN, BULK_KIND_CSV, BULK_KIND_NDJSON,
+                                           BULK_KIND_XLSX};
+    static const unsigned presets[] = {
+        [CLEAN_EXPORT_ALL] = 0,
+        [CLEAN_EXPORT_SAFE] = 1 << VERDICT_VALID,
+        [CLEAN_EXPORT_SAFE_AND_CATCH_ALL] = 1 << VERDICT_VALID | 1 << VERDICT_CATCH_ALL,
+        [CLEAN_EXPORT_NOT_INVALID] = ((1 << VERDICT_STATUS_COUNT) - 1) & ~(1 << VERDICT_INVALID),
+        [CLEAN_EXPORT_UNKNOWN] = 1 << VERDICT_UNKNOWN,
+        [CLEAN_EXPORT_REMOVE] = 1 << VERDICT_INVALID | 1 << VERDICT_DO_NOT_MAIL,
+    };
+    struct slice rest = slice_from_string(options->only), word;
+
+    *ret = (struct bulk_writer_options){
+        .kind = kinds[options->format],
+        .prefix = options->prefix,
+        .dialect = (enum verdict_dialect)options->profile,
+        .duplicates = (enum bulk_duplicates)options->duplicates,
+        .split = options->split,
+    };
+    if (options->only != NULL && options->export != CLEAN_EXPORT_ALL)
+        return error_set(error, ERROR_USAGE, "--only and --export say the same: give one of them");
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        ret->only[i] = (presets[options->export] & (1U << i)) != 0;
+    while (options->only != NULL && slice_split(&rest, ',', &word)) {
+        int code = add_only(slice_trim(word), ret, error);
+
+        if (code != 0)
+            return code;
+    }
+    join_reasons(ret);
+    return 0;
+}
+
+int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
+                      struct bulk_writer **ret_writer, struct error *error)
+{
+    struct bulk_writer_options options;
+    int code = clean_writer_options(clean->options, &options, error);
+
+    if (code != 0)
+        return code;
+    options.input = bulk_reader_format(reader);
+    options.header = bulk_reader_header(reader);
+    /* As it comes, a line a result. */
+    if (is_stdin(clean->output) && options.kind == BULK_KIND_UNKNOWN)
+        options.kind = BULK_KIND_NDJSON;
+    return bulk_writer_open(clean->output, &options, ret_writer, error);
+}

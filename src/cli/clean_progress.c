@@ -1,0 +1,256 @@
+/* What is seen while a list is cleaned: a bar on a terminal, a line now and then elsewhere. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "cli/clean.h"
+#include "cli/view.h"
+
+#define REDRAW_MS   200
+#define LINE_MS     (15 * SECOND_MS)
+#define JSON_MS     SECOND_MS
+#define BAR_COLUMNS 20
+
+static volatile sig_atomic_t interrupted, asked;
+
+static void note_signal(int number)
+{
+    if (number == SIGUSR1)
+        asked = 1;
+    else
+        interrupted = 1;
+}
+
+void clean_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+
+    interrupted = 0;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+bool clean_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+bool clean_is_asked(void)
+{
+    bool was_asked = asked != 0;
+
+    asked = 0;
+    return was_asked;
+}
+
+uint64_t clean_clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void clean_progress_init(struct clean *clean)
+{
+    clean->progress = (struct clean_progress){
+        .call = clean->call,
+        .is_quiet = clean->options->quiet,
+        .is_json = clean->options->json_progress,
+        .next_ms = clean_clock_ms() + (clean->call->err_is_terminal ? REDRAW_MS : LINE_MS),
+    };
+}
+
+void clean_progress_clear(struct clean_progress *progress)
+{
+    if (progress->is_drawn)
+        fputs("\r\033[K", progress->call->err);
+    progress->is_drawn = false;
+    fflush(progress->call->err);
+}
+
+void clean_say(struct clean *clean, const char *format, ...)
+{
+    va_list args;
+
+    if (clean->options->quiet || clean->options->json_progress)
+        return;
+    clean_progress_clear(&clean->progress);
+    va_start(args, format);
+    vfprintf(clean->call->err, format, args);
+    va_end(args);
+    fputc('\n', clean->call->err);
+    fflush(clean->call->err);
+}
+
+/* Is it time? */
+static bool is_due(struct clean_progress *progress, bool now)
+{
+    uint64_t clock = clean_clock_ms();
+
+    if (now)
+        return true;
+    if (progress->is_quiet && !progress->is_json)
+        return false;
+    if (clock < progress->next_ms)
+        return false;
+    progress->next_ms = clock + (progress->is_json                 ? JSON_MS
+                                 : progress->call->err_is_terminal ? REDRAW_MS
+                                                                   : LINE_MS);
+    return true;
+}
+
+static void draw(struct clean_progress *progress, struct buffer *line)
+{
+    struct cli_call *call = progress->call;
+
+    if (!line->failed && call->err_is_terminal && !progress->is_json) {
+        size_t columns = utf8_columns(buffer_slice(line));
+
+        /* What does not fit would scroll. Only ASCII stands at the end. */
+        if (columns >= call->width)
+            line->len -= columns - call->width + 1 < line->len ? columns - call->width + 1 : 0;
+        fprintf(call->err, "\r%.*s\033[K", SLICE_ARG(buffer_slice(line)));
+        progress->is_drawn = true;
+    } else if (!line->failed) {
+        fprintf(call->err, "%.*s\n", SLICE_ARG(buffer_slice(line)));
+    }
+    fflush(call->err);
+    buffer_done(line);
+}
+
+static void add_bar(struct buffer *out, uint64_t done, uint64_t all)
+{
+    unsigned filled = all > 0 ? (unsigned)(done * BAR_COLUMNS / all) : 0;
+
+    buffer_append_byte(out, '[');
+    for (unsigned i = 0; i < BAR_COLUMNS; i++)
+        buffer_append_byte(out, i < filled ? '#' : '.');
+    buffer_printf(out, "] %3u%% ", all > 0 ? (unsigned)(done * 100 / all) : 0);
+}
+
+void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
+                            uint64_t size, const char *doing)
+{
+    struct buffer line;
+    struct json json;
+
+    if (!is_due(progress, clean_is_asked()))
+        return;
+    buffer_init(&line, 0);
+    if (progress->is_json) {
+        json_init(&json, &line);
+        json_object_begin(&json);
+        json_name_cstring(&json, "event", doing);
+        json_name_int(&json, "rows", (int64_t)rows);
+        json_name_int(&json, "bytes", (int64_t)offset);
+        json_name_int(&json, "bytes_total", (int64_t)size);
+        json_object_end(&json);
+    } else {
+        if (size > 0 && progress->call->err_is_terminal)
+            add_bar(&line, offset, size);
+        buffer_printf(&line, "%s: %" PRIu64 " rows", doing, rows);
+    }
+    draw(progress, &line);
+}
+
+/* --- a running job --------------------------------------------------------------------------- */
+
+static void add_clock(struct buffer *out, int64_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm local;
+
+    localtime_r(&seconds, &local);
+    buffer_printf(out, "%02d:%02d", local.tm_hour, local.tm_min);
+}
+
+static void count_statuses(const struct store_counts *counts,
+                           uint64_t by_status[VERDICT_STATUS_COUNT])
+{
+    memset(by_status, 0, VERDICT_STATUS_COUNT * sizeof(*by_status));
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++)
+        by_status[verdict_reason_status((enum verdict_reason)i)] += counts->rows[i];
+}
+
+static void add_job_json(struct buffer *line, const struct bulk_job_progress *progress,
+                         const struct probe_counts *counts)
+{
+    uint64_t by_status[VERDICT_STATUS_COUNT];
+    struct json json;
+
+    count_statuses(&progress->counts, by_status);
+    json_init(&json, line);
+    json_object_begin(&json);
+    json_name_cstring(&json, "event", "progress");
+    json_name_int(&json, "rows", (int64_t)progress->rows);
+    json_name_int(&json, "duplicates", (int64_t)progress->duplicates);
+    json_name_int(&json, "done", (int64_t)progress->done);
+    json_name_int(&json, "left", (int64_t)progress->left);
+    json_name_int(&json, "in_flight", (int64_t)progress->in_flight);
+    json_name(&json, "rows_per_s");
+    json_double(&json, progress->rows_per_s, 1);
+    json_name_int(&json, "probes", (int64_t)counts->rcpts);
+    json_name_int(&json, "connections", (int64_t)counts->connections);
+    json_name_int(&json, "waiting", (int64_t)counts->greylist_waiting);
+    if (progress->eta_ms == INSTANT_NEVER)
+        json_name_null(&json, "eta_s");
+    else
+        json_name_int(&json, "eta_s", (int64_t)(progress->eta_ms / SECOND_MS));
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        json_name_int(&json, verdict_status_name((enum verdict_status)i), (int64_t)by_status[i]);
+    json_object_end(&json);
+}
+
+static void add_job_line(struct buffer *line, const struct bulk_job_progress *progress,
+                         const struct probe_counts *counts, struct io_loop *loop, bool with_bar)
+{
+    uint64_t by_status[VERDICT_STATUS_COUNT], now = io_now_ms(loop);
+    uint64_t all = progress->done + progress->left;
+    char span[32];
+
+    if (with_bar)
+        add_bar(line, progress->done, all);
+    buffer_printf(line, "%" PRIu64 " of %" PRIu64 ", %.*f/s", progress->done, all,
+                  progress->rows_per_s < 10 ? 1 : 0, progress->rows_per_s);
+    if (progress->run_ms > 0)
+        buffer_printf(line, " (%.0f probes/s)",
+                      (double)counts->rcpts * 1000 / (double)progress->run_ms);
+    if (progress->eta_ms != INSTANT_NEVER && progress->left > 0)
+        buffer_printf(line, ", %s left", span_format(progress->eta_ms, span));
+    if (counts->greylist_waiting > 0 && counts->next_retry_ms != INSTANT_NEVER) {
+        buffer_printf(line, ", %" PRIu64 " waiting until ", counts->greylist_waiting);
+        add_clock(line, io_unix_ms(loop) + (int64_t)(counts->next_retry_ms - now));
+    }
+    count_statuses(&progress->counts, by_status);
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        if (by_status[i] > 0)
+            buffer_printf(line, ", %s %" PRIu64, verdict_status_name((enum verdict_status)i),
+                          by_status[i]);
+}
+
+void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
+                        struct probe_engine *engine, struct io_loop *loop, bool now)
+{
+    struct bulk_job_progress state;
+    struct probe_counts counts;
+    struct buffer line;
+
+    if (!is_due(progress, now))
+        return;
+    buffer_init(&line, 0);
+    bulk_job_progress(job, &state);
+    probe_engine_counts(engine, &counts);
+    if (progress->is_json)
+        add_job_json(&line, &state, &counts);
+    else
+        add_job_line(&line, &state, &counts, loop, progress->call->err_is_terminal);
+    draw(progress, &line);
+}
