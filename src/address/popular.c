@@ -1,10 +1,16 @@
 /* Look-ups in the tables of suggestions: see popular.h. */
 #include "address/popular.h"
 
+/* Most differ in length: that is seen without a call. */
+static inline bool are_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && slice_equal(a, b);
+}
+
 const struct popular_domain *popular_find(struct slice domain)
 {
     for (size_t i = 0; i < popular_domain_count; i++) {
-        if (slice_equal(popular_domains[i].domain, domain))
+        if (are_equal(popular_domains[i].domain, domain))
             return &popular_domains[i];
     }
     return NULL;
@@ -13,7 +19,7 @@ const struct popular_domain *popular_find(struct slice domain)
 bool popular_name_is_known(struct slice name)
 {
     for (size_t i = 0; i < popular_domain_count; i++) {
-        if (slice_equal(popular_domains[i].name, name))
+        if (are_equal(popular_domains[i].name, name))
             return true;
     }
     return false;
@@ -22,7 +28,7 @@ bool popular_name_is_known(struct slice name)
 const struct tld_typo *tld_typo_find(struct slice tld)
 {
     for (size_t i = 0; i < tld_typo_count; i++) {
-        if (slice_equal(tld_typos[i].typed, tld))
+        if (are_equal(tld_typos[i].typed, tld))
             return &tld_typos[i];
     }
     return NULL;
@@ -31,7 +37,7 @@ const struct tld_typo *tld_typo_find(struct slice tld)
 bool typo_squat_is_known(struct slice domain)
 {
     for (size_t i = 0; i < typo_squat_count; i++) {
-        if (slice_equal(typo_squats[i], domain))
+        if (are_equal(typo_squats[i], domain))
             return true;
     }
     return false;

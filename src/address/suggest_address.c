@@ -39,8 +39,13 @@ static bool copy_visible(struct slice s, struct text *text)
     text->len = 0;
     for (size_t i = 0; i < s.len;) {
         uint32_t c;
-        size_t len = utf8_decode(s.ptr + i, s.len - i, &c);
+        size_t len;
 
+        if ((unsigned char)s.ptr[i] < 0x80 && text->len < TEXT_MAX) {
+            text->bytes[text->len++] = s.ptr[i++];
+            continue;
+        }
+        len = utf8_decode(s.ptr + i, s.len - i, &c);
         if (len == 0 || text->len + len > TEXT_MAX)
             return false;
         if (is_unicode_space(c)) {

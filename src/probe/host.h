@@ -40,9 +40,11 @@ struct probe_host {
     unsigned session_count;
     unsigned room; /* recipients that open sessions may still take */
 
-    bool alive;                /* has greeted us since it was last found dead */
-    bool tls_broken;           /* its handshakes fail: speak in clear */
-    uint16_t rcpts_learned;    /* takes so many recipients a session; 0: not seen */
+    bool greeting_read;                        /* once: it is the same software every time */
+    const struct provider_profile *greeted_as; /* who its greeting says runs it; NULL: nobody */
+    bool alive;                                /* has greeted us since it was last found dead */
+    bool tls_broken;                           /* its handshakes fail: speak in clear */
+    uint16_t rcpts_learned;                    /* takes so many recipients a session; 0: not seen */
     uint16_t unknowns_learned; /* hangs up after so many unknown recipients; 0: not seen */
     uint8_t hangups;           /* times it hung up after an unknown recipient */
     uint8_t failures;          /* connections in a row that came to nothing */

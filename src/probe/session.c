@@ -317,8 +317,8 @@ void probe_session_run(struct probe_session *session)
 
 static void read_greeting(struct probe_session *session, struct probe_domain *domain)
 {
+    struct probe_host *host = session->host;
     struct smtp_session_facts facts;
-    const struct provider_profile *profile;
 
     if (session->greeting_read)
         return;
@@ -328,11 +328,13 @@ static void read_greeting(struct probe_session *session, struct probe_domain *do
     session->greeting_read = true;
     if (session->profile != provider_generic())
         return;
-    profile = provider_by_greeting(facts.greeting);
-    if (profile == NULL)
+    if (!host->greeting_read)
+        host->greeted_as = provider_by_greeting(facts.greeting);
+    host->greeting_read = true;
+    if (host->greeted_as == NULL)
         return;
-    session->profile = profile;
-    probe_domain_greeted(domain, profile);
+    session->profile = host->greeted_as;
+    probe_domain_greeted(domain, host->greeted_as);
 }
 
 static void handle_result(struct probe_session *session, const struct smtp_result *result)

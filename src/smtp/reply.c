@@ -1,6 +1,5 @@
 #include "smtp/reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct slice separator = {" | ", 3};
@@ -229,13 +228,28 @@ bool smtp_reply_from_line(struct slice line, char *text_out, struct smtp_reply *
     return true;
 }
 
+/* "." and one to three digits. */
+static char *put_part(char *at, unsigned number)
+{
+    *at++ = '.';
+    if (number >= 100)
+        *at++ = (char)('0' + number / 100);
+    if (number >= 10)
+        *at++ = (char)('0' + number / 10 % 10);
+    *at++ = (char)('0' + number % 10);
+    return at;
+}
+
 const char *smtp_enhanced_format(struct smtp_enhanced enhanced, char out[16])
 {
-    if (enhanced.status_class == 0)
-        out[0] = '\0';
-    else
-        snprintf(out, 16, "%u.%u.%u", enhanced.status_class % 10u, enhanced.subject % 1000u,
-                 enhanced.detail % 1000u);
+    char *at = out;
+
+    if (enhanced.status_class != 0) {
+        *at++ = (char)('0' + enhanced.status_class % 10u);
+        at = put_part(at, enhanced.subject % 1000u);
+        at = put_part(at, enhanced.detail % 1000u);
+    }
+    *at = '\0';
     return out;
 }
 

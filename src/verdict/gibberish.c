@@ -16,6 +16,12 @@ static bool is_vowel(char c)
     return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
 }
 
+static bool may_be_second(char c)
+{
+    c = ascii_lower(c);
+    return c == 'c' || c == 'g' || c == 'h' || c == 'k' || c == 's' || c == 'z';
+}
+
 /* Consonants written with several letters: how many letters, at the start of s. */
 static size_t consonant_len(struct slice s)
 {
@@ -23,7 +29,8 @@ static size_t consonant_len(struct slice s)
                                            "gh",   "kh",  "ng",   "ph", "rz", "sh", "sz",
                                            "th",   "ts",  "tz",   "wh", "zh"};
 
-    for (size_t i = 0; i < ARRAY_LEN(clusters); i++) {
+    /* The second letter of all of them is one of a few. */
+    for (size_t i = 0; i < ARRAY_LEN(clusters) && s.len >= 2 && may_be_second(s.ptr[1]); i++) {
         struct slice cluster = slice_from_string(clusters[i]);
 
         if (slice_starts_with_nocase(s, cluster))

@@ -59,6 +59,27 @@ static bool put(struct sentence *sentence, const char *bytes, size_t len)
     return true;
 }
 
+/* How many bytes the words begin with that are safe as they stand: visible ASCII, or blanks. */
+static size_t safe_len(struct slice words)
+{
+    size_t len = 0;
+
+    while (len < words.len && words.ptr[len] >= ' ' && words.ptr[len] < 0x7f)
+        len++;
+    return len;
+}
+
+/* The same without blanks and quotation marks, which depend on what stands before them. */
+static size_t plain_len(struct slice words)
+{
+    size_t len = 0;
+
+    while (len < words.len && words.ptr[len] > ' ' && words.ptr[len] < 0x7f &&
+           words.ptr[len] != '"')
+        len++;
+    return len;
+}
+
 /* What of the words fits in max bytes, runs of blanks as one; true when all of it did. */
 static bool put_safely(struct sentence *sentence, struct slice words, size_t max, bool in_quotes)
 {
@@ -66,9 +87,14 @@ static bool put_safely(struct sentence *sentence, struct slice words, size_t max
 
     while (words.len > 0) {
         char safe[4];
-        size_t len;
-        size_t taken = sentence_safe_character(words, safe, &len);
+        size_t len = plain_len(words), taken;
 
+        if (len > 0 && written + len <= max && put(sentence, words.ptr, len)) {
+            words = slice_from_offset(words, len);
+            written += len;
+            continue;
+        }
+        taken = sentence_safe_character(words, safe, &len);
         if (in_quotes && safe[0] == '"')
             safe[0] = '\'';
         words = slice_from_offset(words, taken);
@@ -87,8 +113,12 @@ void sentence_add(struct sentence *sentence, const char *words)
 
     while (rest.len > 0) {
         char safe[4];
-        size_t len;
+        size_t len = safe_len(rest);
 
+        if (len > 0 && put(sentence, rest.ptr, len)) {
+            rest = slice_from_offset(rest, len);
+            continue;
+        }
         rest = slice_from_offset(rest, sentence_safe_character(rest, safe, &len));
         if (!put(sentence, safe, len))
             return;
@@ -131,12 +161,17 @@ void sentence_add_quoted(struct sentence *sentence, struct slice words, size_t m
 
 void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *reply, size_t max)
 {
+    unsigned number = reply->code % 1000u;
+    const char code[] = {'"', (char)('0' + number / 100), (char)('0' + number / 10 % 10),
+                         (char)('0' + number % 10), '\0'};
     char enhanced[16];
 
     smtp_enhanced_format(reply->enhanced, enhanced);
-    sentence_printf(sentence, "\"%03u", reply->code % 1000u);
-    if (enhanced[0] != '\0')
-        sentence_printf(sentence, " %s", enhanced);
+    sentence_add(sentence, code);
+    if (enhanced[0] != '\0') {
+        sentence_add(sentence, " ");
+        sentence_add(sentence, enhanced);
+    }
     if (reply->text.len > 0) {
         sentence_add(sentence, " ");
         add_cut(sentence, reply->text, max, true);
