@@ -81,32 +81,60 @@ static void pack_align(struct pack *pack)
     pack->used = (pack->used + 15) / 16 * 16;
 }
 
+static bool is_offered(const struct ip *ip, const struct dns_resolver_options *options)
+{
+    return ip->family == 4 ? options->use_ipv4 : options->use_ipv6;
+}
+
+/*
+ * Addresses that may be probed and how many may not. One that is public, but of a family we do not
+ * speak, makes the host one that is out of our reach; then its reserved ones prove nothing.
+ */
 static void pack_addresses(struct pack *pack, const struct dns_host *host,
-                           struct ip_networks allowed, struct evidence_host *ret)
+                           const struct dns_resolver_options *options, struct evidence_host *ret)
 {
     struct ip *addresses = NULL;
-    size_t count = 0;
+    size_t count = 0, out_of_reach = 0;
 
     for (size_t f = 0; f < ARRAY_LEN(host->families); f++) {
         for (size_t i = 0; i < host->families[f].ip_count; i++) {
             const struct ip *ip = &host->families[f].ips[i];
 
-            if (ip_may_probe(ip, allowed)) {
+            if (!ip_may_probe(ip, options->allowed)) {
+                if (ret->refused_count++ == 0)
+                    ret->refused_range = ip_reserved_range(ip);
+            } else if (is_offered(ip, options)) {
                 count++;
-            } else if (ret->refused_count++ == 0) {
-                ret->refused_range = ip_reserved_range(ip);
+            } else {
+                out_of_reach++;
             }
         }
+    }
+    if (out_of_reach > 0) {
+        ret->refused_count = 0;
+        ret->refused_range = NULL;
     }
     addresses = pack_take(pack, count, sizeof(*addresses));
     ret->addresses = addresses;
     ret->address_count = count;
     for (size_t f = 0; addresses != NULL && f < ARRAY_LEN(host->families); f++) {
         for (size_t i = 0; i < host->families[f].ip_count; i++) {
-            if (ip_may_probe(&host->families[f].ips[i], allowed))
-                *addresses++ = host->families[f].ips[i];
+            const struct ip *ip = &host->families[f].ips[i];
+
+            if (ip_may_probe(ip, options->allowed) && is_offered(ip, options))
+                *addresses++ = *ip;
         }
     }
+}
+
+/* With no address to probe, a family that could not be looked up might have had one. */
+static enum dns_outcome host_outcome(const struct dns_host *host, size_t address_count)
+{
+    for (size_t f = 0; f < ARRAY_LEN(host->families) && address_count == 0; f++) {
+        if (dns_outcome_is_failure(host->families[f].outcome))
+            return host->families[f].outcome;
+    }
+    return dns_host_outcome(host);
 }
 
 /* Where an answer is written: nowhere while measuring. */
@@ -119,15 +147,15 @@ static struct evidence_dns_answer *answer_at(struct evidence_dns_answer *answers
 }
 
 static void pack_host(struct pack *pack, const struct dns_domain_host *from,
-                      struct ip_networks allowed, struct evidence_host *to,
+                      const struct dns_resolver_options *options, struct evidence_host *to,
                       struct evidence_dns_answer *answers, size_t *answer_count)
 {
     const struct dns_host *host = from->wait.host;
 
     *to = (struct evidence_host){.preference = from->preference, .outcome = DNS_NXDOMAIN};
     if (host != NULL) {
-        to->outcome = dns_host_outcome(host);
-        pack_addresses(pack, host, allowed, to);
+        pack_addresses(pack, host, options, to);
+        to->outcome = host_outcome(host, to->address_count);
     }
     to->name = pack_text(pack, from->name);
     if (host == NULL) {
@@ -175,7 +203,7 @@ static void pack_all(struct pack *pack, const struct dns_domain *domain, struct 
     for (size_t i = 0; i < domain->host_count; i++) {
         struct evidence_host nowhere;
 
-        pack_host(pack, &domain->hosts[i], domain->resolver->options.allowed,
+        pack_host(pack, &domain->hosts[i], &domain->resolver->options,
                   hosts != NULL ? &hosts[i] : &nowhere, answers, &to->answer_count);
     }
     to->answers = facts->answers = answers;

@@ -105,13 +105,46 @@ static int family_fill(struct dns_host_family *family, const struct dns_answer *
     return family->text != NULL ? 0 : ERROR_NOMEM;
 }
 
+static bool host_may_be_probed(const struct dns_host *host)
+{
+    for (size_t f = 0; f < ARRAY_LEN(host->families); f++) {
+        for (size_t i = 0; i < host->families[f].ip_count; i++) {
+            if (ip_may_probe(&host->families[f].ips[i], host->resolver->options.allowed))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int family_ask(struct dns_host *host, size_t index);
+
+/*
+ * A host without an address in the family that we speak may have one in the other: then it is out
+ * of our reach, not absent. True when that is being asked for.
+ */
+static bool host_asks_further(struct dns_host *host)
+{
+    const enum dns_outcome outcome = dns_host_outcome(host);
+
+    if (host->no_memory || (outcome != DNS_NODATA && outcome != DNS_FOUND) ||
+        host_may_be_probed(host))
+        return false;
+    for (size_t f = 0; f < ARRAY_LEN(host->families); f++) {
+        if (host->families[f].outcome != DNS_NOT_ASKED)
+            continue;
+        host->no_memory = family_ask(host, f) != 0;
+        return !host->no_memory;
+    }
+    return false;
+}
+
 static void host_on_answer(struct dns_host *host, struct dns_host_family *family,
                            const struct dns_answer *answer)
 {
     family->query = NULL;
     if (answer == NULL || family_fill(family, answer) != 0)
         host->no_memory = true;
-    if (--host->pending == 0)
+    if (--host->pending == 0 && !host_asks_further(host))
         host_finish(host);
 }
 
@@ -149,23 +182,25 @@ static struct dns_host *host_new(struct dns_resolver *resolver, const char *name
     return host;
 }
 
+static int family_ask(struct dns_host *host, size_t index)
+{
+    static dns_query_done *const done[] = {host_on_a, host_on_aaaa};
+    struct dns_host_family *family = &host->families[index];
+    int rc = dns_query_start(host->resolver, host->name, family->type, done[index], host,
+                             &family->query);
+
+    if (rc == 0)
+        host->pending++;
+    return rc;
+}
+
 static int host_start(struct dns_host *host)
 {
-    struct dns_resolver *resolver = host->resolver;
-    int rc = 0;
+    const struct dns_resolver_options *options = &host->resolver->options;
+    int rc = options->use_ipv4 ? family_ask(host, 0) : 0;
 
-    if (resolver->options.use_ipv4) {
-        rc = dns_query_start(resolver, host->name, DNS_TYPE_A, host_on_a, host,
-                             &host->families[0].query);
-        if (rc == 0)
-            host->pending++;
-    }
-    if (rc == 0 && resolver->options.use_ipv6) {
-        rc = dns_query_start(resolver, host->name, DNS_TYPE_AAAA, host_on_aaaa, host,
-                             &host->families[1].query);
-        if (rc == 0)
-            host->pending++;
-    }
+    if (rc == 0 && options->use_ipv6)
+        rc = family_ask(host, 1);
     return rc;
 }
 

@@ -2,9 +2,9 @@
  * What a domain's mail exchangers are, and what DNS says besides: cached and single-flighted.
  *
  * Looks up MX in preference order (ties shuffled), A and AAAA of every host, the implicit MX, null
- * MX; follows CNAMEs; refuses addresses that no probe may reach; SPF and DMARC as signals. NXDOMAIN,
- * NODATA, SERVFAIL and time-out are kept apart. Answers live as long as their TTLs say, bounded by
- * the options; failures are kept for seconds only.
+ * MX; follows CNAMEs; refuses addresses that no probe may reach; SPF and DMARC as signals.
+ * NXDOMAIN, NODATA, SERVFAIL and time-out are kept apart. Answers live as long as their TTLs say,
+ * bounded by the options; failures are kept for seconds only.
  */
 #ifndef MK_DNS_RESOLVER_H
 #define MK_DNS_RESOLVER_H
@@ -18,14 +18,16 @@
 struct dns_resolver;
 
 struct dns_resolver_options {
-    struct ip_networks allowed;  /* reserved ranges that may be probed; borrowed */
-    bool use_ipv4, use_ipv6;     /* address families to look up and offer; both false: both */
+    struct ip_networks allowed; /* reserved ranges that may be probed; borrowed */
+    /* Address families to offer; both false: both. The other is looked up only where a host has
+       none of these, to tell "out of our reach" from "not there". */
+    bool use_ipv4, use_ipv6;
     bool want_spf, want_dmarc;
-    uint32_t ttl_min_s, ttl_max_s;   /* of positive and negative answers; 0: 60 and 86400 */
-    uint32_t failure_ttl_s;          /* 0: 30 */
-    unsigned hosts_max;              /* MX hosts looked at, most preferred first; 0: 16 */
-    unsigned cache_max;              /* domains and host names kept; 0: 200000 */
-    uint64_t seed;                   /* for shuffling equal preferences */
+    uint32_t ttl_min_s, ttl_max_s; /* of positive and negative answers; 0: 60 and 86400 */
+    uint32_t failure_ttl_s;        /* 0: 30 */
+    unsigned hosts_max;            /* MX hosts looked at, most preferred first; 0: 16 */
+    unsigned cache_max;            /* domains and host names kept; 0: 200000 */
+    uint64_t seed;                 /* for shuffling equal preferences */
 };
 
 /* The transport and the loop must outlive the resolver. NULL: no memory. */

@@ -363,6 +363,34 @@ static const struct row zone[] = {
     {"private.example", DNS_TYPE_MX, "MX 1 priv.example; MX 2 mixed.example"},
     {"priv.example", DNS_TYPE_A, "A 10.0.0.1; A 127.0.0.1"},
     {"mixed.example", DNS_TYPE_A, "A 192.168.1.1; A 9.9.9.6"},
+    {"own.example", DNS_TYPE_MX, "MX 1 own.example"},
+    {"own.example", DNS_TYPE_A, "A 127.0.0.1"},
+    {"own.example", DNS_TYPE_AAAA, "AAAA ::1"},
+    {"mapped.example", DNS_TYPE_MX, "MX 1 map1.example; MX 2 map2.example"},
+    {"map1.example", DNS_TYPE_AAAA,
+     "AAAA ::ffff:10.0.0.1; AAAA ::ffff:127.0.0.1; AAAA 64:ff9b::a00:1; AAAA 2002:7f00:1::"},
+    {"map2.example", DNS_TYPE_AAAA, "AAAA ::ffff:169.254.169.254; AAAA 2620:fe::2"},
+    {"unsure.example", DNS_TYPE_MX, "MX 1 unsure.example"},
+    {"unsure.example", DNS_TYPE_A, "A 10.0.0.1"},
+    {"unsure.example", DNS_TYPE_AAAA, "SERVFAIL"},
+    {"halfsure.example", DNS_TYPE_MX, "NODATA"},
+    {"halfsure.example", DNS_TYPE_A, "A 10.0.0.1"},
+    {"halfsure.example", DNS_TYPE_AAAA, "TIMEOUT"},
+    {"sixonly.example", DNS_TYPE_MX, "MX 1 six.example"},
+    {"six.example", DNS_TYPE_A, "NODATA"},
+    {"six.example", DNS_TYPE_AAAA, "AAAA 2620:fe::3"},
+    {"siximplicit.example", DNS_TYPE_MX, "NODATA"},
+    {"siximplicit.example", DNS_TYPE_A, "NODATA"},
+    {"siximplicit.example", DNS_TYPE_AAAA, "AAAA 2620:fe::3"},
+    {"sixpublic.example", DNS_TYPE_MX, "MX 1 sixp.example"},
+    {"sixp.example", DNS_TYPE_A, "A 10.0.0.1"},
+    {"sixp.example", DNS_TYPE_AAAA, "AAAA 2620:fe::3"},
+    {"nosix.example", DNS_TYPE_MX, "MX 1 nosix.example; MX 2 gone.example"},
+    {"nosix.example", DNS_TYPE_A, "NODATA"},
+    {"nosix.example", DNS_TYPE_AAAA, "SERVFAIL"},
+    {"sixpriv.example", DNS_TYPE_MX, "MX 1 sixq.example"},
+    {"sixq.example", DNS_TYPE_A, "NODATA"},
+    {"sixq.example", DNS_TYPE_AAAA, "AAAA fd00::1"},
     {"deadhosts.example", DNS_TYPE_MX, "MX 1 x1.example; MX 2 x2.example; MX 3 x3.example"},
     {"x1.example", DNS_TYPE_A, "TIMEOUT"},
     {"x2.example", DNS_TYPE_A, "NXDOMAIN"},
@@ -407,6 +435,10 @@ static void domains_become_facts(void **state)
         {"literal.example", "mx=found 1:9.9.9.9=nxdomain 2:mx2.two.example=9.9.9.3"},
         {"onlyliteral.example", "mx=found 1:9.9.9.9=nxdomain"},
         {"private.example", "mx=found 1:priv.example-2 2:mixed.example=9.9.9.6-1"},
+        {"own.example", "mx=found 1:own.example-2"},
+        {"mapped.example", "mx=found 1:map1.example-4 2:map2.example=2620:fe::2-1"},
+        {"unsure.example", "mx=found 1:unsure.example=servfail-1"},
+        {"halfsure.example", "mx=nodata address=timeout"},
         {"deadhosts.example", "mx=found 1:x1.example=timeout 2:x2.example=nxdomain "
                               "3:x3.example=nodata"},
     };
@@ -471,6 +503,37 @@ static void options_are_heeded(void **state)
     expect_facts("mx=found 10:mx1.two.example=2620:fe::1");
     expect_log("MX two.example, AAAA mx1.two.example");
     finish();
+}
+
+/* Who speaks only one family still has to know that a host is there. */
+static void the_other_family_is_no_absence(void **state)
+{
+    static const struct {
+        const char *domain, *facts, *log;
+    } rows[] = {
+        {"sixonly.example", "mx=found 1:six.example",
+         "MX sixonly.example, A six.example, AAAA six.example"},
+        {"siximplicit.example", "mx=nodata address=found implicit 0:siximplicit.example",
+         "MX siximplicit.example, A siximplicit.example, AAAA siximplicit.example"},
+        {"sixpublic.example", "mx=found 1:sixp.example",
+         "MX sixpublic.example, A sixp.example, AAAA sixp.example"},
+        {"nosix.example", "mx=found 1:nosix.example=servfail 2:gone.example=nxdomain",
+         "MX nosix.example, A nosix.example, A gone.example, AAAA nosix.example"},
+        {"sixpriv.example", "mx=found 1:sixq.example-1",
+         "MX sixpriv.example, A sixq.example, AAAA sixq.example"},
+        {"two.example", "mx=found 10:mx1.two.example=9.9.9.1+9.9.9.2 20:mx2.two.example=9.9.9.3",
+         "MX two.example, A mx1.two.example, A mx2.two.example"},
+    };
+    const struct dns_resolver_options v4 = {.use_ipv4 = true};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        start_with(zone, &v4);
+        ask(rows[i].domain);
+        run();
+        expect_facts(rows[i].facts);
+        expect_log(rows[i].log);
+        finish();
+    }
 }
 
 static void equal_preferences_are_shuffled(void **state)
@@ -795,6 +858,7 @@ int main(void)
         cmocka_unit_test(domains_become_facts),
         cmocka_unit_test(answers_are_kept_as_evidence),
         cmocka_unit_test(options_are_heeded),
+        cmocka_unit_test(the_other_family_is_no_absence),
         cmocka_unit_test(equal_preferences_are_shuffled),
         cmocka_unit_test(signals_are_noted_and_never_waited_for),
         cmocka_unit_test(signals_may_outlast_resolver_and_facts),

@@ -55,10 +55,12 @@ struct evidence_dns_answer {
 struct evidence_host {
     struct slice name; /* lower-case ASCII */
     uint16_t preference;
-    enum dns_outcome outcome; /* of A and AAAA together: FOUND if either gave an address */
-    const struct ip *addresses; /* those that may be probed */
+    /* Of A and AAAA together: FOUND if either gave an address; but a failure of one when there is
+       none to probe, as it might have given one. */
+    enum dns_outcome outcome;
+    const struct ip *addresses; /* those that may be probed, of families we speak */
     size_t address_count;
-    size_t refused_count;      /* addresses in reserved ranges */
+    size_t refused_count;      /* in reserved ranges; 0 if one is public, though not spoken */
     const char *refused_range; /* why, of the first of them; or NULL */
 };
 
