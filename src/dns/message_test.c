@@ -131,6 +131,17 @@ static void hostile_names_are_refused(void **state)
     assert_int_equal(dns_name_read(chain, sizeof(chain), 1 + 4 * 126, text), 1 + 4 * 127);
     assert_int_equal(strlen(text), 253);
     assert_int_equal(dns_name_read(chain, sizeof(chain), 1 + 4 * 127, text), 0);
+    /* Pointers to pointers, no label between them: 8,000 in one message would be walked for each
+       of its records. */
+    chain[0] = 0;
+    for (size_t at = 1; at + 2 <= sizeof(chain); at += 2) {
+        size_t target = at == 1 ? 0 : at - 2;
+
+        chain[at] = (uint8_t)(0xc0 | target >> 8);
+        chain[at + 1] = (uint8_t)target;
+    }
+    assert_int_equal(dns_name_read(chain, sizeof(chain), 1 + 2 * 126, text), 1 + 2 * 127);
+    assert_int_equal(dns_name_read(chain, sizeof(chain), 1 + 2 * 127, text), 0);
 }
 
 static void askable_names(void **state)

@@ -5,6 +5,8 @@
 #include "base/ip.h"
 #include "base/slice.h"
 
+#define POINTERS_MAX 127 /* one for each label that fits; more are there to keep readers busy */
+
 static size_t octet_write(uint8_t octet, char *out)
 {
     if (octet == '.' || octet == '\\') {
@@ -26,6 +28,7 @@ static size_t octet_write(uint8_t octet, char *out)
 size_t dns_name_read(const uint8_t *message, size_t len, size_t offset, char out[DNS_NAME_SIZE])
 {
     size_t at = offset, behind = 0, lowest = offset, wire_len = 0, n = 0;
+    unsigned pointers = 0;
 
     for (;;) {
         uint8_t label_len;
@@ -42,6 +45,8 @@ size_t dns_name_read(const uint8_t *message, size_t len, size_t offset, char out
             if (behind == 0)
                 behind = at + 2;
             if (target >= lowest) /* only ever backwards: no loop is possible */
+                return 0;
+            if (++pointers > POINTERS_MAX)
                 return 0;
             lowest = at = target;
             continue;

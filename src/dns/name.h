@@ -22,7 +22,7 @@
 /*
  * Read the name at `offset` of a message of len octets. Returns the offset behind it (behind the
  * first pointer, when there is one), or 0 when it is malformed: cut short, longer than 255 octets,
- * a pointer that leads forward or to itself, a reserved label type.
+ * a pointer that leads forward or to itself, more than 127 of them, a reserved label type.
  */
 size_t dns_name_read(const uint8_t *message, size_t len, size_t offset, char out[DNS_NAME_SIZE]);
 
