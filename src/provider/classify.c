@@ -158,6 +158,18 @@ static bool class_can_wait(enum smtp_class reply_class)
     }
 }
 
+/* A yes from someone who says yes to everybody. */
+static void weigh_yes(const char *provider, struct classification *ret)
+{
+    const struct provider_profile *profile =
+        provider != NULL ? provider_by_name(slice_from_string(provider)) : NULL;
+
+    if (profile == NULL || profile->trust == PROVIDER_TRUST_FULL)
+        return;
+    ret->trust = profile->trust;
+    ret->sentence = "The server accepted it, as it accepts every recipient: that proves nothing.";
+}
+
 void classify_reply(const struct classify_input *input, struct classification *ret)
 {
     struct wording wording;
@@ -181,6 +193,9 @@ void classify_reply(const struct classify_input *input, struct classification *r
     ret->confidence = rule->confidence;
     ret->sentence = rule->sentence;
     ret->retry_after_s = rule->retry_after_s;
+    ret->trust = PROVIDER_TRUST_FULL;
+    if (ret->reply_class == SMTP_CLASS_ACCEPTED && !is_before_rcpt(subject.stage))
+        weigh_yes(input->provider, ret);
     if (class_can_wait(ret->reply_class)) {
         uint32_t named = reply_delay_named(reply.text);
 

@@ -23,10 +23,11 @@ struct classify_input {
 
 struct classification {
     enum smtp_class reply_class;
-    const char *rule;       /* stable name of the rule that fired, static */
-    uint8_t confidence;     /* 0 to 100 */
-    uint32_t retry_after_s; /* 0: waiting does not help, or no time was named */
-    const char *sentence;   /* plain English: what the server said; static */
+    const char *rule;          /* stable name of the rule that fired, static */
+    uint8_t confidence;        /* 0 to 100 */
+    uint32_t retry_after_s;    /* 0: waiting does not help, or no time was named */
+    const char *sentence;      /* plain English: what the server said; static */
+    enum provider_trust trust; /* ACCEPTED only: what the provider's yes is worth; else FULL */
 };
 
 /* Pure; allocates nothing; any bytes are fine. */

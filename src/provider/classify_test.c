@@ -414,6 +414,21 @@ static void pitfalls_are_avoided(void **state)
     }
 }
 
+static void a_yes_to_everybody_is_said_to_prove_nothing(void **state)
+{
+    assert_int_equal(classify_line(SMTP_STAGE_RCPT, "google", "250 2.1.5 OK").trust,
+                     PROVIDER_TRUST_FULL);
+    assert_int_equal(classify_line(SMTP_STAGE_RCPT, NULL, "250 2.1.5 OK").trust,
+                     PROVIDER_TRUST_FULL);
+    assert_int_equal(classify_line(SMTP_STAGE_RCPT, "yahoo", "250 ok").trust,
+                     PROVIDER_TRUST_ACCEPT_NONE);
+    assert_int_equal(classify_line(SMTP_STAGE_RCPT, "sendgrid", "250 ok").trust,
+                     PROVIDER_TRUST_ACCEPTS_ALL);
+    assert_int_equal(classify_line(SMTP_STAGE_MAIL, "yahoo", "250 ok").trust, PROVIDER_TRUST_FULL);
+    assert_int_equal(classify_line(SMTP_STAGE_RCPT, "yahoo", "550 no such user").trust,
+                     PROVIDER_TRUST_FULL);
+}
+
 static void named_waits_replace_the_rules_own(void **state)
 {
     struct classification got =
@@ -439,6 +454,7 @@ int main(void)
         cmocka_unit_test(refusals_of_us_are_never_verdicts_whatever_their_code),
         cmocka_unit_test(echoed_addresses_decide_nothing),
         cmocka_unit_test(pitfalls_are_avoided),
+        cmocka_unit_test(a_yes_to_everybody_is_said_to_prove_nothing),
         cmocka_unit_test(named_waits_replace_the_rules_own),
     };
 

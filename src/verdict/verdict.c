@@ -216,6 +216,10 @@ void verdict_of_reply(const struct classification *classification, unsigned code
     bool at_rcpt = stage == SMTP_STAGE_RCPT || stage == SMTP_STAGE_ANY;
 
     *ret_reason = finding_reason_of_class(classification->reply_class, code, at_rcpt);
+    if (*ret_reason == REASON_ACCEPTED && classification->trust == PROVIDER_TRUST_ACCEPT_NONE)
+        *ret_reason = REASON_RCPT_UNTRUSTED;
+    if (*ret_reason == REASON_ACCEPTED && classification->trust == PROVIDER_TRUST_ACCEPTS_ALL)
+        *ret_reason = REASON_PROVIDER_ACCEPTS_ALL;
     *ret_action = advice_action(*ret_reason);
 }
 

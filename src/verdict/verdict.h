@@ -152,7 +152,7 @@ void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
 
 /*
  * What one reply alone would mean at its stage, for `mailknock classify`: an accepted RCPT is
- * valid/accepted, and a refusal in vague words stands, as if a random recipient had been refused in
+ * valid/accepted, unless its provider accepts everybody, and a refusal in vague words stands, as if a random recipient had been refused in
  * others. Stage ANY is read as RCPT. code: a 4xx "no such user" said once proves nothing.
  */
 void verdict_of_reply(const struct classification *classification, unsigned code,

@@ -609,6 +609,20 @@ static void single_replies_mean_what_they_mean_alone(void **state)
             fail_msg("%s %u: %s", smtp_class_name(cases[i].reply_class), cases[i].code,
                      verdict_reason_name(reason));
     }
+    for (int trust = PROVIDER_TRUST_FULL; trust <= PROVIDER_TRUST_ACCEPTS_ALL; trust++) {
+        static const enum verdict_reason reasons[] = {
+            [PROVIDER_TRUST_FULL] = REASON_ACCEPTED,
+            [PROVIDER_TRUST_ACCEPT_NONE] = REASON_RCPT_UNTRUSTED,
+            [PROVIDER_TRUST_ACCEPTS_ALL] = REASON_PROVIDER_ACCEPTS_ALL,
+        };
+        const struct classification classification = {.reply_class = SMTP_CLASS_ACCEPTED,
+                                                      .trust = (enum provider_trust)trust};
+        enum verdict_reason reason;
+        enum verdict_action action;
+
+        verdict_of_reply(&classification, 250, SMTP_STAGE_RCPT, &reason, &action);
+        assert_int_equal(reason, reasons[trust]);
+    }
     /* Before RCPT nothing is ever proven. */
     for (int c = 0; c < SMTP_CLASS_COUNT; c++)
         for (unsigned code = 220; code < 600; code += 10) {
