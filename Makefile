@@ -100,14 +100,14 @@ $(BUILD)/.with-tests: | $(BUILD)/build.ninja .deps/test
 $(BUILD)-sanitize/build.ninja: | .deps/build .deps/test
 	@$(call setup,-sanitize,$(SANITIZE))
 $(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
-	@CC=clang $(call setup,-clang,)
+	@export CC=clang; $(call setup,-clang,)
 $(BUILD)-install/build.ninja: | .deps/build
 	@$(call setup,-install,--prefix='$(abspath $(PREFIX))' --buildtype=release -Db_lto=true -Dtests=false)
 	@echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix
 $(BUILD)-bench/build.ninja: | .deps/build
 	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
 $(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint
-	@CC=clang $(call setup,-fuzz,$(SANITIZE) -Dfuzz=true -Dtests=false)
+	@export CC=clang; $(call setup,-fuzz,$(SANITIZE) -Dfuzz=true -Dtests=false)
 $(BUILD)-coverage/build.ninja: | .deps/build .deps/test
 	@$(call setup,-coverage,-Db_coverage=true --buildtype=debug)
 

@@ -126,8 +126,10 @@ static void the_middle_makes_room(void **state)
     for (struct slice rest = smtp_transcript_text(&t), part; slice_split(&rest, '\n', &part);)
         if (slice_find(part, SLICE("S:")) >= 0)
             lines++;
-        else if (slice_find(part, SLICE(" lines left out here")) >= 0)
-            assert_int_equal(sscanf(part.ptr, " * %u lines", &noted), 1);
+        else if (slice_find(part, SLICE(" lines left out here")) >= 0) {
+            assert_true(slice_to_string(part, last, sizeof(last)));
+            assert_int_equal(sscanf(last, " * %u lines", &noted), 1);
+        }
     assert_int_equal(noted + lines, 3001);
     assert_true(lines > 100);
     smtp_transcript_done(&t);

@@ -479,8 +479,8 @@ static void a_refusal_of_us_is_never_invalid(void **state)
         "550 5.1.8 Sender address rejected: Domain not found",
         "421 4.7.0 Try again later",
         "550 5.7.606 Access denied, banned sending IP [192.0.2.1]",
-        "550 Requested action not taken: mailbox unavailable | 550 Reject due to policy "
-        "restrictions",
+        ("550 Requested action not taken: mailbox unavailable | 550 Reject due to policy "
+         "restrictions"),
         "550 Too many invalid recipients",
         "550 5.1.2 Too many RCPT errors, disconnecting",
     };
