@@ -21,6 +21,8 @@ static const struct cli_command *const commands[] = {
     &cli_classify,
     &cli_lists,
     &cli_demo,
+    &cli_serve,
+    &cli_keys,
     &cli_lab,
     &cli_config,
     &cli_completion,

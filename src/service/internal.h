@@ -19,6 +19,7 @@ struct service {
     struct service_options options;
     struct http_server *http;
     struct service_keys keys;
+    uint64_t refresh_keys_ms; /* not before */
     struct service_sessions sessions;
     struct service_strangers strangers;
     struct service_verifier verifier;

@@ -170,26 +170,56 @@ done:
     return code;
 }
 
-int service_keys_open(struct service_keys *keys, struct store *store, struct error *error)
+static void key_free(struct service_keys *keys, struct service_key *key)
+{
+    (void)table_take(&keys->by_hash, slice_from_string(key->hash));
+    list_remove(&key->node);
+    memory_free(key);
+}
+
+int service_keys_refresh(struct service_keys *keys, struct error *error)
 {
     struct slice id = SLICE_EMPTY, body;
     struct arena arena;
-    uint64_t seed;
     int code = 0;
+
+    if (keys->store == NULL)
+        return 0;
+    arena_init(&arena);
+    keys->generation++;
+    while ((code = store_note_next(keys->store, KIND, id, &arena, &id, &body, error)) == 1) {
+        struct service_key *key;
+        uint64_t number = 0;
+
+        (void)slice_to_u64(id, UINT64_MAX, &number);
+        key = service_key_by_id(keys, number);
+        code = key != NULL ? 0 : add_note(keys, id, body, error);
+        if (code != 0)
+            break;
+        service_key_by_id(keys, number)->generation = keys->generation;
+    }
+    arena_done(&arena);
+    for (struct list_node *node = list_first(&keys->list); code == 0 && node != NULL;) {
+        struct service_key *key = LIST_ELEMENT(node, struct service_key, node);
+
+        node = list_after(&keys->list, node);
+        if (key->generation != keys->generation)
+            key_free(keys, key);
+    }
+    return code;
+}
+
+int service_keys_open(struct service_keys *keys, struct store *store, struct error *error)
+{
+    uint64_t seed;
+    int code;
 
     CHECK(RAND_bytes((unsigned char *)&seed, sizeof(seed)) == 1);
     memset(keys, 0, sizeof(*keys));
     keys->store = store;
     table_init(&keys->by_hash, seed);
     list_init(&keys->list);
-    arena_init(&arena);
-    while (store != NULL &&
-           (code = store_note_next(store, KIND, id, &arena, &id, &body, error)) == 1) {
-        code = add_note(keys, id, body, error);
-        if (code != 0)
-            break;
-    }
-    arena_done(&arena);
+    code = service_keys_refresh(keys, error);
     if (code != 0)
         service_keys_close(keys);
     return code;
@@ -274,9 +304,7 @@ int service_key_remove(struct service_keys *keys, uint64_t id, struct error *err
         code = store_note_remove(keys->store, KIND, text, error);
     if (code != 0)
         return code;
-    (void)table_take(&keys->by_hash, slice_from_string(key->hash));
-    list_remove(&key->node);
-    memory_free(key);
+    key_free(keys, key);
     return 0;
 }
 

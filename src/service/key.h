@@ -31,6 +31,7 @@ struct service_key {
     int64_t created_unix_ms, used_unix_ms; /* 0: never */
     uint64_t uses;
     bool changed; /* uses are not stored yet */
+    unsigned generation;
 };
 
 struct service_keys {
@@ -38,6 +39,7 @@ struct service_keys {
     struct table by_hash;
     struct list list; /* oldest first */
     uint64_t last_id;
+    unsigned generation; /* of the last look at the store */
 };
 
 /* Read what the store has. ERROR_NOMEM, ERROR_IO, ERROR_FORMAT. */
@@ -57,6 +59,8 @@ int service_key_remove(struct service_keys *keys, uint64_t id, struct error *err
 
 /* The key that somebody showed, or NULL. In constant time as far as secrets go. */
 struct service_key *service_key_find(struct service_keys *keys, struct slice secret);
+/* Take over what others changed in the store: keys that are new or gone. The store's errors. */
+int service_keys_refresh(struct service_keys *keys, struct error *error);
 struct service_key *service_key_by_id(struct service_keys *keys, uint64_t id);
 /* Count a use; stored by service_keys_flush. */
 void service_key_used(struct service_key *key, int64_t now_unix_ms);

@@ -61,6 +61,19 @@ static struct service_key *key_of_session(struct service_call *call)
     return id != 0 ? service_key_by_id(&service->keys, id) : NULL;
 }
 
+/* A key that is not known may have been made by `mailknock keys` a moment ago. */
+static struct service_key *find_key(struct service *service, struct slice secret)
+{
+    struct service_key *key = service_key_find(&service->keys, secret);
+    struct error error = {0};
+
+    if (key != NULL || service_now_ms(service) < service->refresh_keys_ms)
+        return key;
+    service->refresh_keys_ms = service_now_ms(service) + SECOND_MS;
+    (void)service_keys_refresh(&service->keys, &error);
+    return service_key_find(&service->keys, secret);
+}
+
 bool service_identify(struct service_call *call, struct slice secret)
 {
     struct service *service = call->service;
@@ -76,7 +89,7 @@ bool service_identify(struct service_call *call, struct slice secret)
                         "too many wrong keys from your address; try again in %u s", wait_s);
         return false;
     }
-    key = service_key_find(&service->keys, secret);
+    key = find_key(service, secret);
     if (key == NULL) {
         service_stranger_failed(&service->strangers, &peer, service_now_ms(service));
         service_problem(call, 401, "bad_key", "this API key is not known here");
@@ -294,6 +307,7 @@ static void keep_house(struct io_timer *timer)
     struct service *service = timer->user;
     struct error error = {0};
 
+    (void)service_keys_refresh(&service->keys, &error);
     if (service_keys_flush(&service->keys, &error) != 0 &&
         service_log_begin(&service->log, SERVICE_LOG_ERROR, "store", service_unix_ms(service))) {
         service_log_text(&service->log, "error", slice_from_string(error.message));

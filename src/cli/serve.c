@@ -1,0 +1,283 @@
+/*
+ * `mailknock serve`: the HTTP API, the page and the list engine in one process.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/instant.h"
+#include "cli/command.h"
+#include "io/uv_loop.h"
+#include "service/key.h"
+#include "service/service.h"
+
+#define GRACE_MS     (20 * SECOND_MS)
+#define GOODBYE_MS   3000
+#define FIRST_PASSED 3 /* sd_listen_fds(3) */
+
+struct serve_options {
+    const char *listen, *data;
+    bool open, metrics_public, log_addresses;
+    struct config_list origins;
+    uint64_t body_bytes, upload_bytes, retention_days;
+    unsigned log_format, log_level;
+};
+
+struct serve {
+    struct cli_call *call;
+    const struct serve_options *options;
+    struct io_loop *loop;
+    struct prober prober;
+    struct store *store;
+    struct service *service;
+    struct io_timer grace;
+    bool is_stopping;
+};
+
+/* --- the service manager (sd_notify(3), sd_listen_fds(3)) ------------------------------------------ */
+
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path != NULL ? strlen(path) : 0;
+    int fd;
+
+    if (len == 0 || len >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0'; /* the abstract namespace */
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
+}
+
+/* The socket that was passed to us, or -1. */
+static int passed_socket(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+    if (pid == NULL || count == NULL || strtol(pid, NULL, 10) != (long)getpid() ||
+        strtol(count, NULL, 10) < 1)
+        return -1;
+    return FIRST_PASSED;
+}
+
+/* --- signals ---------------------------------------------------------------------------------------- */
+
+static void stopped(void *user)
+{
+    struct serve *serve = user;
+
+    io_timer_stop(&serve->grace);
+    io_loop_stop(serve->loop);
+}
+
+static void grace_is_over(struct io_timer *timer)
+{
+    struct serve *serve = timer->user;
+
+    io_loop_stop(serve->loop);
+}
+
+static void terminate(void *user, int signal_number)
+{
+    struct serve *serve = user;
+
+    (void)signal_number;
+    if (serve->is_stopping) {
+        io_loop_stop(serve->loop);
+        return;
+    }
+    serve->is_stopping = true;
+    notify("STOPPING=1");
+    (void)io_timer_start(&serve->grace, io_now_ms(serve->loop) + GRACE_MS);
+    service_stop(serve->service, stopped, serve);
+}
+
+static void reload(void *user, int signal_number)
+{
+    struct serve *serve = user;
+    struct error error = {0};
+
+    (void)signal_number;
+    if (service_reload(serve->service, &error) != 0)
+        cli_fail(serve->call, 0, "lists not read again: %s", error.message);
+}
+
+/* --- the command -------------------------------------------------------------------------------------- */
+
+static const char *data_folder(const struct serve *serve)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+
+    if (serve->options->data != NULL)
+        return serve->options->data;
+    return state != NULL && state[0] != '\0' ? state : "mailknock-data";
+}
+
+static int open_store(struct serve *serve, const char *folder, struct error *error)
+{
+    const char *url = serve->call->config->store;
+
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder,
+                         strerror(errno));
+    if (url == NULL) {
+        url = arena_printf(serve->call->arena, "sqlite:%s/mailknock.db", folder);
+        if (url == NULL)
+            return error_set(error, ERROR_NOMEM, "out of memory");
+    }
+    return store_open(url, STORE_MODE_CREATE, &serve->store, error);
+}
+
+static void say_where(struct serve *serve, const char *key)
+{
+    struct io_endpoint at = service_endpoint(serve->service);
+    char ip[IP_TEXT_SIZE];
+    FILE *out = serve->call->out;
+
+    ip_format(&at.ip, ip);
+    fprintf(out, at.ip.family == 6 ? "mailknock listens at http://[%s]:%u/\n"
+                                   : "mailknock listens at http://%s:%u/\n",
+            ip, at.port);
+    if (key[0] != '\0')
+        fprintf(out,
+                "\nThis is the first start. Its key, shown this once:\n\n    %s\n\n"
+                "Sign in on the page with it, or send it as \"Authorization: Bearer KEY\".\n"
+                "More keys: on the page under Settings, or with `mailknock keys add NAME`.\n",
+                key);
+    fflush(out);
+}
+
+static int open_all(struct serve *serve, struct error *error)
+{
+    const struct serve_options *from = serve->options;
+    char key[SERVICE_KEY_SIZE] = "";
+    struct service_options options = {
+        .listen = from->listen,
+        .listen_fd = passed_socket(),
+        .data_folder = data_folder(serve),
+        .open = from->open,
+        .origins = from->origins,
+        .body_bytes = from->body_bytes,
+        .upload_bytes = from->upload_bytes,
+        .retention_days = from->retention_days,
+        .metrics_public = from->metrics_public,
+        .log_format = from->log_format,
+        .log_level = from->log_level,
+        .log_addresses = from->log_addresses,
+        .log_file = serve->call->err,
+    };
+    int code = open_store(serve, options.data_folder, error);
+
+    serve->loop = code == 0 ? io_uv_loop_new(error) : NULL;
+    if (serve->loop == NULL)
+        return error->code;
+    code = prober_open(&serve->prober, serve->loop, serve->call->config, error);
+    if (code == 0)
+        code = service_open(&serve->prober, serve->store, serve->call->config, &options,
+                            &serve->service, key, error);
+    if (code == 0)
+        say_where(serve, key);
+    return code;
+}
+
+static void watch_signals(struct serve *serve, bool on)
+{
+    (void)io_uv_loop_on_signal(serve->loop, SIGINT, on ? terminate : NULL, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGTERM, on ? terminate : NULL, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGHUP, on ? reload : NULL, serve);
+}
+
+static int run(struct cli_call *call)
+{
+    struct serve serve = {.call = call, .options = call->options};
+    struct config config = *call->config;
+    struct error error = {0};
+    int status = CLI_EXIT_OK;
+
+    config.transcripts = true;
+    call->config = &config;
+    if (open_all(&serve, &error) == 0) {
+        io_timer_init(serve.loop, &serve.grace, grace_is_over, &serve);
+        watch_signals(&serve, true);
+        notify("READY=1");
+        io_loop_run(serve.loop);
+        watch_signals(&serve, false);
+        io_timer_stop(&serve.grace);
+    } else {
+        status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    }
+    service_close(serve.service);
+    if (serve.prober.engine != NULL)
+        prober_say_goodbye(&serve.prober, GOODBYE_MS);
+    prober_close(&serve.prober);
+    store_close(serve.store);
+    if (serve.loop != NULL)
+        io_loop_free(serve.loop);
+    return status;
+}
+
+#define AT(member) .offset = offsetof(struct serve_options, member)
+
+static const struct config_option rows[] = {
+    {.name = "listen", .type = CONFIG_TEXT, AT(listen), .value_name = "IP:PORT",
+     .fallback = "127.0.0.1:8025", .group = "Service",
+     .help = "Where to listen. Anything but loopback needs API keys, and TLS in front of it."},
+    {.name = "data", .type = CONFIG_TEXT, AT(data), .value_name = "FOLDER", .group = "Service",
+     .help = "Where uploads and the database are kept. Default: $STATE_DIRECTORY, else "
+             "./mailknock-data."},
+    {.name = "open", .type = CONFIG_BOOL, AT(open), .fallback = "no", .group = "Service",
+     .help = "Ask for no key. On loopback only: whoever reaches the port may do everything."},
+    {.name = "cors", .type = CONFIG_LIST, AT(origins), .value_name = "ORIGIN", .group = "Service",
+     .help = "A web site whose pages may call the API, such as https://example.org; * is any. May "
+             "be given several times."},
+    {.name = "max-body", .type = CONFIG_SIZE, AT(body_bytes), .value_name = "SIZE",
+     .fallback = "1M", .min = 1024, .max = 1024 * 1024 * 1024, .group = "Service",
+     .help = "The largest JSON body."},
+    {.name = "max-upload", .type = CONFIG_SIZE, AT(upload_bytes), .value_name = "SIZE",
+     .fallback = "1G", .min = 1024, .max = UINT64_C(1) << 40, .group = "Service",
+     .help = "The largest list."},
+    {.name = "retention", .type = CONFIG_NUMBER, AT(retention_days), .value_name = "DAYS",
+     .fallback = "0", .min = 0, .max = 36500, .group = "Service",
+     .help = "Erase lists and their results this many days after they were done. 0: never."},
+    {.name = "metrics-public", .type = CONFIG_BOOL, AT(metrics_public), .fallback = "no",
+     .group = "Service", .help = "Show /metrics to everybody, not to loopback and admins only."},
+    {.name = "log-format", .type = CONFIG_CHOICE, AT(log_format), .fallback = "logfmt",
+     .choices = "logfmt|json", .group = "Service", .help = "How the log on stderr is written."},
+    {.name = "log-level", .type = CONFIG_CHOICE, AT(log_level), .fallback = "info",
+     .choices = "error|warning|info|debug", .group = "Service", .help = "What is logged."},
+    {.name = "log-addresses", .type = CONFIG_BOOL, AT(log_addresses), .fallback = "no",
+     .group = "Service",
+     .help = "Write addresses into the log in clear. Otherwise a part of their hash stands there."},
+};
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "serve the HTTP API and the web page",
+    .details =
+        "One process with everything: page, API, lists, store. The first start prints an API key.\n"
+        "\n"
+        "  mailknock serve\n"
+        "  mailknock serve --listen 127.0.0.1:8080 --data /var/lib/mailknock\n"
+        "\n"
+        "SIGTERM stops when what is under way is answered and saved; SIGHUP reads your lists "
+        "again. Put a web server with TLS in front before you open it to a network.\n",
+    .own = {rows, sizeof(rows) / sizeof(rows[0])},
+    .options_size = sizeof(struct serve_options),
+    .uses_common = true,
+    .arguments_max = 0,
+    .run = run,
+};
