@@ -1,0 +1,91 @@
+/*
+ * The desk: the lists that the service works on, from upload to erasure.
+ *
+ *   upload ─> loading ─> ready ─ start ─> running ─> finished
+ *                ^          │               │  ^
+ *                └ reload ──┘               v  │
+ *                                 paused, cancelled, failed
+ *
+ * What a list is stands in the store; the desk holds only those that something is being done with.
+ * Long work goes in steps of some milliseconds, so that the loop stays alive. Lists that were loading
+ * or running when the process died go on when it starts again.
+ */
+#ifndef MK_SERVICE_DESK_H
+#define MK_SERVICE_DESK_H
+
+#include "base/list.h"
+#include "bulk/job.h"
+#include "bulk/job_load.h"
+#include "service/list_options.h"
+#include "store/store.h"
+
+struct service;
+
+/* Somebody who wants to hear of a list as it changes (server-sent events). */
+struct service_listener {
+    struct list_node node;
+    uint64_t list;
+    /* Something changed; is_over: nothing will any more. */
+    void (*changed)(struct service_listener *listener, bool is_over);
+};
+
+struct service_list {
+    struct list_node node;
+    struct service_desk *desk;
+    uint64_t id;
+    struct service_list_options options;
+    struct arena arena; /* of the options and the path */
+    const char *path;
+    struct bulk_reader *reader;
+    struct bulk_load *load;
+    struct bulk_job *job;
+    struct io_timer timer;
+    enum store_job_state ends_as; /* when the job stops: PAUSED or CANCELLED */
+    bool is_removing;             /* rows are taken away; the list goes with the last */
+};
+
+struct service_desk {
+    struct service *service;
+    char *folder;
+    struct list lists;
+    struct list listeners;
+};
+
+/* Make the folder, go on with what was under way. ERROR_IO, ERROR_NOMEM. */
+int service_desk_open(struct service_desk *desk, struct service *service, struct error *error);
+/* Jobs keep what they have; call service_desk_stop before, and let the loop run. */
+void service_desk_close(struct service_desk *desk);
+/* Every job saves and pauses, to go on at the next start. True when none is under way. */
+bool service_desk_stop(struct service_desk *desk);
+
+/*
+ * A new list from a file at `upload` (moved away). `ending` is of its name, with the dot, or "". Loading
+ * begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store and the reader.
+ */
+int service_desk_add(struct service_desk *desk, const char *upload, const char *ending,
+                     const char *name, const char *source,
+                     const struct service_list_options *options, uint64_t *ret_id,
+                     struct error *error);
+
+/* All: ERROR_NOT_FOUND; ERROR_BUSY: not in this state. */
+int service_desk_start(struct service_desk *desk, uint64_t id, struct error *error);
+int service_desk_pause(struct service_desk *desk, uint64_t id, struct error *error);
+int service_desk_cancel(struct service_desk *desk, uint64_t id, struct error *error);
+int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *error);
+/* Other options for a list that is ready: it is loaded again. */
+int service_desk_change(struct service_desk *desk, uint64_t id, const char *name,
+                        const struct service_list_options *options, struct error *error);
+
+/* What is being done with it; NULL: nothing. */
+struct service_list *service_desk_find(struct service_desk *desk, uint64_t id);
+/* The path of its file, on the arena. ERROR_NOMEM. */
+int service_desk_path(struct service_desk *desk, const struct store_job *job, struct arena *arena,
+                      const char **ret_path, struct error *error);
+/* Open its file as it was read. */
+int service_desk_open_reader(struct service_desk *desk, uint64_t id, struct bulk_reader **ret_reader,
+                             struct error *error);
+
+void service_desk_listen(struct service_desk *desk, struct service_listener *listener);
+void service_desk_unlisten(struct service_listener *listener);
+
+#endif
