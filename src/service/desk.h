@@ -7,8 +7,8 @@
  *                                 paused, cancelled, failed
  *
  * What a list is stands in the store; the desk holds only those that something is being done with.
- * Long work goes in steps of some milliseconds, so that the loop stays alive. Lists that were loading
- * or running when the process died go on when it starts again.
+ * Long work goes in steps of some milliseconds, so that the loop stays alive. Lists that were
+ * loading or running when the process died go on when it starts again.
  */
 #ifndef MK_SERVICE_DESK_H
 #define MK_SERVICE_DESK_H
@@ -55,12 +55,14 @@ struct service_desk {
 int service_desk_open(struct service_desk *desk, struct service *service, struct error *error);
 /* Jobs keep what they have; call service_desk_stop before, and let the loop run. */
 void service_desk_close(struct service_desk *desk);
-/* Every job saves and pauses, to go on at the next start. True when none is under way. */
-bool service_desk_stop(struct service_desk *desk);
+/* Every job saves and pauses, to go on at the next start. */
+void service_desk_stop(struct service_desk *desk);
+bool service_desk_is_idle(const struct service_desk *desk); /* no job is under way */
 
 /*
- * A new list from a file at `upload` (moved away). `ending` is of its name, with the dot, or "". Loading
- * begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store and the reader.
+ * A new list from a file at `upload` (moved away). `ending` is of its name, with the dot, or "".
+ * Loading begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store and the
+ * reader.
  */
 int service_desk_add(struct service_desk *desk, const char *upload, const char *ending,
                      const char *name, const char *source,
@@ -82,8 +84,8 @@ struct service_list *service_desk_find(struct service_desk *desk, uint64_t id);
 int service_desk_path(struct service_desk *desk, const struct store_job *job, struct arena *arena,
                       const char **ret_path, struct error *error);
 /* Open its file as it was read. */
-int service_desk_open_reader(struct service_desk *desk, uint64_t id, struct bulk_reader **ret_reader,
-                             struct error *error);
+int service_desk_open_reader(struct service_desk *desk, uint64_t id,
+                             struct bulk_reader **ret_reader, struct error *error);
 
 void service_desk_listen(struct service_desk *desk, struct service_listener *listener);
 void service_desk_unlisten(struct service_listener *listener);

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "service/call.h"
+#include "service/desk.h"
 #include "service/metrics.h"
 #include "service/service.h"
 #include "service/session.h"
@@ -23,10 +24,12 @@ struct service {
     struct service_sessions sessions;
     struct service_strangers strangers;
     struct service_verifier verifier;
+    struct service_desk desk;
     struct service_metrics metrics;
     struct service_log log;
     struct io_timer housekeeping;
-    struct list calls; /* that are being answered */
+    struct list calls;  /* that are being answered */
+    unsigned listeners; /* to events */
     bool is_loopback;
     void (*stopped)(void *user);
     void *stopped_user;
@@ -44,6 +47,9 @@ bool service_identify(struct service_call *call, struct slice secret);
 /* Within the key's rate? Counts the call, or answers 429 and returns false. */
 bool service_admit(struct service_call *call);
 
+/* Something ended: when nothing is left, the service has stopped as it was asked to. */
+void service_look_whether_stopped(struct service *service);
+
 uint64_t service_now_ms(const struct service *service);
 int64_t service_unix_ms(const struct service *service);
 
@@ -58,6 +64,25 @@ void service_session_delete(struct service_call *call);
 void service_keys_get(struct service_call *call);
 void service_keys_post(struct service_call *call);
 void service_keys_delete(struct service_call *call);
+/* The id in the path; 0: none can be. */
+uint64_t service_list_id(const struct service_call *call); /* lists.c */
+/* False: there is no such list, and 404 was said. */
+bool service_list_exists(struct service_call *call, uint64_t id);
+void service_lists_get(struct service_call *call);
+void service_lists_post(struct service_call *call);
+void service_list_get(struct service_call *call);
+void service_list_patch(struct service_call *call);
+void service_list_delete(struct service_call *call);
+void service_list_start(struct service_call *call);
+void service_list_pause(struct service_call *call);
+void service_list_cancel(struct service_call *call);
+/* Filters of the query; false: one was wrong, and it was said. */
+bool service_read_filter(struct service_call *call, struct store_filter *filter); /* results.c */
+void service_results_get(struct service_call *call);
+void service_result_get(struct service_call *call);
+void service_events_get(struct service_call *call); /* events.c */
+/* Streams of events end when the service stops. */
+void service_events_stop(struct service *service);
 void service_health(struct service_call *call); /* health.c */
 void service_ready(struct service_call *call);
 void service_metrics_get(struct service_call *call);

@@ -69,8 +69,7 @@ static int read_choices(struct service_list_options *options, const cJSON *objec
     return code;
 }
 
-static int read_rest(struct service_list_options *options, const cJSON *object,
-                     struct error *error)
+static int read_rest(struct service_list_options *options, const cJSON *object, struct error *error)
 {
     const cJSON *header = cJSON_GetObjectItemCaseSensitive(object, "header");
     const cJSON *start = cJSON_GetObjectItemCaseSensitive(object, "start");

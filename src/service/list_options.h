@@ -30,8 +30,8 @@ struct service_list_options {
 void service_list_options_init(struct service_list_options *options,
                                const struct probe_settings *settings);
 /*
- * Take what the object says; members that are absent stay as they are. Texts are copied to the arena.
- * ERROR_USAGE names the member and what is allowed; ERROR_NOMEM.
+ * Take what the object says; members that are absent stay as they are. Texts are copied to the
+ * arena. ERROR_USAGE names the member and what is allowed; ERROR_NOMEM.
  */
 int service_list_options_read(struct service_list_options *options, const cJSON *object,
                               struct arena *arena, struct error *error);

@@ -274,11 +274,11 @@ static void note_end(const struct service_call *call)
     service_log_end(&service->log);
 }
 
-static void look_whether_stopped(struct service *service)
+void service_look_whether_stopped(struct service *service)
 {
     void (*stopped)(void *user) = service->stopped;
 
-    if (stopped == NULL || !list_is_empty(&service->calls))
+    if (stopped == NULL || !list_is_empty(&service->calls) || !service_desk_is_idle(&service->desk))
         return;
     service->stopped = NULL;
     stopped(service->stopped_user);
@@ -296,7 +296,7 @@ static void ended(void *user, struct http_request *request, void *cookie)
         call->ended(call);
     list_remove(&call->node);
     memory_free(call);
-    look_whether_stopped(service);
+    service_look_whether_stopped(service);
 }
 
 /* --- from open to close
@@ -390,6 +390,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
     if (code == 0)
         code = make_first_key(service, ret_first_key, error);
     if (code == 0)
+        code = service_desk_open(&service->desk, service, error);
+    if (code == 0)
         code = listen_at(service, error);
     if (code == 0)
         code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + HOUSEKEEPING_MS);
@@ -411,7 +413,9 @@ void service_stop(struct service *service, void (*stopped)(void *user), void *us
     service->stopped = stopped;
     service->stopped_user = user;
     http_server_quiesce(service->http);
-    look_whether_stopped(service);
+    service_desk_stop(&service->desk);
+    service_events_stop(service);
+    service_look_whether_stopped(service);
 }
 
 int service_reload(struct service *service, struct error *error)
@@ -427,8 +431,9 @@ void service_close(struct service *service)
         return;
     service->stopped = NULL;
     io_timer_stop(&service->housekeeping);
-    service_verifier_close(&service->verifier);
     http_server_free(service->http);
+    service_desk_close(&service->desk);
+    service_verifier_close(&service->verifier);
     (void)service_keys_flush(&service->keys, &error);
     service_keys_close(&service->keys);
     service_sessions_close(&service->sessions);

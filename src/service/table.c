@@ -1,6 +1,7 @@
 /* What is served: one row a method and path. */
 #include "base/check.h"
 #include "service/internal.h"
+#include "service/upload.h"
 
 #define VERIFY SERVICE_SCOPE_VERIFY
 #define LISTS  SERVICE_SCOPE_LISTS
@@ -11,6 +12,18 @@ const struct service_route service_routes[] = {
     {"GET", "/v1/verify", VERIFY, service_verify, NULL, false},
     {"POST", "/v1/verify", VERIFY, service_verify, NULL, false},
     {"POST", "/v1/classify", VERIFY, service_classify, NULL, false},
+    {"GET", "/v1/lists", LISTS, service_lists_get, NULL, false},
+    {"POST", "/v1/lists", LISTS, service_lists_post, service_upload_begin, false},
+    {"GET", "/v1/lists/{id}", LISTS, service_list_get, NULL, false},
+    {"PATCH", "/v1/lists/{id}", LISTS, service_list_patch, NULL, false},
+    {"DELETE", "/v1/lists/{id}", LISTS, service_list_delete, NULL, false},
+    {"POST", "/v1/lists/{id}/start", LISTS, service_list_start, NULL, false},
+    {"POST", "/v1/lists/{id}/resume", LISTS, service_list_start, NULL, false},
+    {"POST", "/v1/lists/{id}/pause", LISTS, service_list_pause, NULL, false},
+    {"POST", "/v1/lists/{id}/cancel", LISTS, service_list_cancel, NULL, false},
+    {"GET", "/v1/lists/{id}/results", LISTS, service_results_get, NULL, false},
+    {"GET", "/v1/lists/{id}/results/{row}", LISTS, service_result_get, NULL, false},
+    {"GET", "/v1/lists/{id}/events", LISTS, service_events_get, NULL, false},
     {"GET", "/v1/session", PUBLIC, service_session_get, NULL, false},
     {"POST", "/v1/session", PUBLIC, service_session_post, NULL, false},
     {"DELETE", "/v1/session", PUBLIC, service_session_delete, NULL, false},

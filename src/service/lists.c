@@ -1,0 +1,225 @@
+/* /v1/lists: lists and what is done with them. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "service/internal.h"
+#include "service/list_view.h"
+#include "service/upload.h"
+
+#define PAGE_DEFAULT 50
+#define PAGE_MAX     500
+
+/* The id in the path; 0: none can be. */
+uint64_t service_list_id(const struct service_call *call)
+{
+    uint64_t id = 0;
+
+    return slice_to_u64(call->match.parts[0], INT64_MAX, &id) ? id : 0;
+}
+
+static bool read_page(struct service_call *call, uint64_t *ret_limit, uint64_t *ret_cursor)
+{
+    *ret_limit = PAGE_DEFAULT;
+    *ret_cursor = INT64_MAX;
+    return service_query_number(call, "limit", 1, PAGE_MAX, ret_limit) &&
+           service_query_number(call, "cursor", 1, INT64_MAX, ret_cursor);
+}
+
+bool service_list_exists(struct service_call *call, uint64_t id)
+{
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = id != 0 ? store_job_get(call->service->store, id, &arena, &job, &error)
+                   : error_set(&error, ERROR_NOT_FOUND, "there is no such list");
+    arena_done(&arena);
+    if (code != 0)
+        service_problem_of(call, &error);
+    return code == 0;
+}
+
+/* Newest first: the store walks upwards, so ids are gathered before they are shown. */
+void service_lists_get(struct service_call *call)
+{
+    struct service *service = call->service;
+    uint64_t limit, cursor, after = 0, last = 0;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    struct buffer body;
+    struct json json;
+    uint64_t *ids;
+    size_t count = 0;
+    int code;
+
+    if (!read_page(call, &limit, &cursor))
+        return;
+    arena_init(&arena);
+    /* A ring of the last `limit` ids below the cursor. */
+    ids = arena_array(&arena, limit, sizeof(*ids));
+    code = ids != NULL ? 0 : error_set(&error, ERROR_NOMEM, "out of memory");
+    while (code == 0 && (code = store_job_next(service->store, after, &arena, &job, &error)) == 1) {
+        code = 0;
+        after = job.id;
+        if (job.id >= cursor)
+            break;
+        ids[count++ % limit] = job.id;
+    }
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name(&json, "items");
+    json_array_begin(&json);
+    for (size_t i = 0; code >= 0 && i < limit && i < count; i++) {
+        last = ids[(count - 1 - i) % limit];
+        code = service_list_view_write(&service->desk, last, &json, &error);
+    }
+    json_array_end(&json);
+    if (count > limit)
+        buffer_printf(&body, ",\"next\":\"%ju\"", (uintmax_t)last);
+    else
+        json_name_null(&json, "next");
+    json_object_end(&json);
+    arena_done(&arena);
+    if (code < 0) {
+        buffer_done(&body);
+        service_problem_of(call, &error);
+    } else {
+        service_answer(call, 200, &body);
+    }
+}
+
+static void answer_list(struct service_call *call, uint64_t id, unsigned status)
+{
+    struct error error = {0};
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    if (service_list_view_write(&call->service->desk, id, &json, &error) != 0) {
+        buffer_done(&body);
+        service_problem_of(call, &error);
+    } else {
+        service_answer(call, status, &body);
+    }
+}
+
+void service_list_get(struct service_call *call)
+{
+    answer_list(call, service_list_id(call), 200);
+}
+
+void service_lists_post(struct service_call *call)
+{
+    struct service *service = call->service;
+    const struct service_upload *upload = call->state;
+    struct service_list_options options;
+    const cJSON *object, *name;
+    struct error error = {0};
+    struct arena arena;
+    char location[64];
+    uint64_t id = 0;
+    int code = 0;
+
+    if (http_request_is_answered(call->request) || !service_upload_finish(call))
+        return;
+    arena_init(&arena);
+    object = service_upload_options(upload);
+    name = cJSON_GetObjectItemCaseSensitive(object, "name");
+    service_list_options_init(&options, &service->prober->settings);
+    if (object != NULL)
+        code = service_list_options_read(&options, object, &arena, &error);
+    if (code == 0)
+        code = service_desk_add(
+            &service->desk, service_upload_path(upload), service_upload_ending(upload),
+            cJSON_IsString(name) ? name->valuestring : service_upload_name(upload),
+            http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api",
+            &options, &id, &error);
+    arena_done(&arena);
+    if (code != 0) {
+        service_problem_of(call, &error);
+        return;
+    }
+    snprintf(location, sizeof(location), "/v1/lists/%ju", (uintmax_t)id);
+    http_response_header(call->request, "Location", location);
+    answer_list(call, id, 201);
+}
+
+void service_list_delete(struct service_call *call)
+{
+    struct error error = {0};
+
+    if (service_desk_remove(&call->service->desk, service_list_id(call), &error) != 0)
+        service_problem_of(call, &error);
+    else
+        service_answer_nothing(call);
+}
+
+/* Name at any time; the rest while it is ready. */
+void service_list_patch(struct service_call *call)
+{
+    struct service *service = call->service;
+    cJSON *object = service_body(call, SERVICE_LIST_MEMBERS);
+    struct service_list_options options;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    const char *name = NULL;
+    uint64_t id = service_list_id(call);
+    bool only_name = cJSON_GetArraySize(object) == 1;
+    int code;
+
+    if (object == NULL)
+        return;
+    arena_init(&arena);
+    if (!service_get_text(call, object, "name", &name))
+        goto done;
+    only_name = only_name && name != NULL;
+    service_list_options_init(&options, &service->prober->settings);
+    code = id != 0 ? store_job_get(service->store, id, &arena, &job, &error)
+                   : error_set(&error, ERROR_NOT_FOUND, "there is no such list");
+    if (code == 0)
+        code = service_list_options_parse(&options, job.options, &arena, &error);
+    if (code == 0)
+        code = service_list_options_read(&options, object, &arena, &error);
+    if (code == 0)
+        code = service_desk_change(&service->desk, id, name, only_name ? NULL : &options, &error);
+    if (code != 0)
+        service_problem_of(call, &error);
+    else
+        answer_list(call, id, 200);
+done:
+    arena_done(&arena);
+    cJSON_Delete(object);
+}
+
+static void act(struct service_call *call,
+                int (*action)(struct service_desk *desk, uint64_t id, struct error *error))
+{
+    struct error error = {0};
+
+    if (action(&call->service->desk, service_list_id(call), &error) != 0)
+        service_problem_of(call, &error);
+    else
+        answer_list(call, service_list_id(call), 200);
+}
+
+void service_list_start(struct service_call *call)
+{
+    act(call, service_desk_start);
+}
+
+void service_list_pause(struct service_call *call)
+{
+    act(call, service_desk_pause);
+}
+
+void service_list_cancel(struct service_call *call)
+{
+    act(call, service_desk_cancel);
+}
