@@ -40,7 +40,8 @@ struct serve {
     bool is_stopping;
 };
 
-/* --- the service manager (sd_notify(3), sd_listen_fds(3)) ------------------------------------------ */
+/* --- the service manager (sd_notify(3), sd_listen_fds(3))
+ * ------------------------------------------ */
 
 static void notify(const char *state)
 {
@@ -73,7 +74,8 @@ static int passed_socket(void)
     return FIRST_PASSED;
 }
 
-/* --- signals ---------------------------------------------------------------------------------------- */
+/* --- signals
+ * ---------------------------------------------------------------------------------------- */
 
 static void stopped(void *user)
 {
@@ -115,7 +117,8 @@ static void reload(void *user, int signal_number)
         cli_fail(serve->call, 0, "lists not read again: %s", error.message);
 }
 
-/* --- the command -------------------------------------------------------------------------------------- */
+/* --- the command
+ * -------------------------------------------------------------------------------------- */
 
 static const char *data_folder(const struct serve *serve)
 {
@@ -131,8 +134,7 @@ static int open_store(struct serve *serve, const char *folder, struct error *err
     const char *url = serve->call->config->store;
 
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder,
-                         strerror(errno));
+        return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder, strerror(errno));
     if (url == NULL) {
         url = arena_printf(serve->call->arena, "sqlite:%s/mailknock.db", folder);
         if (url == NULL)
@@ -148,8 +150,9 @@ static void say_where(struct serve *serve, const char *key)
     FILE *out = serve->call->out;
 
     ip_format(&at.ip, ip);
-    fprintf(out, at.ip.family == 6 ? "mailknock listens at http://[%s]:%u/\n"
-                                   : "mailknock listens at http://%s:%u/\n",
+    fprintf(out,
+            at.ip.family == 6 ? "mailknock listens at http://[%s]:%u/\n"
+                              : "mailknock listens at http://%s:%u/\n",
             ip, at.port);
     if (key[0] != '\0')
         fprintf(out,
@@ -232,33 +235,86 @@ static int run(struct cli_call *call)
 #define AT(member) .offset = offsetof(struct serve_options, member)
 
 static const struct config_option rows[] = {
-    {.name = "listen", .type = CONFIG_TEXT, AT(listen), .value_name = "IP:PORT",
-     .fallback = "127.0.0.1:8025", .group = "Service",
+    {.name = "listen",
+     .type = CONFIG_TEXT,
+     AT(listen),
+     .value_name = "IP:PORT",
+     .fallback = "127.0.0.1:8025",
+     .group = "Service",
      .help = "Where to listen. Anything but loopback needs API keys, and TLS in front of it."},
-    {.name = "data", .type = CONFIG_TEXT, AT(data), .value_name = "FOLDER", .group = "Service",
+    {.name = "data",
+     .type = CONFIG_TEXT,
+     AT(data),
+     .value_name = "FOLDER",
+     .group = "Service",
      .help = "Where uploads and the database are kept. Default: $STATE_DIRECTORY, else "
              "./mailknock-data."},
-    {.name = "open", .type = CONFIG_BOOL, AT(open), .fallback = "no", .group = "Service",
+    {.name = "open",
+     .type = CONFIG_BOOL,
+     AT(open),
+     .fallback = "no",
+     .group = "Service",
      .help = "Ask for no key. On loopback only: whoever reaches the port may do everything."},
-    {.name = "cors", .type = CONFIG_LIST, AT(origins), .value_name = "ORIGIN", .group = "Service",
+    {.name = "cors",
+     .type = CONFIG_LIST,
+     AT(origins),
+     .value_name = "ORIGIN",
+     .group = "Service",
      .help = "A web site whose pages may call the API, such as https://example.org; * is any. May "
              "be given several times."},
-    {.name = "max-body", .type = CONFIG_SIZE, AT(body_bytes), .value_name = "SIZE",
-     .fallback = "1M", .min = 1024, .max = 1024 * 1024 * 1024, .group = "Service",
+    {.name = "max-body",
+     .type = CONFIG_SIZE,
+     AT(body_bytes),
+     .value_name = "SIZE",
+     .fallback = "1M",
+     .min = 1024,
+     .max = 1024 * 1024 * 1024,
+     .group = "Service",
      .help = "The largest JSON body."},
-    {.name = "max-upload", .type = CONFIG_SIZE, AT(upload_bytes), .value_name = "SIZE",
-     .fallback = "1G", .min = 1024, .max = UINT64_C(1) << 40, .group = "Service",
+    {.name = "max-upload",
+     .type = CONFIG_SIZE,
+     AT(upload_bytes),
+     .value_name = "SIZE",
+     .fallback = "1G",
+     .min = 1024,
+     .max = UINT64_C(1) << 40,
+     .group = "Service",
      .help = "The largest list."},
-    {.name = "retention", .type = CONFIG_NUMBER, AT(retention_days), .value_name = "DAYS",
-     .fallback = "0", .min = 0, .max = 36500, .group = "Service",
+    {.name = "retention",
+     .type = CONFIG_NUMBER,
+     AT(retention_days),
+     .value_name = "DAYS",
+     .fallback = "0",
+     .min = 0,
+     .max = 36500,
+     .group = "Service",
      .help = "Erase lists and their results this many days after they were done. 0: never."},
-    {.name = "metrics-public", .type = CONFIG_BOOL, AT(metrics_public), .fallback = "no",
-     .group = "Service", .help = "Show /metrics to everybody, not to loopback and admins only."},
-    {.name = "log-format", .type = CONFIG_CHOICE, AT(log_format), .fallback = "logfmt",
-     .choices = "logfmt|json", .group = "Service", .help = "How the log on stderr is written."},
-    {.name = "log-level", .type = CONFIG_CHOICE, AT(log_level), .fallback = "info",
-     .choices = "error|warning|info|debug", .group = "Service", .help = "What is logged."},
-    {.name = "log-addresses", .type = CONFIG_BOOL, AT(log_addresses), .fallback = "no",
+    {.name = "metrics-public",
+     .type = CONFIG_BOOL,
+     AT(metrics_public),
+     .fallback = "no",
+     .group = "Service",
+     .help = "Show /metrics to everybody, not to loopback and admins only."},
+    {.name = "log-format",
+     .type = CONFIG_CHOICE,
+     AT(log_format),
+     .value_name = "FORMAT",
+     .fallback = "logfmt",
+     .choices = "logfmt|json",
+     .group = "Service",
+     .help = "How the log on stderr is written."},
+    {.name = "log-level",
+     .type = CONFIG_CHOICE,
+     AT(log_level),
+     .value_name = "LEVEL",
+     .fallback = "info",
+     .choices = "error|warning|info|debug",
+     .group = "Service",
+     .help = "What is logged."},
+    {.name = "log-addresses",
+     .type = CONFIG_BOOL,
+     AT(log_addresses),
+     .fallback = "no",
      .group = "Service",
      .help = "Write addresses into the log in clear. Otherwise a part of their hash stands there."},
 };
