@@ -37,6 +37,7 @@ struct walk {
     size_t cells;         /* that were left behind */
     const char *opening;  /* of the first quoted cell that runs over a line end, or NULL */
     size_t opening_cells; /* cells before that one */
+    const char *line_at;  /* the next line end, or NULL: kept so that it is looked for once */
     const char *fault;
 };
 
@@ -57,11 +58,12 @@ static size_t count_plain(const struct walk *walk, const char *from, const char 
     return count;
 }
 
-static bool has_line_end(const char *from, const char *to)
+/* Is there a line end between two places, neither before the last that was asked for? */
+static bool has_line_end(struct walk *walk, const char *from, const char *to)
 {
-    size_t len = (size_t)(to - from);
-
-    return memchr(from, '\n', len) != NULL || memchr(from, '\r', len) != NULL;
+    if (walk->line_at != NULL && walk->line_at < from)
+        walk->line_at = find_line_end(walk, from);
+    return walk->line_at != NULL && walk->line_at < to;
 }
 
 /*
@@ -78,14 +80,14 @@ static int pass_quoted(struct walk *walk)
     if (how == QUOTED_CLOSED && after == walk->end && !walk->at_end)
         is_open = true;
     if (!is_open && how == QUOTED_CLOSED && (size_t)(after - walk->at) <= BULK_CSV_QUOTED_MAX) {
-        if (walk->opening == NULL && has_line_end(walk->at, after)) {
+        if (walk->opening == NULL && has_line_end(walk, walk->at, after)) {
             walk->opening = walk->at;
             walk->opening_cells = walk->cells;
         }
         walk->at = after;
         return 1;
     }
-    if (!has_line_end(walk->at, after)) {
+    if (!has_line_end(walk, walk->at, after)) {
         if (is_open)
             return walk->at_end ? -1 : 0;
         walk->at = after;
@@ -266,7 +268,8 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
         *quiet = quote != NULL ? (size_t)(quote - bytes) : len;
     }
     if (shape->quotes && *quiet < (to != NULL ? (size_t)(to - bytes) : len)) {
-        struct walk walk = {.shape = shape, .end = end, .at_end = at_end, .at = bytes};
+        struct walk walk = {
+            .shape = shape, .end = end, .at_end = at_end, .at = bytes, .line_at = to};
 
         if (!walk_cells(&walk, column, &row)) {
             if (!is_long)
