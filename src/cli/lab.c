@@ -14,8 +14,11 @@
 #include "lab/file.h"
 #include "lab/loopback.h"
 #include "lab/preset.h"
+#include "lab/run.h"
 #include "lab/setup.h"
 #include "lab/sign.h"
+
+#define REHEARSALS 6 /* seeds */
 
 struct lab_options {
     uint64_t port;
@@ -24,31 +27,28 @@ struct lab_options {
     uint64_t for_ms;
     const char *port_file;
     const char *write_config;
+    bool virtual;
 };
 
 /* --- what scenarios can say --------------------------------------------------------------------
  */
 
+static void directives_list(FILE *out)
+{
+    const struct lab_directive *directive;
+
+    for (size_t i = 0; (directive = lab_directive_at(i)) != NULL; i++)
+        (void)fprintf(out, "  %-8s %-58s %s\n", directive->name, directive->usage,
+                      directive->summary);
+}
+
 static void behaviours_list(FILE *out)
 {
-    static const struct {
-        char letter;
-        const char *name;
-    } arguments[] = {{'s', "STAGE"}, {'d', "TIME"}, {'n', "N"}, {'w', "WORD"}, {'r', "REPLY"}};
     const struct lab_behaviour_kind *kind;
+    char usage[LAB_BEHAVIOUR_USAGE_SIZE];
 
-    for (size_t i = 0; (kind = lab_behaviour_at(i)) != NULL; i++) {
-        char head[80];
-        size_t len = (size_t)snprintf(head, sizeof(head), "%s", kind->name);
-
-        for (const char *c = kind->arguments; *c != '\0'; c++)
-            for (size_t a = 0; a < ARRAY_LEN(arguments); a++)
-                if (arguments[a].letter == ascii_lower(*c))
-                    len += (size_t)snprintf(head + len, sizeof(head) - len,
-                                            *c == arguments[a].letter ? " %s" : " [%s]",
-                                            arguments[a].name);
-        (void)fprintf(out, "  %-34s %s\n", head, kind->summary);
-    }
+    for (size_t i = 0; (kind = lab_behaviour_at(i)) != NULL; i++)
+        (void)fprintf(out, "  %-34s %s\n", lab_behaviour_usage(kind, usage), kind->summary);
 }
 
 static void presets_list(FILE *out)
@@ -82,10 +82,8 @@ static const struct {
     const char *name;
     void (*list)(FILE *out);
 } topics[] = {
-    {"behaviours", behaviours_list},
-    {"presets", presets_list},
-    {"texts", texts_list},
-    {"settings", settings_list},
+    {"directives", directives_list}, {"behaviours", behaviours_list}, {"presets", presets_list},
+    {"texts", texts_list},           {"settings", settings_list},
 };
 
 /* SMTP port, then the endpoint of DNS, a line each. */
@@ -258,14 +256,54 @@ static int scenario_run(struct cli_call *call, const char *path)
     return status;
 }
 
+/* The scenario against its own expectations, on the virtual clock. */
+static int scenario_rehearse(struct cli_call *call, const char *path)
+{
+    struct error error = {0};
+    struct lab_scenario *scenario = lab_loopback_read(path, &error);
+    size_t asked = 0, faults = 0;
+    uint64_t virtual_ms = 0;
+    char span[32];
+
+    if (scenario == NULL)
+        return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    for (uint64_t seed = 1; seed <= REHEARSALS; seed++) {
+        struct lab_run run;
+        struct buffer report;
+        int code;
+
+        buffer_init(&report, 0);
+        code = lab_run_virtual(scenario, seed, false, &report, &run, &error);
+        if (code == 0 && run.faults > 0)
+            (void)fprintf(call->out, "seed %llu:\n%.*s", (unsigned long long)seed,
+                          SLICE_ARG(buffer_slice(&report)));
+        buffer_done(&report);
+        if (code < 0) {
+            lab_scenario_free(scenario);
+            return cli_fail(call, CLI_EXIT_USAGE, "%s: %s", path, error.message);
+        }
+        asked += run.asked;
+        faults += run.faults;
+        virtual_ms += run.virtual_ms;
+    }
+    lab_scenario_free(scenario);
+    (void)fprintf(call->out, "%s: %d runs, %zu verdicts, %s of virtual time: %zu %s\n", path,
+                  REHEARSALS, asked, span_format(virtual_ms, span), faults,
+                  faults == 1 ? "fault" : "faults");
+    return faults == 0 ? CLI_EXIT_OK : CLI_EXIT_NOT_VALID;
+}
+
 static int run(struct cli_call *call)
 {
+    const struct lab_options *options = call->options;
+
     for (size_t i = 0; i < ARRAY_LEN(topics); i++)
         if (strcmp(call->arguments[0], topics[i].name) == 0) {
             topics[i].list(call->out);
             return CLI_EXIT_OK;
         }
-    return scenario_run(call, call->arguments[0]);
+    return options->virtual ? scenario_rehearse(call, call->arguments[0])
+                            : scenario_run(call, call->arguments[0]);
 }
 
 #define AT(field) offsetof(struct lab_options, field)
@@ -306,11 +344,18 @@ static const struct config_option options[] = {
      .value_name = "FILE",
      .help = "Write a configuration with which `check` and `clean` find this lab; lists of the "
              "scenario go into files beside it."},
+    {.name = "virtual",
+     .type = CONFIG_BOOL,
+     .offset = AT(virtual),
+     .fallback = "no",
+     .help =
+         "Open nothing: act the scenario out on a virtual clock, with several seeds, and compare "
+         "every verdict with what it expects."},
 };
 
 const struct cli_command cli_lab = {
     .name = "lab",
-    .arguments = "SCENARIO|behaviours|presets|texts|settings",
+    .arguments = "SCENARIO|directives|behaviours|presets|texts|settings",
     .summary = "run a simulated internet on loopback: DNS and mail servers from a scenario file",
     .details =
         "Servers stand on the 127.x.x.x addresses that the scenario gives them, all on one SMTP\n"
@@ -321,7 +366,8 @@ const struct cli_command cli_lab = {
         "  mailknock check anyone@everyone.example --config lab.conf --explain\n"
         "  mailknock clean examples/customers.csv --config lab.conf\n"
         "\n"
-        "behaviours, presets, texts and settings list what a scenario can say (doc/LAB.md).",
+        "directives, behaviours, presets, texts and settings list what a scenario can "
+        "say\n(doc/LAB.md).",
     .own = {options, ARRAY_LEN(options)},
     .options_size = sizeof(struct lab_options),
     .arguments_min = 1,

@@ -726,3 +726,21 @@ const struct lab_behaviour_kind *lab_behaviour_at(size_t index)
 {
     return index < ARRAY_LEN(kinds) ? &kinds[index] : NULL;
 }
+
+const char *lab_behaviour_usage(const struct lab_behaviour_kind *kind,
+                                char out[LAB_BEHAVIOUR_USAGE_SIZE])
+{
+    static const struct {
+        char letter;
+        const char *name;
+    } arguments[] = {{'s', "STAGE"}, {'d', "TIME"}, {'n', "N"}, {'w', "WORD"}, {'r', "REPLY"}};
+    size_t len = (size_t)snprintf(out, LAB_BEHAVIOUR_USAGE_SIZE, "%s", kind->name);
+
+    for (const char *c = kind->arguments; *c != '\0'; c++)
+        for (size_t a = 0; a < ARRAY_LEN(arguments); a++)
+            if (arguments[a].letter == ascii_lower(*c))
+                len += (size_t)snprintf(out + len, LAB_BEHAVIOUR_USAGE_SIZE - len,
+                                        *c == arguments[a].letter ? " %s" : " [%s]",
+                                        arguments[a].name);
+    return out;
+}

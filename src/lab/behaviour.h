@@ -58,6 +58,11 @@ struct lab_behaviour_kind {
 const struct lab_behaviour_kind *lab_behaviour_by_name(struct slice name); /* NULL: none */
 const struct lab_behaviour_kind *lab_behaviour_at(size_t index);           /* NULL past the end */
 
+#define LAB_BEHAVIOUR_USAGE_SIZE 80
+/* "greylist TIME [REPLY]". Returns out. */
+const char *lab_behaviour_usage(const struct lab_behaviour_kind *kind,
+                                char out[LAB_BEHAVIOUR_USAGE_SIZE]);
+
 /* "connect", "ehlo", "helo" (EHLO and HELO), ..., "any"; several with commas. False: no stage. */
 bool lab_stages_parse(struct slice word, unsigned *ret_stages);
 const char *lab_stage_name(enum lab_stage stage);

@@ -15,6 +15,12 @@ struct lab_scenario;
 struct lab_scenario *lab_scenario_parse(struct slice text, struct error *error);
 void lab_scenario_free(struct lab_scenario *scenario); /* NULL accepted */
 
+/* What a line may begin with; NULL past the end. */
+struct lab_directive {
+    const char *name, *usage, *summary;
+};
+const struct lab_directive *lab_directive_at(size_t index);
+
 /* What the scenario says each address must end as. */
 struct lab_expectation {
     struct slice address; /* escapes resolved */
