@@ -355,7 +355,7 @@ static const struct config_option options[] = {
 
 const struct cli_command cli_lab = {
     .name = "lab",
-    .arguments = "SCENARIO|directives|behaviours|presets|texts|settings",
+    .arguments = "SCENARIO|TOPIC",
     .summary = "run a simulated internet on loopback: DNS and mail servers from a scenario file",
     .details =
         "Servers stand on the 127.x.x.x addresses that the scenario gives them, all on one SMTP\n"
