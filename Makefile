@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test check-sanitizers run-sanitizers check-clang install bench fuzz format lint coverage clean
+.PHONY: all help demo test check-sanitizers run-sanitizers check-clang install bench soak fuzz format lint coverage clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -63,6 +63,10 @@ install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDI
 	@$(call ninja,-install)
 	@meson install -C $(BUILD)-install --no-rebuild --quiet
 	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
+
+soak: $(BUILD)/.with-tests ## random worlds with faults, on the virtual clock, until stopped
+	@$(NINJA) -C $(BUILD) tests/test-soak
+	@$(BUILD)/tests/test-soak --seeds 0 --seed $${SEED:-1}
 
 bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 	@tools/run-benches $(BUILD)-bench

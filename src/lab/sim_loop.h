@@ -21,9 +21,11 @@ struct lab_sim_plan {
     unsigned drop_permille;     /* chance that a connection attempt is never answered */
     unsigned reset_permille;    /* chance that a delivered piece is a reset instead */
     unsigned tls_fail_permille; /* chance that a handshake fails */
-    unsigned streams_max;       /* io_connect gives ERROR_LIMIT beyond it; 0: no limit */
-    int64_t start_unix_ms;      /* 0: 2026-01-01T00:00:00Z */
-    uint64_t stop_after_ms;     /* virtual time after which run returns; 0: never */
+    unsigned stall_permille;    /* chance that what a server says is late, by up to stall_max_ms */
+    uint32_t stall_max_ms;
+    unsigned streams_max;   /* io_connect gives ERROR_LIMIT beyond it; 0: no limit */
+    int64_t start_unix_ms;  /* 0: 2026-01-01T00:00:00Z */
+    uint64_t stop_after_ms; /* virtual time after which run returns; 0: never */
 };
 
 struct io_loop *lab_sim_loop_new(const struct lab_sim_plan *plan); /* NULL: no memory */

@@ -134,6 +134,9 @@ static int segment_send(struct sim_stream *to, struct sim_segment *segment)
     struct sim_loop *loop = loop_of(to);
     uint64_t at = loop->now_ms + latency_of(to);
 
+    if (loop->plan.stall_permille != 0 && !to->tls_server &&
+        random_chance(&loop->random, loop->plan.stall_permille, 1000))
+        at += random_below(&loop->random, (uint64_t)loop->plan.stall_max_ms + 1);
     segment->arrival_ms = at > to->last_arrival_ms ? at : to->last_arrival_ms;
     segment->next = NULL;
     if (to->queue == NULL) {

@@ -402,9 +402,40 @@ static bool is_superseded(const struct evidence *evidence, size_t index)
     return false;
 }
 
-/* The last word of every host that was asked is that it does not serve the domain. */
+static bool was_host_asked(const struct evidence *evidence, const struct evidence_host *host)
+{
+    for (size_t i = 0; i < evidence->attempt_count; i++) {
+        const struct evidence_attempt *attempt = &evidence->attempts[i];
+
+        if (!attempt->random_recipient && slice_equal_nocase(attempt->host, host->name))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A host that was not asked may be the one that serves: its address could not be looked up, or the
+ * work ended before its turn.
+ */
+static bool is_any_host_unasked(const struct evidence *evidence)
+{
+    const struct evidence_domain *domain = evidence->domain;
+
+    for (size_t i = 0; domain != NULL && i < domain->host_count; i++) {
+        const struct evidence_host *host = &domain->hosts[i];
+
+        if (dns_outcome_is_failure(host->outcome) ||
+            (host->address_count > 0 && !was_host_asked(evidence, host)))
+            return true;
+    }
+    return false;
+}
+
+/* The last word of every host is that it does not serve the domain. */
 static bool do_all_hosts_refuse_domain(const struct evidence *evidence)
 {
+    if (is_any_host_unasked(evidence))
+        return false;
     for (size_t i = 0; i < evidence->attempt_count; i++) {
         const struct evidence_attempt *attempt = &evidence->attempts[i];
 

@@ -170,6 +170,12 @@ static const struct row rows[] = {
      .attempts = "mx1 rcpt 554 5.7.1 <user@example.com>: Relay access denied\n"
                  "mx2 rcpt 550 5.7.1 Relaying denied",
      .reason = REASON_DOMAIN_NOT_ACCEPTED, .says = "does not serve example.com"},
+    {"domain not served by the MX that was asked, the other's turn never came", .domain = "mx1 mx2",
+     .attempts = "mx1 rcpt 554 5.7.1 <user@example.com>: Relay access denied",
+     .reason = REASON_PROBE_BLOCKED},
+    {"domain not served by the MX that was found", .domain = "mx1 mx2=servfail",
+     .attempts = "mx1 rcpt 554 5.7.1 <user@example.com>: Relay access denied",
+     .reason = REASON_PROBE_BLOCKED},
     {"556 of the only MX", .domain = "mx1",
      .attempts = "mx1 rcpt 556 5.1.10 Domain example.com does not accept mail (nullMX)",
      .reason = REASON_DOMAIN_NOT_ACCEPTED},
