@@ -177,6 +177,45 @@ static bool is_about_mailbox(enum smtp_class reply_class)
            reply_class == SMTP_CLASS_SYNTAX_REJECTED;
 }
 
+/* --- the documents ---------------------------------------------------------------------------- */
+
+/* "| `550 5.1.1 text` | class | ..." in a table of doc/providers: the reply is read as it says. */
+static unsigned document_check(const char *name, const char *provider)
+{
+    FILE *file = source_open(name);
+    static char line[LINE_SIZE];
+    unsigned rows = 0;
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char *reply = line + 3, *end, *class_name, *class_end;
+        struct classification got;
+
+        if (strncmp(line, "| `", 3) != 0 || !ascii_is_digit(reply[0]))
+            continue;
+        end = strchr(reply, '`');
+        class_name = end != NULL ? strstr(end, " | ") : NULL;
+        assert_non_null(class_name);
+        *end = '\0';
+        class_name += 3;
+        class_end = class_name + strcspn(class_name, " ,");
+        *class_end = '\0';
+        got = classify_line(SMTP_STAGE_RCPT, provider, reply);
+        if (strcmp(smtp_class_name(got.reply_class), class_name) != 0)
+            fail_msg("%s: %s is %s by %s", name, reply, smtp_class_name(got.reply_class), got.rule);
+        rows++;
+    }
+    fclose(file);
+    return rows;
+}
+
+static void the_pages_on_providers_are_true(void **state)
+{
+    assert_true(document_check("doc/providers/gmail.md", "google") >= 10);
+    assert_true(document_check("doc/providers/microsoft365.md", "microsoft365") >= 9);
+    assert_true(document_check("doc/providers/outlook.md", "outlook") >= 6);
+    assert_true(document_check("doc/providers/yahoo.md", "yahoo") >= 9);
+}
+
 /* --- what must never be ----------------------------------------------------------------------- */
 
 static void refusals_before_rcpt_are_never_about_the_mailbox(void **state)
@@ -450,6 +489,7 @@ int main(void)
         cmocka_unit_test(tables_are_sound),
         cmocka_unit_test(the_corpus_is_understood),
         cmocka_unit_test(our_own_replies_are_understood),
+        cmocka_unit_test(the_pages_on_providers_are_true),
         cmocka_unit_test(refusals_before_rcpt_are_never_about_the_mailbox),
         cmocka_unit_test(refusals_of_us_are_never_verdicts_whatever_their_code),
         cmocka_unit_test(echoed_addresses_decide_nothing),
