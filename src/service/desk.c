@@ -288,7 +288,7 @@ static void kept(void *user, const struct store_result *results, size_t count)
     struct service *service = list->desk->service;
 
     for (size_t i = 0; i < count; i++)
-        service->metrics.verdicts[results[i].reason]++;
+        service_count(service, results[i].reason);
     tell(list->desk, list->id, false);
 }
 

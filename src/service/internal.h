@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "service/call.h"
+#include "service/days.h"
 #include "service/desk.h"
 #include "service/metrics.h"
 #include "service/service.h"
@@ -27,6 +28,9 @@ struct service {
     struct service_desk desk;
     struct service_metrics metrics;
     struct service_log log;
+    struct service_days days;
+    struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
+    uint64_t probe_before_ms;
     struct io_timer housekeeping;
     struct list calls;  /* that are being answered */
     unsigned listeners; /* to events */
@@ -49,6 +53,9 @@ bool service_admit(struct service_call *call);
 
 /* Something ended: when nothing is left, the service has stopped as it was asked to. */
 void service_look_whether_stopped(struct service *service);
+
+/* An address was judged. */
+void service_count(struct service *service, enum verdict_reason reason);
 
 uint64_t service_now_ms(const struct service *service);
 int64_t service_unix_ms(const struct service *service);
@@ -83,6 +90,16 @@ void service_result_get(struct service_call *call);
 void service_events_get(struct service_call *call); /* events.c */
 /* Streams of events end when the service stops. */
 void service_events_stop(struct service *service);
+void service_export_get(struct service_call *call);        /* export.c */
+void service_operator_list_get(struct service_call *call); /* operator_lists.c */
+void service_operator_list_put(struct service_call *call);
+/* What is kept here, on top of the files' entries. The store's and the lists' errors. */
+int service_operator_lists_add(struct service *service, struct lists_operator *lists,
+                               struct error *error);
+void service_overview_get(struct service_call *call); /* overview.c */
+void service_settings_get(struct service_call *call);
+/* Once an hour: alarms look at what came since. */
+void service_note_counts(struct service *service);
 void service_health(struct service_call *call); /* health.c */
 void service_ready(struct service_call *call);
 void service_metrics_get(struct service_call *call);

@@ -22,6 +22,12 @@ int64_t service_unix_ms(const struct service *service)
     return io_unix_ms(service->prober->loop);
 }
 
+void service_count(struct service *service, enum verdict_reason reason)
+{
+    service->metrics.verdicts[reason]++;
+    service_days_count(&service->days, service->store, reason, service_unix_ms(service));
+}
+
 /* --- who calls ---------------------------------------------------------------------------------
  */
 
@@ -313,7 +319,9 @@ static void keep_house(struct io_timer *timer)
         service_log_text(&service->log, "error", slice_from_string(error.message));
         service_log_end(&service->log);
     }
+    (void)service_days_flush(&service->days, service->store, &error);
     (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
+    service_note_counts(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);
 }
 
@@ -390,6 +398,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
     if (code == 0)
         code = make_first_key(service, ret_first_key, error);
     if (code == 0)
+        code = service_reload(service, error);
+    if (code == 0)
         code = service_desk_open(&service->desk, service, error);
     if (code == 0)
         code = listen_at(service, error);
@@ -420,7 +430,20 @@ void service_stop(struct service *service, void (*stopped)(void *user), void *us
 
 int service_reload(struct service *service, struct error *error)
 {
-    return prober_reload_lists(service->prober, service->config, error);
+    struct prober *prober = service->prober;
+    struct lists_operator *fresh = NULL;
+    int code = prober_load_lists(service->config, &fresh, error);
+
+    if (code == 0)
+        code = service_operator_lists_add(service, fresh, error);
+    if (code != 0) {
+        lists_operator_free(fresh);
+        return code;
+    }
+    probe_engine_set_lists(prober->engine, fresh);
+    lists_operator_free(prober->lists);
+    prober->lists = fresh;
+    return 0;
 }
 
 void service_close(struct service *service)
@@ -434,6 +457,7 @@ void service_close(struct service *service)
     http_server_free(service->http);
     service_desk_close(&service->desk);
     service_verifier_close(&service->verifier);
+    (void)service_days_flush(&service->days, service->store, &error);
     (void)service_keys_flush(&service->keys, &error);
     service_keys_close(&service->keys);
     service_sessions_close(&service->sessions);

@@ -211,7 +211,7 @@ static struct entry *entry_new(struct service_verifier *verifier, enum evidence_
 static int begin(struct service_verifier *verifier, struct slice address, enum evidence_depth depth,
                  struct entry **ret_entry)
 {
-    const struct probe_wish wish = {depth, PROBE_PATIENCE_NORMAL};
+    const struct probe_wish wish = {.depth = depth, .patience = PROBE_PATIENCE_NORMAL};
     struct entry *entry = entry_new(verifier, depth, address);
     int code = ERROR_NOMEM;
 

@@ -124,7 +124,7 @@ static void answered(struct service_question *question, const struct service_ver
     service_histogram_add(&service->metrics.verify_ms,
                           service_now_ms(service) - http_request_started_ms(verify->call->request));
     if (!pending)
-        service->metrics.verdicts[verified->reason]++;
+        service_count(service, verified->reason);
     buffer_init(&body, 0);
     if (object.len == 0)
         body.failed = true;

@@ -1,0 +1,249 @@
+/* GET /v1/lists/{id}/export: the list as it came, with what was found out behind every row. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "bulk/job_export.h"
+#include "service/errand.h"
+#include "service/internal.h"
+
+struct export
+{
+    struct service_errand errand; /* first */
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct bulk_export *export;
+    char path[4096];
+    char content_type[80];
+    int fd; /* of the finished file, already without a name */
+};
+
+static void export_ended(struct service_errand *errand)
+{
+    struct export *self = LIST_ELEMENT(errand, struct export, errand);
+
+    bulk_export_close(self->export);
+    bulk_writer_abandon(self->writer);
+    bulk_reader_close(self->reader);
+    if (self->fd >= 0)
+        close(self->fd);
+    if (self->path[0] != '\0')
+        (void)unlink(self->path);
+    memory_free(self);
+}
+
+/* --- what is asked for -------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *name;
+    unsigned statuses;
+} presets[] = {
+    {"all", 0},
+    {"safe", 1 << VERDICT_VALID},
+    {"safe+catch-all", 1 << VERDICT_VALID | 1 << VERDICT_CATCH_ALL},
+    /* A "+" in a query is a blank. */
+    {"safe catch-all", 1 << VERDICT_VALID | 1 << VERDICT_CATCH_ALL},
+    {"not-invalid", ((1 << VERDICT_STATUS_COUNT) - 1) & ~(1 << VERDICT_INVALID)},
+    {"unknown", 1 << VERDICT_UNKNOWN},
+    {"remove", 1 << VERDICT_INVALID | 1 << VERDICT_DO_NOT_MAIL},
+};
+
+static bool read_preset(struct service_call *call, struct bulk_writer_options *options)
+{
+    struct slice wanted = service_query_text(call, "preset");
+    struct store_filter filter;
+
+    for (size_t i = 0; i < ARRAY_LEN(presets); i++) {
+        if (!slice_equal(wanted, slice_from_string(presets[i].name)))
+            continue;
+        for (unsigned k = 0; k < VERDICT_STATUS_COUNT; k++)
+            options->only[k] = (presets[i].statuses & (1U << k)) != 0;
+        return true;
+    }
+    if (wanted.len > 0) {
+        service_problem(call, 422, "bad_preset",
+                        "\"preset\" must be all, safe, safe+catch-all, not-invalid, unknown or "
+                        "remove");
+        return false;
+    }
+    if (!service_read_filter(call, &filter))
+        return false;
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT && filter.reasons != 0; i++)
+        options->want_reason[i] = (filter.reasons & (UINT64_C(1) << i)) != 0;
+    return true;
+}
+
+static bool read_format(struct service_call *call, struct bulk_writer_options *options,
+                        const char **ret_ending, const char **ret_type)
+{
+    static const struct {
+        const char *name, *ending, *type;
+        enum bulk_kind kind;
+    } formats[] = {
+        {"csv", ".csv", "text/csv; charset=utf-8", BULK_KIND_CSV},
+        {"ndjson", ".ndjson", "application/x-ndjson", BULK_KIND_NDJSON},
+        {"xlsx", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+         BULK_KIND_XLSX},
+    };
+    struct slice wanted = service_query_text(call, "format");
+
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        if (!slice_equal(wanted, slice_from_string(formats[i].name)) &&
+            !(wanted.len == 0 && i == 0))
+            continue;
+        options->kind = formats[i].kind;
+        *ret_ending = formats[i].ending;
+        *ret_type = formats[i].type;
+        return true;
+    }
+    service_problem(call, 422, "bad_format", "\"format\" must be csv, ndjson or xlsx");
+    return false;
+}
+
+static bool read_words(struct service_call *call, struct bulk_writer_options *options)
+{
+    static const char *const duplicates[] = {"answer", "skip", "drop"};
+    struct slice profile = service_query_text(call, "profile");
+    struct slice wanted = service_query_text(call, "duplicates");
+    size_t i = 0;
+
+    if (profile.len > 0 && !dialect_by_name(profile, &options->dialect)) {
+        service_problem(call, 422, "bad_profile", "\"profile\" names no vendor that is known");
+        return false;
+    }
+    while (wanted.len > 0 && i < ARRAY_LEN(duplicates) &&
+           !slice_equal(wanted, slice_from_string(duplicates[i])))
+        i++;
+    if (i == ARRAY_LEN(duplicates)) {
+        service_problem(call, 422, "bad_duplicates", "\"duplicates\" must be answer, skip or drop");
+        return false;
+    }
+    options->duplicates = (enum bulk_duplicates)i;
+    options->prefix = http_request_query(call->request, "prefix");
+    return true;
+}
+
+/* --- the work
+ * ------------------------------------------------------------------------------------- */
+
+static int export_step(struct service_errand *errand, struct error *error)
+{
+    struct export *self = LIST_ELEMENT(errand, struct export, errand);
+    int code = bulk_export_step(self->export, error);
+
+    if (code != 0)
+        return code;
+    code = bulk_writer_finish(self->writer, error);
+    self->writer = NULL;
+    if (code != 0)
+        return code;
+    self->fd = open(self->path, O_RDONLY | O_CLOEXEC);
+    if (self->fd < 0)
+        return error_set(error, ERROR_IO, "the export can't be read: %s", strerror(errno));
+    (void)unlink(self->path); /* gone when the client is */
+    return 0;
+}
+
+static ptrdiff_t read_file(void *user, char *out, size_t size)
+{
+    struct export *self = user;
+    ssize_t len = read(self->fd, out, size);
+
+    return len > 0 ? len : len == 0 ? HTTP_READ_END : HTTP_READ_ABORT;
+}
+
+static void export_done(struct service_errand *errand)
+{
+    struct export *self = LIST_ELEMENT(errand, struct export, errand);
+
+    http_respond_stream(errand->call->request, 200, self->content_type, read_file, self);
+}
+
+/* "attachment; filename=...": only characters that need no quoting survive. */
+static void name_file(struct service_call *call, struct slice list_name, const char *ending)
+{
+    char name[64], header[160];
+    size_t len = 0;
+
+    for (size_t i = 0; i < list_name.len && len < sizeof(name) - 1; i++) {
+        char c = list_name.ptr[i];
+
+        if (c == '.' && i > 0)
+            break;
+        name[len++] = ascii_is_alnum(c) || c == '-' ? c : '_';
+    }
+    name[len] = '\0';
+    snprintf(header, sizeof(header), "attachment; filename=\"%s.cleaned%s\"",
+             len > 0 ? name : "list", ending);
+    http_response_header(call->request, "Content-Disposition", header);
+}
+
+static int open_parts(struct export *self, struct service_call *call, uint64_t id,
+                      struct bulk_writer_options *options, const char *ending, struct error *error)
+{
+    struct service *service = call->service;
+    const struct bulk_export_options how = {
+        .rest = BULK_EXPORT_REST_EMPTY,
+        .lists = service->prober->lists,
+        .unix_ms = service_unix_ms(service),
+        .with_json = options->kind == BULK_KIND_NDJSON,
+    };
+    char token[17];
+    int code = service_desk_open_reader(&service->desk, id, &self->reader, error);
+
+    if (code != 0)
+        return code;
+    service_random_text(token, 16);
+    if (snprintf(self->path, sizeof(self->path), "%s/export-%s%s", service->desk.folder, token,
+                 ending) >= (int)sizeof(self->path))
+        return error_set(error, ERROR_IO, "the data folder's name is too long");
+    options->input = bulk_reader_format(self->reader);
+    options->header = bulk_reader_header(self->reader);
+    code = bulk_writer_open(self->path, options, &self->writer, error);
+    return code == 0 ? bulk_export_open(service->store, id, self->reader, self->writer, &how,
+                                        &self->export, error)
+                     : code;
+}
+
+void service_export_get(struct service_call *call)
+{
+    struct service *service = call->service;
+    struct bulk_writer_options options = {0};
+    uint64_t id = service_list_id(call);
+    const char *ending, *type;
+    struct export *self;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+
+    if (!read_preset(call, &options) || !read_format(call, &options, &ending, &type) ||
+        !read_words(call, &options))
+        return;
+    arena_init(&arena);
+    self = memory_zalloc(1, sizeof(*self));
+    if (self == NULL || id == 0) {
+        memory_free(self);
+        service_problem(call, id == 0 ? 404 : 503, id == 0 ? "not_found" : "no_memory",
+                        id == 0 ? "there is no such list" : "the server is out of memory");
+        arena_done(&arena);
+        return;
+    }
+    self->fd = -1;
+    self->errand.step = export_step;
+    self->errand.done = export_done;
+    self->errand.ended = export_ended;
+    snprintf(self->content_type, sizeof(self->content_type), "%s", type);
+    if (store_job_get(service->store, id, &arena, &job, &error) != 0 ||
+        open_parts(self, call, id, &options, ending, &error) != 0) {
+        service_problem_of(call, &error);
+        export_ended(&self->errand);
+    } else {
+        name_file(call, job.name, ending);
+        service_errand_run(&self->errand, call);
+    }
+    arena_done(&arena);
+}

@@ -1,0 +1,93 @@
+/* /v1/operator-lists/{kind}: the operator's own lists, as kept by the service. */
+#include <string.h>
+
+#include "lists/operator.h"
+#include "service/internal.h"
+
+#define KIND "operator-list"
+
+/* False: no such kind, and 404 was said. */
+static bool read_kind(struct service_call *call, enum lists_operator_kind *ret_kind)
+{
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT; i++) {
+        const char *name = lists_operator_kind_name((enum lists_operator_kind)i);
+
+        if (slice_equal(call->match.parts[0], slice_from_string(name))) {
+            *ret_kind = (enum lists_operator_kind)i;
+            return true;
+        }
+    }
+    service_problem(call, 404, "no_such_kind",
+                    "lists are allow, opt_out, block, trap, complaint, listed, disposable and "
+                    "not_disposable");
+    return false;
+}
+
+void service_operator_list_get(struct service_call *call)
+{
+    enum lists_operator_kind kind;
+    struct slice text = SLICE_EMPTY;
+    struct error error = {0};
+    struct arena arena;
+    int code;
+
+    if (!read_kind(call, &kind))
+        return;
+    arena_init(&arena);
+    code = store_note_get(call->service->store, KIND, lists_operator_kind_name(kind), &arena, &text,
+                          &error);
+    if (code != 0 && code != ERROR_NOT_FOUND)
+        service_problem_of(call, &error);
+    else
+        http_respond(call->request, 200, "text/plain; charset=utf-8", text);
+    arena_done(&arena);
+}
+
+/* Nothing is kept that can't be read: the message names the line. */
+void service_operator_list_put(struct service_call *call)
+{
+    struct service *service = call->service;
+    struct slice text = http_request_body(call->request);
+    enum lists_operator_kind kind;
+    struct lists_operator *trial;
+    struct error error = {0};
+    int code;
+
+    if (!read_kind(call, &kind))
+        return;
+    trial = lists_operator_new();
+    code = trial != NULL ? lists_operator_load(trial, kind, text, &error)
+                         : error_set(&error, ERROR_NOMEM, "out of memory");
+    lists_operator_free(trial);
+    if (code == 0)
+        code =
+            store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, &error);
+    if (code == 0)
+        code = service_reload(service, &error);
+    if (code != 0)
+        service_problem_of(call, &error);
+    else
+        service_answer_nothing(call);
+}
+
+int service_operator_lists_add(struct service *service, struct lists_operator *lists,
+                               struct error *error)
+{
+    struct slice text;
+    struct arena arena;
+    int code = 0;
+
+    arena_init(&arena);
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
+        enum lists_operator_kind kind = (enum lists_operator_kind)i;
+
+        code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), &arena, &text,
+                              error);
+        if (code == 0)
+            code = lists_operator_load(lists, kind, text, error);
+        else if (code == ERROR_NOT_FOUND)
+            code = 0;
+    }
+    arena_done(&arena);
+    return code;
+}
