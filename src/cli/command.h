@@ -43,8 +43,9 @@ struct cli_command {
                               separated by an empty line; lines that begin with a blank stay as
                               they are */
     struct config_table own;
-    size_t options_size; /* of the command's own structure */
-    bool uses_common;    /* common options, file and environment apply and are shown */
+    size_t options_size;       /* of the command's own structure */
+    bool uses_common;          /* common options, file and environment apply and are shown */
+    const char *common_groups; /* those that its help shows, "A|B"; NULL: all */
     size_t arguments_min, arguments_max; /* SIZE_MAX: any number */
     const char *words; /* fixed words its first argument may be: "show|default|check"; or NULL */
     int (*run)(struct cli_call *call); /* an exit status */

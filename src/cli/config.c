@@ -31,13 +31,24 @@ static void comment(struct buffer *out, struct slice words)
     buffer_done(&filled);
 }
 
-static void example_option(struct buffer *out, const struct config_option *option)
+static const char *example_value(const struct config_option *option)
+{
+    if (option->fallback != NULL)
+        return option->fallback;
+    return option->value_name != NULL ? option->value_name : "no";
+}
+
+/* *group is the heading that stands above. */
+static void example_option(struct buffer *out, const struct config_option *option,
+                           const char **group)
 {
     struct buffer words;
 
     buffer_init(&words, 0);
-    if (option->group != NULL)
-        buffer_printf(out, "\n# --- %s ---\n", option->group);
+    if (option->group != NULL && (*group == NULL || strcmp(*group, option->group) != 0)) {
+        *group = option->group;
+        buffer_printf(out, "\n# --- %s ---\n", *group);
+    }
     buffer_append_byte(out, '\n');
     comment(out, slice_from_string(option->help));
     if (option->type == CONFIG_TEXT || option->type == CONFIG_LIST) {
@@ -49,8 +60,7 @@ static void example_option(struct buffer *out, const struct config_option *optio
     }
     if (words.len > 0)
         comment(out, buffer_slice(&words));
-    buffer_printf(out, "#%s = %s\n", option->name,
-                  option->fallback != NULL ? option->fallback : option->value_name);
+    buffer_printf(out, "#%s = %s\n", option->name, example_value(option));
     out->failed |= words.failed;
     buffer_done(&words);
 }
@@ -70,6 +80,7 @@ static bool is_new_in_file(const struct config_option *option, size_t command_in
 static void write_example(struct buffer *out)
 {
     const struct cli_command *command;
+    const char *group = NULL;
 
     comment(out,
             SLICE("Configuration of mailknock: one option a line, 'name = value'. Every option "
@@ -80,7 +91,7 @@ static void write_example(struct buffer *out)
                   "'mailknock config check' says whether all is well."));
     for (size_t i = 0; i < config_common.count; i++)
         if (!config_common.options[i].command_line_only)
-            example_option(out, &config_common.options[i]);
+            example_option(out, &config_common.options[i], &group);
     for (size_t i = 0; (command = cli_command_at(i)) != NULL; i++) {
         bool any = false;
 
@@ -90,7 +101,7 @@ static void write_example(struct buffer *out)
             if (!any && command->own.options[k].group == NULL)
                 buffer_printf(out, "\n# --- mailknock %s ---\n", command->name);
             any = true;
-            example_option(out, &command->own.options[k]);
+            example_option(out, &command->own.options[k], &group);
         }
     }
 }

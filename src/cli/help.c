@@ -1,5 +1,7 @@
 #include "cli/help.h"
 
+#include <string.h>
+
 #include "base/utf8.h"
 
 #define NAMES_WIDTH 26  /* columns of option names; longer ones push their text to the next line */
@@ -121,14 +123,35 @@ static void option_entry(struct buffer *out, const struct config_option *option,
     buffer_done(&meaning);
 }
 
-static void option_entries(struct buffer *out, const struct config_table *table,
-                           const char *first_heading, const struct help_style *style)
+/* "A|B" names groups; NULL names all. */
+static bool is_about(const char *groups, const char *group)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const char *group = table->options[i].group;
+    struct slice rest = slice_from_string(groups), name;
 
-        if (group != NULL || i == 0)
-            heading(out, group != NULL ? group : first_heading, style);
+    if (groups == NULL)
+        return true;
+    while (slice_split(&rest, '|', &name))
+        if (slice_equal(name, slice_from_string(group)))
+            return true;
+    return false;
+}
+
+static void option_entries(struct buffer *out, const struct config_table *table,
+                           const char *first_group, const char *groups,
+                           const struct help_style *style)
+{
+    const char *group = NULL;
+
+    for (size_t i = 0; i < table->count; i++) {
+        const char *next = table->options[i].group;
+        bool is_new = group == NULL || (next != NULL && strcmp(next, group) != 0);
+
+        if (is_new)
+            group = next != NULL ? next : first_group;
+        if (!is_about(groups, group))
+            continue;
+        if (is_new)
+            heading(out, group, style);
         option_entry(out, &table->options[i], style);
     }
 }
@@ -157,9 +180,9 @@ void help_command(struct buffer *out, const struct cli_command *command,
     buffer_printf(out, "Usage: mailknock %s [OPTION...]%s%s\n\n", command->name,
                   command->arguments[0] != '\0' ? " " : "", command->arguments);
     paragraphs(out, command->details, style);
-    option_entries(out, &command->own, "Options", style);
+    option_entries(out, &command->own, "Options", NULL, style);
     if (command->uses_common) {
-        option_entries(out, &config_common, "Common options", style);
+        option_entries(out, &config_common, "Common options", command->common_groups, style);
         buffer_append_byte(out, '\n');
         help_fill(out,
                   SLICE("Every option can stand in the configuration file as 'name = value' and in "

@@ -142,6 +142,7 @@ static const struct config_option rows[] = {
      .value_name = "SCOPES",
      .fallback = "verify,lists",
      .group = "Keys",
+     .command_line_only = true,
      .help = "What the new key may do: verify (single addresses), lists, admin."},
     {.name = "per-minute",
      .type = CONFIG_NUMBER,
@@ -151,6 +152,7 @@ static const struct config_option rows[] = {
      .min = 0,
      .max = 1000000,
      .group = "Keys",
+     .command_line_only = true,
      .help = "How many requests a minute the new key may make. 0: any number."},
 };
 

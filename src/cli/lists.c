@@ -421,6 +421,7 @@ const struct cli_command cli_lists = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct lists_options),
     .uses_common = true,
+    .common_groups = "Your own lists|The program itself",
     .arguments_max = SIZE_MAX,
     .words = "stats|lookup|show|provider|providers",
     .run = run,

@@ -181,8 +181,10 @@ static const struct config_option rows[] = {
      .offset = AT(lists[LISTS_OPERATOR_ALLOW]),
      .value_name = "FILE",
      .is_path = true,
-     .group = "Your own lists (one address or domain a line)",
-     .help = "What to check although it is on a block list or called disposable."},
+     .group = "Your own lists",
+     .help = "What to check although it is on a block list or called disposable. This and the "
+             "following are files with an address or a domain a line; each may be given several "
+             "times."},
     {.name = "opt-out",
      .type = CONFIG_LIST,
      .offset = AT(lists[LISTS_OPERATOR_OPT_OUT]),
