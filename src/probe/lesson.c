@@ -13,13 +13,18 @@ static bool is_null_or_first_sender(const struct probe_session *session)
            !slice_equal(session->sender, settings->second_sender);
 }
 
-/* RFC 5321 4.5.3.1.10, RFC 3463 4.5.3: the limit of one session or transaction is reached. */
+/*
+ * The limit of one session or transaction is reached (RFC 5321 4.5.3.1.10, RFC 3463 X.5.3). Exim
+ * gives no enhanced code; with recipients_max_reject it says 552, which RFC 5321 takes for 452.
+ */
 static bool is_too_many(const struct smtp_result *result)
 {
-    const struct smtp_enhanced *enhanced = &result->reply.enhanced;
+    const struct smtp_reply *reply = &result->reply;
 
     return result->outcome == SMTP_OUTCOME_REPLY && result->stage == SMTP_STAGE_RCPT &&
-           result->reply.code == 452 && enhanced->subject == 5 && enhanced->detail == 3;
+           (reply->code == 452 || reply->code == 552) &&
+           ((reply->enhanced.subject == 5 && reply->enhanced.detail == 3) ||
+            slice_find_nocase(reply->text, SLICE("too many recipients")) >= 0);
 }
 
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
