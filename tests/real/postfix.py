@@ -105,9 +105,7 @@ class Postfix:
         """addresses: service name to IP; tables: file name to lines; values: for SERVICES."""
         self.sandbox = sandbox
         folder = sandbox.folder
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-subj", "/CN=mx.kontor.example", "-days", "2",
-            "-keyout", sandbox.path("mx.key"), "-out", sandbox.path("mx.crt"))
+        sandbox.certificate("mx", "mx.kontor.example")
         with open(sandbox.path("mx.key")) as key, open(sandbox.path("mx.crt")) as certificate:
             sandbox.write("mx.pem", key.read() + certificate.read(), 0o600)
         for name, lines in tables.items():

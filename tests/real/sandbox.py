@@ -87,10 +87,40 @@ class Sandbox:
         path = self.write("resolv.conf", f"nameserver {ip}\n")
         run("mount", "--bind", path, os.path.realpath("/etc/resolv.conf"))
 
-    def start(self, name, *command):
+    def prepare_for_unpacked(self, users):
+        """
+        What packages bring that are unpacked and not installed: users, and folders that are theirs
+        by name. Only for processes in here; only when sealed.
+        """
+        lines = {"passwd": [], "group": []}
+        for number, user in enumerate(users, 64100):
+            lines["passwd"].append(f"{user}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n")
+            lines["group"].append(f"{user}:x:{number}:\n")
+        for name, added in lines.items():
+            with open(f"/etc/{name}", encoding="utf-8") as file:
+                path = self.write(name, file.read() + "".join(added))
+            run("mount", "--bind", path, f"/etc/{name}")
+        for folder in ("/var/spool", "/var/lib"):
+            run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
+
+    @staticmethod
+    def unpacked_environment(root):
+        return dict(os.environ, LD_LIBRARY_PATH=":".join(
+            folder for folder, _, files in os.walk(os.path.join(root, "usr/lib")) if files))
+
+    def certificate(self, name, host, owner="root"):
+        """NAME.key and NAME.crt, made by ourselves for ourselves."""
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-subj", f"/CN={host}", "-days", "2",
+            "-keyout", self.path(name + ".key"), "-out", self.path(name + ".crt"))
+        shutil.chown(self.path(name + ".key"), owner)
+        os.chmod(self.path(name + ".key"), 0o600)
+
+    def start(self, name, *command, environment=None):
         """A server that stays in the foreground. Its output goes to NAME.log."""
         with open(self.path(name + ".log"), "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env=environment)
         process.name = name
         self.processes.append(process)
         return process
