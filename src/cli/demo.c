@@ -14,9 +14,8 @@
 
 #include "base/check.h"
 #include "base/instant.h"
-#include "bulk/reader.h"
 #include "cli/command.h"
-#include "cli/view.h"
+#include "cli/demo_list.h"
 #include "config/prober.h"
 #include "io/uv_loop.h"
 #include "lab/file.h"
@@ -34,17 +33,6 @@ struct demo_options {
     const char *folder;
 };
 
-struct row {
-    struct row *next;
-    struct demo *demo;
-    struct slice raw, address;
-    bool done;
-    enum verdict_status status;
-    enum verdict_reason reason;
-    uint8_t score;
-    struct slice explanation, suggestion;
-};
-
 struct demo {
     struct cli_call *call;
     char *folder, *scenario_path, *list_path, *out_path, *config_path;
@@ -53,11 +41,9 @@ struct demo {
     struct lab_loopback loopback;
     struct config config; /* the lab's, not the user's */
     struct prober prober;
-    struct slice header;
-    struct row *rows, **rows_end;
-    uint64_t row_count, done_count, begun_ms;
+    struct demo_list list;
+    uint64_t begun_ms;
     struct io_timer progress;
-    struct view_summary summary;
     bool interrupted;
 };
 
@@ -150,71 +136,25 @@ static int prober_set_up(struct demo *demo, struct error *error)
     return code;
 }
 
-static int rows_read(struct demo *demo, struct error *error)
-{
-    const char *const files[] = {demo->list_path};
-    const struct bulk_format wanted = {.has_header = -1, .column = SIZE_MAX};
-    struct arena *arena = demo->call->arena;
-    struct bulk_reader *reader;
-    struct bulk_row from;
-    int code = bulk_reader_open(files, 1, &wanted, &reader, error);
-
-    if (code < 0)
-        return code;
-    demo->header = arena_slice(arena, bulk_reader_header(reader));
-    demo->rows_end = &demo->rows;
-    while ((code = bulk_reader_next(reader, &from, error)) > 0) {
-        struct row *row = arena_alloc(arena, sizeof(*row));
-
-        if (row == NULL) {
-            code = error_set(error, ERROR_NOMEM, "no memory for the list");
-            break;
-        }
-        row->demo = demo;
-        row->raw = arena_slice(arena, from.raw);
-        row->address = arena_slice(arena, from.address);
-        *demo->rows_end = row;
-        demo->rows_end = &row->next;
-        demo->row_count++;
-    }
-    bulk_reader_close(reader);
-    return code;
-}
-
 /* --- running ------------------------------------------------------------------------------------
  */
-
-static void progress_show(struct demo *demo)
-{
-    if (demo->call->err_is_terminal)
-        (void)fprintf(demo->call->err, "\r\033[K%llu of %llu addresses",
-                      (unsigned long long)demo->done_count, (unsigned long long)demo->row_count);
-}
 
 static void progress_fire(struct io_timer *timer)
 {
     struct demo *demo = timer->user;
 
-    progress_show(demo);
+    if (demo->call->err_is_terminal)
+        (void)fprintf(demo->call->err, "\r\033[K%llu of %llu mailboxes",
+                      (unsigned long long)demo_list_done(&demo->list),
+                      (unsigned long long)(demo->list.job.rows - demo->list.job.duplicates));
     (void)io_timer_start(timer, io_now_ms(demo->loop) + PROGRESS_MS);
 }
 
-static void row_done(void *user, const struct evidence *evidence, const struct verdict *verdict)
+static void list_ended(struct demo_list *list)
 {
-    struct row *row = user;
-    struct demo *demo = row->demo;
+    struct demo *demo = list->user;
 
-    row->done = true;
-    row->status = verdict->status;
-    row->reason = verdict->reason;
-    row->score = verdict->score;
-    row->explanation = arena_slice(demo->call->arena, slice_from_string(verdict->explanation));
-    row->suggestion = arena_slice(demo->call->arena, evidence->suggestion);
-    demo->summary.total++;
-    demo->summary.by_status[row->status]++;
-    demo->summary.by_reason[row->reason]++;
-    if (++demo->done_count == demo->row_count)
-        io_loop_stop(demo->loop);
+    io_loop_stop(demo->loop);
 }
 
 static void interrupt(void *user, int signal_number)
@@ -227,74 +167,29 @@ static void interrupt(void *user, int signal_number)
 
 static int list_clean(struct demo *demo, struct error *error)
 {
-    for (struct row *row = demo->rows; row != NULL; row = row->next) {
-        int code = probe_engine_submit(demo->prober.engine, row->address, row_done, row);
+    int code = demo_list_start(&demo->list, &demo->prober, list_ended, demo, error);
 
-        if (code < 0)
-            return error_set(error, code, "no memory for the list");
-    }
+    if (code < 0)
+        return code;
     io_timer_init(demo->loop, &demo->progress, progress_fire, demo);
     (void)io_timer_start(&demo->progress, io_now_ms(demo->loop));
     (void)io_uv_loop_on_signal(demo->loop, SIGINT, interrupt, demo);
     (void)io_uv_loop_on_signal(demo->loop, SIGTERM, interrupt, demo);
     demo->begun_ms = io_now_ms(demo->loop);
-    if (demo->row_count > 0)
-        io_loop_run(demo->loop);
+    io_loop_run(demo->loop);
     io_timer_stop(&demo->progress);
     if (demo->call->err_is_terminal)
         (void)fputs("\r\033[K", demo->call->err);
     if (demo->interrupted)
-        return error_set(error, ERROR_BUSY, "interrupted after %llu of %llu addresses",
-                         (unsigned long long)demo->done_count, (unsigned long long)demo->row_count);
+        return error_set(error, ERROR_BUSY, "interrupted");
+    if (demo->list.end != BULK_JOB_FINISHED)
+        return error_set(error, ERROR_INTERNAL, "%s", bulk_job_error(demo->list.work)->message);
     prober_say_goodbye(&demo->prober, GOODBYE_MS);
     return 0;
 }
 
-static int output_write(struct demo *demo, struct error *error)
-{
-    struct buffer out;
-    int code;
-
-    buffer_init(&out, 0);
-    (void)buffer_printf(&out, "%.*s,mk_status,mk_reason,mk_score,mk_suggestion\n",
-                        SLICE_ARG(demo->header));
-    for (const struct row *row = demo->rows; row != NULL; row = row->next)
-        (void)buffer_printf(&out, "%.*s,%s,%s,%u,%.*s\n", SLICE_ARG(row->raw),
-                            verdict_status_name(row->status), verdict_reason_name(row->reason),
-                            row->score, SLICE_ARG(row->suggestion));
-    code = out.failed ? error_set(error, ERROR_NOMEM, "no memory for the output")
-                      : lab_file_write(demo->out_path, buffer_slice(&out), error);
-    buffer_done(&out);
-    return code;
-}
-
 /* --- telling -----------------------------------------------------------------------------------
  */
-
-/* One row for every reason that occurs, the first of each, by status. */
-static void examples_show(struct demo *demo, struct buffer *out, const struct view_style *style)
-{
-    for (unsigned status = 0; status < VERDICT_STATUS_COUNT; status++)
-        for (unsigned reason = 0; reason < VERDICT_REASON_COUNT; reason++) {
-            const struct row *row = demo->rows;
-
-            while (row != NULL && (row->status != (enum verdict_status)status ||
-                                   row->reason != (enum verdict_reason)reason))
-                row = row->next;
-            if (row != NULL) {
-                const struct view_line line = {
-                    .address = row->address,
-                    .status = row->status,
-                    .reason = row->reason,
-                    .score = row->score,
-                    .explanation = row->explanation,
-                    .suggestion = row->suggestion,
-                };
-
-                view_line(out, &line, style);
-            }
-        }
-}
 
 static void ending_show(struct demo *demo, struct buffer *out, uint64_t took_ms)
 {
@@ -303,9 +198,10 @@ static void ending_show(struct demo *demo, struct buffer *out, uint64_t took_ms)
 
     probe_engine_counts(demo->prober.engine, &counts);
     (void)buffer_printf(out,
-                        "\n%llu addresses in %s, by %llu connections; no message was sent, and no "
-                        "server's limit exceeded.\n",
-                        (unsigned long long)demo->row_count, span_format(took_ms, span),
+                        "\n%llu rows, %llu of them duplicates of a mailbox above, in %s by %llu "
+                        "connections.\nNo message was sent, and no server's limit exceeded.\n",
+                        (unsigned long long)demo->list.job.rows,
+                        (unsigned long long)demo->list.job.duplicates, span_format(took_ms, span),
                         (unsigned long long)counts.connections);
     (void)buffer_printf(out, "The cleaned list: %s\n\n", demo->out_path);
     (void)buffer_append_string(out, "Try next, with the lab open in one terminal:\n\n");
@@ -322,15 +218,20 @@ static int tell(struct demo *demo, uint64_t took_ms)
 {
     struct cli_call *call = demo->call;
     const struct view_style style = {.width = call->width, .colour = call->colour};
+    struct view_summary summary;
+    struct error error = {0};
     const char *violation;
     struct buffer out;
     int status = CLI_EXIT_OK;
 
     buffer_init(&out, 0);
     (void)buffer_append_string(&out, "One example of every verdict:\n\n");
-    examples_show(demo, &out, &style);
+    if (demo_list_tell(&demo->list, &summary, &out, &style, &error) < 0) {
+        buffer_done(&out);
+        return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    }
     (void)buffer_append_string(&out, "\nThe whole list:\n\n");
-    view_summary(&out, &demo->summary, &style);
+    view_summary(&out, &summary, &style);
     if (lab_world_violation(demo->loopback.world, 0) == NULL)
         ending_show(demo, &out, took_ms);
     if (out.failed)
@@ -345,6 +246,7 @@ static int tell(struct demo *demo, uint64_t took_ms)
 
 static void demo_close(struct demo *demo)
 {
+    demo_list_close(&demo->list);
     prober_close(&demo->prober);
     lab_loopback_close(&demo->loopback);
     if (demo->loop != NULL)
@@ -363,20 +265,21 @@ static int run(struct cli_call *call)
         return cli_fail(call, CLI_EXIT_USAGE, "no memory");
     demo->call = call;
     if (files_lay_out(demo, &error) < 0 || lab_open(demo, &error) < 0 ||
-        prober_set_up(demo, &error) < 0 || rows_read(demo, &error) < 0) {
+        prober_set_up(demo, &error) < 0 ||
+        demo_list_open(&demo->list, demo->list_path, &error) < 0) {
         demo_close(demo);
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     }
     (void)fprintf(call->out,
                   "A simulated internet is open on loopback, SMTP port %u. Cleaning %llu "
                   "customers...\n\n",
-                  demo->loopback.port, (unsigned long long)demo->row_count);
+                  demo->loopback.port, (unsigned long long)demo->list.job.rows);
     (void)fflush(call->out);
     if (list_clean(demo, &error) < 0) {
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     } else {
         took_ms = io_now_ms(demo->loop) - demo->begun_ms;
-        if (output_write(demo, &error) < 0)
+        if (demo_list_write(&demo->list, demo->out_path, &error) < 0)
             status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
         else
             status = tell(demo, took_ms);

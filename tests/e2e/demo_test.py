@@ -66,6 +66,7 @@ def main():
               lambda: next(pathlib.Path(temporary).glob("mailknock-demo-*")))
         assert "mailknock-demo/customers.clean.csv" in said, said
         assert "skipped" in said and "catch_all" in said, said
+        assert "8 of them duplicates" in said, said
         before = time.monotonic()
         judge("again in the same place", start(program, here, "--folder", "mailknock-demo"),
               lambda: os.path.join(here, "mailknock-demo"))
