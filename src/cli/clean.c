@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "bulk/job_offline.h"
+#include "cli/clean_rows.h"
 #include "cli/view.h"
 #include "config/prober.h"
 
@@ -36,7 +37,7 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
                   span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
         buffer_printf(&out, "written to %s%s\n", clean->output,
-                      clean->options->split ? " and its sisters, one a status" : "");
+                      clean->options->out.split ? " and its sisters, one a status" : "");
     if (summary.by_status[VERDICT_UNKNOWN] > 0)
         buffer_printf(&out,
                       "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
@@ -79,7 +80,6 @@ int clean_offline(struct clean *clean)
     struct bulk_offline_options options = {
         .dedupe = (enum bulk_dedupe)clean->options->dedupe,
         .unix_ms = (int64_t)time(NULL) * 1000,
-        .with_json = clean->with_json,
     };
     uint64_t begun_ms = clean_clock_ms();
     struct lists_operator *lists = NULL;
@@ -95,6 +95,7 @@ int clean_offline(struct clean *clean)
         code = clean_open_reader(clean, &reader, &error);
     if (code == 0)
         code = clean_open_writer(clean, reader, &writer, &error);
+    options.with_json = clean_wants_json(clean);
     if (code == 0)
         code = bulk_offline_open(reader, writer, &options, &offline, &error);
     if (code == 0)
@@ -119,15 +120,6 @@ int clean_offline(struct clean *clean)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static bool wants_json(const struct clean *clean)
-{
-    /* Only tables do without. */
-    return clean->options->format == 2 || strcmp(clean->output, "-") == 0 ||
-           (clean->options->format == 0 &&
-            (slice_ends_with_nocase(slice_from_string(clean->output), SLICE("json")) ||
-             slice_ends_with_nocase(slice_from_string(clean->output), SLICE("jsonl"))));
-}
-
 static int run(struct cli_call *call)
 {
     struct clean clean = {.call = call, .options = call->options};
@@ -141,7 +133,6 @@ static int run(struct cli_call *call)
         code = error_set(&error, ERROR_USAGE, "--new and --resume contradict each other");
     if (code != 0)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
-    clean.with_json = wants_json(&clean);
     clean_progress_init(&clean);
     if (clean.options->dry_run)
         return clean_plan(&clean);
@@ -189,64 +180,7 @@ static const struct config_option rows[] = {
      .fallback = "mailbox",
      .help = "What is verified only once: the same text, or the same mailbox by its provider's "
              "rules (case, dots, tags)."},
-    {.name = "output",
-     .letter = 'o',
-     .type = CONFIG_TEXT,
-     AT(output),
-     .value_name = "OUT",
-     .command_line_only = true,
-     .is_path = true,
-     .group = "What comes out",
-     .help = "Where to write; - is standard output, as results come. Default: NAME.cleaned.EXT "
-             "beside the list."},
-    {.name = "format",
-     .type = CONFIG_CHOICE,
-     AT(format),
-     .value_name = "FORMAT",
-     .choices = "auto|csv|ndjson|xlsx",
-     .fallback = "auto",
-     .help = "Default: by the ending of OUT, else as the list."},
-    {.name = "only",
-     .type = CONFIG_TEXT,
-     AT(only),
-     .value_name = "WORDS",
-     .command_line_only = true,
-     .help = "Only rows with these statuses or reasons, separated by commas: "
-             "valid,catch_all,greylisted."},
-    {.name = "export",
-     .type = CONFIG_CHOICE,
-     AT(export),
-     .value_name = "ROWS",
-     .choices = "all|safe|safe+catch-all|not-invalid|unknown|remove",
-     .fallback = "all",
-     .command_line_only = true,
-     .help = "A usual choice of rows: safe is valid; remove is invalid and do_not_mail."},
-    {.name = "profile",
-     .type = CONFIG_CHOICE,
-     AT(profile),
-     .value_name = "VENDOR",
-     .choices = "mailknock|emailverify|zerobounce|neverbounce|kickbox|reacher",
-     .fallback = "mailknock",
-     .help = "Say it in the words of another vendor."},
-    {.name = "duplicates",
-     .type = CONFIG_CHOICE,
-     AT(duplicates),
-     .value_name = "HOW",
-     .choices = "answer|skip|drop",
-     .fallback = "answer",
-     .help = "Later rows with the same mailbox: the verdict of the first, marked; "
-             "skipped/duplicate; or left out."},
-    {.name = "split",
-     .type = CONFIG_BOOL,
-     AT(split),
-     .command_line_only = true,
-     .help = "One file a status: NAME.valid.csv, NAME.invalid.csv, ..."},
-    {.name = "prefix",
-     .type = CONFIG_TEXT,
-     AT(prefix),
-     .value_name = "TEXT",
-     .fallback = "mk_",
-     .help = "How the names of the added columns begin."},
+    CLEAN_OUTPUT_ROWS(struct clean_options, out),
     {.name = "keep-evidence",
      .type = CONFIG_BOOL,
      AT(keep_evidence),

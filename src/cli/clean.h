@@ -5,12 +5,14 @@
  *   clean_files.c     names of files, readers and writers
  *   clean_job.c       the job file: made, found again, loaded, probed, written out
  *   clean_progress.c  what is seen meanwhile
+ *   clean_write.c     what is known, laid beside the list
  *   clean_plan.c      --dry-run
  */
 #ifndef MK_CLI_CLEAN_H
 #define MK_CLI_CLEAN_H
 
 #include "bulk/job.h"
+#include "bulk/job_export.h"
 #include "bulk/job_key.h"
 #include "bulk/reader.h"
 #include "bulk/writer.h"
@@ -18,12 +20,8 @@
 #include "io/loop.h"
 #include "store/store.h"
 
-struct clean_options {
-    /* The list. */
-    const char *column, *field, *sheet;
-    unsigned header; /* auto, yes, no */
-    unsigned dedupe; /* enum bulk_dedupe */
-    /* What comes out. */
+/* What comes out: options that `mailknock jobs export` has too. */
+struct clean_output_options {
     const char *output;
     unsigned format; /* auto, csv, ndjson, xlsx */
     const char *only;
@@ -32,8 +30,16 @@ struct clean_options {
     unsigned duplicates; /* enum bulk_duplicates */
     bool split;
     const char *prefix;
-    bool keep_evidence;
+};
+
+struct clean_options {
+    struct clean_output_options out;
+    /* The list. */
+    const char *column, *field, *sheet;
+    unsigned header; /* auto, yes, no */
+    unsigned dedupe; /* enum bulk_dedupe */
     /* The job. */
+    bool keep_evidence;
     bool dry_run, start_new, resume, keep_job;
     uint64_t max_time_ms;
     /* What is seen. */
@@ -67,7 +73,6 @@ struct clean {
     bool job_is_temporary;
     struct bulk_format format; /* of the list, as found */
     struct clean_progress progress;
-    bool with_json; /* the writer wants whole results */
 };
 
 /* --- files ---------------------------------------------------------------------------------- */
@@ -81,6 +86,14 @@ int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
 /* Options that the writer has, checked early. ERROR_USAGE. */
 int clean_writer_options(const struct clean_options *options, struct bulk_writer_options *ret,
                          struct error *error);
+
+/*
+ * Write the list with what the store knows, to clean->output. 1: interrupted, nothing was written.
+ */
+int clean_write(struct clean *clean, struct store *store, const struct store_job *job,
+                enum bulk_export_rest rest, struct error *error);
+/* Does the output want whole results? */
+bool clean_wants_json(const struct clean *clean);
 
 /* --- ways ----------------------------------------------------------------------------------- */
 

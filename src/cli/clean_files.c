@@ -39,8 +39,8 @@ static const char *default_output(struct clean *clean, const char *file)
     if (dot <= slash + 1)
         dot = (ptrdiff_t)name.len;
     ending = slice_from_offset(name, (size_t)dot);
-    if (endings[clean->options->format] != NULL)
-        ending = slice_from_string(endings[clean->options->format]);
+    if (endings[clean->options->out.format] != NULL)
+        ending = slice_from_string(endings[clean->options->out.format]);
     return arena_printf(clean->call->arena, "%.*s.cleaned%.*s",
                         SLICE_ARG(slice_prefix(name, (size_t)dot)), SLICE_ARG(ending));
 }
@@ -86,7 +86,7 @@ int clean_files(struct clean *clean, struct error *error)
 {
     clean->files = (const char *const *)clean->call->arguments;
     clean->file_count = clean->call->argument_count;
-    clean->output = clean->options->output;
+    clean->output = clean->options->out.output;
     if (clean->output == NULL)
         clean->output = default_output(clean, clean->files[0]);
     if (clean->output == NULL)
@@ -189,20 +189,20 @@ int clean_writer_options(const struct clean_options *options, struct bulk_writer
         [CLEAN_EXPORT_UNKNOWN] = 1 << VERDICT_UNKNOWN,
         [CLEAN_EXPORT_REMOVE] = 1 << VERDICT_INVALID | 1 << VERDICT_DO_NOT_MAIL,
     };
-    struct slice rest = slice_from_string(options->only), word;
+    struct slice rest = slice_from_string(options->out.only), word;
 
     *ret = (struct bulk_writer_options){
-        .kind = kinds[options->format],
-        .prefix = options->prefix,
-        .dialect = (enum verdict_dialect)options->profile,
-        .duplicates = (enum bulk_duplicates)options->duplicates,
-        .split = options->split,
+        .kind = kinds[options->out.format],
+        .prefix = options->out.prefix,
+        .dialect = (enum verdict_dialect)options->out.profile,
+        .duplicates = (enum bulk_duplicates)options->out.duplicates,
+        .split = options->out.split,
     };
-    if (options->only != NULL && options->export != CLEAN_EXPORT_ALL)
+    if (options->out.only != NULL && options->out.export != CLEAN_EXPORT_ALL)
         return error_set(error, ERROR_USAGE, "--only and --export say the same: give one of them");
     for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
-        ret->only[i] = (presets[options->export] & (1U << i)) != 0;
-    while (options->only != NULL && slice_split(&rest, ',', &word)) {
+        ret->only[i] = (presets[options->out.export] & (1U << i)) != 0;
+    while (options->out.only != NULL && slice_split(&rest, ',', &word)) {
         int code = add_only(slice_trim(word), ret, error);
 
         if (code != 0)

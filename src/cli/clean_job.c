@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/instant.h"
@@ -16,6 +17,8 @@
 #include "bulk/job_file.h"
 #include "bulk/job_load.h"
 #include "bulk/job_outcome.h"
+#include "bulk/job_source.h"
+#include "bulk/spool.h"
 #include "cli/clean.h"
 #include "config/prober.h"
 #include "io/uv_loop.h"
@@ -35,7 +38,8 @@ enum went {
 struct clean_run {
     struct clean *clean;
     int lock;
-    bool is_new; /* the job file was not there before */
+    bool is_new;       /* the job file was not there before */
+    const char *spool; /* standard input as a file; NULL: not read */
     struct store *store;
     struct arena arena;
     struct store_job job;
@@ -95,16 +99,12 @@ static struct slice options_text(struct clean *clean)
 
 static struct slice sources_text(struct clean *clean)
 {
+    const struct bulk_job_source source = {clean->files, clean->file_count, clean->format};
     struct buffer out;
     struct slice text;
-    struct json json;
 
     buffer_init(&out, 0);
-    json_init(&json, &out);
-    json_array_begin(&json);
-    for (size_t i = 0; i < clean->file_count; i++)
-        json_cstring(&json, clean->files[i]);
-    json_array_end(&json);
+    bulk_job_source_write(&out, &source);
     text = out.failed ? slice_from(NULL, 0) : arena_slice(clean->call->arena, buffer_slice(&out));
     buffer_done(&out);
     return text;
@@ -159,14 +159,53 @@ static int make_job(struct clean_run *run, struct slice fingerprint, struct slic
     return code == 0 ? store_job_get(run->store, id, &run->arena, &run->job, error) : code;
 }
 
+/* Standard input is read twice and more: it lies beside the job as long as that is there. */
+static int spool_input(struct clean_run *run, struct error *error)
+{
+    struct clean *clean = run->clean;
+    const char **files = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
+    int code = files != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
+
+    for (size_t i = 0; i < clean->file_count && code == 0; i++) {
+        files[i] = clean->files[i];
+        if (strcmp(files[i], "-") != 0)
+            continue;
+        if (run->spool != NULL)
+            return error_set(error, ERROR_USAGE, "standard input can be read only once");
+        run->spool = arena_printf(clean->call->arena, "%s.input", clean->job_path);
+        if (run->spool == NULL)
+            return error_set(error, ERROR_NOMEM, "out of memory");
+        files[i] = run->spool;
+        unlink(run->spool);
+        code = bulk_spool_stdin(run->spool, error);
+    }
+    clean->files = files;
+    return code;
+}
+
+/* What the list looks like is part of what the job is. */
+static int find_format(struct clean *clean, struct error *error)
+{
+    struct bulk_reader *reader = NULL;
+    int code = clean_open_reader(clean, &reader, error);
+
+    bulk_reader_close(reader);
+    return code;
+}
+
 /* The job of this list: found, or made anew. */
 static int find_job(struct clean_run *run, struct error *error)
 {
     struct clean *clean = run->clean;
     char fingerprint[BULK_FINGERPRINT_SIZE];
-    struct slice options = options_text(clean);
-    int code = bulk_job_fingerprint(clean->files, clean->file_count, fingerprint, error);
+    struct slice options;
+    int code = spool_input(run, error);
 
+    if (code == 0)
+        code = find_format(clean, error);
+    options = options_text(clean);
+    if (code == 0)
+        code = bulk_job_fingerprint(clean->files, clean->file_count, fingerprint, error);
     if (code == 0)
         code = store_job_next(run->store, 0, &run->arena, &run->job, error);
     if (code == 1 && clean->options->start_new) {
@@ -435,53 +474,11 @@ static enum went probe(struct clean_run *run)
 
 /* --- writing out ----------------------------------------------------------------------------- */
 
-static int write_rows(struct clean_run *run, struct bulk_reader *reader, struct bulk_writer *writer,
-                      struct error *error)
-{
-    struct clean *clean = run->clean;
-    struct lists_operator *lists = NULL;
-    struct bulk_export_options options = {
-        .rest = BULK_EXPORT_REST_NOT_PROBED,
-        .unix_ms = (int64_t)time(NULL) * 1000,
-        .with_json = clean->with_json,
-    };
-    struct bulk_export *export = NULL;
-    int code = prober_load_lists(clean->call->config, &lists, error);
-
-    options.lists = lists;
-    if (code == 0)
-        code = bulk_export_open(run->store, run->job.id, reader, writer, &options, &export, error);
-    if (code == 0)
-        code = 1;
-    while (code == 1 && !clean_is_interrupted()) {
-        code = bulk_export_step(export, error);
-        clean_progress_reading(&clean->progress, bulk_export_rows(export), bulk_export_rows(export),
-                               run->job.rows, "writing");
-    }
-    bulk_export_close(export);
-    lists_operator_free(lists);
-    return code;
-}
-
 static enum went write_out(struct clean_run *run)
 {
-    struct clean *clean = run->clean;
-    struct bulk_reader *reader = NULL;
-    struct bulk_writer *writer = NULL;
     struct error error = {0};
-    int code = clean_open_reader(clean, &reader, &error);
+    int code = clean_write(run->clean, run->store, &run->job, BULK_EXPORT_REST_NOT_PROBED, &error);
 
-    if (code == 0)
-        code = clean_open_writer(clean, reader, &writer, &error);
-    if (code == 0)
-        code = write_rows(run, reader, writer, &error);
-    if (code == 0) {
-        code = bulk_writer_finish(writer, &error);
-        writer = NULL;
-    }
-    bulk_writer_abandon(writer);
-    bulk_reader_close(reader);
-    clean_progress_clear(&clean->progress);
     if (code < 0)
         return fail(run, &error);
     return code == 0 ? WENT_WELL : WENT_PARTWAY;
@@ -510,9 +507,9 @@ static void summarise(struct clean_run *run)
     if (store_counts(run->store, run->job.id, &counts, &error) != 0)
         return;
     for (size_t i = 0; i < VERDICT_REASON_COUNT; i++)
-        rows[i] = run->clean->options->duplicates == BULK_DUPLICATES_ANSWER ? counts.rows[i]
-                                                                            : counts.results[i];
-    if (run->clean->options->duplicates == BULK_DUPLICATES_SKIP)
+        rows[i] = run->clean->options->out.duplicates == BULK_DUPLICATES_ANSWER ? counts.rows[i]
+                                                                                : counts.results[i];
+    if (run->clean->options->out.duplicates == BULK_DUPLICATES_SKIP)
         rows[REASON_DUPLICATE] += run->job.duplicates;
     if (run->end == BULK_JOB_OUT_OF_TIME)
         rows[REASON_NOT_PROBED] += store_job_left(&run->job);

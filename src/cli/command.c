@@ -18,6 +18,7 @@
 static const struct cli_command *const commands[] = {
     &cli_check,
     &cli_clean,
+    &cli_jobs,
     &cli_classify,
     &cli_lists,
     &cli_demo,

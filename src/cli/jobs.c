@@ -1,0 +1,356 @@
+/*
+ * `mailknock jobs`: what job files hold, also while somebody works on them.
+ *
+ *   jobs FILE                 all jobs, one a line
+ *   jobs show FILE            one in full
+ *   jobs export FILE -o OUT   the list with what is known by now
+ *   jobs delete FILE          away with it
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/json.h"
+#include "bulk/job_file.h"
+#include "bulk/job_source.h"
+#include "cli/clean.h"
+#include "cli/clean_rows.h"
+#include "cli/view.h"
+
+#define REMOVED_AT_ONCE 10000
+
+struct jobs_options {
+    struct clean_output_options out;
+    uint64_t job;
+    bool json;
+};
+
+struct jobs {
+    struct cli_call *call;
+    const struct jobs_options *options;
+    const char *url;
+    struct store *store;
+    struct arena arena;
+};
+
+static int fail(const struct jobs *jobs, const struct error *error)
+{
+    return cli_fail(jobs->call, CLI_EXIT_USAGE, "%s", error->message);
+}
+
+static bool is_worked_on(const struct jobs *jobs)
+{
+    const char *path = store_url_path(jobs->url);
+
+    return path != NULL && bulk_job_is_locked(path);
+}
+
+/* The state as it is: a job whose process was killed still says that it runs. */
+static const char *state_of(const struct store_job *job, bool is_locked)
+{
+    if (is_locked && (job->state == STORE_JOB_READY || job->state == STORE_JOB_PAUSED))
+        return "running";
+    if (!is_locked && job->state == STORE_JOB_RUNNING)
+        return "interrupted";
+    return store_job_state_name(job->state);
+}
+
+/* The one with --job N, or the only one. */
+static int find_job(struct jobs *jobs, struct store_job *ret_job, struct error *error)
+{
+    struct store_job second;
+    int code;
+
+    if (jobs->options->job > 0)
+        return store_job_get(jobs->store, jobs->options->job, &jobs->arena, ret_job, error);
+    code = store_job_next(jobs->store, 0, &jobs->arena, ret_job, error);
+    if (code == 0)
+        return error_set(error, ERROR_NOT_FOUND, "%s holds no job", jobs->url);
+    if (code == 1)
+        code = store_job_next(jobs->store, ret_job->id, &jobs->arena, &second, error);
+    return code == 1 ? error_set(error, ERROR_USAGE, "%s holds several jobs: say which by --job N",
+                                 jobs->url)
+                     : code;
+}
+
+/* --- seeing ---------------------------------------------------------------------------------- */
+
+static void write_json(struct buffer *out, const struct store_job *job, bool is_locked,
+                       const struct store_counts *counts)
+{
+    char moment[INSTANT_TEXT_SIZE];
+    struct json json;
+
+    json_init(&json, out);
+    json_object_begin(&json);
+    json_name_int(&json, "id", (int64_t)job->id);
+    json_name_cstring(&json, "state", state_of(job, is_locked));
+    json_name_string(&json, "name", job->name);
+    json_name_int(&json, "rows", (int64_t)job->rows);
+    json_name_int(&json, "faults", (int64_t)job->faults);
+    json_name_int(&json, "duplicates", (int64_t)job->duplicates);
+    json_name_int(&json, "done", (int64_t)job->done);
+    json_name_int(&json, "left", (int64_t)store_job_left(job));
+    json_name_cstring(&json, "created_at", instant_format(job->created_unix_ms, moment));
+    json_name_int(&json, "active_ms", (int64_t)job->active_ms);
+    json_name_string(&json, "note", job->note);
+    json_name(&json, "options");
+    json_raw(&json, job->options.len > 0 ? job->options : SLICE("{}"));
+    json_name(&json, "reasons");
+    json_object_begin(&json);
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++)
+        if (counts->rows[i] > 0)
+            json_name_int(&json, verdict_reason_name((enum verdict_reason)i),
+                          (int64_t)counts->rows[i]);
+    json_object_end(&json);
+    json_object_end(&json);
+    buffer_append_byte(out, '\n');
+}
+
+static void write_line(struct buffer *out, const struct store_job *job, bool is_locked)
+{
+    uint64_t all = job->done + store_job_left(job);
+    char span[32];
+
+    buffer_printf(out, "%5" PRIu64 "  %-11s %3u%%  %" PRIu64 " of %" PRIu64 " results, worked %s  ",
+                  job->id, state_of(job, is_locked),
+                  all > 0 ? (unsigned)(job->done * 100 / all) : 0, job->done, all,
+                  span_format(job->active_ms, span));
+    view_clean(out, job->name);
+    buffer_append_byte(out, '\n');
+}
+
+static void write_in_full(struct buffer *out, const struct store_job *job, bool is_locked,
+                          const struct store_counts *counts, const struct cli_call *call)
+{
+    const struct view_style style = {.width = call->width, .colour = call->colour};
+    struct view_summary summary = {0};
+
+    write_line(out, job, is_locked);
+    buffer_printf(out,
+                  "       %" PRIu64 " rows, %" PRIu64 " duplicates, %" PRIu64 " can't be read\n",
+                  job->rows, job->duplicates, job->faults);
+    if (job->note.len > 0) {
+        buffer_append_string(out, "       ");
+        view_clean(out, job->note);
+        buffer_append_byte(out, '\n');
+    }
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++) {
+        summary.by_reason[i] = counts->rows[i];
+        summary.by_status[verdict_reason_status((enum verdict_reason)i)] += counts->rows[i];
+        summary.total += counts->rows[i];
+    }
+    if (summary.total > 0)
+        view_summary(out, &summary, &style);
+}
+
+static int show_job(struct jobs *jobs, const struct store_job *job, bool in_full)
+{
+    bool is_locked = is_worked_on(jobs);
+    struct store_counts counts;
+    struct error error = {0};
+    struct buffer out;
+    int status = CLI_EXIT_OK;
+
+    if (store_counts(jobs->store, job->id, &counts, &error) != 0)
+        return fail(jobs, &error);
+    buffer_init(&out, 0);
+    if (jobs->options->json)
+        write_json(&out, job, is_locked, &counts);
+    else if (in_full)
+        write_in_full(&out, job, is_locked, &counts, jobs->call);
+    else
+        write_line(&out, job, is_locked);
+    if (out.failed)
+        status = cli_fail(jobs->call, CLI_EXIT_USAGE, "out of memory");
+    else
+        fwrite(out.ptr, 1, out.len, jobs->call->out);
+    buffer_done(&out);
+    return status;
+}
+
+static int run_list(struct jobs *jobs)
+{
+    struct store_job job = {0};
+    struct error error = {0};
+    int code, status = CLI_EXIT_OK;
+
+    while (status == CLI_EXIT_OK &&
+           (code = store_job_next(jobs->store, job.id, &jobs->arena, &job, &error)) == 1)
+        status = show_job(jobs, &job, false);
+    return status == CLI_EXIT_OK && code < 0 ? fail(jobs, &error) : status;
+}
+
+static int run_show(struct jobs *jobs)
+{
+    struct store_job job;
+    struct error error = {0};
+
+    return find_job(jobs, &job, &error) == 0 ? show_job(jobs, &job, true) : fail(jobs, &error);
+}
+
+/* --- taking out ------------------------------------------------------------------------------- */
+
+static int run_export(struct jobs *jobs)
+{
+    const struct clean_options options = {.out = jobs->options->out};
+    struct clean clean = {.call = jobs->call, .options = &options};
+    struct bulk_job_source source;
+    struct store_job job;
+    struct error error = {0};
+    int code = find_job(jobs, &job, &error);
+
+    clean.output = options.out.output != NULL ? options.out.output : "-";
+    clean_progress_init(&clean);
+    clean_catch_signals();
+    if (code == 0 && job.state == STORE_JOB_LOADING)
+        code = error_set(&error, ERROR_USAGE, "the list is still being read: nothing is known yet");
+    if (code == 0)
+        code = bulk_job_source_read(job.sources, &jobs->arena, &source, &error);
+    if (code == 0) {
+        clean.files = source.files;
+        clean.file_count = source.file_count;
+        clean.format = source.format;
+        code = clean_write(&clean, jobs->store, &job, BULK_EXPORT_REST_EMPTY, &error);
+    }
+    if (code < 0)
+        return fail(jobs, &error);
+    if (code == 0 && strcmp(clean.output, "-") != 0)
+        clean_say(&clean, "%" PRIu64 " of %" PRIu64 " results, written to %s", job.done,
+                  job.rows - job.duplicates, clean.output);
+    return code == 0 ? CLI_EXIT_OK : CLI_EXIT_UNDETERMINED;
+}
+
+/* --- taking away ------------------------------------------------------------------------------ */
+
+static int remove_rows(struct jobs *jobs, struct error *error)
+{
+    struct store_job job, other;
+    int code;
+
+    code = find_job(jobs, &job, error);
+    if (code != 0)
+        return code;
+    do {
+        code = store_job_remove(jobs->store, job.id, REMOVED_AT_ONCE, error);
+    } while (code == 1);
+    /* 1: others are left, and the file stays. */
+    return code == 0 ? store_job_next(jobs->store, 0, &jobs->arena, &other, error) : code;
+}
+
+static int run_delete(struct jobs *jobs)
+{
+    const char *path = store_url_path(jobs->url);
+    struct error error = {0};
+    bool is_new;
+    int lock = -1, code = bulk_job_lock(path, &lock, &is_new, &error);
+
+    if (code == 0)
+        code = store_open(jobs->url, STORE_MODE_EXISTING, &jobs->store, &error);
+    if (code == 0)
+        code = remove_rows(jobs, &error);
+    store_close(jobs->store);
+    jobs->store = NULL;
+    if (code == 0)
+        bulk_job_file_remove(path);
+    bulk_job_unlock(lock);
+    return code < 0 ? fail(jobs, &error) : CLI_EXIT_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *word;
+    int (*run)(struct jobs *jobs);
+    bool opens_itself;
+} verbs[] = {
+    {"list", run_list, false},
+    {"show", run_show, false},
+    {"export", run_export, false},
+    {"delete", run_delete, true},
+};
+
+static int run_verb(struct jobs *jobs, size_t verb)
+{
+    struct error error = {0};
+    int status;
+
+    if (store_url_path(jobs->url) == NULL)
+        return cli_fail(jobs->call, CLI_EXIT_USAGE, "'%.200s' is no job file", jobs->url);
+    arena_init(&jobs->arena);
+    if (verbs[verb].opens_itself && bulk_job_is_locked(store_url_path(jobs->url)))
+        status = cli_fail(jobs->call, CLI_EXIT_USAGE, "somebody works on %s: stop that first",
+                          jobs->url);
+    else if (store_open(jobs->url, STORE_MODE_READ_ONLY, &jobs->store, &error) != 0)
+        status = fail(jobs, &error);
+    else {
+        if (verbs[verb].opens_itself) {
+            store_close(jobs->store);
+            jobs->store = NULL;
+        }
+        status = verbs[verb].run(jobs);
+    }
+    store_close(jobs->store);
+    arena_done(&jobs->arena);
+    return status;
+}
+
+static int run(struct cli_call *call)
+{
+    struct jobs jobs = {.call = call, .options = call->options, .url = call->config->store};
+    size_t verb = 0, at = 0;
+
+    for (size_t i = 0; call->argument_count > 0 && i < ARRAY_LEN(verbs); i++) {
+        if (strcmp(call->arguments[0], verbs[i].word) == 0) {
+            verb = i;
+            at = 1;
+        }
+    }
+    if (at < call->argument_count)
+        jobs.url = call->arguments[at++];
+    if (at < call->argument_count)
+        return cli_fail(call, CLI_EXIT_USAGE, "'%.60s' is one argument too many",
+                        call->arguments[at]);
+    if (jobs.url == NULL)
+        return cli_fail(call, CLI_EXIT_USAGE,
+                        "name a job file (OUT.mkjob, beside the output of clean) or --store");
+    return run_verb(&jobs, verb);
+}
+
+static const struct config_option rows[] = {
+    {.name = "job",
+     .type = CONFIG_NUMBER,
+     .offset = offsetof(struct jobs_options, job),
+     .value_name = "N",
+     .fallback = "0",
+     .max = INT64_MAX,
+     .command_line_only = true,
+     .help = "Which one, where there are several."},
+    {.name = "json",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct jobs_options, json),
+     .command_line_only = true,
+     .help = "One JSON object a job."},
+    CLEAN_OUTPUT_ROWS(struct jobs_options, out),
+};
+
+const struct cli_command cli_jobs = {
+    .name = "jobs",
+    .arguments = "[list|show|export|delete] FILE",
+    .summary = "look into the job file of a list, take out what is known",
+    .details = "A job file (OUT.mkjob) stands beside the output of `mailknock clean` until the "
+               "list is cleaned. It can be looked at and exported at any time, also while the "
+               "list is being cleaned; delete wants it at rest. Going on is clean's own affair: "
+               "the same command again.\n\n"
+               "Examples:\n"
+               "  mailknock jobs customers.cleaned.csv.mkjob\n"
+               "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"
+               "  mailknock jobs export customers.cleaned.csv.mkjob -o so-far.csv --only valid",
+    .own = {rows, ARRAY_LEN(rows)},
+    .options_size = sizeof(struct jobs_options),
+    .uses_common = true,
+    .arguments_min = 0,
+    .arguments_max = 2,
+    .run = run,
+};
