@@ -1,0 +1,170 @@
+"""SIGKILL at random moments, on real sockets: nothing is lost, nothing that was kept is asked again.
+
+A list is cleaned once in peace. Then it is cleaned by a program that is killed again and again, at
+moments of a seeded generator, and started with the same command. At the end every row must have one
+result, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
+result was in the job file already: what was in flight may.
+
+    kill_test.py PROGRAM KILLS [SEED]
+"""
+import csv
+import os
+import pathlib
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+from lab import Lab  # noqa: E402
+
+PROGRAM = os.path.abspath(sys.argv[1])
+KILLS = int(sys.argv[2])
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 20261125
+DOMAINS, ROWS = 24, 480
+RCPT = re.compile(r"RCPT TO:<([^>]*)>", re.I)
+SECONDS_OF_A_LIFE = 1.0
+KILLS_OF_A_LIST = 20
+
+
+def scenario():
+    text = ["set patience quick"]
+    for i in range(DOMAINS):
+        text += [f"domain d{i}.example", f"  mx 10 mx.d{i}.example",
+                 f"server mx.d{i}.example 127.9.1.{i + 1}", "  mailbox u*"]
+        if i % 6 == 1:
+            text.append("  behave accept-all")
+        if i % 6 == 2:
+            text.append("  offer pipelining")
+    return "\n".join(text) + "\n"
+
+
+def addresses():
+    """Sorted by domain, with mailboxes that do not exist, duplicates and nonsense."""
+    for row in range(ROWS):
+        domain = row * (DOMAINS + 1) // ROWS  # the last one does not exist
+        name = "n" if row % 5 == 0 else "u"
+        if row % 40 == 7:
+            yield "not an address"
+        elif row % 20 == 13:
+            yield f"u{row - 1}@D{domain}.example"  # mostly a duplicate of the one before
+        else:
+            yield f"{name}{row}@d{domain}.example"
+
+
+class Cleaner:
+    def __init__(self, folder, config, log):
+        self.folder, self.config, self.log = pathlib.Path(folder), config, log
+        self.list = self.folder / "list.csv"
+        with open(self.list, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "email"])
+            writer.writerows([f"row {i}", a] for i, a in enumerate(addresses()))
+
+    def command(self, name):
+        return [PROGRAM, "clean", str(self.list), "-o", str(self.folder / name), "--config",
+                self.config, "--quiet"]
+
+    def verdicts(self, name):
+        with open(self.folder / name, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == ROWS, f"{len(rows)} rows of {ROWS}"
+        for i, (row, address) in enumerate(zip(rows, addresses())):
+            assert (row["name"], row["email"]) == (f"row {i}", address), row
+            assert row["mk_status"], row
+        return [(row["mk_status"], row["mk_reason"]) for row in rows]
+
+    def kept(self, name):
+        """Mailboxes with a result in the job file; reading it must always work."""
+        job = self.folder / (name + ".mkjob")
+        if not job.exists() or job.stat().st_size == 0:
+            return set()
+        with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name='result'").fetchone():
+                return set()
+            rows = db.execute("SELECT address FROM row JOIN result USING (job, row)").fetchall()
+            done, counted = db.execute("SELECT (SELECT sum(done) FROM job),"
+                                       " (SELECT sum(results) FROM tally)").fetchone()
+        assert (done or 0) == (counted or 0) == len(rows), (done, counted, len(rows))
+        return {bytes(address).decode().lower() for address, in rows}
+
+    def asked(self, since):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            file.seek(since)
+            return {match.lower() for match in RCPT.findall(file.read())}
+
+
+def one_list(cleaner, name, peace, chance, kills):
+    """Clean one list, killed up to `kills` times; returns how often it was."""
+    killed = 0
+    while True:
+        kept = cleaner.kept(name)
+        since = os.path.getsize(cleaner.log)
+        child = subprocess.Popen(cleaner.command(name), stderr=subprocess.PIPE)
+        if killed < kills:
+            time.sleep(chance.uniform(0, SECONDS_OF_A_LIFE))
+            child.send_signal(signal.SIGKILL)
+        status = child.wait(120)
+        said = child.stderr.read().decode()
+        child.stderr.close()
+        again = kept & cleaner.asked(since)
+        assert not again, f"asked again though kept: {sorted(again)[:5]}"
+        if status == -signal.SIGKILL:
+            killed += 1
+            continue
+        assert status == 0, f"exit status {status}: {said}"
+        break
+    differing = [(i, a, b) for i, (a, b) in enumerate(zip(peace, cleaner.verdicts(name))) if a != b]
+    assert not differing, f"other verdicts than in peace: {differing[:5]}"
+    left = [f.name for f in cleaner.folder.iterdir() if name in f.name and f.name != name]
+    # A temporary output of a killed life may be left; the job may not.
+    assert not [f for f in left if "mkjob" in f], left
+    return killed
+
+
+def in_a_lab(plot, work):
+    """A lab for each list, so that none grows old."""
+    lab = Lab(PROGRAM, plot)
+    try:
+        result = work(lab)
+    finally:
+        status, said = lab.close()
+    assert status == 0, f"the lab complains: {said}"
+    return result
+
+
+def main():
+    print(f"seed {SEED}", flush=True)
+    chance = random.Random(SEED)
+    with tempfile.TemporaryDirectory(prefix="mk-kill-") as folder:
+        plot = pathlib.Path(folder) / "kill.scenario"
+        plot.write_text(scenario(), encoding="utf-8")
+
+        def in_peace(lab):
+            cleaner = Cleaner(folder, lab.config, lab.log)
+            subprocess.run(cleaner.command("peace.csv"), check=True, timeout=120)
+            verdicts = cleaner.verdicts("peace.csv")
+            valid = {a.lower() for a, (status, _) in zip(addresses(), verdicts) if status == "valid"}
+            assert valid and valid <= cleaner.asked(0), "the wire log is not whole"
+            return verdicts
+
+        def killed_again_and_again(lab):
+            cleaner = Cleaner(folder, lab.config, lab.log)
+            kills = min(KILLS - killed, KILLS_OF_A_LIST)
+            return one_list(cleaner, f"killed{lists}.csv", peace, chance, kills)
+
+        peace = in_a_lab(plot, in_peace)
+        assert {s for s, _ in peace} >= {"valid", "invalid", "catch_all"}, set(peace)
+        killed = lists = 0
+        while killed < KILLS:
+            killed += in_a_lab(plot, killed_again_and_again)
+            lists += 1
+    print(f"killed {killed} times over {lists} lists of {ROWS} rows: nothing lost, nothing repeated")
+
+
+if __name__ == "__main__":
+    main()
