@@ -1,6 +1,7 @@
 /* The weighted distance of typing errors: see distance.h. */
 #include "address/distance.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -69,8 +70,8 @@ uint64_t distance_letters(struct slice word)
     return letters;
 }
 
-/* The keys around c and the characters that look like it. */
-static uint64_t near_letters(char c)
+/* The keys around c and the characters that look like it, asked key by key. */
+static uint64_t find_near_letters(char c)
 {
     static const char keys[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     uint64_t near = 0;
@@ -80,6 +81,26 @@ static uint64_t near_letters(char c)
             near |= letter_bit(*key);
     }
     return near;
+}
+
+/*
+ * The same, found once for each character. Threads that come first at the same time write the same
+ * values.
+ */
+static uint64_t near_letters(char c)
+{
+    static _Atomic uint64_t known[256]; /* never 0 once found: BIT_FOUND */
+    enum {
+        BIT_FOUND = 63,
+    };
+    _Atomic uint64_t *entry = &known[(unsigned char)c];
+    uint64_t near = atomic_load_explicit(entry, memory_order_relaxed);
+
+    if (near == 0) {
+        near = find_near_letters(c) | UINT64_C(1) << BIT_FOUND;
+        atomic_store_explicit(entry, near, memory_order_relaxed);
+    }
+    return near & ~(UINT64_C(1) << BIT_FOUND);
 }
 
 /* typed.ptr[i] is one too many. */

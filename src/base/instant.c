@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Days since 1970-01-01 to a proleptic Gregorian date, counting eras of 400 years from March. */
 static void civil_from_days(int64_t days, int *year, unsigned *month, unsigned *day)
@@ -19,6 +20,13 @@ static void civil_from_days(int64_t days, int *year, unsigned *month, unsigned *
     *year = (int)year_of_era + (int)(era * 400) + (*month <= 2);
 }
 
+/* The last `count` digits of value. */
+static void put_digits(char *out, unsigned value, unsigned count)
+{
+    for (; count > 0; value /= 10)
+        out[--count] = (char)('0' + value % 10);
+}
+
 const char *instant_format(int64_t unix_ms, char out[INSTANT_TEXT_SIZE])
 {
     const int64_t last = INT64_C(253402300799999);
@@ -31,9 +39,14 @@ const char *instant_format(int64_t unix_ms, char out[INSTANT_TEXT_SIZE])
         unix_ms = last;
     civil_from_days(unix_ms / (int64_t)DAY_MS, &year, &month, &day);
     ms_of_day = (unsigned)(unix_ms % (int64_t)DAY_MS);
-    snprintf(out, INSTANT_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-             (unsigned)year % 10000, month % 100, day % 100, ms_of_day / 3600000 % 100,
-             ms_of_day / 60000 % 60, ms_of_day / 1000 % 60, ms_of_day % 1000);
+    memcpy(out, "0000-00-00T00:00:00.000Z", INSTANT_TEXT_SIZE);
+    put_digits(out, (unsigned)year, 4);
+    put_digits(out + 5, month, 2);
+    put_digits(out + 8, day, 2);
+    put_digits(out + 11, ms_of_day / 3600000, 2);
+    put_digits(out + 14, ms_of_day / 60000 % 60, 2);
+    put_digits(out + 17, ms_of_day / 1000 % 60, 2);
+    put_digits(out + 20, ms_of_day % 1000, 3);
     return out;
 }
 

@@ -12,6 +12,22 @@ void json_init(struct json *json, struct buffer *out)
     *json = (struct json){.out = out};
 }
 
+/* As buffer_append, with the usual case (there is room) in line: most pieces are a few bytes. */
+static inline void put(struct buffer *out, const char *bytes, size_t len)
+{
+    if (out->capacity - out->len >= len && out->ceiling == 0 && out->ptr != NULL) {
+        memcpy(out->ptr + out->len, bytes, len);
+        out->len += len;
+    } else {
+        buffer_append(out, bytes, len);
+    }
+}
+
+static inline void put_byte(struct buffer *out, char byte)
+{
+    put(out, &byte, 1);
+}
+
 static uint32_t level_bit(const struct json *json)
 {
     return UINT32_C(1) << json->depth;
@@ -25,14 +41,14 @@ static void before_value(struct json *json)
     }
     CHECK(json->depth == 0 || (json->is_array & level_bit(json)));
     if (json->depth > 0 && (json->has_item & level_bit(json)))
-        buffer_append_byte(json->out, ',');
+        put_byte(json->out, ',');
     json->has_item |= level_bit(json);
 }
 
 static void begin(struct json *json, char bracket, bool is_array)
 {
     before_value(json);
-    buffer_append_byte(json->out, bracket);
+    put_byte(json->out, bracket);
     json->depth++;
     CHECK(json->depth < 32);
     json->has_item &= ~level_bit(json);
@@ -47,7 +63,7 @@ static void end(struct json *json, char bracket, bool is_array)
     CHECK(json->depth > 0 && !json->after_name);
     CHECK(((json->is_array & level_bit(json)) != 0) == is_array);
     json->depth--;
-    buffer_append_byte(json->out, bracket);
+    put_byte(json->out, bracket);
 }
 
 void json_object_begin(struct json *json)
@@ -74,11 +90,11 @@ void json_name(struct json *json, const char *name)
 {
     CHECK(json->depth > 0 && !(json->is_array & level_bit(json)) && !json->after_name);
     if (json->has_item & level_bit(json))
-        buffer_append_byte(json->out, ',');
+        put_byte(json->out, ',');
     json->has_item |= level_bit(json);
-    buffer_append_byte(json->out, '"');
-    buffer_append_string(json->out, name);
-    buffer_append(json->out, "\":", 2);
+    put_byte(json->out, '"');
+    put(json->out, name, strlen(name));
+    put(json->out, "\":", 2);
     json->after_name = true;
 }
 
@@ -104,7 +120,7 @@ void json_string(struct json *json, struct slice value)
     size_t at = 0, start = 0;
 
     before_value(json);
-    buffer_append_byte(json->out, '"');
+    put_byte(json->out, '"');
     while (at < value.len) {
         unsigned char c = (unsigned char)value.ptr[at];
         uint32_t code;
@@ -129,8 +145,8 @@ void json_string(struct json *json, struct slice value)
         start = ++at;
     }
     if (at > start)
-        buffer_append(json->out, value.ptr + start, at - start);
-    buffer_append_byte(json->out, '"');
+        put(json->out, value.ptr + start, at - start);
+    put_byte(json->out, '"');
 }
 
 void json_cstring(struct json *json, const char *value)
@@ -144,10 +160,18 @@ void json_cstring(struct json *json, const char *value)
 void json_int(struct json *json, int64_t value)
 {
     char digits[24];
+    size_t at = sizeof(digits);
+    /* The lowest number has no positive twin. */
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
     before_value(json);
-    snprintf(digits, sizeof(digits), "%lld", (long long)value);
-    buffer_append_string(json->out, digits);
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    put(json->out, digits + at, sizeof(digits) - at);
 }
 
 void json_double(struct json *json, double value, int decimals)
@@ -166,13 +190,13 @@ void json_double(struct json *json, double value, int decimals)
 void json_bool(struct json *json, bool value)
 {
     before_value(json);
-    buffer_append_string(json->out, value ? "true" : "false");
+    put(json->out, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_null(struct json *json)
 {
     before_value(json);
-    buffer_append(json->out, "null", 4);
+    put(json->out, "null", 4);
 }
 
 void json_raw(struct json *json, struct slice value)

@@ -70,7 +70,7 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
         code = bulk_job_fault_result(line->row.fault, options->unix_ms, &json, &export->scratch,
                                      &verdict, &result);
     } else {
-        probe_offline_judge(line->row.address, options->lists, options->unix_ms,
+        probe_offline_judge(line->row.address, NULL, options->lists, options->unix_ms,
                             options->rest == BULK_EXPORT_REST_CANCELLED ? EVIDENCE_STOP_CANCELLED
                                                                         : EVIDENCE_STOP_DEADLINE,
                             &evidence, &verdict, suggestion);

@@ -14,6 +14,7 @@ struct bulk_offline {
     struct bulk_offline_options options;
     struct bulk_offline_progress progress;
     struct bulk_seen seen;
+    struct probe_offline_memory memory;
     struct buffer scratch;
 };
 
@@ -30,6 +31,7 @@ int bulk_offline_open(struct bulk_reader *reader, struct bulk_writer *writer,
     offline->options = *options;
     bulk_seen_init(&offline->seen, options->memory_max != 0 ? options->memory_max : MEMORY_DEFAULT);
     buffer_init(&offline->scratch, 0);
+    probe_offline_memory_init(&offline->memory);
     *ret_offline = offline;
     return 0;
 }
@@ -39,6 +41,7 @@ void bulk_offline_close(struct bulk_offline *offline)
     if (offline == NULL)
         return;
     bulk_seen_done(&offline->seen);
+    probe_offline_memory_done(&offline->memory);
     buffer_done(&offline->scratch);
     memory_free(offline);
 }
@@ -88,8 +91,8 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
                                      &offline->scratch, &verdict, &result);
     } else {
         first = find_first(offline, row, address);
-        probe_offline_judge(address, options->lists, options->unix_ms, EVIDENCE_STOP_DEPTH,
-                            &evidence, &verdict, suggestion);
+        probe_offline_judge(address, &offline->memory, options->lists, options->unix_ms,
+                            EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
         code = bulk_job_result(&evidence, &verdict, wanted, &offline->scratch, &result);
     }
     if (code != 0)

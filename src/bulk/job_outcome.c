@@ -59,8 +59,8 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
     char suggestion[ADDRESS_WIRE_SIZE];
     struct evidence evidence;
 
-    probe_offline_judge(SLICE_EMPTY, NULL, unix_ms, EVIDENCE_STOP_NONE, &evidence, ret_verdict,
-                        suggestion);
+    probe_offline_judge(SLICE_EMPTY, NULL, NULL, unix_ms, EVIDENCE_STOP_NONE, &evidence,
+                        ret_verdict, suggestion);
     snprintf(ret_verdict->explanation, sizeof(ret_verdict->explanation),
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
     evidence.suggestion = SLICE_EMPTY;

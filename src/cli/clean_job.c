@@ -570,8 +570,11 @@ int clean_by_job(struct clean *clean)
     store_page_done(&run.page);
     store_close(run.store);
     /* A job that could not even be begun leaves nothing behind. */
-    if (run.lock >= 0 && (is_done || clean->job_is_temporary || (run.is_new && run.job.id == 0)))
+    if (run.lock >= 0 && (is_done || clean->job_is_temporary || (run.is_new && run.job.id == 0))) {
         bulk_job_file_remove(clean->job_path);
+        if (run.spool != NULL)
+            unlink(run.spool);
+    }
     bulk_job_unlock(run.lock);
     arena_done(&run.arena);
     return went == WENT_WELL    ? CLI_EXIT_OK

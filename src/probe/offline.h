@@ -27,10 +27,23 @@ bool probe_offline_domain_is_real(void *context, struct slice domain);
 bool probe_offline_is_skipped(unsigned matches);
 
 /*
- * Evidence and verdict at this depth, as the engine at depth syntax would give them. lists may be
- * NULL. stop: why more is not asked, where nothing settles it before (DEPTH, DEADLINE, CANCELLED).
+ * Domains that were found to need no mending, by hash: a list names the same ones again and again,
+ * and to look for typing errors costs more than all the rest. One megabyte, never more.
  */
-void probe_offline_judge(struct slice input, const struct lists_operator *lists, int64_t unix_ms,
+struct probe_offline_memory {
+    uint64_t *hashes; /* NULL: remembers nothing */
+};
+/* Without memory for it, it remembers nothing. */
+void probe_offline_memory_init(struct probe_offline_memory *memory);
+void probe_offline_memory_done(struct probe_offline_memory *memory);
+
+/*
+ * Evidence and verdict at this depth, as the engine at depth syntax would give them. memory and
+ * lists may be NULL. stop: why more is not asked, where nothing settles it before (DEPTH, DEADLINE,
+ * CANCELLED).
+ */
+void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
+                         const struct lists_operator *lists, int64_t unix_ms,
                          enum evidence_stop stop, struct evidence *ret_evidence,
                          struct verdict *ret_verdict, char suggestion[ADDRESS_WIRE_SIZE]);
 

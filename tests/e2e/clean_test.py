@@ -1,0 +1,309 @@
+"""Lists as people clean them: files, formats, what goes wrong, stopping and going on."""
+import contextlib
+import csv
+import gzip
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from program import lab, run, run_on_terminal, start  # noqa: E402
+
+SCENARIO = """set patience quick
+domain fast.example
+  mx 10 mx.fast.example
+server mx.fast.example 127.9.2.1
+  offer pipelining
+  mailbox u*
+domain all.example
+  mx 10 mx.all.example
+server mx.all.example 127.9.2.2
+  behave accept-all
+domain slow.example
+  mx 10 mx.slow.example
+server mx.slow.example 127.9.2.3
+  mailbox u*
+  behave delay rcpt 400ms
+"""
+
+ROWS = [("Ann", "u1@fast.example"), ("Bob", "nobody@fast.example"), ("Cas", " u3@fast.example "),
+        ("Dan, jr.", "x@all.example"), ("Eve", "U1@FAST.example"), ("Fay", "u1@fast.example"),
+        ("=cmd()", "u2@nowhere.example"), ("Gus", "no address"), ("Hal", "")]
+
+
+def write_list(path, rows=ROWS):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "email"])
+        writer.writerows(rows)
+
+
+def read_list(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class WithFolder(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="mk-clean-")
+        self.addCleanup(self.temporary.cleanup)
+        self.folder = pathlib.Path(self.temporary.name)
+        self.list = self.folder / "people.csv"
+        write_list(self.list)
+
+    def clean(self, *more, status=0, **how):
+        got, out, err = run("clean", *map(str, more), **how)
+        self.assertEqual(got, status, err.decode())
+        return out, err.decode()
+
+
+class Offline(WithFolder):
+    """Depth syntax: no network at all."""
+
+    def syntax(self, *more, **how):
+        return self.clean(*more, "--depth", "syntax", **how)
+
+    def test_columns_are_added(self):
+        self.syntax(self.list)
+        before, after = read_list(self.list), read_list(self.folder / "people.cleaned.csv")
+        self.assertEqual([r["email"] for r in before], [r["email"] for r in after])
+        self.assertEqual(after[7]["mk_status"], "invalid")
+        self.assertEqual(after[0]["mk_status"], "unknown")
+        self.assertEqual(after[0]["mk_reason"], "not_probed")
+        # Blanks around a cell are not part of an address.
+        self.assertEqual(after[2]["mk_status"], "unknown")
+
+    def test_duplicates(self):
+        self.syntax(self.list, "--duplicates", "skip")
+        reasons = [r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")]
+        self.assertEqual([i for i, r in enumerate(reasons) if r == "duplicate"], [5])
+        self.syntax(self.list, "--duplicates", "drop", "--dedupe", "off")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), len(ROWS))
+        self.syntax(self.list, "--duplicates", "drop")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), len(ROWS) - 1)
+
+    def test_choices_of_rows(self):
+        self.syntax(self.list, "--export", "remove")
+        self.assertEqual({r["mk_status"] for r in read_list(self.folder / "people.cleaned.csv")},
+                         {"invalid"})
+        self.syntax(self.list, "--only", "bad_syntax")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 2)
+        self.syntax(self.list, "--split")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.invalid.csv")), 2)
+
+    def test_standard_streams(self):
+        out, _ = self.syntax("-", given=b"u1@fast.example\nno address\n", cwd=self.folder)
+        objects = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([o["mailknock"]["status"] for o in objects], ["unknown", "invalid"])
+        packed = self.folder / "people.csv.gz"
+        packed.write_bytes(gzip.compress(self.list.read_bytes()))
+        self.syntax(packed, "-o", self.folder / "out.ndjson")
+        lines = (self.folder / "out.ndjson").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(len(lines), len(ROWS))
+
+    def test_slips(self):
+        for words, said in (
+                ((self.list, "-o", self.list), "the list itself"),
+                ((self.folder / "none.csv",), "none.csv"),
+                ((self.list, "--column", "phone"), "phone"),
+                ((self.list, "--column", "0"), "from 1"),
+                ((self.list, "--only", "good"), "neither a status nor a reason"),
+                ((self.list, "--only", "valid", "--export", "safe"), "give one"),
+                ((self.list, "--new", "--resume"), "contradict")):
+            _, err = self.syntax(*words, status=2)
+            self.assertIn(said, " ".join(err.split()), words)
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+
+    def test_plan_asks_nobody(self):
+        out, _ = self.clean(self.list, "--dry-run")
+        words = " ".join(out.decode().split())
+        self.assertIn("9 rows", words)
+        self.assertIn("1 duplicates", words)
+        self.assertIn("fast.example", words)
+        self.assertIn("estimated time", words)
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+
+
+class Online(WithFolder):
+    """Against the lab, by way of a job file."""
+
+    def setUp(self):
+        super().setUp()
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.lab = stack.enter_context(lab(SCENARIO))
+
+    def clean(self, *more, **how):
+        return super().clean(*more, "--config", self.lab.config, **how)
+
+    def slow_list(self, count=60):
+        write_list(self.list, [(f"row {i}", f"u{i}@slow.example") for i in range(count)])
+
+    def begin(self, *more):
+        child = start("clean", str(self.list), "--config", self.lab.config, *map(str, more),
+                      stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        job = self.folder / "people.cleaned.csv.mkjob"
+        until = time.monotonic() + 20
+        while time.monotonic() < until and child.poll() is None:
+            with contextlib.suppress(sqlite3.Error):
+                with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
+                    if db.execute("SELECT count(*) FROM result").fetchone()[0] > 0:
+                        return child, job
+            time.sleep(0.02)
+        self.fail(f"nothing was kept: {child.communicate()[1].decode()}")
+
+    def end(self, child):
+        _, err = child.communicate(timeout=60)
+        return child.returncode, " ".join(err.decode().split())
+
+    def test_a_list(self):
+        _, err = self.clean(self.list)
+        after = read_list(self.folder / "people.cleaned.csv")
+        self.assertEqual([r["mk_reason"] for r in after],
+                         ["accepted", "mailbox_not_found", "accepted", "accepts_all", "accepted",
+                          "accepted", "domain_not_found", "bad_syntax", "bad_syntax"])
+        self.assertEqual([r["name"] for r in after], [name for name, _ in ROWS])
+        self.assertIn("people.cleaned.csv", err)
+        self.assertEqual({f.name for f in self.folder.iterdir()},
+                         {"people.csv", "people.cleaned.csv"})
+
+    def test_a_list_from_a_pipe(self):
+        out = self.folder / "out.csv"
+        self.clean("-", "-o", out, given=self.list.read_bytes())
+        self.assertEqual(read_list(out)[3]["mk_status"], "catch_all")
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "out.csv"})
+
+    def test_results_as_they_come(self):
+        out, _ = self.clean(self.list, "-o", "-", "--quiet")
+        objects = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(len(objects), len(ROWS))
+        by_row = {o["row"]: o["mailknock"]["reason"] for o in objects}
+        self.assertEqual(by_row[1], "accepted")
+        self.assertEqual(by_row[6], "accepted")  # a duplicate
+        self.assertEqual(by_row[4], "accepts_all")
+
+    def test_stopped_and_gone_on(self):
+        self.slow_list()
+        child, job = self.begin()
+        child.send_signal(signal.SIGINT)
+        status, err = self.end(child)
+        self.assertEqual(status, 3, err)
+        self.assertIn("the same command again", err)
+        self.assertTrue(job.exists())
+        self.assertFalse((self.folder / "people.cleaned.csv").exists())
+        # What is known can be taken out.
+        status, out, _ = run("jobs", "export", str(job), "--format", "csv")
+        self.assertEqual(status, 0)
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        self.assertEqual(len(rows), 60)
+        done = [r for r in rows if r["mk_status"]]
+        self.assertTrue(0 < len(done) < 60, len(done))
+        status, out, _ = run("jobs", "show", str(job), "--json")
+        self.assertEqual(json.loads(out)["done"], len(done))
+        self.assertEqual(json.loads(out)["state"], "paused")
+        _, err = self.clean(self.list)
+        self.assertIn("going on with", err)
+        self.assertEqual({r["mk_status"] for r in read_list(self.folder / "people.cleaned.csv")},
+                         {"valid"})
+        self.assertFalse(job.exists())
+
+    def test_one_at_a_time(self):
+        self.slow_list()
+        child, job = self.begin()
+        _, err = self.clean(self.list, status=2)
+        self.assertIn("another mailknock works on", " ".join(err.split()))
+        status, out, _ = run("jobs", str(job))
+        self.assertEqual(status, 0)
+        self.assertIn(b"running", out)
+        status, _, err = run("jobs", "delete", str(job))
+        self.assertEqual(status, 2, err)
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(child)[0], 3)
+        status, _, err = run("jobs", "delete", str(job))
+        self.assertEqual(status, 0, err)
+        self.assertFalse(job.exists())
+
+    def test_a_changed_list(self):
+        self.slow_list()
+        child, job = self.begin()
+        child.send_signal(signal.SIGINT)
+        self.end(child)
+        _, err = self.clean(self.list, "--patience", "normal", status=2)
+        self.assertIn("--resume", err)
+        self.slow_list(3)
+        _, err = self.clean(self.list, status=2)
+        self.assertIn("has changed", err)
+        self.assertIn("--new", err)
+        self.clean(self.list, "--new")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 3)
+        self.assertFalse(job.exists())
+
+    def test_a_time_limit(self):
+        self.slow_list()
+        _, err = self.clean(self.list, "--max-time", "2s", status=3)
+        reasons = [r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")]
+        self.assertEqual(set(reasons), {"accepted", "not_probed"})
+        self.clean(self.list)
+        self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
+                         {"accepted"})
+
+    def test_a_kept_job_serves_again(self):
+        self.clean(self.list, "--keep-job", "--keep-evidence")
+        job = self.folder / "people.cleaned.csv.mkjob"
+        status, out, _ = run("jobs", "export", str(job))
+        self.assertEqual(status, 0)
+        first = json.loads(out.splitlines()[0])
+        self.assertIn("RCPT TO:<u1@fast.example>",
+                      first["mailknock"]["evidence"]["attempts"][0]["transcript"])
+        # Another output of the same results needs no server.
+        run("clean", str(self.list), "--keep-job", "--keep-evidence", "--config", self.lab.config,
+            "--export", "safe")
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 4)
+
+    def test_damaged_jobs(self):
+        job = self.folder / "people.cleaned.csv.mkjob"
+        job.write_bytes(b"this is no job file at all, but someone's letter" * 300)
+        before = job.read_bytes()
+        _, err = self.clean(self.list, status=2)
+        self.assertIn("mkjob", err)
+        self.assertEqual(job.read_bytes(), before)
+        _, err = self.clean(self.list, "-o", self.folder / "none" / "out.csv", status=2)
+        self.assertIn("No such file", err)
+
+    def test_progress(self):
+        self.slow_list(12)
+        status, shown = run_on_terminal("clean", str(self.list), "--config", self.lab.config)
+        self.assertEqual(status, 0, shown)
+        self.assertIn(b"[####", shown)
+        self.assertIn(b"of 12", shown)
+        self.slow_list(13)
+        _, err = self.clean(self.list, "--json-progress")
+        events = [json.loads(line) for line in err.splitlines()]
+        self.assertEqual(events[-1]["done"], 13)
+        self.assertEqual(events[-1]["valid"], 13)
+        self.slow_list(14)
+        _, err = self.clean(self.list, "--quiet")
+        self.assertEqual(err, "")
+
+    def test_a_state_on_demand(self):
+        self.slow_list()
+        child, _ = self.begin()
+        child.send_signal(signal.SIGUSR1)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGINT)
+        status, err = self.end(child)
+        self.assertEqual(status, 3)
+        self.assertRegex(err, r"\d+ of 60, [\d.]+/s")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
