@@ -15,6 +15,7 @@
 
 #define BUSY_TIMEOUT_MS 10000
 #define CACHE_KIB       16384
+#define LOG_PAGES       8192 /* written back at once: the same pages change again and again */
 
 /* --- errors -------------------------------------------------------------------------------- */
 
@@ -228,8 +229,9 @@ static int set_up(struct sqlite_store *store, struct error *error)
 
     sqlite3_snprintf((int)sizeof(sql), sql,
                      "%s PRAGMA synchronous=NORMAL; PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
-                     " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE",
-                     store->is_read_only ? "" : "PRAGMA journal_mode=WAL;", CACHE_KIB);
+                     " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE;"
+                     " PRAGMA wal_autocheckpoint=%d",
+                     store->is_read_only ? "" : "PRAGMA journal_mode=WAL;", CACHE_KIB, LOG_PAGES);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_store_fail(store, "open", error);
     return 0;

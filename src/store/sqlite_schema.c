@@ -5,9 +5,10 @@
 #define APPLICATION_ID 0x4d4b4e4b /* "MKNK" in the file's head */
 
 /*
- * One entry a version, never changed once released. Rows and results are clustered by (job, row):
- * both are written and read in runs of neighbours. Texts that never repeat stand in the row;
- * `tally` is what pages and summaries count by.
+ * One entry a version, never changed once released. Rows are clustered by (job, row): they are
+ * written and read in runs of neighbours. Results come in no order of rows, so they are appended as
+ * they come and only narrow indexes are written all over the place: clustered, a result cost five
+ * times as much. `tally` is what pages and summaries count by.
  */
 static const char *const migrations[] = {
     "CREATE TABLE job ("
@@ -38,6 +39,7 @@ static const char *const migrations[] = {
     " raw BLOB,"
     " PRIMARY KEY (job, row)) WITHOUT ROWID;"
     "CREATE TABLE result ("
+    " seq INTEGER PRIMARY KEY,"
     " job INTEGER NOT NULL,"
     " row INTEGER NOT NULL,"
     " reason INTEGER NOT NULL,"
@@ -50,9 +52,9 @@ static const char *const migrations[] = {
     " domain TEXT,"
     " suggestion TEXT,"
     " explanation TEXT,"
-    " json BLOB,"
-    " PRIMARY KEY (job, row)) WITHOUT ROWID;"
-    "CREATE INDEX result_reason ON result (job, reason);" /* (job, row) follow by themselves */
+    " json BLOB);"
+    "CREATE UNIQUE INDEX result_row ON result (job, row);"
+    "CREATE INDEX result_reason ON result (job, reason, row);"
     "CREATE TABLE tally ("
     " job INTEGER NOT NULL,"
     " reason INTEGER NOT NULL,"
