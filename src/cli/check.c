@@ -267,27 +267,41 @@ static void go_on(struct check *check)
 
 /* --- beside the work -------------------------------------------------------------------------- */
 
-static void hint_show(struct io_timer *timer)
+static void hint_words(struct check *check, struct buffer *words)
 {
-    struct check *check = timer->user;
     struct probe_counts counts;
     char clock[INSTANT_TEXT_SIZE];
     uint64_t now = io_now_ms(check->prober.loop);
 
     probe_engine_counts(check->prober.engine, &counts);
-    fprintf(check->call->err, "\r\033[K%" PRIu64 " of %" PRIu64 "%s done", check->finished,
-            check->begun, check->reads_input || *check->next != NULL ? "+" : "");
-    if (counts.greylist_waiting > 0) {
-        int64_t then = io_unix_ms(check->prober.loop) + (int64_t)(counts.next_retry_ms - now);
+    buffer_printf(words, "%" PRIu64 " of %" PRIu64 "%s done", check->finished, check->begun,
+                  check->reads_input || *check->next != NULL ? "+" : "");
+    if (counts.greylist_waiting > 0 && counts.next_retry_ms != INSTANT_NEVER) {
+        uint64_t wait_ms = counts.next_retry_ms > now ? counts.next_retry_ms - now : 0;
 
-        instant_format(then, clock);
-        fprintf(check->call->err, ", %" PRIu64 " asked to come back, the next at %.8s UTC",
-                counts.greylist_waiting, clock + 11);
+        instant_format(io_unix_ms(check->prober.loop) + (int64_t)wait_ms, clock);
+        buffer_printf(words, ", %" PRIu64 " to ask again, next at %.8s UTC",
+                      counts.greylist_waiting, clock + 11);
     }
-    fputs(" (Ctrl-C ends and prints what is known)", check->call->err);
+    buffer_append_string(words, "; Ctrl-C prints what is known");
+}
+
+static void hint_show(struct io_timer *timer)
+{
+    struct check *check = timer->user;
+    struct buffer words, line;
+
+    buffer_init(&words, 0);
+    buffer_init(&line, 0);
+    hint_words(check, &words);
+    /* A line that wraps can't be wiped out again. */
+    view_cell(&line, buffer_slice(&words), check->call->width - 1, false);
+    fprintf(check->call->err, "\r\033[K%.*s", SLICE_ARG(buffer_slice(&line)));
     fflush(check->call->err);
     check->hint_shown = true;
-    io_timer_start(timer, now + HINT_AGAIN_MS);
+    buffer_done(&line);
+    buffer_done(&words);
+    io_timer_start(timer, io_now_ms(check->prober.loop) + HINT_AGAIN_MS);
 }
 
 static void interrupted(void *user, int signal_number)
