@@ -206,10 +206,11 @@ static void take_plain_cell(const struct bulk_csv_shape *shape, const char *byte
     }
     for (; column > 0; column--) {
         from = memchr(from, shape->delimiter, (size_t)(end - from));
-        if (from++ == NULL) {
+        if (from == NULL) {
             row->has_cell = false;
             return;
         }
+        from++;
     }
     end = memchr(from, shape->delimiter, (size_t)(end - from));
     row->cell = slice_from(from, end != NULL ? (size_t)(end - from) : len - (size_t)(from - bytes));
@@ -305,10 +306,11 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
 bool bulk_csv_next_cell(const struct bulk_csv_shape *shape, struct slice *rest,
                         struct slice *ret_cell)
 {
-    const char *at = rest->ptr, *end = rest->ptr + rest->len, *after;
+    const char *at = rest->ptr, *end, *after;
 
-    if (rest->ptr == NULL)
+    if (at == NULL)
         return false;
+    end = at + rest->len;
     if (!shape->quotes) {
         *ret_cell = *rest;
         rest->ptr = NULL;

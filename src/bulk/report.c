@@ -104,13 +104,15 @@ bool bulk_report_render(const struct bulk_report *report, struct buffer *out)
     tile(out, stats->by_action[ACTION_SUPPRESS], stats->rows, "to suppress");
     tile(out, stats->by_status[VERDICT_UNKNOWN], determined(stats), "unknown");
     report_donut(report, out);
+    buffer_append_string(out, "<div class=\"half stack\">");
     report_bounce(report, out);
+    report_scores(report, out);
+    buffer_append_string(out, "</div>");
     report_advice(report, out);
     report_reasons(report, out);
     report_providers(report, out);
-    report_domains(report, out);
-    report_scores(report, out);
     report_time_line(report, out);
+    report_domains(report, out);
     settings(report, out);
     buffer_append_string(out, "</div><footer>Made by mailknock ");
     html_string(out, report->version);

@@ -1,0 +1,172 @@
+"""Lists as other programs write them, cleaned, and read back by other programs.
+
+Python's csv module and zip reader stand for "others": what they wrote must come back cell by cell,
+with our columns behind, in the delimiter, quoting and line ends of the list.
+"""
+import csv
+import gzip
+import io
+import os
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+import zipfile
+
+sys.path.insert(0, os.path.dirname(__file__))
+from program import run  # noqa: E402
+
+NAMES = ["status", "reason", "score", "action", "flags", "suggestion", "provider", "explanation"]
+COLUMNS = ["mk_" + name for name in NAMES]
+ROWS = [
+    ["id", "Name", "E-Mail", "Note"],
+    ["1", "Müller, \"Jo\"", "jo.mueller@kestrel.example", "two\nlines"],
+    ["2", "O'Brien; Pat", "not an address", ""],
+    ["3", "", "anna@kestrel.example", "tab\there, \"\" and 'that'"],
+    ["0004", "=1+1", "kim@kestrel.example", " blanks around "],
+]
+
+EXCEL_XLSX = {
+    "[Content_Types].xml": "<Types xmlns='http://schemas.openxmlformats.org/package/2006/content-types'/>",
+    "xl/workbook.xml": """<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">
+        <sheets><sheet name="Sheet" sheetId="1" state="visible" r:id="rId1"/></sheets></workbook>""",
+    "xl/_rels/workbook.xml.rels":
+        """<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+        <Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"
+        Target="/xl/worksheets/sheet1.xml" Id="rId1"/></Relationships>""",
+}
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def write_xlsx(path, rows):
+    """As openpyxl lays it out, with inline strings."""
+    sheet = ElementTree.Element(SHEET + "worksheet")
+    data = ElementTree.SubElement(sheet, SHEET + "sheetData")
+    for number, cells in enumerate(rows, 1):
+        row = ElementTree.SubElement(data, SHEET + "row", r=str(number))
+        for column, text in enumerate(cells):
+            cell = ElementTree.SubElement(row, SHEET + "c", r="ABCDEFGH"[column] + str(number),
+                                          t="inlineStr")
+            ElementTree.SubElement(ElementTree.SubElement(cell, SHEET + "is"), SHEET + "t").text = text
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in EXCEL_XLSX.items():
+            archive.writestr(name, text)
+        archive.writestr("xl/worksheets/sheet1.xml", ElementTree.tostring(sheet))
+
+
+def read_xlsx(path):
+    """Cells as text by row and column letter; shared and inline strings."""
+    with zipfile.ZipFile(path) as archive:
+        shared = []
+        if "xl/sharedStrings.xml" in archive.namelist():
+            for item in ElementTree.fromstring(archive.read("xl/sharedStrings.xml")):
+                shared.append("".join(t.text or "" for t in item.iter(SHEET + "t")))
+        rows = []
+        for row in ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml")).iter(SHEET + "row"):
+            cells = {}
+            for cell in row.iter(SHEET + "c"):
+                text = "".join(t.text or "" for t in cell.iter() if t.tag in (SHEET + "t", SHEET + "v"))
+                letters = cell.get("r").rstrip("0123456789")
+                cells[letters] = shared[int(text)] if cell.get("t") == "s" else text
+            rows.append(cells)
+        return rows
+
+
+class Formats(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def clean(self, name, out, *options):
+        status, _, err = run("clean", self.path(name), "-o", self.path(out), "--depth", "syntax",
+                             *options)
+        self.assertEqual(status, 0, err)
+        return err.decode()
+
+    def check_rows(self, rows, count=len(ROWS)):
+        self.assertEqual(len(rows), count)
+        self.assertEqual(rows[0], ROWS[0] + COLUMNS)
+        for got, sent in zip(rows[1:], ROWS[1:]):
+            self.assertEqual(got[:4], sent)
+            self.assertEqual(len(got), 4 + len(COLUMNS))
+        self.assertEqual(rows[2][4:6], ["invalid", "bad_syntax"])
+        self.assertEqual(rows[1][4:6], ["unknown", "not_probed"])
+
+    def test_python_csv(self):
+        for name, encoding, dialect in (
+                ("excel", "utf-8", {}),
+                ("bom", "utf-8-sig", {"delimiter": ";"}),
+                ("tabs", "utf-8", {"dialect": "excel-tab"}),
+                ("pipes", "utf-8", {"delimiter": "|"}),
+                ("unix", "utf-8", {"dialect": "unix"}),
+                ("all", "utf-8", {"quoting": csv.QUOTE_ALL}),
+                ("latin1", "iso-8859-1", {"delimiter": ";"}),
+                ("windows", "cp1252", {}),
+                ("old-mac", "utf-8", {"lineterminator": "\r", "quoting": csv.QUOTE_ALL}),
+                ("utf16", "utf-16", {"dialect": "excel-tab"}),
+        ):
+            with self.subTest(name):
+                with open(self.path("in.csv"), "w", encoding=encoding, newline="") as file:
+                    csv.writer(file, **dialect).writerows(ROWS)
+                said = self.clean("in.csv", "out.csv", "--new")
+                self.assertIn('addresses in column 3 "E-Mail"', said)
+                # UTF-16 comes back as UTF-8, with a mark where it had one
+                back = "utf-8-sig" if encoding == "utf-16" else encoding
+                with open(self.path("out.csv"), encoding=back, newline="") as file:
+                    text = file.read()
+                sent = io.StringIO(newline="")
+                csv.writer(sent, **dialect).writerow(ROWS[1])
+                own = sent.getvalue().rstrip("\r\n")
+                self.assertIn(own, text)  # byte for byte, quoting and all
+                reader = csv.reader(io.StringIO(text, newline=""),
+                                    delimiter=dialect.get("delimiter", "\t" if "tab" in dialect.get(
+                                        "dialect", "") else ","))
+                self.check_rows(list(reader))
+
+    def test_ends_of_the_lines_are_the_lists(self):
+        for end in ("\n", "\r\n", "\r"):
+            with open(self.path("in.csv"), "w", newline="") as file:
+                file.write(f"email,x{end}a@b.example,1{end}c@d.example,2{end}")
+            self.clean("in.csv", "out.csv", "--new")
+            with open(self.path("out.csv"), newline="") as file:
+                text = file.read()
+            self.assertEqual(text.count(end), 3)
+            self.assertEqual(len(text.replace(end, "")), len(text) - 3 * len(end))
+            self.assertNotIn("\n" if end == "\r" else "\r" if end == "\n" else "\n\n", text)
+
+    def test_gzip(self):
+        with gzip.open(self.path("in.csv.gz"), "wt", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(ROWS)
+        self.clean("in.csv.gz", "out.csv.gz")
+        with gzip.open(self.path("out.csv.gz"), "rt", newline="", encoding="utf-8") as file:
+            self.check_rows(list(csv.reader(file)))
+
+    def test_xlsx_in_and_out(self):
+        write_xlsx(self.path("in.xlsx"), ROWS)
+        self.clean("in.xlsx", "out.csv")
+        with open(self.path("out.csv"), newline="", encoding="utf-8") as file:
+            self.check_rows(list(csv.reader(file)))
+        self.clean("in.xlsx", "out.xlsx")
+        rows = read_xlsx(self.path("out.xlsx"))
+        letters = "ABCDEFGHIJKL"
+        self.check_rows([[row.get(letter, "") for letter in letters] for row in rows])
+
+    def test_an_unbalanced_quote_costs_one_row(self):
+        with open(self.path("in.csv"), "w") as file:
+            file.write("id,email,note\n")
+            for number in range(1, 2001):
+                file.write(f"{number},u{number}@kestrel.example,{'x' if number != 700 else chr(34) + 'x'}\n")
+        self.clean("in.csv", "out.csv", "--format", "ndjson")
+        with open(self.path("out.csv"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertEqual(len(lines), 2000)
+        self.assertEqual([i + 1 for i, line in enumerate(lines) if '"fault":' in line], [700])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
