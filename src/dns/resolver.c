@@ -204,7 +204,7 @@ static void options_complete(struct dns_resolver_options *options)
     if (options->hosts_max == 0)
         options->hosts_max = 16;
     if (options->cache_max == 0)
-        options->cache_max = 200000;
+        options->cache_max = 50000;
 }
 
 struct dns_resolver *dns_resolver_new(struct io_loop *loop, struct dns_transport *transport,

@@ -26,7 +26,7 @@ struct dns_resolver_options {
     uint32_t ttl_min_s, ttl_max_s; /* of positive and negative answers; 0: 60 and 86400 */
     uint32_t failure_ttl_s;        /* 0: 30 */
     unsigned hosts_max;            /* MX hosts looked at, most preferred first; 0: 16 */
-    unsigned cache_max;            /* domains and host names kept; 0: 200000 */
+    unsigned cache_max;            /* domains and host names kept, about 1 KB each; 0: 50000 */
     uint64_t seed;                 /* for shuffling equal preferences */
 };
 

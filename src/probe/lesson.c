@@ -37,7 +37,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .now_ms = probe_engine_now(session->engine),
         .detail = slice_from_string(session->close_detail[0] != '\0' ? session->close_detail
                                                                      : result->detail),
-        .tls = slice_from_string(session->tls),
+        .tls = slice_from_string(session->tls != NULL ? session->tls : ""),
         .transcript = SLICE_EMPTY,
     };
     struct probe_plan_input *input = &answer.input;

@@ -87,6 +87,7 @@ static void session_end(struct probe_session *session)
     list_remove(&session->in_site);
     list_remove(&session->in_woken);
     probe_alarms_dismiss(&engine->alarms, &session->alarm);
+    memory_free(session->tls);
     memory_free(session);
     probe_engine_connection_closed(engine);
     probe_site_slot_freed(site);
@@ -475,17 +476,27 @@ static void stream_received(void *user, const char *bytes, size_t len)
     probe_engine_leave(engine);
 }
 
+/* Without memory the evidence lacks the words; the conversation goes on. */
+static void tell_tls(struct probe_session *session, const struct io_tls_facts *facts)
+{
+    char words[320];
+    int len = snprintf(words, sizeof(words), "%s %s; certificate %s, %s", facts->version,
+                       facts->cipher, facts->subject[0] != '\0' ? facts->subject : "without a name",
+                       facts->verified               ? "verified"
+                       : facts->verify_error[0] != 0 ? facts->verify_error
+                                                     : "not verified");
+
+    if (len > 0 && session->tls == NULL)
+        session->tls = memory_copy_string(words, strlen(words));
+}
+
 static void stream_secured(void *user, const struct io_tls_facts *facts)
 {
     struct probe_session *session = user;
     struct probe_engine *engine = session->engine;
 
     probe_engine_enter(engine);
-    snprintf(session->tls, sizeof(session->tls), "%s %s; certificate %s, %s", facts->version,
-             facts->cipher, facts->subject[0] != '\0' ? facts->subject : "without a name",
-             facts->verified               ? "verified"
-             : facts->verify_error[0] != 0 ? facts->verify_error
-                                           : "not verified");
+    tell_tls(session, facts);
     smtp_session_secured(session->smtp, probe_engine_now(engine));
     pump(session);
     probe_engine_leave(engine);
