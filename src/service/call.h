@@ -20,10 +20,11 @@ struct service_call {
     struct service *service;
     struct http_request *request;
     struct service_match match;
-    uint64_t key_id;       /* who calls; 0: nobody said, or none is needed */
-    unsigned scopes;       /* what the caller may */
-    struct list_node node; /* in a handler's list of those that wait */
-    void *state;           /* the handler's own; `ended` frees it */
+    uint64_t key_id;        /* who calls; 0: nobody said, or none is needed */
+    unsigned scopes;        /* what the caller may */
+    uint32_t retry_after_s; /* of service_look_up_key */
+    struct list_node node;  /* in a handler's list of those that wait */
+    void *state;            /* the handler's own; `ended` frees it */
     void (*ended)(struct service_call *call);
 };
 

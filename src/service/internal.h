@@ -43,6 +43,13 @@ struct service {
 extern const struct service_route service_routes[];
 extern const size_t service_route_count;
 
+enum service_key_fit {
+    SERVICE_KEY_FITS,
+    SERVICE_KEY_UNKNOWN,
+    SERVICE_KEY_TOO_OFTEN, /* too many wrong ones from there; Retry-After is set */
+};
+/* Who showed `secret`: fills key_id and scopes. Answers nothing. */
+enum service_key_fit service_look_up_key(struct service_call *call, struct slice secret);
 /*
  * Who showed `secret`: fills call->key and scopes, or answers 401 or 429 and returns false. For
  * dialects, which carry the key elsewhere; the others were identified before their handler.
@@ -96,6 +103,18 @@ void service_operator_list_put(struct service_call *call);
 /* What is kept here, on top of the files' entries. The store's and the lists' errors. */
 int service_operator_lists_add(struct service *service, struct lists_operator *lists,
                                struct error *error);
+void service_stats_get(struct service_call *call); /* stats.c */
+void service_report_get(struct service_call *call);
+void service_ev_validate(struct service_call *call); /* emailverify.c */
+void service_ev_batch(struct service_call *call);
+void service_ev_result(struct service_call *call);
+void service_ev_balance(struct service_call *call);
+void service_ev_key(struct service_call *call);
+void service_reacher_check(struct service_call *call); /* reacher.c */
+void service_reacher_bulk(struct service_call *call);
+void service_reacher_job(struct service_call *call);
+void service_reacher_results(struct service_call *call);
+void service_reacher_version(struct service_call *call);
 void service_overview_get(struct service_call *call); /* overview.c */
 void service_settings_get(struct service_call *call);
 /* Once an hour: alarms look at what came since. */

@@ -80,30 +80,48 @@ static struct service_key *find_key(struct service *service, struct slice secret
     return service_key_find(&service->keys, secret);
 }
 
-bool service_identify(struct service_call *call, struct slice secret)
+enum service_key_fit service_look_up_key(struct service_call *call, struct slice secret)
 {
     struct service *service = call->service;
     struct ip peer = http_request_peer(call->request).ip;
-    uint32_t wait_s = service_stranger_wait_s(&service->strangers, &peer, service_now_ms(service));
     struct service_key *key;
     char text[16];
 
-    if (wait_s > 0) {
-        snprintf(text, sizeof(text), "%u", wait_s);
+    if (service->options.open) {
+        call->scopes = SERVICE_SCOPE_ALL;
+        return SERVICE_KEY_FITS;
+    }
+    call->retry_after_s =
+        service_stranger_wait_s(&service->strangers, &peer, service_now_ms(service));
+    if (call->retry_after_s > 0) {
+        snprintf(text, sizeof(text), "%u", call->retry_after_s);
         http_response_header(call->request, "Retry-After", text);
-        service_problem(call, 429, "too_many_failures",
-                        "too many wrong keys from your address; try again in %u s", wait_s);
-        return false;
+        return SERVICE_KEY_TOO_OFTEN;
     }
     key = find_key(service, secret);
     if (key == NULL) {
         service_stranger_failed(&service->strangers, &peer, service_now_ms(service));
-        service_problem(call, 401, "bad_key", "this API key is not known here");
-        return false;
+        return SERVICE_KEY_UNKNOWN;
     }
     call->key_id = key->id;
     call->scopes = key->scopes;
-    return true;
+    return SERVICE_KEY_FITS;
+}
+
+bool service_identify(struct service_call *call, struct slice secret)
+{
+    switch (service_look_up_key(call, secret)) {
+    case SERVICE_KEY_FITS:
+        return true;
+    case SERVICE_KEY_TOO_OFTEN:
+        service_problem(call, 429, "too_many_failures",
+                        "too many wrong keys from your address; try again in %u s",
+                        call->retry_after_s);
+        return false;
+    default:
+        service_problem(call, 401, "bad_key", "this API key is not known here");
+        return false;
+    }
 }
 
 bool service_admit(struct service_call *call)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "service/batch.h"
 #include "service/internal.h"
 
 #define OPTIONS_BYTES_MAX 65536
@@ -14,7 +15,7 @@
 
 struct service_upload {
     struct service_call *call;
-    char path[4096];
+    char path[SERVICE_BATCH_PATH_SIZE];
     int fd; /* -1: none is open */
     uint64_t bytes;
     bool is_json, has_file;
@@ -188,38 +189,6 @@ void service_upload_begin(struct service_call *call)
 /* --- all of it
  * ------------------------------------------------------------------------------------- */
 
-/* NDJSON, in which any string is safe: an address with a line break stays one. */
-static bool write_addresses(struct service_upload *upload, const cJSON *addresses)
-{
-    const cJSON *address;
-    struct buffer line;
-    bool is_written = true;
-
-    buffer_init(&line, 0);
-    cJSON_ArrayForEach(address, addresses)
-    {
-        struct json json;
-
-        if (!cJSON_IsString(address)) {
-            service_problem(upload->call, 422, "bad_addresses",
-                            "\"addresses\" must be an array of strings");
-            is_written = false;
-            break;
-        }
-        buffer_clear(&line);
-        json_init(&json, &line);
-        json_object_begin(&json);
-        json_name_string(&json, "address", slice_from_string(address->valuestring));
-        json_object_end(&json);
-        buffer_append_byte(&line, '\n');
-        is_written = write_bytes(upload, line.ptr, line.len);
-        if (!is_written)
-            break;
-    }
-    buffer_done(&line);
-    return is_written;
-}
-
 static bool take_json(struct service_upload *upload)
 {
     struct service_call *call = upload->call;
@@ -227,6 +196,8 @@ static bool take_json(struct service_upload *upload)
     const cJSON *addresses = cJSON_GetObjectItemCaseSensitive(object, "addresses");
     cJSON *options = cJSON_DetachItemFromObjectCaseSensitive(object, "options");
     const char *name = NULL;
+    struct error error = {0};
+    size_t rejected;
     bool is_taken = false;
 
     if (object == NULL)
@@ -241,7 +212,11 @@ static bool take_json(struct service_upload *upload)
                         "\"addresses\" must be an array with at least one string");
         goto done;
     }
-    is_taken = open_file(upload) && write_addresses(upload, addresses);
+    is_taken = service_batch_file(call->service, addresses, upload->path, &rejected, &error) == 0;
+    if (!is_taken) {
+        upload->path[0] = '\0';
+        service_problem_of(call, &error);
+    }
     strcpy(upload->ending, ".ndjson");
 done:
     cJSON_Delete(object);
@@ -285,7 +260,7 @@ bool service_upload_finish(struct service_call *call)
     }
     fd = upload->fd;
     upload->fd = -1;
-    if (close(fd) != 0) {
+    if (fd >= 0 && close(fd) != 0) {
         service_problem(call, 507, "storage", "the upload can't be kept: %s", strerror(errno));
         return false;
     }

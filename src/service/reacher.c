@@ -1,0 +1,365 @@
+/*
+ * The dialect of Reacher (check-if-email-exists): /v0 and /v1 check_email and bulk, as its public
+ * documentation describes them. Fields of its own probing (proxy, hello_name, ...) are taken and
+ * not followed: who asks, and how, is this server's affair. Errors are {"error": "..."}.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "service/batch.h"
+#include "service/internal.h"
+#include "verdict/dialect.h"
+
+#define TIMEOUT_MS   (60 * SECOND_MS)
+#define RESULTS_PAGE 50
+#define RESULTS_MAX  1000
+
+static void refuse(struct service_call *call, unsigned status, const char *message)
+{
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name_cstring(&json, "error", message);
+    json_object_end(&json);
+    service_answer(call, status, &body);
+}
+
+/* --- one result in their form
+ * ---------------------------------------------------------------------- */
+
+struct facts {
+    enum verdict_status status;
+    enum verdict_reason reason;
+    uint32_t flags;
+    const cJSON *result; /* ours; NULL: not at hand */
+};
+
+static void write_misc(struct json *json, const struct facts *facts)
+{
+    json_name(json, "misc");
+    json_object_begin(json);
+    json_name_bool(json, "is_disposable", (facts->flags & VERDICT_FLAG_DISPOSABLE) != 0);
+    json_name_bool(json, "is_role_account", (facts->flags & VERDICT_FLAG_ROLE) != 0);
+    json_name_bool(json, "is_b2c", (facts->flags & VERDICT_FLAG_FREE) != 0);
+    json_name_null(json, "gravatar_url");
+    json_name_null(json, "haveibeenpwned");
+    json_object_end(json);
+}
+
+static void write_mx(struct json *json, const struct facts *facts)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(facts->result, "mx"), *mx;
+
+    json_name(json, "mx");
+    json_object_begin(json);
+    json_name_bool(json, "accepts_mail", cJSON_GetArraySize(list) > 0);
+    json_name(json, "records");
+    json_array_begin(json);
+    cJSON_ArrayForEach(mx, list)
+    {
+        const cJSON *host = cJSON_GetObjectItemCaseSensitive(mx, "host");
+
+        if (cJSON_IsString(host))
+            json_cstring(json, host->valuestring);
+    }
+    json_array_end(json);
+    json_object_end(json);
+}
+
+static bool is_failure(const struct facts *facts)
+{
+    return facts->status == VERDICT_UNKNOWN && facts->reason != REASON_RCPT_UNTRUSTED &&
+           facts->reason != REASON_NOT_PROBED;
+}
+
+static void write_smtp(struct json *json, const struct facts *facts)
+{
+    const cJSON *why = cJSON_GetObjectItemCaseSensitive(facts->result, "explanation");
+
+    json_name(json, "smtp");
+    json_object_begin(json);
+    if (is_failure(facts)) {
+        json_name(json, "error");
+        json_object_begin(json);
+        json_name_cstring(json, "type", "SmtpError");
+        json_name_cstring(json, "message",
+                          cJSON_IsString(why) ? why->valuestring
+                                              : verdict_reason_name(facts->reason));
+        json_object_end(json);
+        if (facts->reason == REASON_PROBE_BLOCKED)
+            json_name_cstring(json, "description", "IpBlacklisted");
+    } else {
+        json_name_bool(json, "can_connect_smtp",
+                       cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(facts->result, "smtp")));
+        json_name_bool(json, "has_full_inbox", facts->reason == REASON_MAILBOX_FULL);
+        json_name_bool(json, "is_catch_all", facts->status == VERDICT_CATCH_ALL);
+        json_name_bool(json, "is_deliverable",
+                       facts->status == VERDICT_VALID || facts->status == VERDICT_CATCH_ALL);
+        json_name_bool(json, "is_disabled", facts->reason == REASON_MAILBOX_DISABLED);
+    }
+    json_object_end(json);
+}
+
+static void write_syntax(struct json *json, const struct facts *facts, struct slice input)
+{
+    const cJSON *suggestion = cJSON_GetObjectItemCaseSensitive(facts->result, "suggestion");
+    const cJSON *normalized = cJSON_GetObjectItemCaseSensitive(facts->result, "normalized");
+    struct address address;
+    bool is_valid = address_parse(input.ptr, input.len, &address);
+
+    json_name(json, "syntax");
+    json_object_begin(json);
+    if (is_valid)
+        json_name_string(json, "address", input);
+    else
+        json_name_null(json, "address");
+    json_name_string(json, "domain", is_valid ? address.domain : SLICE_EMPTY);
+    json_name_bool(json, "is_valid_syntax", is_valid);
+    json_name_string(json, "username", is_valid ? address.local : SLICE_EMPTY);
+    json_name_cstring(json, "normalized_email",
+                      cJSON_IsString(normalized) ? normalized->valuestring : NULL);
+    json_name_cstring(json, "suggestion",
+                      cJSON_IsString(suggestion) ? suggestion->valuestring : NULL);
+    json_object_end(json);
+}
+
+static void write_result(struct json *json, struct slice input, const struct facts *facts)
+{
+    struct dialect_words words =
+        dialect_words(DIALECT_REACHER, facts->status, facts->reason, facts->flags);
+
+    json_object_begin(json);
+    json_name_string(json, "input", input);
+    json_name_cstring(json, "is_reachable", words.status);
+    write_misc(json, facts);
+    write_mx(json, facts);
+    write_smtp(json, facts);
+    write_syntax(json, facts, input);
+    json_object_end(json);
+}
+
+/* --- one address
+ * ------------------------------------------------------------------------------------- */
+
+struct check {
+    struct service_question question; /* first */
+    struct service_call *call;
+    cJSON *body;
+    struct slice address;
+};
+
+static void check_ended(struct service_call *call)
+{
+    struct check *self = call->state;
+
+    service_verifier_forget(&self->question);
+    cJSON_Delete(self->body);
+    memory_free(self);
+}
+
+static void checked(struct service_question *question, const struct service_verified *verified,
+                    bool pending)
+{
+    struct check *self = LIST_ELEMENT(question, struct check, question);
+    cJSON *result = cJSON_ParseWithLength(verified->json.ptr, verified->json.len);
+    const struct facts facts = {verified->status, verified->reason, verified->flags, result};
+    struct buffer body;
+    struct json json;
+
+    if (!pending)
+        service_count(self->call->service, verified->reason);
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    write_result(&json, self->address, &facts);
+    service_answer(self->call, 200, &body);
+    cJSON_Delete(result);
+}
+
+void service_reacher_check(struct service_call *call)
+{
+    struct slice text = http_request_body(call->request);
+    struct check *self = memory_zalloc(1, sizeof(*self));
+    const cJSON *to;
+
+    if (self == NULL) {
+        refuse(call, 503, "out of memory");
+        return;
+    }
+    self->call = call;
+    self->question.answered = checked;
+    self->body = cJSON_ParseWithLength(text.ptr, text.len);
+    call->state = self;
+    call->ended = check_ended;
+    to = cJSON_GetObjectItemCaseSensitive(self->body, "to_email");
+    if (!cJSON_IsString(to)) {
+        refuse(call, 400, "to_email is missing");
+        return;
+    }
+    self->address = slice_from_string(to->valuestring);
+    if (service_verifier_ask(&call->service->verifier, self->address, EVIDENCE_DEPTH_SMTP, false,
+                             TIMEOUT_MS, &self->question) != 0)
+        refuse(call, 503, "too many addresses are under way; try again in some seconds");
+}
+
+void service_reacher_version(struct service_call *call)
+{
+    http_respond(call->request, 200, "application/json",
+                 SLICE("{\"version\":\"mailknock " MK_VERSION "\"}\n"));
+}
+
+/* --- many
+ * ---------------------------------------------------------------------------------------------- */
+
+void service_reacher_bulk(struct service_call *call)
+{
+    struct service *service = call->service;
+    struct slice text = http_request_body(call->request);
+    cJSON *object = cJSON_ParseWithLength(text.ptr, text.len);
+    const cJSON *input = cJSON_GetObjectItemCaseSensitive(object, "input");
+    struct service_list_options options;
+    char path[SERVICE_BATCH_PATH_SIZE];
+    struct error error = {0};
+    struct buffer body;
+    struct json json;
+    size_t rejected;
+    uint64_t id = 0;
+
+    if (!cJSON_IsArray(input) || cJSON_GetArraySize(input) == 0) {
+        refuse(call, 400, "input must be an array of addresses");
+        cJSON_Delete(object);
+        return;
+    }
+    service_list_options_init(&options, &service->prober->settings);
+    options.field = "address";
+    if (service_batch_file(service, input, path, &rejected, &error) != 0 ||
+        service_desk_add(&service->desk, path, ".ndjson", "bulk", "reacher", &options, &id,
+                         &error) != 0) {
+        refuse(call, error.code == ERROR_USAGE ? 400 : 500, error.message);
+    } else {
+        buffer_init(&body, 0);
+        json_init(&json, &body);
+        json_object_begin(&json);
+        json_name_int(&json, "job_id", (int64_t)id);
+        json_object_end(&json);
+        service_answer(call, 200, &body);
+    }
+    cJSON_Delete(object);
+}
+
+/* False: answered. Texts on the arena. */
+static bool get_job(struct service_call *call, struct arena *arena, struct store_job *ret_job)
+{
+    uint64_t id = service_list_id(call);
+    struct error error = {0};
+
+    if (id != 0 && store_job_get(call->service->store, id, arena, ret_job, &error) == 0)
+        return true;
+    refuse(call, 404, "there is no such job");
+    return false;
+}
+
+void service_reacher_job(struct service_call *call)
+{
+    uint64_t by_word[4] = {0}; /* safe, risky, invalid, unknown */
+    static const char *const words[] = {"safe", "risky", "invalid", "unknown"};
+    static const char *const names[] = {"total_safe", "total_risky", "total_invalid",
+                                        "total_unknown"};
+    char created[INSTANT_TEXT_SIZE], finished[INSTANT_TEXT_SIZE];
+    struct store_counts counts;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    struct buffer body;
+    struct json json;
+    bool is_done;
+
+    arena_init(&arena);
+    if (!get_job(call, &arena, &job))
+        goto done;
+    if (store_counts(call->service->store, job.id, &counts, &error) != 0) {
+        refuse(call, 500, error.message);
+        goto done;
+    }
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++) {
+        enum verdict_reason reason = (enum verdict_reason)i;
+        const char *word =
+            dialect_words(DIALECT_REACHER, verdict_reason_status(reason), reason, 0).status;
+
+        for (unsigned k = 0; k < ARRAY_LEN(words); k++)
+            if (strcmp(word, words[k]) == 0)
+                by_word[k] += counts.rows[i];
+    }
+    is_done = job.state == STORE_JOB_FINISHED;
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name_int(&json, "job_id", (int64_t)job.id);
+    json_name_cstring(&json, "created_at", instant_format(job.created_unix_ms, created));
+    json_name_cstring(&json, "finished_at",
+                      is_done ? instant_format(job.finished_unix_ms, finished) : NULL);
+    json_name_int(&json, "total_records", (int64_t)job.rows);
+    json_name_int(&json, "total_processed", (int64_t)(is_done ? job.rows : job.done));
+    json_name(&json, "summary");
+    json_object_begin(&json);
+    for (unsigned k = 0; k < ARRAY_LEN(names); k++)
+        json_name_int(&json, names[k], (int64_t)by_word[k]);
+    json_object_end(&json);
+    json_name_cstring(&json, "job_status", is_done ? "Completed" : "Running");
+    json_object_end(&json);
+    service_answer(call, 200, &body);
+done:
+    arena_done(&arena);
+}
+
+void service_reacher_results(struct service_call *call)
+{
+    uint64_t limit = RESULTS_PAGE, offset = 0;
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_json = true};
+    struct store_page page;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    struct buffer body;
+    struct json json;
+
+    if (!service_query_number(call, "limit", 1, RESULTS_MAX, &limit) ||
+        !service_query_number(call, "offset", 0, INT64_MAX, &offset))
+        return;
+    arena_init(&arena);
+    store_page_init(&page);
+    if (!get_job(call, &arena, &job))
+        goto done;
+    query.limit = (size_t)limit;
+    query.after = offset; /* rows are numbered from 1 without gaps */
+    if (store_page_read(call->service->store, job.id, &query, &page, &error) != 0) {
+        refuse(call, 500, error.message);
+        goto done;
+    }
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name(&json, "results");
+    json_array_begin(&json);
+    for (size_t i = 0; i < page.count; i++) {
+        const struct store_line *line = &page.lines[i];
+        cJSON *result = cJSON_ParseWithLength(line->result.json.ptr, line->result.json.len);
+        enum verdict_reason reason = line->has_result ? line->result.reason : REASON_NOT_PROBED;
+        const struct facts facts = {verdict_reason_status(reason), reason,
+                                    line->has_result ? line->result.flags : 0, result};
+
+        write_result(&json, line->row.address, &facts);
+        cJSON_Delete(result);
+    }
+    json_array_end(&json);
+    json_object_end(&json);
+    service_answer(call, 200, &body);
+done:
+    store_page_done(&page);
+    arena_done(&arena);
+}

@@ -1,0 +1,198 @@
+/* /v1/lists/{id}/stats and .../report: what a list came to, in numbers and as a page. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "bulk/job_outcome.h"
+#include "bulk/report.h"
+#include "service/errand.h"
+#include "service/internal.h"
+
+#define LINES_AT_ONCE 1000
+#define PROVIDERS_MAX 30
+#define DOMAINS_MAX   30
+
+struct count {
+    struct service_errand errand; /* first */
+    uint64_t id;
+    struct bulk_stats stats;
+    struct store_page page;
+    struct store_job job;
+    struct arena arena; /* of the job's texts */
+};
+
+static void count_ended(struct service_errand *errand)
+{
+    struct count *self = LIST_ELEMENT(errand, struct count, errand);
+
+    bulk_stats_done(&self->stats);
+    store_page_done(&self->page);
+    arena_done(&self->arena);
+    memory_free(self);
+}
+
+static int count_step(struct service_errand *errand, struct error *error)
+{
+    struct count *self = LIST_ELEMENT(errand, struct count, errand);
+    const struct store_query query = {
+        .scope = STORE_SCOPE_ROWS,
+        .after = self->page.after,
+        .limit = LINES_AT_ONCE,
+    };
+    int code = store_page_read(errand->call->service->store, self->id, &query, &self->page, error);
+
+    for (size_t i = 0; i < self->page.count && code == 0; i++) {
+        const struct store_line *line = &self->page.lines[i];
+        struct bulk_outcome outcome;
+
+        if (line->has_result)
+            bulk_job_outcome(line, &outcome);
+        code = bulk_stats_add(&self->stats, line->has_result ? &outcome : NULL,
+                              line->row.fault.len > 0,
+                              line->has_result ? line->result.checked_unix_ms : 0);
+        if (code != 0)
+            error_set(error, code, "out of memory");
+    }
+    if (code != 0)
+        return code;
+    return !self->page.at_end;
+}
+
+static void begin(struct service_call *call, void (*done)(struct service_errand *errand))
+{
+    struct count *self;
+    struct error error = {0};
+    uint64_t id = service_list_id(call);
+
+    if (!service_list_exists(call, id))
+        return;
+    self = memory_zalloc(1, sizeof(*self));
+    if (self == NULL) {
+        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        return;
+    }
+    self->id = id;
+    arena_init(&self->arena);
+    store_page_init(&self->page);
+    bulk_stats_init(&self->stats, call->service->prober->settings.seed);
+    self->errand.step = count_step;
+    self->errand.done = done;
+    self->errand.ended = count_ended;
+    if (store_job_get(call->service->store, id, &self->arena, &self->job, &error) != 0) {
+        service_problem_of(call, &error);
+        count_ended(&self->errand);
+    } else {
+        service_errand_run(&self->errand, call);
+    }
+}
+
+/* --- numbers -------------------------------------------------------------------------------------
+ */
+
+static void write_statuses(struct json *json, const uint64_t counts[VERDICT_STATUS_COUNT])
+{
+    json_name(json, "counts");
+    json_object_begin(json);
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        json_name_int(json, verdict_status_name((enum verdict_status)i), (int64_t)counts[i]);
+    json_object_end(json);
+}
+
+static void write_tally(struct json *json, const char *name, const char *what,
+                        struct bulk_tally *tally,
+                        uint64_t (*weigh)(const struct bulk_tally_entry *entry), size_t max)
+{
+    bulk_tally_sort(tally, weigh);
+    json_name(json, name);
+    json_array_begin(json);
+    for (size_t i = 0; i < tally->count && i < max && weigh(tally->entries[i]) > 0; i++) {
+        const struct bulk_tally_entry *entry = tally->entries[i];
+
+        json_object_begin(json);
+        json_name_string(json, what, entry->name);
+        json_name_int(json, "rows", (int64_t)entry->total);
+        json_name_int(json, "bad", (int64_t)bulk_tally_bad(entry));
+        write_statuses(json, entry->by_status);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void write_numbers(struct json *json, struct bulk_stats *stats)
+{
+    json_object_begin(json);
+    json_name_int(json, "rows", (int64_t)stats->rows);
+    json_name_int(json, "pending", (int64_t)stats->pending);
+    write_statuses(json, stats->by_status);
+    json_name(json, "flags");
+    json_object_begin(json);
+    for (unsigned i = 0; i < VERDICT_FLAG_COUNT; i++)
+        json_name_int(json, verdict_flag_name((enum verdict_flag_index)i),
+                      (int64_t)stats->by_flag[i]);
+    json_object_end(json);
+    json_name(json, "score_histogram");
+    json_array_begin(json);
+    for (unsigned i = 0; i < BULK_STATS_SCORE_BINS; i += 2)
+        json_int(json, (int64_t)(stats->by_score[i] + stats->by_score[i + 1]));
+    json_array_end(json);
+    write_tally(json, "by_provider", "provider", &stats->providers, bulk_tally_total,
+                PROVIDERS_MAX);
+    write_tally(json, "domains", "domain", &stats->domains, bulk_tally_bad, DOMAINS_MAX);
+    json_name(json, "bounce_before");
+    json_double(json, bulk_stats_bounce_before(stats), 1);
+    json_name(json, "bounce_after");
+    json_double(json, bulk_stats_bounce_after(stats), 1);
+    json_object_end(json);
+}
+
+static void stats_done(struct service_errand *errand)
+{
+    struct count *self = LIST_ELEMENT(errand, struct count, errand);
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    write_numbers(&json, &self->stats);
+    service_answer(errand->call, 200, &body);
+}
+
+void service_stats_get(struct service_call *call)
+{
+    begin(call, stats_done);
+}
+
+/* --- the page
+ * ------------------------------------------------------------------------------------- */
+
+static void report_done(struct service_errand *errand)
+{
+    struct count *self = LIST_ELEMENT(errand, struct count, errand);
+    char *title = arena_string(&self->arena, self->job.name);
+    const struct bulk_report report = {
+        .title = title,
+        .stats = &self->stats,
+        .started_unix_ms = self->job.started_unix_ms,
+        .finished_unix_ms = self->job.finished_unix_ms,
+        .version = MK_VERSION,
+    };
+    struct buffer page;
+
+    buffer_init(&page, 0);
+    if (title == NULL || !bulk_report_render(&report, &page)) {
+        service_problem(errand->call, 503, "no_memory",
+                        "the server is out of memory; try again later");
+    } else {
+        /* Styles stand in the page itself; it runs nothing and loads nothing. */
+        http_response_header(errand->call->request, "Content-Security-Policy",
+                             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+                             "frame-ancestors 'none'; sandbox");
+        http_response_header(errand->call->request, "Cache-Control", "no-store");
+        http_respond(errand->call->request, 200, "text/html; charset=utf-8", buffer_slice(&page));
+    }
+    buffer_done(&page);
+}
+
+void service_report_get(struct service_call *call)
+{
+    begin(call, report_done);
+}
