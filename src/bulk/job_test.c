@@ -16,8 +16,10 @@
 #include "base/instant.h"
 #include "base/random.h"
 #include "bulk/job.h"
+#include "bulk/job_carry.h"
 #include "bulk/job_key.h"
 #include "bulk/job_rate.h"
+#include "bulk/job_seen.h"
 #include "lab/sim_loop.h"
 #include "lab/world.h"
 
@@ -587,6 +589,69 @@ static void feeds_give_every_row_in_its_turn(void **state)
     store_close(store);
 }
 
+/* A job with these addresses, keyed as mailboxes, duplicates marked. */
+static uint64_t make_keyed(struct store *store, const char *const *addresses, size_t count)
+{
+    struct store_job job = {.name = SLICE("list")};
+    uint64_t id;
+
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        struct slice address = slice_from_string(addresses[i]);
+        char key[BULK_KEY_SIZE];
+        struct store_row row = {
+            .number = i + 1,
+            .key = bulk_job_key_hash(bulk_job_key(BULK_DEDUPE_MAILBOX, address, key)),
+            .address = address,
+            .fault = SLICE_EMPTY,
+        };
+
+        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+    }
+    return id;
+}
+
+static void results_move_to_a_changed_list(void **state)
+{
+    static const char *const old_list[] = {"a@gmail.com", "b@x.example", "c@x.example", "",
+                                           "d@x.example"};
+    static const char *const new_list[] = {
+        "new@x.example", "c@x.example", "A+tag@gmail.com", "a@gmail.com", "", "d@x.example"};
+    const struct store_mark mark = {4, 3};
+    struct store *store = memory_store();
+    uint64_t from = make_keyed(store, old_list, ARRAY_LEN(old_list));
+    uint64_t to = make_keyed(store, new_list, ARRAY_LEN(new_list)), carried;
+    struct store_counts counts;
+    struct store_page page;
+
+    assert_int_equal(store_rows_mark(store, to, &mark, 1, NULL), 0);
+    for (uint64_t row = 1; row <= 3; row++) {
+        const struct store_result result = {
+            .row = row,
+            .reason = row == 1 ? REASON_ACCEPTED : REASON_TIMEOUT,
+            .status = row == 1 ? VERDICT_VALID : VERDICT_UNKNOWN,
+            .explanation = SLICE("as before"),
+        };
+
+        assert_int_equal(store_results_put(store, from, &result, 1, NULL), 0);
+    }
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(bulk_job_carry(store, from, to, BULK_DEDUPE_MAILBOX, &carried, NULL), 0);
+        assert_int_equal(carried, again ? 0 : 2);
+        assert_int_equal(store_counts(store, to, &counts, NULL), 0);
+        assert_int_equal(counts.rows[REASON_ACCEPTED], 2); /* with its duplicate */
+        assert_int_equal(counts.rows[REASON_TIMEOUT], 1);
+    }
+    store_page_init(&page);
+    assert_int_equal(store_line_read(store, to, 4, &page, NULL), 0);
+    assert_true(page.lines[0].has_result);
+    assert_true(slice_equal(page.lines[0].result.explanation, SLICE("as before")));
+    assert_int_equal(store_line_read(store, to, 6, &page, NULL), 0);
+    assert_false(page.lines[0].has_result); /* d had none yet */
+    store_page_done(&page);
+    store_close(store);
+}
+
 static void mailboxes_have_one_key(void **state)
 {
     static const struct {
@@ -620,6 +685,35 @@ static void mailboxes_have_one_key(void **state)
     }
 }
 
+static void first_rows_are_remembered(void **state)
+{
+    struct bulk_seen seen;
+    uint64_t found = 0;
+
+    bulk_seen_init(&seen, 1 << 20);
+    for (uint64_t row = 1; row <= 20000; row++) {
+        uint64_t hash = (row % 7000 + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        uint64_t first = bulk_seen_first(&seen, hash, row);
+
+        assert_int_equal(first, row < 7000                     ? 0
+                                : row == 7000                  ? 0
+                                : row - row / 7000 * 7000 == 0 ? 7000
+                                                               : row % 7000);
+        found += first != 0;
+    }
+    assert_int_equal(found, 13000);
+    assert_int_equal(seen.forgotten, 0);
+    bulk_seen_done(&seen);
+    /* Full: what was seen stays, what comes is forgotten and said to be. */
+    bulk_seen_init(&seen, 0);
+    bulk_seen_expect(&seen, UINT64_MAX);
+    for (uint64_t row = 1; row <= 5000; row++)
+        assert_int_equal(bulk_seen_first(&seen, row * UINT64_C(0x9e3779b97f4a7c15), row), 0);
+    assert_true(seen.forgotten > 4000 && seen.forgotten < 5000);
+    assert_int_equal(bulk_seen_first(&seen, UINT64_C(0x9e3779b97f4a7c15), 5001), 1);
+    bulk_seen_done(&seen);
+}
+
 static void rates_are_of_the_last_minute(void **state)
 {
     struct bulk_rate rate;
@@ -645,6 +739,8 @@ int main(void)
         cmocka_unit_test(jobs_share_the_engine),
         cmocka_unit_test(files_do_as_well_as_memory),
         cmocka_unit_test(feeds_give_every_row_in_its_turn),
+        cmocka_unit_test(results_move_to_a_changed_list),
+        cmocka_unit_test(first_rows_are_remembered),
         cmocka_unit_test(mailboxes_have_one_key),
         cmocka_unit_test(rates_are_of_the_last_minute),
     };

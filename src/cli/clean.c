@@ -207,7 +207,8 @@ static const struct config_option rows[] = {
      .type = CONFIG_BOOL,
      AT(resume),
      .command_line_only = true,
-     .help = "Go on although options have changed: results that are there stay."},
+     .help = "Go on although options or the list have changed: results of mailboxes that are "
+             "still in it stay."},
     {.name = "keep-job",
      .type = CONFIG_BOOL,
      AT(keep_job),

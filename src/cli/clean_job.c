@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/json.h"
+#include "bulk/job_carry.h"
 #include "bulk/job_export.h"
 #include "bulk/job_file.h"
 #include "bulk/job_load.h"
@@ -128,7 +129,8 @@ static int check_same(struct clean_run *run, struct slice fingerprint, struct sl
     if (!slice_equal(run->job.fingerprint, fingerprint))
         return error_set(error, ERROR_USAGE,
                          "the list has changed since %s was begun (%" PRIu64 " of its results are "
-                         "there). Start over with --new, or clean the list as it was",
+                         "there). Take over the results of mailboxes that are still in it by "
+                         "--resume, or start over with --new",
                          path, run->job.done);
     if (slice_equal(run->job.options, options) || run->clean->options->resume)
         return 0;
@@ -136,6 +138,54 @@ static int check_same(struct clean_run *run, struct slice fingerprint, struct sl
                      "%s was begun with other options: %.*s, now %.*s. Go on with the new ones by "
                      "--resume (results that are there stay), or start over with --new",
                      path, SLICE_ARG(run->job.options), SLICE_ARG(options));
+}
+
+/* The job of this list, or else the last: 1, 0 when the file holds none. */
+static int look_for_job(struct clean_run *run, struct slice fingerprint, struct error *error)
+{
+    struct store_job job = {0};
+    int code;
+
+    run->job.id = 0;
+    while ((code = store_job_next(run->store, job.id, &run->arena, &job, error)) == 1) {
+        run->job = job;
+        if (slice_equal(job.fingerprint, fingerprint))
+            return 1;
+    }
+    return code < 0 ? code : run->job.id != 0;
+}
+
+static int remove_others(struct clean_run *run, uint64_t but, struct error *error)
+{
+    struct store_job job = {0};
+    int code;
+
+    while ((code = store_job_next(run->store, job.id, &run->arena, &job, error)) == 1) {
+        code = job.id != but ? remove_job(run, job.id, error) : 0;
+        if (code != 0)
+            break;
+    }
+    return code;
+}
+
+/* What other jobs of the file know of the mailboxes of this one. */
+static int carry_over(struct clean_run *run, struct error *error)
+{
+    enum bulk_dedupe dedupe = (enum bulk_dedupe)run->clean->options->dedupe;
+    struct store_job job = {0};
+    uint64_t carried = 0;
+    int code;
+
+    while ((code = store_job_next(run->store, job.id, &run->arena, &job, error)) == 1) {
+        code = job.id != run->job.id
+                   ? bulk_job_carry(run->store, job.id, run->job.id, dedupe, &carried, error)
+                   : 0;
+        if (code != 0)
+            break;
+        if (job.id != run->job.id)
+            clean_say(run->clean, "%" PRIu64 " results taken over", carried);
+    }
+    return code;
 }
 
 static int make_job(struct clean_run *run, struct slice fingerprint, struct slice options,
@@ -206,19 +256,15 @@ static int find_job(struct clean_run *run, struct error *error)
     options = options_text(clean);
     if (code == 0)
         code = bulk_job_fingerprint(clean->files, clean->file_count, fingerprint, error);
+    if (code == 0 && clean->options->start_new)
+        code = remove_others(run, 0, error);
     if (code == 0)
-        code = store_job_next(run->store, 0, &run->arena, &run->job, error);
-    if (code == 1 && clean->options->start_new) {
-        code = remove_job(run, run->job.id, error);
-        if (code == 0)
-            code = store_job_next(run->store, run->job.id, &run->arena, &run->job, error);
-        if (code == 1)
-            return error_set(error, ERROR_USAGE, "%s holds other jobs too", clean->job_path);
-    }
-    if (code == 0)
-        return make_job(run, slice_from_string(fingerprint), options, error);
+        code = look_for_job(run, slice_from_string(fingerprint), error);
     if (code < 0)
         return code;
+    if (code == 0 || (clean->options->resume &&
+                      !slice_equal(run->job.fingerprint, slice_from_string(fingerprint))))
+        return make_job(run, slice_from_string(fingerprint), options, error);
     code = check_same(run, slice_from_string(fingerprint), options, error);
     if (code == 0 && !slice_equal(run->job.options, options)) {
         run->job.options = options;
@@ -290,11 +336,15 @@ static enum went load(struct clean_run *run)
     bulk_reader_close(reader);
     if (went != WENT_WELL)
         return went;
-    code = store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
+    code = carry_over(run, &error);
+    if (code == 0)
+        code = store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
     if (code == 0) {
         run->job.state = STORE_JOB_READY;
         code = store_job_update(run->store, &run->job, &error);
     }
+    if (code == 0)
+        code = remove_others(run, run->job.id, &error);
     if (code != 0)
         return fail(run, &error);
     clean_say(clean, "%" PRIu64 " rows, %" PRIu64 " duplicates, %" PRIu64 " can't be read",

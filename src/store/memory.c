@@ -291,7 +291,7 @@ static int compare_keys(const void *left, const void *right)
     const struct memory_key *a = left, *b = right;
 
     if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
+        return (int64_t)a->key < (int64_t)b->key ? -1 : 1; /* as SQLite does */
     return a->row < b->row ? -1 : a->row > b->row;
 }
 

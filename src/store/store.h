@@ -140,7 +140,7 @@ enum store_walk {
 struct store_keys;
 int store_keys_open(struct store *store, uint64_t job, enum store_walk walk,
                     struct store_keys **ret_keys, struct error *error);
-/* ret_key: the key or turn. 1, 0 at the end. */
+/* ret_key: the key, in the order of int64_t, or the turn. 1, 0 at the end. */
 int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                     struct error *error);
 void store_keys_close(struct store_keys *keys);

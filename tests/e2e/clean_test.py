@@ -247,6 +247,20 @@ class Online(WithFolder):
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 3)
         self.assertFalse(job.exists())
 
+    def test_a_longer_list(self):
+        self.slow_list()
+        child, job = self.begin()
+        child.send_signal(signal.SIGINT)
+        self.end(child)
+        done = json.loads(run("jobs", "show", str(job), "--json")[1])["done"]
+        write_list(self.list, [("new", "u1000@slow.example")] +
+                   [(f"row {i}", f"u{i}@slow.example") for i in range(59, -1, -1)])
+        _, err = self.clean(self.list, "--resume")
+        self.assertIn(f"{done} results taken over", err)
+        rows = read_list(self.folder / "people.cleaned.csv")
+        self.assertEqual(([r["mk_reason"] for r in rows]), ["accepted"] * 61)
+        self.assertFalse(job.exists())
+
     def test_a_time_limit(self):
         self.slow_list()
         _, err = self.clean(self.list, "--max-time", "2s", status=3)
