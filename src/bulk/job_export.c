@@ -51,6 +51,17 @@ uint64_t bulk_export_rows(const struct bulk_export *export)
     return export->rows;
 }
 
+/* Out it goes, counted where that is wanted. outcome NULL: not known. */
+static int put(struct bulk_export *export, const struct bulk_row *row,
+               const struct bulk_outcome *outcome, int64_t unix_ms, struct error *error)
+{
+    struct bulk_stats *stats = export->options.stats;
+
+    if (stats != NULL && bulk_stats_add(stats, outcome, row->fault != NULL, unix_ms) != 0)
+        return error_set(error, ERROR_NOMEM, "no memory to count the list");
+    return bulk_writer_put(export->writer, row, outcome, error);
+}
+
 /* A row without result, judged by what needs no asking. */
 static int write_rest(struct bulk_export *export, const struct bulk_row *row,
                       const struct store_line *line, struct error *error)
@@ -65,7 +76,7 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
     int code;
 
     if (options->rest == BULK_EXPORT_REST_EMPTY)
-        return bulk_writer_put(export->writer, row, NULL, error);
+        return put(export, row, NULL, 0, error);
     if (line->row.fault.len > 0) {
         code = bulk_job_fault_result(line->row.fault, options->unix_ms, &json, &export->scratch,
                                      &verdict, &result);
@@ -81,7 +92,7 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
     bulk_job_outcome_of(&result, &outcome);
     outcome.duplicate = line->row.first != 0;
     outcome.duplicate_of = line->row.first;
-    return bulk_writer_put(export->writer, row, &outcome, error);
+    return put(export, row, &outcome, 0, error);
 }
 
 static int write_line(struct bulk_export *export, const struct store_line *line,
@@ -102,7 +113,7 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
     if (!line->has_result)
         return write_rest(export, &row, line, error);
     bulk_job_outcome(line, &outcome);
-    return bulk_writer_put(export->writer, &row, &outcome, error);
+    return put(export, &row, &outcome, line->result.checked_unix_ms, error);
 }
 
 int bulk_export_step(struct bulk_export *export, struct error *error)

@@ -8,6 +8,7 @@
 #define MK_BULK_JOB_EXPORT_H
 
 #include "bulk/reader.h"
+#include "bulk/stats.h"
 #include "bulk/writer.h"
 #include "lists/operator.h"
 #include "store/store.h"
@@ -23,6 +24,7 @@ struct bulk_export_options {
     const struct lists_operator *lists; /* for the rest; may be NULL */
     int64_t unix_ms;                    /* for the rest: now */
     bool with_json;                     /* the writer wants whole results */
+    struct bulk_stats *stats;           /* counts what is written; NULL: nobody wants it */
 };
 
 struct bulk_export;

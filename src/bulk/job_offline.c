@@ -100,11 +100,12 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
     offline->progress.rows++;
     offline->progress.duplicates += first != 0;
     offline->progress.by_reason[verdict.reason]++;
-    if (offline->writer == NULL)
-        return 0;
     bulk_job_outcome_of(&result, &outcome);
     outcome.duplicate = first != 0;
     outcome.duplicate_of = first;
+    if (options->stats != NULL &&
+        bulk_stats_add(options->stats, &outcome, row->fault != NULL, 0) != 0)
+        return error_set(error, ERROR_NOMEM, "no memory to count the list");
     return bulk_writer_put(offline->writer, row, &outcome, error);
 }
 

@@ -10,6 +10,7 @@
 
 #include "bulk/job_key.h"
 #include "bulk/reader.h"
+#include "bulk/stats.h"
 #include "bulk/writer.h"
 #include "lists/operator.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct bulk_offline_options {
     int64_t unix_ms;                    /* when it is said to have been checked */
     bool with_json;                     /* the writer wants whole results */
     size_t memory_max;                  /* of the table, in bytes; 0: 256 MiB */
+    struct bulk_stats *stats;           /* counts what is written; NULL: nobody wants it */
 };
 
 struct bulk_offline_progress {
@@ -30,7 +32,7 @@ struct bulk_offline_progress {
     uint64_t by_reason[VERDICT_REASON_COUNT]; /* rows, duplicates too */
 };
 
-/* Reader and writer are borrowed. writer NULL: count only. ERROR_NOMEM. */
+/* Reader and writer are borrowed. ERROR_NOMEM. */
 int bulk_offline_open(struct bulk_reader *reader, struct bulk_writer *writer,
                       const struct bulk_offline_options *options, struct bulk_offline **ret_offline,
                       struct error *error);

@@ -82,6 +82,7 @@ int clean_offline(struct clean *clean)
         .unix_ms = (int64_t)time(NULL) * 1000,
     };
     uint64_t begun_ms = clean_clock_ms();
+    struct bulk_stats stats;
     struct lists_operator *lists = NULL;
     struct bulk_reader *reader = NULL;
     struct bulk_writer *writer = NULL;
@@ -90,6 +91,9 @@ int clean_offline(struct clean *clean)
     int code = prober_load_lists(clean->call->config, &lists, &error);
 
     options.lists = lists;
+    bulk_stats_init(&stats, 1);
+    if (clean->options->out.report != NULL)
+        options.stats = &stats;
     clean_catch_signals();
     if (code == 0)
         code = clean_open_reader(clean, &reader, &error);
@@ -104,6 +108,9 @@ int clean_offline(struct clean *clean)
         code = bulk_writer_finish(writer, &error);
         writer = NULL;
     }
+    if (code == 0)
+        code = clean_report(clean, &stats, options.unix_ms, (int64_t)time(NULL) * 1000, &error);
+    bulk_stats_done(&stats);
     clean_progress_clear(&clean->progress);
     if (code < 0)
         cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);

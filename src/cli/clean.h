@@ -30,6 +30,7 @@ struct clean_output_options {
     unsigned duplicates; /* enum bulk_duplicates */
     bool split;
     const char *prefix;
+    const char *report; /* a page for people; NULL: none */
 };
 
 struct clean_options {
@@ -92,6 +93,12 @@ int clean_writer_options(const struct clean_options *options, struct bulk_writer
  */
 int clean_write(struct clean *clean, struct store *store, const struct store_job *job,
                 enum bulk_export_rest rest, struct error *error);
+/*
+ * The page for people, where it is wanted, of what was counted; from and to: when it was done, 0: not
+ * known.
+ */
+int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_unix_ms,
+                 int64_t finished_unix_ms, struct error *error);
 /* Does the output want whole results? */
 bool clean_wants_json(const struct clean *clean);
 

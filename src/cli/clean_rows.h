@@ -66,7 +66,14 @@
      .offset = offsetof(owner, member.prefix), \
      .value_name = "TEXT", \
      .fallback = "mk_", \
-     .help = "How the names of the added columns begin."}
+     .help = "How the names of the added columns begin."}, \
+    {.name = "report", \
+     .type = CONFIG_TEXT, \
+     .offset = offsetof(owner, member.report), \
+     .value_name = "FILE", \
+     .command_line_only = true, \
+     .is_path = true, \
+     .help = "Write a page about the list too: HTML, complete in itself, to read and to print."}
 /* clang-format on */
 
 #endif

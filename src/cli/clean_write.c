@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/check.h"
+#include "bulk/report.h"
 #include "cli/clean.h"
 #include "config/prober.h"
 
@@ -15,6 +17,36 @@ bool clean_wants_json(const struct clean *clean)
            (clean->options->out.format == 0 && (clean->format.kind == BULK_KIND_NDJSON ||
                                                 slice_ends_with_nocase(name, SLICE("json")) ||
                                                 slice_ends_with_nocase(name, SLICE("jsonl"))));
+}
+
+int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_unix_ms,
+                 int64_t finished_unix_ms, struct error *error)
+{
+    static const char *const depths[] = {"syntax", "dns", "smtp"};
+    static const char *const patiences[] = {"quick", "normal", "patient"};
+    static const char *const duplicates[] = {"answered as the first", "skipped", "left out"};
+    const struct config *config = clean->call->config;
+    const struct bulk_report_setting settings[] = {
+        {"depth", depths[config->depth]},
+        {"patience", patiences[config->patience]},
+        {"catch-all", config->catch_all ? "asked for" : "not asked for"},
+        {"duplicates", duplicates[clean->options->out.duplicates]},
+    };
+    const char *slash = strrchr(clean->files[0], '/');
+    const struct bulk_report report = {
+        .title = slash != NULL ? slash + 1 : clean->files[0],
+        .format = clean->format.note,
+        .stats = stats,
+        .started_unix_ms = started_unix_ms,
+        .finished_unix_ms = finished_unix_ms,
+        .settings = settings,
+        .setting_count = ARRAY_LEN(settings),
+        .version = MK_VERSION,
+    };
+
+    return clean->options->out.report == NULL
+               ? 0
+               : bulk_report_write(clean->options->out.report, &report, error);
 }
 
 static int write_rows(struct clean *clean, struct bulk_export *export, uint64_t rows,
@@ -38,6 +70,7 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         .unix_ms = (int64_t)time(NULL) * 1000,
         .with_json = clean_wants_json(clean),
     };
+    struct bulk_stats stats;
     struct lists_operator *lists = NULL;
     struct bulk_reader *reader = NULL;
     struct bulk_writer *writer = NULL;
@@ -45,6 +78,9 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     int code = prober_load_lists(clean->call->config, &lists, error);
 
     options.lists = lists;
+    bulk_stats_init(&stats, job->id);
+    if (clean->options->out.report != NULL)
+        options.stats = &stats;
     if (code == 0)
         code = clean_open_reader(clean, &reader, error);
     if (code == 0)
@@ -57,6 +93,9 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         code = bulk_writer_finish(writer, error);
         writer = NULL;
     }
+    if (code == 0)
+        code = clean_report(clean, &stats, job->started_unix_ms, options.unix_ms, error);
+    bulk_stats_done(&stats);
     bulk_writer_abandon(writer);
     bulk_export_close(export);
     bulk_reader_close(reader);

@@ -174,6 +174,16 @@ class Online(WithFolder):
         self.assertEqual({f.name for f in self.folder.iterdir()},
                          {"people.csv", "people.cleaned.csv"})
 
+    def test_a_page_about_it(self):
+        page = self.folder / "report.html"
+        for more in ((), ("-o", "-"), ("--depth", "syntax")):
+            self.clean(self.list, "--report", page, *more)
+            text = page.read_text(encoding="utf-8")
+            self.assertIn("people.csv", text)
+            self.assertIn("bad syntax", text)
+            self.assertTrue(text.rstrip().endswith("</html>"))
+            page.unlink()
+
     def test_a_list_from_a_pipe(self):
         out = self.folder / "out.csv"
         self.clean("-", "-o", out, given=self.list.read_bytes())
