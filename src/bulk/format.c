@@ -424,7 +424,7 @@ static bool find_named_column(const struct survey *survey, size_t *ret_column)
             return true;
         }
     }
-    if (!slice_to_u64(wanted, COLUMNS_MAX, &number) || number == 0)
+    if (!slice_to_u64(wanted, survey->column_count, &number) || number == 0)
         return false;
     *ret_column = (size_t)number - 1;
     return true;

@@ -126,6 +126,9 @@ static void bad_wishes_are_explained(void **state)
         {"id,email\n1,a@b.example\n", "mail",
          "a.csv: there is no column \"mail\"; there are: 1 \"id\", 2 \"email\". Say which: "
          "--column NAME or N"},
+        {"id,email\n1,a@b.example\n", "3",
+         "a.csv: there is no column \"3\"; there are: 1 \"id\", 2 \"email\". Say which: --column "
+         "NAME or N"},
         {"{\"id\":1,\"who\":\"x\"}\n", NULL,
          "a.csv: no field looks like e-mail addresses; there are: \"id\", \"who\". Say which: "
          "--field "

@@ -226,6 +226,9 @@ static void time_bin(const struct bulk_stats *stats, size_t bin, double width, u
 void report_time_line(const struct bulk_report *report, struct buffer *out)
 {
     const struct bulk_stats *stats = report->stats;
+    /* The first bin may begin before the first row. */
+    int64_t first = stats->first_unix_ms > report->started_unix_ms ? stats->first_unix_ms
+                                                                   : report->started_unix_ms;
     uint64_t most = 1;
     double width;
     char span[32];
@@ -247,7 +250,7 @@ void report_time_line(const struct bulk_report *report, struct buffer *out)
     for (size_t i = 0; i < stats->time_bins; i++)
         time_bin(stats, i, width, most, out);
     buffer_append_string(out, "<text class=\"axis\" x=\"0\" y=\"126\">");
-    html_moment(out, stats->first_unix_ms);
+    html_moment(out, first);
     buffer_append_string(out,
                          "</text><text class=\"axis\" x=\"960\" y=\"126\" text-anchor=\"end\">");
     html_moment(out, stats->last_unix_ms);
