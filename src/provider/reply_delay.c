@@ -59,6 +59,14 @@ static uint32_t take_number(struct slice text, size_t *at)
     return number;
 }
 
+static size_t number_end(struct slice text, size_t at)
+{
+    while (at < text.len &&
+           (ascii_is_alnum(text.ptr[at]) || text.ptr[at] == '.' || text.ptr[at] == ':'))
+        at++;
+    return at;
+}
+
 /* "04:59" and "00:04:59" at *at, of which `first` has been read. */
 static bool take_clock(struct slice text, size_t *at, uint32_t first, uint32_t *ret_seconds)
 {
@@ -85,8 +93,12 @@ uint32_t reply_delay_named(struct slice text)
     while (at < text.len) {
         uint32_t seconds = 0, number;
 
-        if (!ascii_is_digit(text.ptr[at]) || !asks_to_wait(slice_trim(slice_prefix(text, at)))) {
+        if (!ascii_is_digit(text.ptr[at])) {
             at++;
+            continue;
+        }
+        if (!asks_to_wait(slice_trim(slice_prefix(text, at)))) {
+            at = number_end(text, at); /* an address, a code, part of a name */
             continue;
         }
         number = take_number(text, &at);
