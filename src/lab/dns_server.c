@@ -17,9 +17,10 @@
 #include "lab/world_internal.h"
 #include "lab/zone.h"
 
-#define ANSWERS_MAX    10000
-#define UDP_ANSWER_MAX 1232 /* what resolvers announce by EDNS; others get TC sooner */
-#define UDP_TURN_MAX   64   /* datagrams a turn of the loop */
+#define ANSWERS_MAX        10000
+#define UDP_ANSWER_MAX     1232 /* what resolvers announce by EDNS; others get TC sooner */
+#define UDP_TURN_MAX       64   /* datagrams a turn of the loop */
+#define UDP_RECEIVE_BUFFER (4 << 20)
 
 struct peer {
     struct sockaddr_storage address;
@@ -279,6 +280,7 @@ static int udp_open(struct lab_dns_server *server, struct error *error)
 {
     struct sockaddr_storage address;
     socklen_t len = sockaddr_fill(&server->at, &address);
+    int room = UDP_RECEIVE_BUFFER;
     char text[IP_TEXT_SIZE];
 
     server->fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -287,6 +289,9 @@ static int udp_open(struct lab_dns_server *server, struct error *error)
         return error_set(error, errno == EADDRINUSE ? ERROR_BUSY : ERROR_IO,
                          "DNS on %s port %u (UDP): %s", ip_format(&server->at.ip, text),
                          server->at.port, strerror(errno));
+    /* Client and server often share one loop here: what comes in one turn must fit. */
+    if (setsockopt(server->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+        (void)setsockopt(server->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     if (server->at.port == 0)
         server->at.port = ntohs(address.ss_family == AF_INET6
                                     ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
