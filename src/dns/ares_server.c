@@ -177,6 +177,20 @@ void dns_ares_lane_process(struct dns_ares_lane *lane, ares_socket_t readable,
         ares_process_fd(lane->channel, readable, writable);
 }
 
+void dns_ares_lane_tick(struct dns_ares_lane *lane)
+{
+    ares_socket_t fds[DNS_ARES_SOCKETS_MAX];
+
+    /* A copy: processing may close sockets and open others. */
+    for (size_t i = 0; i < DNS_ARES_SOCKETS_MAX; i++)
+        fds[i] = lane->sockets[i].fd;
+    for (size_t i = 0; i < DNS_ARES_SOCKETS_MAX; i++) {
+        if (fds[i] != ARES_SOCKET_BAD && socket_find(lane, fds[i]) != NULL)
+            dns_ares_lane_process(lane, fds[i], ARES_SOCKET_BAD);
+    }
+    dns_ares_lane_process(lane, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
 /* --- health -------------------------------------------------------------------------------- */
 
 void dns_ares_server_note_answer(struct dns_ares_server *server)

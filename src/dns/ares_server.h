@@ -70,6 +70,12 @@ int dns_ares_server_send(struct dns_ares_server *server, bool edns, const uint8_
 void dns_ares_lane_process(struct dns_ares_lane *lane, ares_socket_t readable,
                            ares_socket_t writable);
 
+/*
+ * Time out what is overdue, but read first: when this process was held up, answers that came in
+ * time still wait in the sockets.
+ */
+void dns_ares_lane_tick(struct dns_ares_lane *lane);
+
 void dns_ares_server_note_answer(struct dns_ares_server *server);
 void dns_ares_server_note_failure(struct dns_ares_server *server);
 /* False while it is left alone for not answering; then one question at a time may find out. */

@@ -375,7 +375,7 @@ static void on_tick(struct io_timer *timer)
             struct dns_ares_lane *lane = &transport->servers[i].lanes[j];
 
             if (lane->outstanding > 0)
-                dns_ares_lane_process(lane, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+                dns_ares_lane_tick(lane);
         }
     }
     transport->depth--;
