@@ -24,6 +24,7 @@
 
 #define GIVE_UP_MS 20000
 #define DEAF_UNTIL 5000
+#define LATE_MAX   8 /* time-outs where three are due: the servers share our thread and may stall */
 
 static const char zones[] = "domain plain.example\n  mx 10 mx.plain.example\n  a 192.0.2.1\n"
                             "domain fails.example\n  fault servfail\n"
@@ -99,12 +100,16 @@ static struct io_endpoint serve(const char *text, uint16_t port)
     size_t i = rig.world_count++;
     struct io_endpoint at = loopback(port);
     struct error error = {0};
+    int rc;
 
     rig.scenarios[i] = lab_scenario_parse(slice_from_string(text), &error);
     assert_non_null(rig.scenarios[i]);
     rig.worlds[i] = lab_world_new(rig.loop, rig.scenarios[i], 25, 1, &error);
     assert_non_null(rig.worlds[i]);
-    assert_int_equal(lab_world_serve_dns(rig.worlds[i], &at, &error), 0);
+    /* The UDP port that the system picks may be somebody else's for TCP. */
+    for (int tries = 1; (rc = lab_world_serve_dns(rig.worlds[i], &at, &error)) < 0 && port == 0;)
+        assert_true(tries++ < 20);
+    assert_int_equal(rc, 0);
     return lab_world_dns_endpoint(rig.worlds[i]);
 }
 
@@ -260,7 +265,7 @@ static void long_answers_come_by_tcp(void **state)
         (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "  mx %d mx%d.example\n",
                        i, i);
     server = serve(text, 0);
-    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 1000});
+    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 5000});
     for (int i = 0; i < 3; i++) { /* on one connection */
         asked = ask_one("long.example", DNS_TYPE_MX);
         assert_int_equal(asked.outcome, DNS_FOUND);
@@ -283,7 +288,7 @@ static void longer_answers_come_by_udp(void **state)
         (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "  mx %d mx%d.example\n",
                        i, i);
     server = serve(text, 0);
-    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 1000});
+    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 5000});
     asked = ask_one("long.example", DNS_TYPE_MX);
     assert_int_equal(asked.answers, 40);
     assert_true(asked.len > DNS_UDP_MAX);
@@ -342,14 +347,14 @@ static void a_dead_first_server_is_remembered(void **state)
     struct asked asked;
 
     servers[1] = serve(zones, 0);
-    start(&(struct dns_ares_options){servers, 2, .timeout_ms = 500});
+    start(&(struct dns_ares_options){servers, 2, .timeout_ms = 800});
     for (int i = 0; i < 30; i++) {
         asked = ask_one("plain.example", DNS_TYPE_A);
         assert_int_equal(asked.outcome, DNS_FOUND);
         assert_int_equal(asked.answers, 1);
     }
-    assert_int_equal(counts().timeouts, 3);
-    assert_int_equal(questions_heard(0), 30);
+    assert_in_range(counts().timeouts, 3, LATE_MAX);
+    assert_in_range(questions_heard(0), 30, 30 + LATE_MAX);
     /* It comes back: found out after its pause, with one question, then it is the first again. */
     (void)close(dead);
     (void)serve(zones, servers[0].port);
@@ -357,8 +362,8 @@ static void a_dead_first_server_is_remembered(void **state)
         asked = ask_one(questions_heard(1) == 0 ? "slow.example" : "plain.example", DNS_TYPE_A);
         assert_int_equal(asked.outcome, DNS_FOUND);
     }
-    assert_int_equal(questions_heard(1), 10);
-    assert_int_equal(counts().timeouts, 3);
+    assert_in_range(questions_heard(1), 10, 10 + LATE_MAX);
+    assert_in_range(counts().timeouts, 3, LATE_MAX);
 }
 
 static void a_wave_pays_for_a_dead_server_once(void **state)
@@ -584,7 +589,7 @@ static void servers_without_edns_are_found_out(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct io_endpoint server = crook_start(rows[i].how);
 
-        start(&(struct dns_ares_options){&server, 1, .timeout_ms = 1000});
+        start(&(struct dns_ares_options){&server, 1, .timeout_ms = 5000});
         for (int n = 0; n < 10; n++) {
             struct asked asked = ask_one("plain.example", DNS_TYPE_A);
 
@@ -617,7 +622,7 @@ static void formerr_to_everything_is_an_answer(void **state)
 {
     struct io_endpoint server = crook_start(FORMERR_TO_ALL);
 
-    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 1000});
+    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 5000});
     for (int i = 0; i < 3; i++) {
         struct asked asked = ask_one("plain.example", DNS_TYPE_A);
 
@@ -631,7 +636,7 @@ static void lies_are_dropped(void **state)
 {
     struct io_endpoint server = crook_start(LIES_FIRST);
 
-    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 1000});
+    start(&(struct dns_ares_options){&server, 1, .timeout_ms = 5000});
     for (int i = 0; i < 20; i++) {
         struct asked asked = ask_one("plain.example", DNS_TYPE_A);
         struct ip truth = ip_v4(192, 0, 2, 9);
