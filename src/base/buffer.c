@@ -78,13 +78,25 @@ bool buffer_append_byte(struct buffer *buffer, char byte)
 
 bool buffer_printf(struct buffer *buffer, const char *format, ...)
 {
+    enum {
+        USUALLY_ENOUGH = 64,
+    };
+    size_t size = USUALLY_ENOUGH;
     va_list args;
     char *to;
     int len;
 
+    /* Near the ceiling there may be room for less than what is usual. */
+    to = buffer->ceiling == 0 ? buffer_reserve(buffer, size) : NULL;
+    if (to == NULL)
+        size = 0;
     va_start(args, format);
-    len = vsnprintf(NULL, 0, format, args);
+    len = vsnprintf(to, size, format, args);
     va_end(args);
+    if (len >= 0 && (size_t)len < size) {
+        buffer->len += (size_t)len;
+        return true;
+    }
     if (len < 0) {
         buffer->failed = true;
         return false;

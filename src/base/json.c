@@ -12,15 +12,25 @@ void json_init(struct json *json, struct buffer *out)
     *json = (struct json){.out = out};
 }
 
-/* As buffer_append, with the usual case (there is room) in line: most pieces are a few bytes. */
+/*
+ * Room for len more bytes, or NULL. As buffer_reserve, with the usual case in line: most pieces are
+ * a few bytes.
+ */
+static inline char *room(struct buffer *out, size_t len)
+{
+    if (out->capacity - out->len >= len && out->ceiling == 0 && out->ptr != NULL)
+        return out->ptr + out->len;
+    return buffer_reserve(out, len);
+}
+
 static inline void put(struct buffer *out, const char *bytes, size_t len)
 {
-    if (out->capacity - out->len >= len && out->ceiling == 0 && out->ptr != NULL) {
-        memcpy(out->ptr + out->len, bytes, len);
-        out->len += len;
-    } else {
-        buffer_append(out, bytes, len);
-    }
+    char *to = room(out, len);
+
+    if (to == NULL)
+        return;
+    memcpy(to, bytes, len);
+    out->len += len;
 }
 
 static inline void put_byte(struct buffer *out, char byte)
@@ -88,14 +98,50 @@ void json_array_end(struct json *json)
 
 void json_name(struct json *json, const char *name)
 {
+    size_t len = strlen(name);
+    char *to = room(json->out, len + 4);
+
     CHECK(json->depth > 0 && !(json->is_array & level_bit(json)) && !json->after_name);
-    if (json->has_item & level_bit(json))
-        put_byte(json->out, ',');
-    json->has_item |= level_bit(json);
-    put_byte(json->out, '"');
-    put(json->out, name, strlen(name));
-    put(json->out, "\":", 2);
     json->after_name = true;
+    if (to == NULL)
+        return;
+    if (json->has_item & level_bit(json))
+        *to++ = ',';
+    json->has_item |= level_bit(json);
+    *to++ = '"';
+    memcpy(to, name, len);
+    to += len;
+    *to++ = '"';
+    *to++ = ':';
+    json->out->len = (size_t)(to - json->out->ptr);
+}
+
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of each byte that is 0; bytes above one that is may show too. */
+static inline uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* How many bytes from the start can be written as they are: eight at a time, then by one. */
+static size_t plain_len(struct slice value)
+{
+    size_t at = 0;
+
+    for (; at + 8 <= value.len; at += 8) {
+        uint64_t word;
+
+        memcpy(&word, value.ptr + at, 8);
+        if ((word & EACH_BYTE(0x80)) != 0 || ((word - EACH_BYTE(0x20)) & EACH_BYTE(0x80)) != 0 ||
+            (zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |
+             zero_bytes(word ^ EACH_BYTE(0x7f))) != 0)
+            break;
+    }
+    while (at < value.len && (unsigned char)value.ptr[at] >= 0x20 && value.ptr[at] != 0x7f &&
+           (unsigned char)value.ptr[at] < 0x80 && value.ptr[at] != '"' && value.ptr[at] != '\\')
+        at++;
+    return at;
 }
 
 static void append_escaped(struct buffer *out, unsigned char c)
@@ -117,7 +163,7 @@ static void append_escaped(struct buffer *out, unsigned char c)
 
 void json_string(struct json *json, struct slice value)
 {
-    size_t at = 0, start = 0;
+    size_t at = plain_len(value), start = 0;
 
     before_value(json);
     put_byte(json->out, '"');
