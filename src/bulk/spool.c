@@ -69,7 +69,14 @@ int bulk_spool_unnamed(int *ret_fd, struct error *error)
     char path[PATH_MAX];
     int fd;
 
-    snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder != NULL ? folder : "/tmp");
+    if (folder == NULL)
+        folder = "/tmp";
+    snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder);
+#ifdef O_TMPFILE
+    *ret_fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*ret_fd >= 0) /* not every file system has files without a name from the start */
+        return 0;
+#endif
     fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
         return error_set(error, ERROR_IO, "%s: no temporary file can be made: %s (see TMPDIR)",
