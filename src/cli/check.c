@@ -404,6 +404,8 @@ static int run(struct cli_call *call)
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
         goto done;
     }
+    if (check->prober.has_no_name)
+        cli_fail(call, 0, "%s", prober_no_name_advice());
     run_to_the_end(check);
     went_wrong = check->printed < check->begun && !check->cancelled;
     say_what_concerns_all(check);

@@ -510,6 +510,8 @@ static enum went probe(struct clean_run *run)
     code = prober_open(&run->prober, NULL, &config, &error);
     if (code != 0)
         return fail(run, &error);
+    if (run->prober.has_no_name && !run->clean->options->quiet)
+        cli_fail(run->clean->call, 0, "%s", prober_no_name_advice());
     code = open_work(run, &error);
     went = code == 0 ? run_work(run) : fail(run, &error);
     bulk_job_free(run->work);

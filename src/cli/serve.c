@@ -193,6 +193,8 @@ static int open_all(struct serve *serve, struct error *error)
                             &serve->service, key, error);
     if (code == 0)
         say_where(serve, key);
+    if (code == 0 && serve->prober.has_no_name)
+        cli_fail(serve->call, 0, "%s", prober_no_name_advice());
     return code;
 }
 

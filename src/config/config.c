@@ -56,7 +56,7 @@ static const struct config_option rows[] = {
      .check = config_check_helo,
      .group = "Who we are",
      .help = "The name to say in EHLO: this machine's public name, which DNS resolves to its "
-             "address and back. Default: the host's own full name."},
+             "address and back. Default: the host's own full name, else its address."},
     {.name = "mail-from",
      .type = CONFIG_TEXT,
      .offset = AT(mail_from),

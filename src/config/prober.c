@@ -1,9 +1,11 @@
 #include "config/prober.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -73,23 +75,57 @@ done:
     return found;
 }
 
-int prober_host_name(struct arena *arena, struct slice *ret_name, struct error *error)
+/*
+ * The address that this machine speaks from: a UDP socket is told where to send, nothing is sent,
+ * and the system says which of its addresses it would use.
+ */
+static struct ip own_address(const char *source_ip)
 {
-    char host[256] = "", full[256];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)}, from = {0};
+    socklen_t len = sizeof(from);
+    struct ip ip = ip_v4(127, 0, 0, 1);
+    int fd;
+
+    if (source_ip != NULL && ip_parse(slice_from_string(source_ip), &ip))
+        return ip;
+    to.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, nobody's (RFC 5737) */
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return ip;
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&from, &len) == 0)
+        memcpy(ip.bytes, &from.sin_addr, 4);
+    close(fd);
+    return ip;
+}
+
+int prober_host_name(struct arena *arena, const char *source_ip, struct slice *ret_name,
+                     bool *ret_is_literal, struct error *error)
+{
+    char host[256] = "", full[256], text[IP_TEXT_SIZE];
 
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
-    if (is_name_to_say(host))
+    *ret_is_literal = false;
+    if (is_name_to_say(host)) {
         snprintf(full, sizeof(full), "%s", host);
-    else if (host[0] == '\0' || !full_name_from_hosts(host, full, sizeof(full)))
-        return error_set(error, ERROR_USAGE,
-                         "this machine has no public name to say to mail servers (its host name is "
-                         "'%.60s'). Give one with --helo, such as --helo probe.example.org; DNS "
-                         "should lead from it to this machine's address and back. Without mail "
-                         "servers: --depth dns",
-                         host);
+    } else if (host[0] == '\0' || !full_name_from_hosts(host, full, sizeof(full))) {
+        struct ip ip = own_address(source_ip);
+
+        *ret_is_literal = true;
+        ip_format(&ip, text);
+        snprintf(full, sizeof(full), ip.family == 6 ? "[IPv6:%s]" : "[%s]", text);
+    }
     *ret_name = arena_slice(arena, slice_from_string(full));
     return ret_name->ptr != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
+}
+
+const char *prober_no_name_advice(void)
+{
+    return "this machine has no public name to say to mail servers, so its address is said "
+           "instead, "
+           "and some will refuse that. Give it a name with --helo, such as --helo "
+           "probe.example.org; DNS should lead from there to the machine's address and back.";
 }
 
 /* --- the operator's lists -------------------------------------------------------------------- */
@@ -194,7 +230,8 @@ static int set_names(struct prober *prober, const struct config *config, struct 
     struct slice second = slice_from_string(config->second_mail_from);
 
     if (config->helo == NULL) {
-        int code = prober_host_name(&prober->arena, &settings->helo_name, error);
+        int code = prober_host_name(&prober->arena, config->source_ip, &settings->helo_name,
+                                    &prober->has_no_name, error);
 
         if (code < 0)
             return code;

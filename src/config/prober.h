@@ -20,6 +20,7 @@ struct prober {
     struct ip_networks allowed;     /* parsed --allow-net, on the arena */
     struct arena arena;
     bool owns_loop;
+    bool has_no_name; /* an address is said in EHLO for want of a name */
 };
 
 /*
@@ -48,9 +49,14 @@ int prober_reload_lists(struct prober *prober, const struct config *config, stru
 
 /*
  * The name to say in EHLO when none is configured: this host's full name as the system and
- * /etc/hosts have it (DNS is not asked). ERROR_USAGE when it has none that mail servers would take;
- * the message says what to do. *ret_name is on the arena.
+ * /etc/hosts have it (DNS is not asked), else the address that it speaks from, as a literal
+ * (RFC 5321 4.1.4): then *ret_is_literal is set and the operator should be told. *ret_name is on the
+ * arena. ERROR_NOMEM.
  */
-int prober_host_name(struct arena *arena, struct slice *ret_name, struct error *error);
+int prober_host_name(struct arena *arena, const char *source_ip, struct slice *ret_name,
+                     bool *ret_is_literal, struct error *error);
+
+/* What the operator is told when prober->has_no_name. Static. */
+const char *prober_no_name_advice(void);
 
 #endif

@@ -414,10 +414,10 @@ class TroublesOfOurs(unittest.TestCase):
         self.assertIn(b"blocked", err)
 
     def test_no_name_to_say(self):
-        """This host may have a name; then there is nothing to complain of."""
-        status, _, err = run("config", "check")
-        if status != 0:
-            self.assertIn(b"--helo", err)
+        """This host may have a name; otherwise its address is said, and that is told."""
+        status, out, err = run("config", "check")
+        self.assertEqual(status, 0)
+        self.assertEqual(b"EHLO [" in out, b"--helo" in err)
 
 
 if __name__ == "__main__":
