@@ -65,7 +65,7 @@ install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDI
 	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
 
 soak: $(BUILD)/.with-tests ## random worlds with faults, on the virtual clock, until stopped
-	@$(NINJA) -C $(BUILD) tests/test-soak
+	@ninja --quiet -C $(BUILD) tests/test-soak
 	@$(BUILD)/tests/test-soak --seeds 0 --seed $${SEED:-1}
 
 bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
