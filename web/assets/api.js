@@ -1,4 +1,5 @@
 // The HTTP API. Failures are thrown as Trouble, with the server's own words.
+import { t } from "./texts.js";
 
 export class Trouble extends Error {
   constructor(problem, status) {
@@ -36,7 +37,7 @@ export async function call(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Trouble({ detail: "The server does not answer. Is mailknock still running?" }, 0);
+    throw new Trouble({ detail: t.noAnswer }, 0);
   }
   if (!response.ok) {
     const trouble = await troubleOf(response);
@@ -63,12 +64,12 @@ export function upload(file, options, progress) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
     form.append("options", JSON.stringify(options));
-    form.append("file", file, file.name || "pasted.txt");
+    form.append("file", file, file.name);
     const request = new XMLHttpRequest();
     request.open("POST", "/v1/lists");
     request.setRequestHeader("X-Mailknock", "page");
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onerror = () => reject(new Trouble({ detail: "The upload broke off. Try again." }, 0));
+    request.onerror = () => reject(new Trouble({ detail: t.brokenUpload }, 0));
     request.onload = () => {
       let answer = {};
       try {

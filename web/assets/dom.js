@@ -1,4 +1,5 @@
 // Elements from data. Text is always text: nothing here reads markup.
+import { language, t } from "./texts.js";
 
 export function h(name, attributes, ...children) {
   const svg = name.startsWith("svg:");
@@ -31,40 +32,84 @@ export function replace(element, ...children) {
   return element;
 }
 
-const whole = new Intl.NumberFormat("en");
+// What is drawn anew keeps the keyboard's place: the element of the same id, or data-key, has it again.
+export function redraw(element, ...children) {
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
+  const { id } = active || {}, key = active && active.dataset.key;
+  replace(element, ...children);
+  if (!active) return;
+  const again = [...element.querySelectorAll("[id], [data-key]")].find((each) => (id && each.id === id) || (key && each.dataset.key === key));
+  if (again) again.focus({ preventScroll: true });
+}
+
+const whole = new Intl.NumberFormat(language);
 export const number = (value) => whole.format(value || 0);
 
 export function percent(part, all) {
-  if (!all) return "–";
+  if (!all) return t.none;
   const share = (100 * part) / all;
-  return (share > 0 && share < 10 ? share.toFixed(1) : Math.round(share)) + " %";
+  return (share > 0 && share < 10 ? share.toFixed(1) : Math.round(share)) + "%";
 }
 
-export function moment(text) {
-  if (!text) return "–";
-  return new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-}
-
-export function clock(text) {
-  return new Date(text).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-}
+const long = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+const dayOnly = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+export const moment = (text) => (text ? long.format(new Date(text)) : t.none);
+export const clock = (text) => short.format(new Date(text));
+export const dayName = (date) => dayOnly.format(new Date(date));
 
 export function span(seconds) {
-  if (seconds === null || seconds === undefined) return "–";
+  if (seconds === null || seconds === undefined) return t.none;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  const hours = Math.floor(seconds / 3600);
-  return `${hours} h ${Math.round((seconds - hours * 3600) / 60)} min`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function bytes(count) {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) {
+    count /= 1024;
+    unit++;
+  }
+  return `${count < 10 && unit > 0 && count % 1 ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
 }
 
 // Said to screen readers, and for a while at the foot of the page.
 export function say(text, isTrouble) {
-  let place = document.getElementById("said");
-  if (!place) {
-    place = h("div", { id: "said", role: "status", "aria-live": "polite" });
-    document.body.append(place);
-  }
+  const place = document.getElementById("said");
   const note = h("p", { class: isTrouble ? "toast trouble" : "toast" }, text);
   place.append(note);
   setTimeout(() => note.remove(), isTrouble ? 9000 : 4000);
 }
+
+export const busy = (text) => h("p", { class: "busy", role: "status" }, text || t.busy);
+export const trouble = (text) => h("p", { class: "trouble", role: "alert" }, text);
+
+// A question before something that can't be undone. Resolves to whether it was confirmed.
+export function ask(title, text, verb) {
+  return new Promise((resolve) => {
+    const dialog = h("dialog", { class: "question", "aria-labelledby": "question-title" },
+      h("form", { method: "dialog" }, h("h2", { id: "question-title" }, title), h("p", {}, text),
+        h("div", { class: "actions end" }, h("button", { value: "", autofocus: true }, t.keep), h("button", { value: "yes", class: "danger" }, verb))));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+// A table in a region that can be scrolled sideways with the keyboard.
+// columns: [heading, is a figure]; cells of figure columns are the caller's to mark.
+export function tableOf(label, look, columns, rows) {
+  return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: look },
+    h("thead", {}, h("tr", {}, columns.map(([name, isFigure, isHidden]) =>
+      h("th", { scope: "col", class: isFigure ? "figure" : null }, isHidden ? h("span", { class: "visually-hidden" }, name) : name)))),
+    h("tbody", {}, rows)));
+}
+
+export const field = (name, id, control, hint) => h("div", { class: "field" }, h("label", { for: id }, name), control, hint ? h("small", { id: `${id}-hint` }, hint) : null);
+export const choice = (id, pairs, chosen) => h("select", { id, name: id }, pairs.map(([value, name]) => h("option", { value, selected: value === chosen }, name)));

@@ -1,5 +1,8 @@
 // Every text of the page, for translation. Functions where something is filled in.
 
+// How numbers and times are written.
+export const language = "en-GB";
+
 export const statuses = {
   valid: { name: "Valid", says: "Proven to accept mail." },
   invalid: { name: "Invalid", says: "Proven undeliverable." },
@@ -42,64 +45,131 @@ export const actions = {
 };
 
 export const states = {
-  loading: "Reading", ready: "Ready", running: "Running", paused: "Paused", done: "Done",
+  loading: "Reading", ready: "Ready", waiting: "Waiting", running: "Running", paused: "Paused", done: "Done",
   cancelled: "Cancelled", failed: "Failed", removing: "Being erased",
 };
 
+// Mail operators by the names that people know; others are shown as they are called in results.
+export const providers = {
+  other: "Others, or none", google: "Google", microsoft365: "Microsoft 365", outlook: "Outlook.com", apple: "Apple iCloud",
+  yahoo: "Yahoo", gmx: "GMX", "web.de": "WEB.DE", protonmail: "Proton Mail", fastmail: "Fastmail", zoho: "Zoho",
+  yandex: "Yandex", "mail.ru": "Mail.ru", mimecast: "Mimecast", proofpoint: "Proofpoint", barracuda: "Barracuda",
+  postfix: "Postfix", exim: "Exim", sendmail: "Sendmail",
+  exchange: "Exchange", orange: "Orange", libero: "Libero", naver: "Naver", qq: "QQ", netease: "NetEase",
+  seznam: "Seznam", sendgrid: "SendGrid", "t-online": "T-Online", uol: "UOL", wp: "WP.pl", comcast: "Comcast", ionos: "IONOS",
+};
+
+// What a source of a result is called.
+export const sources = { live: "asked live", cache: "from the cache", history: "from own history", list: "from a list" };
+
 export const t = {
-  name: "mailknock", home: "Home", lists: "Lists", newList: "New list", settings: "Settings",
-  signIn: "Sign in", signOut: "Sign out", key: "API key",
-  signInHint: "The key was printed when mailknock serve started for the first time. More are made with “mailknock keys add NAME”.",
-  theme: "Light or dark", check: "Check", checkTitle: "Check one address",
-  checkHint: "DNS and the recipient’s own server are asked; no message is ever sent.",
-  checking: "Knocking…", pending: "The server takes its time. Asking goes on in the background.",
-  askAgain: "Check again", suggestion: "Did you mean", action: "Advice", score: "Score",
-  scoreHint: "Estimated chance that a message sent now is delivered",
-  checkedToday: "Checked today", checked30: "Checked in 30 days", share: "Proven valid",
-  waiting: "Waiting for a later try", runningLists: "Running lists", lastDays: "The last 30 days",
-  nothingYet: "Nothing was checked yet.", noRunning: "No list is running.",
+  // The frame.
+  name: "mailknock", home: "Home", lists: "Lists", newList: "New list", settings: "Settings", menu: "Pages",
+  skip: "Skip to content", toDark: "Dark colours", toLight: "Light colours", signIn: "Sign in", signOut: "Sign out",
+  key: "API key", keyShape: "mk_…", busy: "Working…", notFound: "There is nothing here.", close: "Close",
+  signInHint: "It was printed when mailknock serve started for the first time. More are made with “mailknock keys add NAME”.",
+  noAnswer: "The server does not answer. Is mailknock still running?", brokenUpload: "The upload broke off. Try again.",
+  yes: "Yes", no: "No", keep: "Leave it", none: "–", empty: "(empty)",
+
+  // One address.
+  check: "Check", checkTitle: "Check one address", address: "Address", addressShape: "someone@example.org",
+  checkHint: "DNS and the recipient’s own server are asked; no message is ever sent.", checking: "Knocking…",
+  pending: "The server takes its time. Asking goes on in the background.", askAgain: "Check again",
+  stillPending: "There is no answer yet; it is still being asked for. Check again in a while.",
+  suggestion: "Did you mean", action: "Advice", score: "Score", checked: "Checked", flags: "Flags",
+  scoreHint: "Estimated chance that a message sent now is delivered", layers: "Layers", syntax: "Syntax",
+  listsLayer: "Lists", dns: "Domain (DNS)", smtp: "Mail server", random: "Random recipient",
+  transcript: "Conversation", answers: "DNS answers", raw: "The whole result (JSON)",
+  noTranscript: "No conversation was held.", wellFormed: "well-formed", onNone: "on none", notAsked: "not asked",
+  notNeeded: "not needed", inClear: "in clear", remembered: "remembered", ms: (n) => `${n} ms`,
+  wrongAt: (what, place) => `${what} at byte ${place}`, attempts: (n, text) => `${text} attempt${n === 1 ? "" : "s"}`,
+  layerStates: { ok: "in order", bad: "not in order", open: "open" },
+  randomResults: { accepted: "accepted too", refused: "refused", unclear: "not clear" },
+  dnsColumns: { name: "Name", type: "Type", outcome: "Outcome", ttl: "TTL (s)", answer: "Answer" },
+  retryAfter: "Worth asking again",
+
+  // Home.
+  figures: "Figures", checkedToday: "Checked today", checked30: "Checked in 30 days", share: "Proven valid",
+  waiting: "Waiting for a later try", runningLists: "Running lists", latestLists: "Latest lists", lastDays: "The last 30 days",
+  allLists: "All lists", nothingYet: "Nothing was checked yet. Check an address above, or clean a list.",
+  daysSummary: (all, most) => `${all} addresses in 30 days, at most ${most} on one day`, day: "Day",
   noLists: "No list yet. Drop a file, or paste addresses, to clean the first one.",
-  layers: "Layers", syntax: "Syntax", listsLayer: "Lists", dns: "Domain (DNS)", smtp: "Mail server",
-  random: "Random recipient", transcript: "Conversation", answers: "DNS answers", raw: "The whole result (JSON)",
-  noTranscript: "No conversation was held.", file: "File", drop: "Drop a list here, or choose a file",
+
+  // A new list.
+  file: "File", drop: "Drop a list here, or choose a file", chooseFirst: "Choose a file, or paste addresses, first.",
   dropHint: "CSV, TSV, text, NDJSON or XLSX, also gzipped. Columns and order stay as they are.",
-  paste: "or paste addresses, one a line", options: "Options", listName: "Name",
-  column: "Column", columnHint: "Name or number; empty: found by itself", header: "First line is a header",
-  auto: "Find out", yes: "Yes", no: "No", dedupe: "Duplicates", dedupeMailbox: "Same mailbox",
-  dedupeExact: "Same address", dedupeOff: "Check every row", depth: "How deep",
-  depthSmtp: "Ask the mail server", depthDns: "Domain only", depthSyntax: "Syntax only",
-  patience: "Patience", patienceQuick: "Quick: wait for nobody", patienceNormal: "Normal: up to 10 minutes",
-  patiencePatient: "Patient: up to 6 hours", start: "Start", uploading: "Uploading",
-  rows: "Rows", unique: "Mailboxes", duplicates: "Duplicates", unreadable: "Unreadable", done: "Done",
-  created: "Created", state: "State", result: "Result", progress: "Progress", rate: "Rows a second",
-  eta: "Time left", pause: "Pause", resume: "Go on", cancel: "Cancel", erase: "Erase",
-  eraseSure: (name) => `Erase “${name}” with all its results? This can’t be undone.`,
-  cancelSure: "Stop this list for good? What is known stays.",
-  waitingUntil: (count, time) => `${count} waiting until ${time}`,
-  operators: "Mail operators being asked", queue: "Queue", connections: "Connections",
+  paste: "or paste addresses, one a line", pasteShape: "ann@example.org\nben@example.com", pastedName: "pasted.txt",
+  options: "Options", listName: "Name", nameHint: "Empty: the file’s", column: "Column of addresses",
+  columnHint: "Name or number; empty: found by itself", header: "First line is a header", auto: "Find out",
+  dedupe: "Duplicates", dedupeMailbox: "Same mailbox, once", dedupeExact: "Same spelling, once",
+  dedupeOff: "Check every row", depth: "How deep", depthSmtp: "Ask the mail server", depthDns: "Domain only",
+  depthSyntax: "Syntax only", patience: "Patience", patienceQuick: "Quick: wait for nobody",
+  patienceNormal: "Normal: up to 10 minutes", patiencePatient: "Patient: up to 6 hours", start: "Start",
+  startLater: "Look first, start later", uploading: "Uploading", removeFile: "Remove",
+
+  // Lists.
+  rows: "Rows", unique: "Mailboxes", duplicates: "Duplicates", unreadable: "Unreadable", done: "Done", created: "Created",
+  state: "State", result: "Result", noResults: "no results yet", findList: "Find a list by name", findListShape: "Name",
+  noListNamed: "No list has such a name.", erase: "Erase", eraseTitle: "Erase this list?",
+  eraseSure: (name) => `“${name}” goes with its file and all its results. This can’t be undone.`,
+  rowsRead: (n) => `${n} rows read`, newer: "Newer", older: "Older",
+
+  // One list.
+  progress: "Progress", rate: "rows a second", left: "left", pause: "Pause", resume: "Go on", cancel: "Cancel",
+  cancelTitle: "Cancel this list?", cancelSure: "It stops where it is. What is known stays, and can be exported.",
+  waitingUntil: (count, time) => `${count} waiting until ${time}`, waitingFor: (count) => `${count} waiting for a later try`,
+  operators: "Mail operators being asked", queue: "Queue", connections: "Connections", reading: "The list is being read.",
   leftAlone: (time) => `left alone until ${time}`, noOperators: "Nobody is being asked right now.",
-  byStatus: "By status", byReason: "By reason", filters: "Filters", all: "All", text: "Text",
-  provider: "Provider", domain: "Domain", flag: "Flag", reason: "Reason", status: "Status",
-  scoreFrom: "Score from", scoreTo: "to", clear: "Clear filters", address: "Address", row: "Row",
-  explanation: "Why", next: "Next", previous: "Previous", page: (n) => `Page ${n}`,
-  noRows: "No row fits these filters.", looking: "Looking further…", original: "Row as it came",
-  exportList: "Export", format: "Format", words: "Words of", mailknockWords: "mailknock",
+  ofMailboxes: (done, all) => `${done} of ${all} mailboxes`, gone: "This list is gone.", report: "Report",
+  finishedAt: (time) => `done ${time}`, createdAt: (time) => `created ${time}`,
+  rename: "Rename", save: "Save", saved: "Saved.", recheck: "Check unknown again",
+
+  // Before it starts.
+  readyTitle: "Ready to start", readyHint: "Nobody was asked yet. See whether the right column was found; then start.",
+  firstRows: "First rows", addressRead: "Address read", asItCame: "Row as it came", change: "Change how it is read",
+  foundItself: "found by itself", apply: "Apply",
+
+  // What came out.
+  byStatus: "By status", byReason: "By reason", rowsUnit: "rows", moreReasons: (n) => `${n} more`, fewerReasons: "Fewer",
+  bounce: "Estimated bounces", bounceBefore: "as it came", bounceAfter: "sending to valid only", details: "Providers, scores, flags",
+  byProvider: "Provider and status", byScore: "By score", byFlag: "By flag", worstDomains: "Domains with most bad rows",
+  bad: "Bad", noFlags: "No row has a flag.", counting: "Counting…", domains: "Domain", scoreRange: (low, high) => `${low}–${high}`,
+
+  // Its rows.
+  filters: "Filters", all: "All", text: "Text", textHint: "In address or row", provider: "Provider", domain: "Domain", flag: "Flag", reason: "Reason",
+  status: "Status", scoreFrom: "Score from", scoreTo: "to", clear: "Clear all", row: "Row", next: "Next", previous: "Previous",
+  first: "First", rowsShown: (from, to, of) => (of ? `${from}–${to} of ${of}` : `${from}–${to}`), drop1: (what) => `Remove the filter ${what}`,
+  page: (n) => `Page ${n}`, noRows: "No row fits these filters.", looking: (n) => `Looking further, after row ${n}…`,
+  original: "Row as it came", duplicateOf: (row) => `Same mailbox as row ${row}, which was asked about.`, notYet: "Not checked yet.",
+  rowTitle: (n) => `Row ${n}`, nextRow: "Next row", previousRow: "Previous row", filterAtLeast: (n) => `Score ≥ ${n}`, filterAtMost: (n) => `Score ≤ ${n}`,
+
+  // Export.
+  exportList: "Export", format: "Format", words: "Words of", mailknockWords: "mailknock", formats: { csv: "CSV", xlsx: "XLSX", ndjson: "NDJSON" },
+  duplicateRows: "Duplicates", duplicateChoices: { answer: "Keep, with the answer", skip: "Keep, marked", drop: "Leave out" },
+  exportHint: "Columns and order as they came, results appended.",
   presets: {
-    all: "Everything", safe: "Safe to send", "safe+catch-all": "Safe and catch-all",
-    "not-invalid": "Everything but invalid", unknown: "Unknown only", remove: "To be removed",
+    safe: ["Safe to send", ["valid"]], "safe+catch-all": ["Safe and catch-all", ["valid", "catch_all"]],
+    "not-invalid": ["Everything but invalid", ["valid", "catch_all", "unknown", "do_not_mail", "skipped"]],
+    unknown: ["Unknown only", ["unknown"]], remove: ["To be removed", ["invalid", "do_not_mail"]],
+    all: ["Everything", ["valid", "catch_all", "unknown", "do_not_mail", "invalid", "skipped"]],
   },
-  download: "Download", duplicateOf: (row) => `Same mailbox as row ${row}`, close: "Close",
-  keys: "API keys", keyMade: "The new key, shown this once:", makeKey: "Make a key", keyName: "Name",
-  scopes: "May", scopeVerify: "check single addresses", scopeLists: "work with lists",
-  scopeAdmin: "change settings", perMinute: "Requests a minute (0: any)", uses: "Uses", used: "Last used",
-  never: "never", remove: "Remove", removeKeySure: (name) => `Remove the key “${name}”? Whoever uses it is locked out at once.`,
-  ownLists: "Your own lists", ownListsHint: "An address, a domain, or mx:host on each line; # starts a comment.",
+
+  // Settings.
+  keys: "API keys", keyMade: "The new key. It is shown this once:", makeKey: "Make a key", keyName: "Name", scopes: "May",
+  scopeNames: { verify: "check single addresses", lists: "work with lists", admin: "change settings" },
+  perMinute: "A minute", perMinuteHint: "Requests a minute; 0: any number", anyNumber: "any number", uses: "Uses", used: "Last used",
+  never: "never", remove: "Remove", removeKeyTitle: "Remove this key?",
+  removeKeySure: (name) => `Whoever uses “${name}” is locked out at once.`, copy: "Copy", copied: "Copied.",
+  ownLists: "Your own lists", ownListsHint: "An address, a domain, or mx:host on each line; # starts a comment.", whichList: "List", entries: "Entries",
   kinds: {
-    allow: "Check all the same", opt_out: "Opted out: leave alone", block: "Blocked: don’t ask",
-    trap: "Spam traps", complaint: "Complained", listed: "Bad name", disposable: "Throwaway too",
-    not_disposable: "Not throwaway",
+    allow: "Allowed: check all the same", opt_out: "Opted out: leave alone", block: "Blocked: don’t ask", trap: "Spam traps",
+    complaint: "Complained", listed: "Bad name", disposable: "Throwaway too", not_disposable: "Not throwaway",
   },
-  save: "Save", saved: "Saved.", configuration: "Configuration", configurationHint: "Set on the command line, in the environment or in the configuration file.",
-  copy: "Copy", copied: "Copied.", gone: "This list is gone.", notFound: "There is nothing here.",
-  menu: "Pages", busyName: "Working…", of: "of",
+  configuration: "Configuration", configurationHint: "Set on the command line, in the environment or in the configuration file.",
+  notSet: "not set", unlimited: "kept for ever", daysUnit: (n) => `${n} days`,
+  configurationNames: {
+    version: "Version", helo: "Name we say (EHLO)", mail_from: "Sender we name", second_mail_from: "Second sender", source_ip: "Source address",
+    port: "SMTP port", depth: "How deep", patience: "Patience", connections: "Connections at most", open: "Open without a key",
+    retention_days: "Results are", max_upload: "Largest upload", resolvers: "DNS resolvers", cors: "Web sites that may call",
+  },
 };

@@ -1,75 +1,110 @@
 // Keys, own lists, configuration.
 import { call, get } from "./api.js";
-import { h, moment, number, replace, say } from "./dom.js";
+import { ask, bytes, field, h, moment, number, replace, say, tableOf, trouble } from "./dom.js";
 import { t } from "./texts.js";
 
-async function keysPart(place) {
-  const { items } = await get("/v1/keys");
-  const made = h("div", { "aria-live": "polite" });
-  const name = h("input", { id: "key-name", type: "text", required: true, maxlength: "100" });
-  const rate = h("input", { id: "key-rate", type: "number", min: "0", max: "1000000", value: "0" });
-  const scopes = [["verify", t.scopeVerify], ["lists", t.scopeLists], ["admin", t.scopeAdmin]].map(([value, text]) => [value, text, h("input", { type: "checkbox", id: `scope-${value}`, checked: value === "verify" })]);
-  async function make(event) {
-    event.preventDefault();
-    try {
-      const answer = await call("POST", "/v1/keys", { name: name.value, per_minute: Number(rate.value || 0), scopes: scopes.filter(([, , box]) => box.checked).map(([value]) => value) });
-      await keysPart(place);
-      const shown = place.querySelector(".made");
-      replace(shown, h("div", { class: "secret" }, h("p", {}, t.keyMade), h("code", {}, answer.key), h("button", { type: "button", onclick: async () => { await navigator.clipboard.writeText(answer.key); say(t.copied); } }, t.copy)));
-    } catch (trouble) {
-      say(trouble.message, true);
-    }
+// --- keys -------------------------------------------------------------------------------------------
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(t.copied);
+  } catch (failure) {
+    say(failure.message, true);
   }
-  async function remove(key) {
-    if (!confirm(t.removeKeySure(key.name))) return;
-    try {
-      await call("DELETE", `/v1/keys/${key.id}`);
-      keysPart(place);
-    } catch (trouble) {
-      say(trouble.message, true);
-    }
-  }
-  made.classList.add("made");
-  replace(place, h("h2", {}, t.keys), made, h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": t.keys }, h("table", {},
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t.keyName), h("th", { scope: "col" }, t.scopes), h("th", { scope: "col", class: "figure" }, t.perMinute), h("th", { scope: "col", class: "figure" }, t.uses), h("th", { scope: "col" }, t.used), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t.remove)))),
-    h("tbody", {}, items.map((key) => h("tr", {}, h("td", {}, key.name), h("td", {}, key.scopes.map((scope) => h("span", { class: "tag" }, scope))), h("td", { class: "figure" }, number(key.per_minute)), h("td", { class: "figure" }, number(key.uses)),
-      h("td", {}, key.used_at ? moment(key.used_at) : t.never), h("td", { class: "figure" }, h("button", { type: "button", class: "quiet", "aria-label": `${t.remove} ${key.name}`, onclick: () => remove(key) }, t.remove))))))),
-  h("form", { class: "inline-form", onsubmit: make },
-    h("div", { class: "field" }, h("label", { for: "key-name" }, t.keyName), name),
-    h("fieldset", { class: "boxes" }, h("legend", {}, t.scopes), scopes.map(([value, text, box]) => h("label", { for: `scope-${value}` }, box, text))),
-    h("div", { class: "field" }, h("label", { for: "key-rate" }, t.perMinute), rate), h("button", { class: "primary" }, t.makeKey)));
 }
 
-function ownListsPart(place) {
-  const kind = h("select", { id: "kind" }, Object.entries(t.kinds).map(([value, name]) => h("option", { value }, name)));
-  const text = h("textarea", { id: "entries", rows: "10", spellcheck: "false", "aria-describedby": "entries-hint" });
-  const load = async () => { text.value = await get(`/v1/operator-lists/${kind.value}`); };
-  kind.addEventListener("change", load);
-  replace(place, h("h2", {}, t.ownLists), h("form", { class: "form", onsubmit: async (event) => {
+async function removeKey(key, again) {
+  if (!(await ask(t.removeKeyTitle, t.removeKeySure(key.name), t.remove))) return;
+  try {
+    await call("DELETE", `/v1/keys/${key.id}`);
+    await again();
+  } catch (failure) {
+    say(failure.message, true);
+  }
+}
+
+function keyRow(key, again) {
+  return h("tr", {}, h("td", { class: "name-cell" }, key.name), h("td", { class: "tags" }, key.scopes.map((scope) => h("span", { class: "tag" }, t.scopeNames[scope] || scope))),
+    h("td", { class: "figure" }, key.per_minute ? number(key.per_minute) : t.anyNumber), h("td", { class: "figure" }, number(key.uses)),
+    h("td", { class: "moment" }, key.used_at ? moment(key.used_at) : t.never),
+    h("td", { class: "figure" }, h("button", { type: "button", class: "quiet small", "aria-label": `${t.remove}: ${key.name}`, onclick: () => removeKey(key, again) }, t.remove)));
+}
+
+async function keysPart(place) {
+  const made = h("div", { "aria-live": "polite" }), table = h("div"), problem = h("div");
+  const name = h("input", { id: "key-name", type: "text", required: true, maxlength: "100" });
+  const rate = h("input", { id: "key-rate", type: "number", min: "0", max: "1000000", value: "0", "aria-describedby": "key-rate-hint" });
+  const scopes = Object.entries(t.scopeNames).map(([value, text]) => ({ value, text, box: h("input", { type: "checkbox", id: `scope-${value}`, checked: value === "verify" }) }));
+  async function draw() {
+    const { items } = await get("/v1/keys");
+    replace(table, tableOf(t.keys, "", [[t.keyName], [t.scopes], [t.perMinute, true], [t.uses, true], [t.used], [t.remove, true, true]], items.map((key) => keyRow(key, draw))));
+  }
+  async function make(event) {
     event.preventDefault();
+    replace(problem);
+    try {
+      const answer = await call("POST", "/v1/keys", { name: name.value.trim(), per_minute: Number(rate.value || 0), scopes: scopes.filter(({ box }) => box.checked).map(({ value }) => value) });
+      replace(made, h("div", { class: "secret" }, h("p", {}, t.keyMade), h("code", {}, answer.key), h("button", { type: "button", class: "small", onclick: () => copy(answer.key) }, t.copy)));
+      name.value = "";
+      await draw();
+    } catch (failure) {
+      replace(problem, trouble(failure.message));
+    }
+  }
+  replace(place, h("h2", {}, t.keys), made, table, h("form", { class: "inline-form", onsubmit: make },
+    field(t.keyName, "key-name", name),
+    h("fieldset", {}, h("legend", {}, t.scopes), h("div", { class: "boxes" }, scopes.map(({ value, text, box }) => h("label", { for: `scope-${value}` }, box, text)))),
+    field(t.perMinute, "key-rate", rate, t.perMinuteHint), h("div", { class: "field" }, h("button", { class: "primary" }, t.makeKey))), problem);
+  await draw();
+}
+
+// --- the operator's own lists -------------------------------------------------------------------------
+
+async function ownListsPart(place) {
+  const kind = h("select", { id: "kind" }, Object.entries(t.kinds).map(([value, name]) => h("option", { value }, name)));
+  const text = h("textarea", { id: "entries", rows: "8", spellcheck: "false", "aria-describedby": "entries-hint" });
+  const problem = h("div");
+  const load = async () => {
+    replace(problem);
+    text.value = await get(`/v1/operator-lists/${kind.value}`);
+  };
+  async function save(event) {
+    event.preventDefault();
+    replace(problem);
     try {
       await call("PUT", `/v1/operator-lists/${kind.value}`, text.value);
       say(t.saved);
-    } catch (trouble) {
-      say(trouble.message, true);
+    } catch (failure) {
+      replace(problem, trouble(failure.message));
     }
-  } }, h("div", { class: "field" }, h("label", { for: "kind" }, t.lists), kind), h("div", { class: "field" }, h("label", { for: "entries" }, t.ownLists), text, h("small", { id: "entries-hint" }, t.ownListsHint)),
-  h("p", {}, h("button", { class: "primary" }, t.save))));
-  return load();
+  }
+  kind.addEventListener("change", () => load().catch((failure) => replace(problem, trouble(failure.message))));
+  replace(place, h("h2", {}, t.ownLists), h("form", { class: "form own-lists", onsubmit: save },
+    field(t.whichList, "kind", kind), field(t.entries, "entries", text, t.ownListsHint), problem, h("p", {}, h("button", { class: "primary" }, t.save))));
+  await load();
+}
+
+// --- configuration --------------------------------------------------------------------------------------
+
+function valueText(name, value) {
+  if (name === "max_upload") return bytes(value);
+  if (name === "retention_days") return value ? t.daysUnit(number(value)) : t.unlimited;
+  if (typeof value === "boolean") return value ? t.yes : t.no;
+  if (Array.isArray(value)) return value.join(", ") || t.notSet;
+  return value === null || value === "" ? t.notSet : String(value);
 }
 
 async function configurationPart(place) {
   const settings = await get("/v1/settings");
-  replace(place, h("h2", {}, t.configuration), h("p", { class: "hint" }, t.configurationHint), h("dl", { class: "facts" },
-    Object.entries(settings).map(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, Array.isArray(value) ? value.join(", ") || "–" : value === null ? "–" : String(value))])));
+  replace(place, h("h2", {}, t.configuration), h("p", { class: "hint" }, t.configurationHint), h("dl", { class: "facts two" },
+    Object.entries(settings).filter(([, value]) => value === null || typeof value !== "object" || Array.isArray(value)).map(([name, value]) =>
+      h("div", {}, h("dt", {}, t.configurationNames[name] || name.replaceAll("_", " ")), h("dd", {}, valueText(name, value))))));
 }
 
 export async function settingsView(main) {
-  const keys = h("section", { class: "card" }), own = h("section", { class: "card" }), configuration = h("section", { class: "card" });
-  replace(main, h("h1", {}, t.settings), keys, own, configuration);
-  try {
-    await Promise.all([keysPart(keys), ownListsPart(own), configurationPart(configuration)]);
-  } catch (trouble) {
-    replace(main, h("h1", {}, t.settings), h("p", { class: "trouble", role: "alert" }, trouble.message));
-  }
+  const parts = [keysPart, ownListsPart, configurationPart];
+  const places = parts.map(() => h("section", { class: "card" }));
+  replace(main, h("h1", {}, t.settings), places);
+  await Promise.all(parts.map((part, index) => part(places[index]).catch((failure) => replace(places[index], trouble(failure.message)))));
 }

@@ -1,0 +1,189 @@
+// The rows of a list: filters kept in the address bar, pages, and one row with its evidence.
+import { get, query } from "./api.js";
+import { badge, order } from "./chart.js";
+import { busy, choice, field, h, number, redraw, replace, tableOf, trouble } from "./dom.js";
+import { evidenceView, providerName, tags } from "./evidence.js";
+import { checkNow } from "./view_home.js";
+import { address, go } from "./app.js";
+import { flags, providers, reasons, statuses, t } from "./texts.js";
+
+const PAGE = 100;
+const names = ["status", "reason", "flag", "provider", "domain", "text", "score_min", "score_max"];
+const places = ["cursor", "before"];
+
+export const readFilter = (parameters) => Object.fromEntries([...names, ...places].map((name) => [name, parameters.get(name) || ""]));
+
+// What a filter's word is called, for the chips.
+function called(name, value) {
+  const say = {
+    status: () => statuses[value] && statuses[value].name, reason: () => reasons[value], flag: () => flags[value],
+    provider: () => providerName(value), score_min: () => t.filterAtLeast(value), score_max: () => t.filterAtMost(value),
+    text: () => `“${value}”`,
+  }[name];
+  return (say && say()) || value;
+}
+
+// list: () => the list as it is known now.
+export function rowsOf(id, place, list) {
+  let filter = {}, items = [];
+  const tableId = `rows-${id}`;
+  const form = h("div"), chips = h("div", { class: "chips" }), table = h("div", { id: tableId });
+  replace(place, h("h2", {}, t.rows), form, chips, table);
+
+  const path = `/lists/${id}`;
+  const change = (changes) => go(path, { ...filter, cursor: "", before: "", ...changes });
+
+  // --- filters ------------------------------------------------------------------------------------
+
+  function drawForm() {
+    const apply = () => change(Object.fromEntries(new FormData(element)));
+    const pick = (name, label, pairs) => field(label, `f-${name}`, Object.assign(choice(`f-${name}`, [["", t.all], ...pairs], filter[name]), { name }));
+    const input = (name, label, more) => field(label, `f-${name}`, h("input", { id: `f-${name}`, name, value: filter[name], ...more }));
+    const score = { type: "number", min: "0", max: "100", inputmode: "numeric" };
+    const element = h("form", { class: "filters", role: "search", "aria-label": t.filters,
+      onsubmit: (event) => { event.preventDefault(); apply(); },
+      onkeydown: (event) => { if (event.key === "Enter" && event.target.tagName === "INPUT") element.requestSubmit(); },
+      onchange: () => { if (element.reportValidity()) apply(); } },
+    input("text", t.text, { type: "search", placeholder: t.textHint }), pick("status", t.status, order.map((s) => [s, statuses[s].name])),
+    pick("reason", t.reason, Object.entries(reasons)), pick("flag", t.flag, Object.entries(flags)),
+    input("provider", t.provider, { type: "text", list: "known-providers" }), input("domain", t.domain, { type: "text" }),
+    input("score_min", t.scoreFrom, score), input("score_max", t.scoreTo, score),
+    h("datalist", { id: "known-providers" }, Object.entries(providers).filter(([name]) => name !== "other").map(([value, label]) => h("option", { value, label }))));
+    redraw(form, element);
+  }
+
+  function drawChips() {
+    const set = names.filter((name) => filter[name]);
+    redraw(chips, set.map((name) => h("button", { type: "button", class: "chip", dataset: { key: `chip-${name}` }, onclick: () => change({ [name]: "" }),
+      "aria-label": t.drop1(called(name, filter[name])) }, called(name, filter[name]), h("span", { "aria-hidden": "true" }, "×"))),
+    set.length > 1 ? h("button", { type: "button", class: "quiet small", onclick: () => go(path) }, t.clear) : null);
+  }
+
+  // How many fit in all, where the list's own counts tell.
+  function known() {
+    const set = names.filter((name) => filter[name]);
+    if (!set.length) return list().rows;
+    if (set.length === 1 && filter.status) return list().counts[filter.status];
+    if (set.length === 1 && filter.reason) return list().reasons[filter.reason] || 0;
+    return 0;
+  }
+
+  // --- table --------------------------------------------------------------------------------------
+
+  function rowOf(item) {
+    const open = () => openRow(item.row);
+    return h("tr", { class: "can-open", onclick: (event) => { if (!event.target.closest("button") && !String(getSelection())) open(); } },
+      h("td", { class: "figure hint" }, number(item.row)),
+      h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, item.address || item.fault || t.empty)),
+      h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.none)),
+      h("td", {}, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? item.score : ""),
+      h("td", { class: "tags" }, tags(item.flags || [])), h("td", {}, providerName(item.provider)));
+  }
+
+  function pager(next) {
+    const before = filter.before ? filter.before.split(",") : [];
+    const from = before.length * PAGE + 1;
+    const last = before[before.length - 1];
+    const link = (words, parameters) => h("a", { class: "button small", href: address(path, { ...filter, ...parameters }), dataset: { key: `page-${words}` } }, words);
+    return h("nav", { class: "pager", "aria-label": t.rows },
+      h("span", { class: "hint" }, t.rowsShown(number(from), number(from + items.length - 1), known() ? number(known()) : next ? "" : number(from + items.length - 1))),
+      before.length > 1 ? link(t.first, { cursor: "", before: "" }) : null,
+      before.length ? link(t.previous, { cursor: last === "0" ? "" : last, before: before.slice(0, -1).join(",") }) : null,
+      next ? link(t.next, { cursor: next, before: [...before, filter.cursor || "0"].join(",") }) : null);
+  }
+
+  let turn = 0;
+  async function drawTable() {
+    const mine = ++turn, asked = { ...filter };
+    const found = [];
+    let next = asked.cursor;
+    table.setAttribute("aria-busy", "true");
+    if (!table.childElementCount) replace(table, busy());
+    try {
+      // A filter that lets little through is looked through piece by piece.
+      do {
+        const page = await get(query(`/v1/lists/${id}/results`, { ...asked, before: "", cursor: next, limit: PAGE - found.length }));
+        if (mine !== turn || !table.isConnected) return;
+        found.push(...page.items);
+        next = page.next;
+        if (next && found.length < PAGE && !found.length) replace(table, busy(t.looking(number(Number(next)))));
+      } while (next && found.length < PAGE);
+    } catch (failure) {
+      if (mine === turn) replace(table, trouble(failure.message));
+      return;
+    } finally {
+      if (mine === turn) table.removeAttribute("aria-busy");
+    }
+    items = found;
+    redraw(table, items.length ? [tableOf(t.rows, "rows", [[t.row, true], [t.address], [t.status], [t.reason], [t.score, true], [t.flags], [t.provider]], items.map(rowOf)), pager(next)]
+      : h("p", { class: "empty" }, t.noRows));
+  }
+
+  // --- one row --------------------------------------------------------------------------------------
+
+  const mark = (row) => history.replaceState(null, "", address(path, { ...filter, row }));
+
+  function openRow(row) {
+    const title = h("h2", {}), body = h("div", { class: "drawer-body" });
+    const step = (by, words, sign) => h("button", { type: "button", class: "small", "aria-label": words, title: words, onclick: () => move(by) }, sign);
+    const back = step(-1, t.previousRow, "↑"), on = step(1, t.nextRow, "↓");
+    const dialog = h("dialog", { class: "drawer", "aria-labelledby": "drawer-title" },
+      h("div", { class: "drawer-head" }, title, h("div", { class: "actions" }, back, on, h("button", { type: "button", class: "small", onclick: () => dialog.close() }, t.close))), body);
+    title.id = "drawer-title";
+    const at = () => items.findIndex((item) => item.row === row);
+    function move(by) {
+      const other = items[at() + by];
+      if (!other) return;
+      row = other.row;
+      fill();
+    }
+    async function fill() {
+      const mine = row;
+      title.textContent = t.rowTitle(number(row));
+      back.disabled = at() <= 0;
+      on.disabled = at() < 0 || at() >= items.length - 1;
+      mark(String(row));
+      replace(body, busy());
+      try {
+        const line = await get(`/v1/lists/${id}/results/${row}`);
+        if (mine === row) replace(body, rowView(line));
+      } catch (failure) {
+        if (mine === row) replace(body, trouble(failure.status === 404 ? t.noRows : failure.message));
+      }
+      dialog.scrollTop = 0;
+    }
+    dialog.addEventListener("close", () => { dialog.remove(); mark(""); });
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    document.body.append(dialog);
+    dialog.showModal();
+    fill();
+  }
+
+  function rowView(line) {
+    const live = h("div", { "aria-live": "polite" });
+    return [line.result ? evidenceView(line.result, null) : h("section", { class: "card" }, h("p", { class: "address" }, line.address || t.empty), h("p", { class: "hint" }, line.fault || t.notYet)),
+      line.duplicate_of ? h("p", { class: "hint" }, t.duplicateOf(number(line.duplicate_of))) : null,
+      line.input ? [h("h3", {}, t.original), h("pre", { class: "transcript", tabindex: "0", role: "region", "aria-label": t.original }, line.input)] : null,
+      line.address ? h("p", {}, h("button", { type: "button", onclick: () => checkNow(line.address, live, true) }, t.askAgain)) : null, live];
+  }
+
+  return {
+    filter: () => filter,
+    toggle: (name) => (value) => change({ [name]: filter[name] === value ? "" : value }),
+    change,
+    show(parameters) {
+      filter = readFilter(parameters);
+      drawForm();
+      drawChips();
+      const drawn = drawTable();
+      const row = Number(parameters.get("row"));
+      if (row > 0) drawn.then(() => openRow(row));
+    },
+    again: drawTable,
+    close() {
+      turn++;
+      const dialog = document.querySelector("dialog.drawer");
+      if (dialog) dialog.remove();
+    },
+  };
+}
