@@ -31,7 +31,8 @@ struct http_connection {
     struct http_server *server;
     int fd;
     struct http_request *request; /* under way, or NULL */
-    uint64_t waiting_since_ms; /* for the headers of a request; INSTANT_NEVER: one is under way */
+    uint64_t waiting_since_ms;    /* for the headers of a request, while none is under way */
+    bool is_used;                 /* a request came */
 };
 
 enum http_phase {

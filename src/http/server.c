@@ -62,6 +62,25 @@ void http_server_resume(struct http_server *server, struct http_request *request
         (void)io_timer_start(&server->timer, io_now_ms(server->loop));
 }
 
+/* How long a connection may take with what it is sending; what it waits for us is not counted. */
+static bool is_too_slow(const struct http_server *server, const struct http_connection *link,
+                        uint64_t now)
+{
+    const struct http_request *request = link->request;
+    uint64_t limit_s = server->limits.request_s;
+
+    if (request == NULL) {
+        /* The first request of a connection comes at once; later ones after a pause. */
+        if (link->is_used)
+            limit_s += server->limits.idle_s;
+        return now - link->waiting_since_ms > limit_s * SECOND_MS;
+    }
+    /* A body that a sink takes may be of any length, and only somebody known sends one. */
+    limit_s += server->limits.idle_s;
+    return request->phase == HTTP_PHASE_BODY && request->sink == NULL &&
+           now - request->started_ms > limit_s * SECOND_MS;
+}
+
 /*
  * MHD's time-out starts anew with every byte, so a client that drips its headers would hold a
  * connection for hours: those that take too long are hung up on.
@@ -74,14 +93,26 @@ static void on_patrol(struct io_timer *timer)
 
     for (node = list_first(&server->connections); node != NULL;
          node = list_after(&server->connections, node)) {
-        struct http_connection *connection = LIST_ELEMENT(node, struct http_connection, node);
-        uint64_t limit_ms = server->limits.idle_s + server->limits.request_s;
+        struct http_connection *link = LIST_ELEMENT(node, struct http_connection, node);
 
-        if (connection->waiting_since_ms != INSTANT_NEVER &&
-            now - connection->waiting_since_ms > limit_ms * SECOND_MS)
-            (void)shutdown(connection->fd, SHUT_RDWR);
+        if (is_too_slow(server, link, now))
+            (void)shutdown(link->fd, SHUT_RDWR);
     }
     (void)io_timer_start(&server->patrol, now + PATROL_MS);
+}
+
+/*
+ * An octet 0 in a path or an argument would end it early for everybody who reads it as text, and
+ * something else would be answered than what was asked: such requests are refused whole. This is
+ * the only place where MHD shows the path as it came; what it returns is the request's context.
+ */
+static char holds_nul;
+
+static void *on_uri(void *user, const char *uri, struct MHD_Connection *connection)
+{
+    (void)user;
+    (void)connection;
+    return strstr(uri, "%00") != NULL ? &holds_nul : NULL;
 }
 
 /* --- what MHD tells -----------------------------------------------------------------------------
@@ -122,7 +153,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 
     (void)connection;
     (void)code;
-    if (request == NULL)
+    if (request == NULL || *context == &holds_nul)
         return;
     *context = NULL;
     server->counts.open_requests--;
@@ -158,7 +189,7 @@ static struct http_request *request_new(struct http_server *server,
     if (info != NULL && info->socket_context != NULL) {
         request->link = info->socket_context;
         request->link->request = request;
-        request->link->waiting_since_ms = INSTANT_NEVER;
+        request->link->is_used = true;
     }
     server->counts.requests++;
     server->counts.open_requests++;
@@ -178,9 +209,20 @@ static bool says_too_much(const struct http_request *request)
 
 static void answer_too_large(struct http_request *request)
 {
-    http_respond(request, MHD_HTTP_CONTENT_TOO_LARGE, "application/problem+json",
-                 SLICE("{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,"
-                       "\"detail\":\"the body is larger than this server takes\"}\n"));
+    http_respond(
+        request, MHD_HTTP_CONTENT_TOO_LARGE, "application/problem+json",
+        SLICE(
+            "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,"
+            "\"code\":\"too_large\",\"detail\":\"the body is larger than this server takes\"}\n"));
+}
+
+static enum MHD_Result refuse_nul(struct http_request *request)
+{
+    http_respond(request, MHD_HTTP_BAD_REQUEST, "application/problem+json",
+                 SLICE("{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+                       "\"code\":\"bad_path\","
+                       "\"detail\":\"there is an octet 0 in the path or an argument\"}\n"));
+    return http_response_queue(request);
 }
 
 static enum MHD_Result begin(struct http_server *server, struct http_request *request)
@@ -202,6 +244,7 @@ static enum MHD_Result take_body(struct http_request *request, const char *bytes
             request->phase != HTTP_PHASE_ANSWERED)
             http_respond(request, MHD_HTTP_BAD_REQUEST, "application/problem+json",
                          SLICE("{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+                               "\"code\":\"bad_multipart\","
                                "\"detail\":\"the multipart body is not well formed\"}\n"));
     } else if (request->sink != NULL) {
         (void)request->sink(request->sink_user, request, NULL, NULL, bytes, *len, 0);
@@ -233,17 +276,18 @@ static enum MHD_Result on_access(void *user, struct MHD_Connection *connection, 
                                  size_t *len, void **context)
 {
     struct http_server *server = user;
-    struct http_request *request = *context;
+    bool is_refused = *context == &holds_nul;
+    struct http_request *request = is_refused ? NULL : *context;
 
     (void)version;
     if (server->freeing)
         return MHD_NO;
     if (request == NULL) {
         request = request_new(server, connection, path, method);
+        *context = request;
         if (request == NULL)
             return MHD_NO;
-        *context = request;
-        return begin(server, request);
+        return is_refused ? refuse_nul(request) : begin(server, request);
     }
     if (*len > 0)
         return take_body(request, bytes, len);
@@ -313,9 +357,10 @@ static int start(struct http_server *server, int fd, struct error *error)
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
-        server->limits.connections, MHD_OPTION_CONNECTION_TIMEOUT, server->limits.idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+        server, MHD_OPTION_CONNECTION_LIMIT, server->limits.connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, server->limits.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_BYTES_MAX, MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
         return error_set(error, ERROR_INTERNAL, "the HTTP library could not be started");

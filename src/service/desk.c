@@ -301,7 +301,6 @@ static void ended(void *user, enum bulk_job_end end)
         log_trouble(list->desk, list->id, bulk_job_error(list->job)->message);
     if (end == BULK_JOB_STOPPED && list->ends_as != STORE_JOB_PAUSED)
         (void)set_state(list->desk, list->id, list->ends_as, "", &error);
-    tell(list->desk, list->id, true);
     leave(list); /* the job may not be freed from here */
 }
 
@@ -352,6 +351,7 @@ static void step(struct io_timer *timer)
 {
     struct service_list *list = timer->user;
     struct service_desk *desk = list->desk;
+    uint64_t id = list->id;
 
     if (list->load != NULL) {
         step_load(list);
@@ -361,6 +361,7 @@ static void step(struct io_timer *timer)
     } else {
         list_free(list);
         share(desk);
+        tell(desk, id, true); /* only now it is seen in its new state */
         service_look_whether_stopped(desk->service);
     }
 }

@@ -18,7 +18,7 @@ struct events {
     struct buffer out; /* not yet sent */
     size_t sent;
     uint64_t told_ms;
-    bool is_over;
+    bool is_over; /* the list's state changed, and that is to be told */
 };
 
 static void events_ended(struct service_call *call)
@@ -43,7 +43,6 @@ static void write_events(struct events *events)
     json_init(&json, &text);
     if (service_list_view_write(desk, events->listener.list, &json, &error) != 0) {
         buffer_append_string(&events->out, "event: gone\ndata: {}\n\n");
-        events->is_over = true;
     } else {
         buffer_printf(&events->out, "event: %s\ndata: %.*s\n\n",
                       events->is_over ? "state" : "progress", SLICE_ARG(buffer_slice(&text)));
@@ -53,6 +52,7 @@ static void write_events(struct events *events)
         buffer_printf(&events->out, "event: sites\ndata: %.*s\n\n", SLICE_ARG(buffer_slice(&text)));
     }
     buffer_done(&text);
+    events->is_over = false; /* it may be started again */
     events->told_ms = service_now_ms(events->call->service);
     http_respond_wake(events->call->request);
 }

@@ -91,11 +91,29 @@ static int read_rest(struct service_list_options *options, const cJSON *object, 
     return 0;
 }
 
+static int check_names(const cJSON *object, struct error *error)
+{
+    for (const cJSON *member = object->child; member != NULL; member = member->next) {
+        struct slice known = SLICE(SERVICE_LIST_MEMBERS), word;
+        bool is_known = false;
+
+        while (!is_known && slice_split(&known, ',', &word))
+            is_known = slice_equal(word, slice_from_string(member->string));
+        if (!is_known)
+            return error_set(error, ERROR_USAGE,
+                             "\"%.60s\" is no option of a list; known are: " SERVICE_LIST_MEMBERS,
+                             member->string);
+    }
+    return 0;
+}
+
 int service_list_options_read(struct service_list_options *options, const cJSON *object,
                               struct arena *arena, struct error *error)
 {
-    int code = read_text(object, "column", arena, &options->column, error);
+    int code = check_names(object, error);
 
+    if (code == 0)
+        code = read_text(object, "column", arena, &options->column, error);
     if (code == 0)
         code = read_text(object, "field", arena, &options->field, error);
     if (code == 0)

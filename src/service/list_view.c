@@ -29,10 +29,10 @@ static const char *state_name(const struct service_list *list, const struct stor
 {
     if (list != NULL && list->is_removing)
         return "removing";
-    if (list != NULL && list->job != NULL)
-        return "running";
     if (job->state == STORE_JOB_FINISHED)
         return "done";
+    if (list != NULL && list->job != NULL)
+        return "running";
     return store_job_state_name(job->state);
 }
 

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
+#include "bulk/csv.h"
 #include "service/batch.h"
 #include "service/internal.h"
 #include "verdict/dialect.h"
@@ -16,6 +17,7 @@
 #define TIMEOUT_MS   (60 * SECOND_MS)
 #define RESULTS_PAGE 50
 #define RESULTS_MAX  1000
+#define CSV_MAX      4096
 
 static void refuse(struct service_call *call, unsigned status, const char *message)
 {
@@ -142,6 +144,48 @@ static void write_result(struct json *json, struct slice input, const struct fac
     write_smtp(json, facts);
     write_syntax(json, facts, input);
     json_object_end(json);
+}
+
+/* Their columns; the last is the error's words. */
+static void write_csv_head(struct buffer *out)
+{
+    buffer_append_string(
+        out, "input,is_reachable,misc.is_disposable,misc.is_role_account,misc.gravatar_url,"
+             "mx.accepts_mail,smtp.can_connect,smtp.has_full_inbox,smtp.is_catch_all,"
+             "smtp.is_deliverable,smtp.is_disabled,syntax.is_valid_syntax,syntax.domain,"
+             "syntax.username,error\r\n");
+}
+
+static void write_csv_line(struct buffer *out, struct slice input, const struct facts *facts)
+{
+    const char *word =
+        dialect_words(DIALECT_REACHER, facts->status, facts->reason, facts->flags).status;
+    const cJSON *mx = cJSON_GetObjectItemCaseSensitive(facts->result, "mx");
+    const cJSON *smtp = cJSON_GetObjectItemCaseSensitive(facts->result, "smtp");
+    struct address address;
+    bool is_valid = address_parse(input.ptr, input.len, &address);
+    const bool truths[] = {
+        (facts->flags & VERDICT_FLAG_DISPOSABLE) != 0,
+        (facts->flags & VERDICT_FLAG_ROLE) != 0,
+        cJSON_GetArraySize(mx) > 0,
+        cJSON_IsObject(smtp),
+        facts->reason == REASON_MAILBOX_FULL,
+        facts->status == VERDICT_CATCH_ALL,
+        facts->status == VERDICT_VALID || facts->status == VERDICT_CATCH_ALL,
+        facts->reason == REASON_MAILBOX_DISABLED,
+        is_valid,
+    };
+
+    bulk_csv_append_cell(out, ',', input);
+    buffer_printf(out, ",%s", word);
+    for (size_t i = 0; i < ARRAY_LEN(truths); i++)
+        /* Behind the second stands the address of a picture, which is never looked for. */
+        buffer_printf(out, ",%s%s", truths[i] ? "true" : "false", i == 1 ? "," : "");
+    buffer_append_byte(out, ',');
+    bulk_csv_append_cell(out, ',', is_valid ? address.domain : SLICE_EMPTY);
+    buffer_append_byte(out, ',');
+    bulk_csv_append_cell(out, ',', is_valid ? address.local : SLICE_EMPTY);
+    buffer_printf(out, ",%s\r\n", is_failure(facts) ? verdict_reason_name(facts->reason) : "");
 }
 
 /* --- one address
@@ -317,18 +361,49 @@ done:
     arena_done(&arena);
 }
 
+static void write_results(struct buffer *body, const struct store_page *page, bool as_csv)
+{
+    struct json json;
+
+    json_init(&json, body);
+    if (as_csv) {
+        write_csv_head(body);
+    } else {
+        json_object_begin(&json);
+        json_name(&json, "results");
+        json_array_begin(&json);
+    }
+    for (size_t i = 0; i < page->count; i++) {
+        const struct store_line *line = &page->lines[i];
+        cJSON *result = cJSON_ParseWithLength(line->result.json.ptr, line->result.json.len);
+        enum verdict_reason reason = line->has_result ? line->result.reason : REASON_NOT_PROBED;
+        const struct facts facts = {verdict_reason_status(reason), reason,
+                                    line->has_result ? line->result.flags : 0, result};
+
+        if (as_csv)
+            write_csv_line(body, line->row.address, &facts);
+        else
+            write_result(&json, line->row.address, &facts);
+        cJSON_Delete(result);
+    }
+    if (!as_csv) {
+        json_array_end(&json);
+        json_object_end(&json);
+    }
+}
+
 void service_reacher_results(struct service_call *call)
 {
-    uint64_t limit = RESULTS_PAGE, offset = 0;
+    bool as_csv = slice_equal(service_query_text(call, "format"), SLICE("csv"));
+    uint64_t limit = as_csv ? CSV_MAX : RESULTS_PAGE, offset = 0;
     struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_json = true};
     struct store_page page;
     struct store_job job;
     struct error error = {0};
     struct arena arena;
     struct buffer body;
-    struct json json;
 
-    if (!service_query_number(call, "limit", 1, RESULTS_MAX, &limit) ||
+    if (!service_query_number(call, "limit", 1, as_csv ? CSV_MAX : RESULTS_MAX, &limit) ||
         !service_query_number(call, "offset", 0, INT64_MAX, &offset))
         return;
     arena_init(&arena);
@@ -342,23 +417,13 @@ void service_reacher_results(struct service_call *call)
         goto done;
     }
     buffer_init(&body, 0);
-    json_init(&json, &body);
-    json_object_begin(&json);
-    json_name(&json, "results");
-    json_array_begin(&json);
-    for (size_t i = 0; i < page.count; i++) {
-        const struct store_line *line = &page.lines[i];
-        cJSON *result = cJSON_ParseWithLength(line->result.json.ptr, line->result.json.len);
-        enum verdict_reason reason = line->has_result ? line->result.reason : REASON_NOT_PROBED;
-        const struct facts facts = {verdict_reason_status(reason), reason,
-                                    line->has_result ? line->result.flags : 0, result};
-
-        write_result(&json, line->row.address, &facts);
-        cJSON_Delete(result);
+    write_results(&body, &page, as_csv);
+    if (as_csv && !body.failed) {
+        http_respond(call->request, 200, "text/csv; charset=utf-8", buffer_slice(&body));
+        buffer_done(&body);
+    } else {
+        service_answer(call, 200, &body);
     }
-    json_array_end(&json);
-    json_object_end(&json);
-    service_answer(call, 200, &body);
 done:
     store_page_done(&page);
     arena_done(&arena);

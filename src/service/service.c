@@ -8,6 +8,7 @@
 #include "config/value.h"
 #include "service/internal.h"
 
+#define LISTEN_PORT     8025
 #define HOUSEKEEPING_MS MINUTE_MS
 #define CSRF_HEADER     "X-Mailknock"
 #define COOKIE          "mailknock_session"
@@ -367,6 +368,20 @@ static bool is_loopback(const struct ip *ip)
     return false;
 }
 
+/* "IP:PORT", "IP" (the usual port), "IP:0" (any port that is free). */
+static bool parse_listen(struct slice text, struct io_endpoint *ret_at)
+{
+    bool is_any = text.len > 2 && memcmp(text.ptr + text.len - 2, ":0", 2) == 0 &&
+                  (text.ptr[0] == '[' ? text.ptr[text.len - 3] == ']'
+                                      : slice_find_byte(text, ':') == (ptrdiff_t)text.len - 2);
+
+    if (!config_parse_endpoint(is_any ? slice_prefix(text, text.len - 2) : text, ret_at))
+        return false;
+    if (ret_at->port == 0 && !is_any)
+        ret_at->port = LISTEN_PORT;
+    return true;
+}
+
 static int listen_at(struct service *service, struct error *error)
 {
     static const struct http_events events = {begin, complete, ended};
@@ -374,7 +389,7 @@ static int listen_at(struct service *service, struct error *error)
     struct io_endpoint at = {0};
 
     if (service->options.listen_fd < 0 &&
-        !config_parse_endpoint(slice_from_string(service->options.listen), &at))
+        !parse_listen(slice_from_string(service->options.listen), &at))
         return error_set(error, ERROR_USAGE,
                          "--listen takes an address and port, such as 127.0.0.1:8025, not \"%s\"",
                          service->options.listen);

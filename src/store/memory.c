@@ -50,7 +50,7 @@ static struct memory_job *find(struct store *store, uint64_t id)
 
 static int not_found(uint64_t id, struct error *error)
 {
-    return error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
+    return error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)id);
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */

@@ -105,7 +105,7 @@ int sqlite_job_update(struct store *base, const struct store_job *job, struct er
     code = sqlite_store_do(store, statement, "change a job", error);
     if (code == 0 && sqlite3_changes(store->db) == 0)
         code =
-            error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)job->id);
+            error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)job->id);
     return code;
 }
 

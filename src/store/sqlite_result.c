@@ -58,7 +58,7 @@ static int count_done(struct sqlite_store *store, uint64_t job, uint64_t done, s
     sqlite3_bind_int64(statement, 2, (int64_t)done);
     code = sqlite_store_do(store, statement, "count", error);
     if (code == 0 && sqlite3_changes(store->db) == 0)
-        code = error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)job);
+        code = error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)job);
     return code;
 }
 

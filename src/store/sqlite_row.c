@@ -19,7 +19,7 @@ static int job_count(struct sqlite_store *store, enum sqlite_statement which, ui
         sqlite3_bind_int64(statement, 3, (int64_t)second);
     code = sqlite_store_do(store, statement, what, error);
     if (code == 0 && sqlite3_changes(store->db) == 0)
-        code = error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)job);
+        code = error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)job);
     return code;
 }
 

@@ -84,7 +84,7 @@ int store_job_get(struct store *store, uint64_t id, struct arena *arena, struct 
     if (found < 0)
         return found;
     if (found == 0 || job.id != id)
-        return error_set(error, ERROR_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
+        return error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)id);
     *ret_job = job;
     return 0;
 }

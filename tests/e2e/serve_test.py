@@ -1,0 +1,909 @@
+"""`mailknock serve` as people, programs and strangers meet it, against a lab on real sockets."""
+import contextlib
+import csv
+import gzip
+import http.client
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+
+sys.path.insert(0, os.path.dirname(__file__))
+from program import ROOT, lab, run, start  # noqa: E402
+
+CUSTOMERS = ROOT / "examples" / "customers.csv"
+EXPECTED = ROOT / "examples" / "customers.expected.csv"
+GOOD = "amara.okafor.demo@gmail.com"
+PATIENCE_S = 60
+
+SLOW = """set patience quick
+domain slow.example
+  mx 10 mx.slow.example
+server mx.slow.example 127.9.3.1
+  mailbox u*
+  behave delay rcpt 300ms
+"""
+
+
+class Answer:
+    def __init__(self, response):
+        self.status, self.headers = response.status, response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def type(self):
+        return self.headers.get("Content-Type", "")
+
+
+class Service:
+    """A service on a free port, in a folder; its key is what its first start printed."""
+
+    def __init__(self, config, folder, *options, key=None):
+        self.folder, self.key = pathlib.Path(folder), key
+        self.out = open(self.folder / "out", "w+", encoding="utf-8")
+        self.err = open(self.folder / "err", "a+", encoding="utf-8")
+        self.process = start("serve", "--config", config, "--listen", "127.0.0.1:0", "--data",
+                             str(self.folder / "data"), *options, stdout=self.out, stderr=self.err)
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            said = (self.folder / "out").read_text(encoding="utf-8")
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/\n", said)
+            if found and (key or "More keys" in said):
+                break
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("serve did not open: " + said + self.log())
+            time.sleep(0.02)
+        self.port = int(found.group(1))
+        self.said = said
+        shown = re.search(r"mk_[a-z2-7]{32}", said)
+        if key is None:
+            self.key = shown.group(0)
+
+    def log(self):
+        return (self.folder / "err").read_text(encoding="utf-8")
+
+    def call(self, method, path, body=None, headers=None, key="own", timeout=PATIENCE_S):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        headers = dict(headers or {})
+        if key is not None:
+            headers.setdefault("X-API-Key", self.key if key == "own" else key)
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body=body, headers=headers)
+            # An answer that came before all was sent is one too.
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **more):
+        return self.call("GET", path, **more)
+
+    def post(self, path, body=None, headers=None, **more):
+        return self.call("POST", path, body, headers, **more)
+
+    def wait(self, list_id, states=("done",), limit=PATIENCE_S):
+        until = time.monotonic() + limit
+        while True:
+            now = self.get(f"/v1/lists/{list_id}").json()
+            if now["state"] in states:
+                return now
+            if time.monotonic() > until or now["state"] == "failed":
+                raise AssertionError(f"list {list_id} is not {states}: {now}")
+            time.sleep(0.1)
+
+    def upload(self, content, name="people.csv", options=None):
+        answer = self.post("/v1/lists", *multipart(content, name, options))
+        if answer.status != 201:
+            raise AssertionError(answer.body)
+        return answer.json()
+
+    def make_key(self, **body):
+        answer = self.post("/v1/keys", body)
+        assert answer.status == 201, answer.body
+        return answer.json()["key"], answer.json()["details"]["id"]
+
+    def close(self, sign=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        status = self.process.wait(30)
+        self.out.close()
+        self.err.close()
+        return status
+
+
+def multipart(content, name, options=None):
+    """Arguments of a call: body and headers."""
+    edge = "edge-of-a-part"
+    parts = []
+    if options is not None:
+        parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="options"\r\n\r\n'
+                     f'{json.dumps(options)}\r\n'.encode())
+    parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+                 'Content-Type: application/octet-stream\r\n\r\n'.encode() + content + b"\r\n")
+    parts.append(f"--{edge}--\r\n".encode())
+    return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={edge}"}
+
+
+@contextlib.contextmanager
+def served(config, *options):
+    with tempfile.TemporaryDirectory(prefix="mk-serve-") as folder:
+        service = Service(config, folder, *options)
+        try:
+            yield service
+        finally:
+            status = service.close()
+        if status != 0:
+            raise AssertionError(f"serve ended with {status}: {service.log()[-2000:]}")
+
+
+STACK = contextlib.ExitStack()
+LAB = SERVICE = None
+
+
+def setUpModule():
+    global LAB, SERVICE
+    LAB = STACK.enter_context(lab(ROOT / "examples" / "demo.scenario"))
+    SERVICE = STACK.enter_context(served(LAB.config))
+
+
+def tearDownModule():
+    STACK.close()
+
+
+class Case(unittest.TestCase):
+    def problem(self, answer, status, code=None):
+        self.assertEqual(answer.status, status, answer.body[:300])
+        self.assertIn("application/problem+json", answer.type)
+        said = answer.json()
+        self.assertEqual(said["status"], status)
+        self.assertTrue(said["title"] and said["detail"] and said["type"])
+        if code is not None:
+            self.assertEqual(said["code"], code)
+        return said
+
+
+    def until(self, holds, limit=20):
+        end = time.monotonic() + limit
+        while not holds():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+
+class Access(Case):
+    def test_the_first_key_is_shown_once(self):
+        self.assertRegex(SERVICE.said, r"\n    mk_[a-z2-7]{32}\n")
+        database = (SERVICE.folder / "data" / "mailknock.db").read_bytes()
+        self.assertNotIn(SERVICE.key.encode(), database)
+        self.assertNotIn(SERVICE.key, SERVICE.log())
+
+    def test_no_route_without_a_key(self):
+        described = SERVICE.get("/openapi.json", key=None).json()
+        self.assertEqual(described["openapi"][:3], "3.1")
+        walked = 0
+        for path, methods in described["paths"].items():
+            for method, operation in methods.items():
+                if method not in ("get", "post", "put", "patch", "delete"):
+                    continue
+                plain = re.sub(r"{[^}]*}", "1", path)
+                answer = SERVICE.call(method.upper(), plain, key=None)
+                walked += 1
+                if operation.get("security") == []:
+                    self.assertNotEqual(answer.status, 401, (method, path))
+                    continue
+                if operation.get("security") == [{"queryKey": []}]:
+                    # Vendors' words for errors. Such a call without any key counts as a failure.
+                    self.assertIn(answer.status, (401, 429), (method, path, answer.body))
+                else:
+                    self.assertEqual(answer.status, 401, (method, path, answer.body))
+                    self.assertIn("Bearer", answer.headers["WWW-Authenticate"])
+        self.assertGreater(walked, 40)
+
+    def test_problems(self):
+        self.problem(SERVICE.get("/v1/nothing"), 404, "no_such_path")
+        answer = SERVICE.call("DELETE", "/v1/verify")
+        self.problem(answer, 405, "wrong_method")
+        self.assertEqual(answer.headers["Allow"], "GET, POST")
+        with contextlib.suppress(ConnectionError):  # refused before it was read
+            self.problem(SERVICE.post("/v1/verify", b"x" * (1024 * 1024 + 1)), 413)
+        self.problem(SERVICE.get("/v1/verify"), 422, "no_address")
+        self.problem(SERVICE.get("/v1/verify?address=a@b.example&depth=deep"), 422, "bad_depth")
+        self.problem(SERVICE.get("/v1/verify?address=a@b.example&timeout_ms=x"), 422)
+        self.problem(SERVICE.post("/v1/verify", b"{"), 400, "bad_json")
+        self.problem(SERVICE.post("/v1/verify", {"adress": "x"}), 422, "unknown_member")
+        self.problem(SERVICE.post("/v1/verify", {"address": 5}), 422)
+        self.problem(SERVICE.get("/v1/lists/99999"), 404)
+        self.problem(SERVICE.get("/v1/lists/0"), 404)
+        self.problem(SERVICE.get("/v1/lists/x"), 404)
+        self.problem(SERVICE.post("/v1/lists/99999/start"), 404)
+
+    def test_scopes(self):
+        key, key_id = SERVICE.make_key(name="form", scopes=["verify"])
+        self.assertEqual(SERVICE.get("/v1/verify?address=x&depth=syntax", key=key).status, 200)
+        self.problem(SERVICE.get("/v1/lists", key=key), 403, "wrong_scope")
+        self.problem(SERVICE.get("/v1/keys", key=key), 403, "wrong_scope")
+        shown = [k for k in SERVICE.get("/v1/keys").json()["items"] if k["id"] == key_id][0]
+        self.assertEqual(shown["scopes"], ["verify"])
+        self.assertGreaterEqual(shown["uses"], 1)
+        self.assertNotIn("hash", shown)
+        self.assertEqual(SERVICE.call("DELETE", f"/v1/keys/{key_id}").status, 204)
+        self.problem(SERVICE.get("/v1/verify?address=x&depth=syntax", key=key), 401, "bad_key")
+
+    def test_rate(self):
+        key, _ = SERVICE.make_key(name="slow", scopes=["verify"], per_minute=3)
+        answers = [SERVICE.get("/v1/verify?address=x&depth=syntax", key=key) for _ in range(4)]
+        self.assertEqual([a.status for a in answers[:3]], [200] * 3)
+        self.assertIn("q=3;w=60", answers[0].headers["RateLimit-Policy"])
+        self.assertIn("r=2;", answers[0].headers["RateLimit"])
+        self.problem(answers[3], 429, "rate_limited")
+        self.assertTrue(1 <= int(answers[3].headers["Retry-After"]) <= 60)
+
+    def test_keys_made_beside_it(self):
+        status, out, err = run("keys", "add", "beside", "--scopes", "lists", "--data",
+                               str(SERVICE.folder / "data"))
+        self.assertEqual(status, 0, err)
+        key = out.decode().strip()
+        time.sleep(1.1)  # unknown keys are looked up once a second
+        self.assertEqual(SERVICE.get("/v1/lists", key=key).status, 200)
+        found = [line.split("\t")[0] for line in run(
+            "keys", "list", "--data", str(SERVICE.folder / "data"))[1].decode().splitlines()
+            if "\tbeside\t" in line]
+        self.assertEqual(len(found), 1)
+
+    def test_bearer(self):
+        answer = SERVICE.get("/v1/lists", key=None,
+                             headers={"Authorization": "Bearer " + SERVICE.key})
+        self.assertEqual(answer.status, 200)
+
+    def test_session(self):
+        self.problem(SERVICE.post("/v1/session", {"key": "mk_wrong"}, key=None), 401, "bad_key")
+        answer = SERVICE.post("/v1/session", {"key": SERVICE.key}, key=None)
+        self.assertEqual(answer.status, 200)
+        cookie = answer.headers["Set-Cookie"]
+        for word in ("HttpOnly", "SameSite=Strict", "Path=/"):
+            self.assertIn(word, cookie)
+        self.assertNotIn(SERVICE.key, cookie)
+        cookie = {"Cookie": cookie.split(";")[0]}
+        self.assertEqual(SERVICE.get("/v1/lists", key=None, headers=cookie).status, 200)
+        self.assertIn("admin", SERVICE.get("/v1/session", key=None, headers=cookie).json()["scopes"])
+        # Another site's page can send the cookie's request, but not the header.
+        body = {"address": "x", "depth": "syntax"}
+        self.problem(SERVICE.post("/v1/verify", body, key=None, headers=cookie), 401)
+        ours = {**cookie, "X-Mailknock": "page"}
+        self.assertEqual(SERVICE.post("/v1/verify", body, key=None, headers=ours).status, 200)
+        self.assertEqual(SERVICE.call("DELETE", "/v1/session", key=None, headers=ours).status, 204)
+        self.problem(SERVICE.get("/v1/lists", key=None, headers=cookie), 401)
+
+
+class Guessing(Case):
+    def test_guessing_is_slowed(self):
+        with served(LAB.config) as service:
+            answers = [service.get("/v1/lists", key=f"mk_{i:032d}") for i in range(40)]
+            self.assertEqual(answers[0].status, 401)
+            self.problem(answers[-1], 429, "too_many_failures")
+            self.assertGreaterEqual(int(answers[-1].headers["Retry-After"]), 1)
+            self.assertLess(sum(a.status == 401 for a in answers), 20)
+            session = service.post("/v1/session", {"key": "mk_no"}, key=None)
+            self.problem(session, 429)
+            vendor = service.get("/api/v1/validate?key=no&email=a@b.example", key=None)
+            self.assertEqual(vendor.status, 429)
+
+    def test_no_key_no_network(self):
+        status, _, err = run("serve", "--config", LAB.config, "--open", "--listen", "0.0.0.0:0",
+                             "--data", tempfile.mkdtemp(prefix="mk-open-"))
+        self.assertEqual(status, 2)
+        self.assertIn(b"loopback", err)
+
+
+class Verify(Case):
+    def verify(self, **asked):
+        answer = SERVICE.post("/v1/verify", asked)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def test_live_then_cached(self):
+        address = "agnieszka.zajac.demo@wp.pl"
+        first = self.verify(address=address)
+        self.assertEqual((first["status"], first["reason"]), ("valid", "accepted"))
+        self.assertEqual(first["source"], "live")
+        second = self.verify(address=address)
+        self.assertEqual(second["source"], "cache")
+        self.assertEqual(second["status"], "valid")
+        self.assertEqual(self.verify(address=address, fresh=True)["source"], "live")
+
+    def test_in_the_background(self):
+        address = "nobody.at.all.here@gmail.com"
+        first = self.verify(address=address, timeout_ms=0)
+        self.assertTrue(first["pending"])
+        self.assertEqual((first["status"], first["reason"]), ("unknown", "not_probed"))
+        until = time.monotonic() + PATIENCE_S
+        while "pending" in (now := self.verify(address=address, timeout_ms=0)):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+        self.assertEqual((now["status"], now["reason"]), ("invalid", "mailbox_not_found"))
+
+    def test_depth_profile_evidence(self):
+        self.assertEqual(self.verify(address=GOOD, depth="syntax")["reason"], "not_probed")
+        self.assertEqual(self.verify(address="a b@c.example")["reason"], "bad_syntax")
+        self.assertEqual(self.verify(address="")["reason"], "bad_syntax")
+        told = self.verify(address=GOOD, profile="zerobounce")["profile"]
+        self.assertEqual((told["name"], told["status"]), ("zerobounce", "valid"))
+        self.problem(SERVICE.get("/v1/verify?address=x&profile=acme"), 422, "bad_profile")
+        plain, whole = self.verify(address=GOOD), self.verify(address=GOOD, evidence=True)
+        self.assertNotIn("RCPT TO", json.dumps(plain))
+        self.assertIn("RCPT TO", json.dumps(whole))
+
+    def test_both_methods_agree(self):
+        by_get = SERVICE.get(f"/v1/verify?address={GOOD.replace('@', '%40')}").json()
+        by_post = self.verify(address=GOOD)
+        for name in ("address", "status", "reason", "score"):
+            self.assertEqual(by_get[name], by_post[name])
+
+    def test_classify(self):
+        answer = SERVICE.post("/v1/classify", {"replies": [
+            {"stage": "rcpt", "reply": "550 5.1.1 no such user"},
+            {"stage": "rcpt", "reply": "250 2.1.5 ok"}]})
+        self.assertEqual(answer.status, 200, answer.body)
+        items = answer.json()["items"]
+        self.assertEqual(len(items), 2)
+        self.assertIn("mailbox_not_found", json.dumps(items[0]))
+        self.problem(SERVICE.post("/v1/classify", {"replies": "x"}), 422)
+
+
+class Lists(Case):
+    """One list from upload to erasure, and what can be seen of it meanwhile."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.list = SERVICE.upload(CUSTOMERS.read_bytes(), "customers.csv",
+                                  {"name": "Customers <script>alert(1)</script>"})
+        cls.id = cls.list["id"]
+        cls.events = cls.read_events()
+        cls.done = SERVICE.wait(cls.id)
+
+    @classmethod
+    def read_events(cls):
+        """Until the list is done."""
+        connection = http.client.HTTPConnection("127.0.0.1", SERVICE.port, timeout=PATIENCE_S)
+        connection.request("GET", f"/v1/lists/{cls.id}/events", headers={"X-API-Key": SERVICE.key})
+        response = connection.getresponse()
+        cls.events_type = response.headers["Content-Type"]
+        events, name = [], None
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            line = response.readline().decode().rstrip("\n")
+            if line.startswith("event: "):
+                name = line[7:]
+            elif line.startswith("data: "):
+                events.append((name, json.loads(line[6:])))
+                if name == "state":
+                    break
+        connection.close()
+        return events
+
+    def walk(self, query, limit):
+        items, cursor = [], ""
+        for _ in range(1000):
+            answer = SERVICE.get(f"/v1/lists/{self.id}/results?limit={limit}&{query}"
+                                 + (f"&cursor={cursor}" if cursor else ""))
+            self.assertEqual(answer.status, 200, answer.body)
+            page = answer.json()
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return items
+        raise AssertionError("pages without end")
+
+    def test_every_row_as_expected(self):
+        with open(EXPECTED, encoding="utf-8", newline="") as file:
+            expected = [(r["email"], r["status"], r["reason"]) for r in csv.DictReader(file)]
+        for limit in (7, 1000):
+            rows = self.walk("", limit)
+            self.assertEqual([r["row"] for r in rows], list(range(1, 201)))
+            self.assertEqual([(r["address"], r["status"], r["reason"]) for r in rows], expected)
+
+    def test_counts(self):
+        self.assertEqual((self.done["rows"], self.done["state"]), (200, "done"))
+        self.assertEqual(sum(self.done["counts"].values()), 200)
+        self.assertTrue(self.done["finished_at"].endswith("Z"))
+        found = [r["status"] for r in self.walk("", 1000)]
+        for status, count in self.done["counts"].items():
+            self.assertEqual(found.count(status), count, status)
+
+    def test_filters(self):
+        rows = self.walk("", 1000)
+
+        def same(query, keep):
+            got = [r["row"] for r in self.walk(query, 9)]
+            self.assertEqual(got, [r["row"] for r in rows if keep(r)], query)
+            self.assertTrue(got, query)
+        same("status=valid", lambda r: r["status"] == "valid")
+        same("status=valid,catch_all", lambda r: r["status"] in ("valid", "catch_all"))
+        same("reason=mailbox_not_found", lambda r: r["reason"] == "mailbox_not_found")
+        same("domain=gmail.com", lambda r: r["domain"] == "gmail.com")
+        same("score_min=90", lambda r: r["score"] >= 90)
+        same("score_max=20", lambda r: r["score"] <= 20)
+        flag = next(r["flags"][0] for r in rows if r["flags"])
+        same(f"flag={flag}", lambda r: flag in r["flags"])
+        same("text=okafor", lambda r: "okafor" in (r["address"] + r["explanation"]).lower())
+        provider = next(r["provider"] for r in rows if r["provider"])
+        same(f"provider={provider}", lambda r: r["provider"] == provider)
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/results?status=good"), 422, "bad_status")
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/results?limit=0"), 422)
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/results?cursor=x"), 422)
+
+    def test_one_row(self):
+        row = next(r for r in self.walk("", 1000) if r["address"] == GOOD)
+        whole = SERVICE.get(f"/v1/lists/{self.id}/results/{row['row']}").json()
+        self.assertEqual(whole["result"]["status"], "valid")
+        self.assertIn("RCPT TO", json.dumps(whole["result"]))
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/results/201"), 404)
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/results/0"), 404)
+
+    def test_events(self):
+        self.assertIn("text/event-stream", self.events_type)
+        names = [name for name, _ in self.events]
+        self.assertIn("progress", names)
+        self.assertIn("sites", names)
+        self.assertEqual(self.events[-1][0], "state")
+        self.assertEqual(self.events[-1][1]["state"], "done")
+        done = [data["done"] for name, data in self.events if name == "progress"]
+        self.assertEqual(done, sorted(done))
+
+    def test_export(self):
+        answer = SERVICE.get(f"/v1/lists/{self.id}/export")
+        self.assertIn("text/csv", answer.type)
+        self.assertIn("attachment", answer.headers["Content-Disposition"])
+        rows = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
+        self.assertEqual(len(rows), 200)
+        self.assertEqual(list(rows[0])[:4], ["id", "name", "email", "city"])
+        safe = SERVICE.get(f"/v1/lists/{self.id}/export?preset=safe").body.decode("utf-8-sig")
+        statuses = [r["mk_status"] for r in csv.DictReader(io.StringIO(safe))]
+        self.assertEqual(set(statuses), {"valid"})
+        self.assertEqual(len(statuses), self.done["counts"]["valid"])
+        lines = SERVICE.get(f"/v1/lists/{self.id}/export?format=ndjson").body.splitlines()
+        self.assertEqual(len([json.loads(line) for line in lines]), 200)
+        book = SERVICE.get(f"/v1/lists/{self.id}/export?format=xlsx").body
+        self.assertIsNone(zipfile.ZipFile(io.BytesIO(book)).testzip())
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?preset=some"), 422, "bad_preset")
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?format=pdf"), 422, "bad_format")
+        self.problem(SERVICE.get("/v1/lists/99999/export"), 404)
+
+    def test_stats_and_report(self):
+        stats = SERVICE.get(f"/v1/lists/{self.id}/stats")
+        self.assertEqual(stats.status, 200)
+        self.assertIn("valid", stats.body.decode())
+        report = SERVICE.get(f"/v1/lists/{self.id}/report")
+        self.assertIn("text/html", report.type)
+        self.assertNotIn(b"<script>alert(1)", report.body)
+        self.assertIn("Content-Security-Policy", report.headers)
+        self.assertEqual(SERVICE.get("/v1/overview").status, 200)
+        self.assertEqual(SERVICE.get("/v1/settings").status, 200)
+
+    def test_names_stay_data(self):
+        answer = SERVICE.get(f"/v1/lists/{self.id}")
+        self.assertEqual(answer.json()["name"], "Customers <script>alert(1)</script>")
+        self.assertTrue(answer.type.startswith("application/json"))
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        answer = SERVICE.call("PATCH", f"/v1/lists/{self.id}", {"name": "Customers <b>"})
+        self.assertEqual(answer.json()["name"], "Customers <b>")
+        SERVICE.call("PATCH", f"/v1/lists/{self.id}",
+                     {"name": "Customers <script>alert(1)</script>"})
+        self.problem(SERVICE.call("PATCH", f"/v1/lists/{self.id}", {"column": "name"}), 409)
+
+    def test_lists_are_paged(self):
+        more = [SERVICE.post("/v1/lists", {"name": str(i), "addresses": ["a@b.example"],
+                                           "options": {"depth": "syntax"}}).json()["id"]
+                for i in range(3)]
+        page = SERVICE.get("/v1/lists?limit=2").json()
+        self.assertEqual(len(page["items"]), 2)
+        self.assertEqual(page["items"][0]["id"], more[-1])
+        rest = SERVICE.get(f"/v1/lists?limit=2&cursor={page['next']}").json()
+        self.assertLess(int(rest["items"][0]["id"]), int(page["items"][1]["id"]))
+
+
+class Uploads(Case):
+    OPTIONS = {"depth": "syntax"}
+
+    def rows(self, list_id):
+        SERVICE.wait(list_id)
+        return SERVICE.get(f"/v1/lists/{list_id}/results").json()["items"]
+
+    def test_bare_bodies(self):
+        asked = "options=" + "%7B%22depth%22%3A%22syntax%22%7D"
+        for name, body in (("a.txt", b"a@b.example\nc@d.example\n"),
+                           ("a.csv", b"n,email\n1,a@b.example\n2,c@d.example\n"),
+                           ("a.csv.gz", gzip.compress(b"n,email\n1,a@b.example\n2,c@d.example\n")),
+                           ("a.ndjson", b'{"email":"a@b.example"}\n{"email":"c@d.example"}\n')):
+            answer = SERVICE.post(f"/v1/lists?name={name}&{asked}", body,
+                                  headers={"Content-Type": "application/octet-stream"})
+            self.assertEqual(answer.status, 201, (name, answer.body))
+            self.assertEqual(answer.headers["Location"], "/v1/lists/" + answer.json()["id"])
+            got = [r["address"] for r in self.rows(answer.json()["id"])]
+            self.assertEqual(got, ["a@b.example", "c@d.example"], name)
+
+    def test_json_addresses(self):
+        strange = ["a@b.example", "x", "line\nbreak@c.example", "a@b.example", "ünï@d.example"]
+        answer = SERVICE.post("/v1/lists", {"name": "five", "addresses": strange,
+                                            "options": self.OPTIONS})
+        self.assertEqual(answer.status, 201, answer.body)
+        rows = self.rows(answer.json()["id"])
+        self.assertEqual(len(rows), 5)
+        self.assertEqual(rows[0]["address"], "a@b.example")
+        self.assertEqual(rows[3]["duplicate_of"], 1)
+        self.assertEqual(rows[2]["reason"], "bad_syntax")
+        for bad in ({"addresses": []}, {"addresses": "x"}, {"addresses": [5]}, {"name": "x"},
+                    {"addresses": ["x"], "options": {"dedupe": "sometimes"}},
+                    {"addresses": ["x"], "options": {"colour": "red"}},
+                    {"addresses": ["x"], "more": 1}):
+            self.problem(SERVICE.post("/v1/lists", bad), 422)
+
+    def test_what_is_no_list(self):
+        self.problem(SERVICE.post("/v1/lists", *multipart(b"", "empty.csv")), 422)
+        self.problem(SERVICE.post("/v1/lists", *multipart(b"a,b\n1,2\n", "no.csv")), 422)
+        # Octets are one strange column: nothing in it is an address.
+        binary = SERVICE.upload(b"\x7fELF\0\0\1\2" * 99, "no.xlsx", self.OPTIONS)
+        counts = SERVICE.wait(binary["id"])["counts"]
+        self.assertEqual(sum(counts.values()), counts["invalid"])
+        self.problem(SERVICE.post("/v1/lists", *multipart(b"a@b.example\n", "a.txt", {"x": 1})), 422)
+        folder = SERVICE.folder / "data" / "lists"
+        self.until(lambda: not list(folder.glob("*.part")))
+
+    def test_options_after_the_file(self):
+        body = (b'--ee\r\nContent-Disposition: form-data; name="file"; filename="../../x/y.csv"\r\n\r\n'
+                b'a@b.example\n\r\n--ee\r\nContent-Disposition: form-data; name="options"\r\n\r\n'
+                b'{"depth":"syntax"}\r\n--ee--\r\n')
+        answer = SERVICE.post("/v1/lists", body,
+                              headers={"Content-Type": "multipart/form-data; boundary=ee"})
+        self.assertEqual(answer.status, 201, answer.body)
+        self.assertEqual(answer.json()["name"], "y.csv")
+        self.assertEqual(self.rows(answer.json()["id"])[0]["reason"], "not_probed")
+
+    def test_too_large(self):
+        with served(LAB.config, "--max-upload", "20K") as service:
+            big = b"a@b.example\n" * 4000
+            with contextlib.suppress(ConnectionError):
+                self.problem(service.post("/v1/lists", *multipart(big, "big.csv")), 413)
+            self.until(lambda: not list((service.folder / "data" / "lists").iterdir()))
+            small = service.upload(b"a@b.example\n", "small.txt", self.OPTIONS)
+            service.wait(small["id"])
+
+    def test_deleting_erases_the_file(self):
+        folder = SERVICE.folder / "data" / "lists"
+        marker = "erase.me.entirely@b.example"
+        before = set(folder.iterdir())
+        made = SERVICE.upload(f"{marker}\n".encode(), "gone.txt", self.OPTIONS)
+        SERVICE.wait(made["id"])
+        self.assertEqual(len(set(folder.iterdir()) - before), 1)
+        self.assertEqual(SERVICE.call("DELETE", f"/v1/lists/{made['id']}").status, 204)
+        self.until(lambda: SERVICE.get(f"/v1/lists/{made['id']}").status == 404)
+        self.assertEqual(set(folder.iterdir()) - before, set())
+        self.problem(SERVICE.call("DELETE", f"/v1/lists/{made['id']}"), 404)
+
+    def test_formulas_stay_text(self):
+        rows = b'email,note\na@b.example,"=cmd|\'/c calc\'!A0"\nc@d.example,@SUM(1)\n'
+        made = SERVICE.upload(rows, "formulas.csv", self.OPTIONS)
+        SERVICE.wait(made["id"])
+        text = SERVICE.get(f"/v1/lists/{made['id']}/export").body.decode("utf-8-sig")
+        for row in csv.reader(io.StringIO(text)):
+            for cell in row:
+                # Bytes of the list come back as they came; what we add is harmless.
+                if cell not in ("=cmd|'/c calc'!A0", "@SUM(1)"):
+                    self.assertNotRegex(cell, r"^[=+@\-\t\r]")
+        book = SERVICE.get(f"/v1/lists/{made['id']}/export?format=xlsx").body
+        sheet = zipfile.ZipFile(io.BytesIO(book)).read("xl/worksheets/sheet1.xml")
+        self.assertNotIn(b"<f>", sheet)
+
+
+class Course(Case):
+    """Stopping, going on, being killed: with servers that take their time."""
+
+    def setUp(self):
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.lab = stack.enter_context(lab(SLOW))
+        self.folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mk-course-"))
+        self.service = Service(self.lab.config, self.folder)
+        self.addCleanup(lambda: self.service.close())
+
+    def begin(self, count=40, **options):
+        rows = "".join(f"u{i}@slow.example\n" for i in range(count))
+        made = self.service.upload(rows.encode(), "slow.txt", options or None)
+        return made["id"]
+
+    def wait_for_some(self, list_id):
+        until = time.monotonic() + PATIENCE_S
+        while self.service.get(f"/v1/lists/{list_id}").json()["done"] < 2:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+
+    def rows(self, list_id):
+        return self.service.get(f"/v1/lists/{list_id}/results?limit=1000").json()["items"]
+
+    def test_pause_resume_cancel(self):
+        one, two = self.begin(), self.begin(name="second", start=False)
+        self.service.wait(two, ("ready",))
+        self.wait_for_some(one)
+        self.assertEqual(self.service.post(f"/v1/lists/{one}/pause").status, 200)
+        paused = self.service.wait(one, ("paused",))
+        self.assertLess(paused["done"], 40)
+        self.assertEqual(self.service.post(f"/v1/lists/{one}/resume").status, 200)
+        self.assertEqual(self.service.post(f"/v1/lists/{two}/start").status, 200)
+        self.problem(self.service.post(f"/v1/lists/{one}/start"), 409)
+        # Both at once: each gets on.
+        self.wait_for_some(two)
+        self.assertEqual(self.service.post(f"/v1/lists/{two}/cancel").status, 200)
+        cancelled = self.service.wait(two, ("cancelled",))
+        self.assertLess(cancelled["done"], 40)
+        self.service.wait(one)
+        self.assertEqual({r["status"] for r in self.rows(one)}, {"valid"})
+        said = self.problem(self.service.post(f"/v1/lists/{one}/pause"), 409)
+        self.assertNotIn("job", said["detail"])
+
+    def restart(self, sign):
+        list_id = self.begin()
+        self.wait_for_some(list_id)
+        status = self.service.close(sign)
+        if sign == signal.SIGTERM:
+            self.assertEqual(status, 0, self.service.log())
+        self.service = Service(self.lab.config, self.folder, key=self.service.key)
+        self.assertNotIn("mk_", self.service.said)
+        done = self.service.wait(list_id)
+        self.assertEqual((done["rows"], done["counts"]["valid"]), (40, 40))
+        rows = self.rows(list_id)
+        self.assertEqual([r["row"] for r in rows], list(range(1, 41)))
+        self.assertEqual({r["status"] for r in rows}, {"valid"})
+
+    def test_goes_on_after_a_stop(self):
+        self.restart(signal.SIGTERM)
+
+    def test_goes_on_after_a_kill(self):
+        self.restart(signal.SIGKILL)
+
+
+class EmailVerify(Case):
+    def get(self, path, **query):
+        query.setdefault("key", SERVICE.key)
+        words = "&".join(f"{k}={str(v).replace('@', '%40')}" for k, v in query.items())
+        return SERVICE.get(f"{path}?{words}", key=None)
+
+    def test_validate(self):
+        for path in ("/api/v1/validate", "/api/v1/validate/"):
+            answer = self.get(path, email=GOOD)
+            self.assertEqual((answer.status, answer.json()), (
+                200, {"email": GOOD, "status": "valid", "sub_status": "permitted"}))
+        bad = self.get("/api/v1/validate", email="no@@x").json()
+        self.assertEqual((bad["status"], bad["sub_status"]), ("invalid", "failed_syntax_check"))
+        answer = self.get("/api/v1/validate", email=GOOD, key="mk_no")
+        self.assertEqual((answer.status, answer.json()), (401, {"error": "Invalid API Key"}))
+        answer = self.get("/api/v1/validate")
+        self.assertEqual((answer.status, answer.json()), (400, {"error": "Invalid Request"}))
+
+    def test_account(self):
+        answer = self.get("/api/v2/check-account-balance").json()
+        self.assertIn("api_status", answer)
+        self.assertGreater(answer["available_credits"], 0)
+        self.assertGreater(self.get("/api/v1/check-account-balance/").json()["remaining_credits"], 0)
+        self.assertTrue(self.get("/api/v1/validate-key").json()["valid"])
+
+    def test_batch(self):
+        batch = {"title": "t", "email_batch": [{"address": a} for a in (GOOD, "x", "x@@y", GOOD)]}
+        for path, body in ((f"/api/v1/validate-batch?key={SERVICE.key}", batch),
+                           ("/api/v1/validate-batch/", {**batch, "key": SERVICE.key})):
+            answer = SERVICE.post(path, body, key=None)
+            self.assertEqual(answer.status, 200, answer.body)
+            made = answer.json()
+            self.assertEqual(made["status"], "success")
+            self.assertIsInstance(made["task_id"], int)
+            self.assertEqual(made["count_submitted"], 4)
+            for name in ("count_duplicates_removed", "count_rejected_emails", "count_processing"):
+                self.assertIsInstance(made[name], int)
+            task = self.task(made["task_id"])
+            self.assertEqual((task["status"], task["progress_percentage"], task["name"]),
+                             ("verified", 100, "t"))
+            self.assertEqual((task["count_checked"], task["count_total"]), (4, 4))
+            rows = task["results"]["email_batch"]
+            self.assertEqual(rows[0], {"address": GOOD, "status": "valid", "sub_status": "permitted"})
+            self.assertEqual([r["address"] for r in rows], [GOOD, "x", "x@@y", GOOD])
+        answer = SERVICE.post("/api/v1/validate-batch", {**batch, "key": "mk_x"}, key=None)
+        self.assertEqual((answer.status, answer.json()), (401, {"error": "Invalid API Key"}))
+        many = {"title": "t", "key": SERVICE.key, "email_batch": [{"address": "x"}] * 5001}
+        self.assertEqual(SERVICE.post("/api/v1/validate-batch", many, key=None).status, 400)
+        self.assertEqual(self.get("/api/v1/get-result-bulk-verification-task",
+                                  task_id="9999").status, 400)
+
+    def task(self, task_id):
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            answer = self.get("/api/v1/get-result-bulk-verification-task", task_id=task_id)
+            self.assertEqual(answer.status, 200, answer.body)
+            task = answer.json()
+            if task["status"] == "verified":
+                return task
+            self.assertEqual((task["status"], task["results"]), ("queued", None))
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+
+
+class Reacher(Case):
+    def call(self, method, path, body=None):
+        return SERVICE.call(method, path, body, key=None,
+                            headers={"x-reacher-secret": SERVICE.key})
+
+    def test_check(self):
+        for path in ("/v0/check_email", "/v1/check_email"):
+            answer = self.call("POST", path, {"to_email": GOOD, "from_email": "a@b.example",
+                                              "hello_name": "b.example"})
+            self.assertEqual(answer.status, 200, answer.body)
+            got = answer.json()
+            self.assertEqual((got["input"], got["is_reachable"]), (GOOD, "safe"))
+            self.assertIs(got["syntax"]["is_valid_syntax"], True)
+            self.assertEqual(got["syntax"]["domain"], "gmail.com")
+            self.assertIs(got["smtp"]["is_deliverable"], True)
+            self.assertIs(got["mx"]["accepts_mail"], True)
+            self.assertIs(got["misc"]["is_disposable"], False)
+        bad = self.call("POST", "/v0/check_email", {"to_email": "x"}).json()
+        self.assertEqual((bad["is_reachable"], bad["syntax"]["is_valid_syntax"]), ("invalid", False))
+        self.assertEqual(self.call("POST", "/v0/check_email", {}).status, 400)
+        self.assertIn("version", SERVICE.get("/version", key=None).json())
+
+    def test_bulk(self):
+        answer = self.call("POST", "/v1/bulk", {"input": [GOOD, "x", GOOD]})
+        self.assertEqual(answer.status, 200, answer.body)
+        job = answer.json()["job_id"]
+        until = time.monotonic() + PATIENCE_S
+        while (now := self.call("GET", f"/v1/bulk/{job}").json())["job_status"] != "Completed":
+            self.assertEqual(now["job_status"], "Running")
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+        self.assertEqual((now["total_records"], now["total_processed"]), (3, 3))
+        self.assertEqual(sum(now["summary"].values()), 3)
+        results = self.call("GET", f"/v1/bulk/{job}/results?limit=2&offset=1").json()["results"]
+        self.assertEqual([r["input"] for r in results], ["x", GOOD])
+        self.assertEqual([r["is_reachable"] for r in results], ["invalid", "safe"])
+        answer = self.call("GET", f"/v0/bulk/{job}/results?format=csv")
+        self.assertIn("text/csv", answer.type)
+        rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+        self.assertEqual([r["is_reachable"] for r in rows], ["safe", "invalid", "safe"])
+        self.assertEqual(self.call("GET", "/v0/bulk/99999").status, 404)
+
+
+class Operator(Case):
+    def put(self, kind, text):
+        return SERVICE.call("PUT", f"/v1/operator-lists/{kind}", text.encode())
+
+    def test_lists_of_the_operator(self):
+        self.addCleanup(self.put, "block", "")
+        said = self.problem(self.put("block", "a@b.example\nbad entry!\n"), 422)
+        self.assertIn("line 2", said["detail"])
+        self.assertEqual(SERVICE.get("/v1/operator-lists/block").body, b"")
+        self.assertEqual(self.put("block", "# ours\nblocked.example\n").status, 204)
+        self.assertEqual(SERVICE.get("/v1/operator-lists/block").body,
+                         b"# ours\nblocked.example\n")
+        got = SERVICE.get("/v1/verify?address=a@blocked.example").json()
+        self.assertEqual(got["status"], "skipped")
+        self.problem(SERVICE.get("/v1/operator-lists/friends"), 404, "no_such_kind")
+
+
+class Watching(Case):
+    def test_health_and_metrics(self):
+        self.assertEqual(SERVICE.get("/healthz", key=None).status, 200)
+        self.assertEqual(SERVICE.get("/readyz", key=None).status, 200)
+        SERVICE.get(f"/v1/verify?address={GOOD}")
+        answer = SERVICE.get("/metrics", key=None)
+        self.assertEqual(answer.status, 200)
+        self.assertTrue(answer.type.startswith("text/plain"))
+        kinds, seen = {}, set()
+        line_form = re.compile(
+            r'^([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? (-?[0-9.e+-]+|\+Inf)$')
+        for line in answer.body.decode().splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                self.assertNotIn(name, kinds)
+                kinds[name] = kind
+            elif not line.startswith("#"):
+                found = line_form.match(line)
+                self.assertTrue(found, line)
+                name = re.sub(r"_(bucket|sum|count)$", "", found.group(1))
+                self.assertTrue(name in kinds or found.group(1) in kinds, line)
+                self.assertNotIn((found.group(1), found.group(2)), seen)
+                seen.add((found.group(1), found.group(2)))
+        self.assertIn("mailknock_verdicts_total", kinds)
+
+    def test_no_address_in_the_log(self):
+        SERVICE.get(f"/v1/verify?address={GOOD}")
+        SERVICE.get("/v1/lists/1/results?text=okafor")
+        log = SERVICE.log()
+        self.assertIn("route=", log)
+        for word in ("okafor", "@", "gmail.com"):
+            self.assertNotIn(word, log)
+
+
+class Attacks(Case):
+    def raw(self, head, limit=20):
+        """Send octets; everything that comes back until the other side closes."""
+        with socket.create_connection(("127.0.0.1", SERVICE.port), timeout=limit) as peer:
+            got = b""
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                peer.sendall(head)
+                while piece := peer.recv(65536):
+                    got += piece
+            return got
+
+    def test_paths(self):
+        for path in ("/assets/../openapi.json", "/assets/..%2f..%2fetc/passwd",
+                     "/assets/%2e%2e/%2e%2e/etc/passwd", "/../etc/passwd", "//etc/passwd",
+                     "/assets/%00", "/assets/app.js%00.css", "/assets/", "/assets/....//x",
+                     "/healthz?a=%00"):
+            got = self.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            self.assertRegex(got[:13], rb"^HTTP/1\.1 4", path)
+            self.assertNotIn(b"root:", got)
+
+    def test_page(self):
+        page = SERVICE.get("/", key=None)
+        self.assertEqual(page.status, 200)
+        self.assertIn("default-src 'none'; script-src 'self'",
+                      page.headers["Content-Security-Policy"])
+        self.assertNotIn("unsafe-inline", page.headers["Content-Security-Policy"])
+        again = SERVICE.get("/", key=None, headers={"If-None-Match": page.headers["ETag"]})
+        self.assertEqual((again.status, again.body), (304, b""))
+
+    def test_bombs(self):
+        many = "".join(f"X-H{i}: {'v' * 100}\r\n" for i in range(5000))
+        got = self.raw(f"GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n".encode())
+        self.assertNotIn(b"HTTP/1.1 200", got)
+        deep = b'{"address":' + b"[" * 200000 + b"]" * 200000 + b"}"
+        self.problem(SERVICE.post("/v1/verify", deep), 400)
+        with contextlib.suppress(ConnectionError):
+            self.problem(SERVICE.post("/v1/verify", b"[" * 10_000_000), 413)
+        wide = b'{"address":"' + b"a" * 500_000 + b'@b.example"}'
+        self.assertEqual(SERVICE.post("/v1/verify", wide).json()["reason"], "bad_syntax")
+        self.assertEqual(SERVICE.get("/healthz", key=None).status, 200)
+
+    def test_dripping(self):
+        """Headers a few octets at a time: cut off, and nobody else waits for it."""
+        with socket.create_connection(("127.0.0.1", SERVICE.port), timeout=60) as peer:
+            began = time.monotonic()
+            peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+            with contextlib.suppress(ConnectionError, BrokenPipeError):
+                peer.settimeout(1)
+                while time.monotonic() - began < 60:
+                    peer.sendall(b"X-A: b\r\n")
+                    asked = time.monotonic()
+                    self.assertEqual(SERVICE.get("/healthz", key=None).status, 200)
+                    self.assertLess(time.monotonic() - asked, 10)
+                    with contextlib.suppress(TimeoutError):
+                        peer.recv(4096)
+                        break
+            self.assertLess(time.monotonic() - began, 50)
+
+    def test_strings_stay_data(self):
+        evil = '"><img src=x onerror=alert(1)>@b.example'
+        answer = SERVICE.post("/v1/verify", {"address": evil})
+        self.assertTrue(answer.type.startswith("application/json"))
+        self.assertEqual(answer.json()["address"], evil)
+        answer = SERVICE.get("/v1/%3Cscript%3Ealert(1)%3C/script%3E")
+        self.assertIn("application/problem+json", answer.type)
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+
+    def test_response_splitting(self):
+        got = self.raw(b"GET /v1/lists HTTP/1.1\r\nHost: x\r\nOrigin: a%0d%0aX: y\r\n"
+                       b"Connection: close\r\n\r\n")
+        self.assertNotIn(b"\r\nX: y", got)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
