@@ -59,27 +59,19 @@ static const char *temporary_job(struct clean *clean)
     return path;
 }
 
+/* Always a file of its own: --store is the service's, and holds others' jobs. */
 static int choose_job(struct clean *clean, struct error *error)
 {
-    const char *store = clean->call->config->store;
-
     if (clean->call->config->depth == EVIDENCE_DEPTH_SYNTAX || clean->options->dry_run)
         return 0;
-    if (store != NULL) {
-        clean->job_path = store_url_path(store);
-        if (clean->job_path == NULL)
-            return error_set(error, ERROR_USAGE, "--store %.200s: clean keeps its job in a file",
-                             store);
-    } else if (is_stdin(clean->output)) {
+    if (is_stdin(clean->output)) {
         clean->job_path = temporary_job(clean);
         if (clean->job_path == NULL)
             return error_set(error, ERROR_IO, "cannot make a temporary file: %s", strerror(errno));
-    } else {
-        clean->job_path = arena_printf(clean->call->arena, "%s.mkjob", clean->output);
-        if (clean->job_path == NULL)
-            return error_set(error, ERROR_NOMEM, "out of memory");
+        return 0;
     }
-    return 0;
+    clean->job_path = arena_printf(clean->call->arena, "%s.mkjob", clean->output);
+    return clean->job_path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 }
 
 int clean_files(struct clean *clean, struct error *error)
