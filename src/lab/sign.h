@@ -18,7 +18,8 @@ void lab_sign_endpoint(struct buffer *out, const struct io_endpoint *at);
 void lab_sign_options(struct buffer *out, const struct lab_loopback *loopback,
                       const struct lab_scenario *scenario, unsigned indent, unsigned width);
 
-/* The lines of a configuration file, without the scenario's lists, which need files of their own. */
+/* The lines of a configuration file, without the scenario's lists, which need files of their own.
+ */
 void lab_sign_config(struct buffer *out, const struct lab_loopback *loopback,
                      const struct lab_scenario *scenario);
 
