@@ -3,7 +3,7 @@
  *
  *   clean.c           options, and which way to go
  *   clean_files.c     names of files, readers and writers
- *   clean_job.c       the job file: made, found again, loaded, probed, written out
+ *   clean_job.c       by way of a job file; its parts: cli/clean_run.h
  *   clean_progress.c  what is seen meanwhile
  *   clean_write.c     what is known, laid beside the list
  *   clean_plan.c      --dry-run
@@ -94,8 +94,8 @@ int clean_writer_options(const struct clean_options *options, struct bulk_writer
 int clean_write(struct clean *clean, struct store *store, const struct store_job *job,
                 enum bulk_export_rest rest, struct error *error);
 /*
- * The page for people, where it is wanted, of what was counted; from and to: when it was done, 0: not
- * known.
+ * The page for people, where it is wanted, of what was counted; from and to: when it was done, 0:
+ * not known.
  */
 int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_unix_ms,
                  int64_t finished_unix_ms, struct error *error);

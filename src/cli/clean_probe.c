@@ -1,0 +1,233 @@
+/* A job's rows probed, with what is seen and written meanwhile. */
+#include <signal.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "bulk/job_outcome.h"
+#include "cli/clean_run.h"
+#include "io/uv_loop.h"
+
+#define GRACE_MS   (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
+#define GOODBYE_MS (2 * SECOND_MS)
+#define LOOK_MS    100
+
+/* --- output as it comes ---------------------------------------------------------------------- */
+
+static int stream_line(struct clean_run *run, const struct store_line *line, struct error *error)
+{
+    struct bulk_outcome outcome;
+    const struct bulk_row row = {
+        .number = line->row.number,
+        .line = line->row.number,
+        .file = run->clean->files[0],
+        .raw = line->row.raw,
+        .address = line->row.address,
+        .fault = line->row.fault.len > 0 ? line->row.fault.ptr : NULL,
+    };
+
+    bulk_job_outcome(line, &outcome);
+    return bulk_writer_put(run->stream, &row, &outcome, error);
+}
+
+/* Rows with results: those kept in an earlier run, or (duplicates) those that point elsewhere. */
+static int stream_walk(struct clean_run *run, bool duplicates, struct error *error)
+{
+    struct store_query query = {.limit = 500, .with_json = true, .with_raw = true};
+    int code = 0;
+
+    do {
+        code = store_page_read(run->store, run->job.id, &query, &run->page, error);
+        for (size_t i = 0; i < run->page.count && code == 0; i++)
+            if (run->page.lines[i].has_result && (run->page.lines[i].row.first != 0) == duplicates)
+                code = stream_line(run, &run->page.lines[i], error);
+        query.after = run->page.after;
+    } while (code == 0 && !run->page.at_end);
+    return code;
+}
+
+static void stream_kept(void *user, const struct store_result *results, size_t count)
+{
+    struct clean_run *run = user;
+    int code = 0;
+
+    clean_progress_clear(&run->clean->progress);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = store_line_read(run->store, run->job.id, results[i].row, &run->page, &run->error);
+        if (code == 0)
+            code = stream_line(run, &run->page.lines[0], &run->error);
+    }
+    if (code != 0)
+        bulk_job_stop(run->work, 0); /* whoever read the output went away */
+}
+
+enum went clean_run_stream_open(struct clean_run *run)
+{
+    struct error error = {0};
+    int code = clean_open_reader(run->clean, &run->reader, &error);
+
+    if (code == 0)
+        code = clean_open_writer(run->clean, run->reader, &run->stream, &error);
+    if (code == 0)
+        code = stream_walk(run, false, &error);
+    return code == 0 ? WENT_WELL : clean_run_fail(run, &error);
+}
+
+/* Counted after the fact: nothing was written in order. */
+static int stream_report(struct clean_run *run, struct error *error)
+{
+    struct store_query query = {.limit = 500};
+    struct bulk_outcome outcome;
+    struct bulk_stats stats;
+    int code = 0;
+
+    if (run->clean->options->out.report == NULL)
+        return 0;
+    bulk_stats_init(&stats, run->job.id);
+    do {
+        code = store_page_read(run->store, run->job.id, &query, &run->page, error);
+        for (size_t i = 0; i < run->page.count && code == 0; i++) {
+            const struct store_line *line = &run->page.lines[i];
+
+            bulk_job_outcome(line, &outcome);
+            if (bulk_stats_add(&stats, line->has_result ? &outcome : NULL, line->row.fault.len > 0,
+                               line->result.checked_unix_ms) != 0)
+                code = error_set(error, ERROR_NOMEM, "no memory to count the list");
+        }
+        query.after = run->page.after;
+    } while (code == 0 && !run->page.at_end);
+    if (code == 0)
+        code = clean_report(run->clean, &stats, run->job.started_unix_ms,
+                            (int64_t)time(NULL) * 1000, error);
+    bulk_stats_done(&stats);
+    return code;
+}
+
+enum went clean_run_stream_finish(struct clean_run *run)
+{
+    struct error error = {0};
+    int code = stream_walk(run, true, &error);
+
+    if (code == 0)
+        code = stream_report(run, &error);
+
+    if (code == 0) {
+        code = bulk_writer_finish(run->stream, &error);
+        run->stream = NULL;
+    }
+    return code == 0 ? WENT_WELL : clean_run_fail(run, &error);
+}
+
+/* --- probing --------------------------------------------------------------------------------- */
+
+static void work_ended(void *user, enum bulk_job_end end)
+{
+    struct clean_run *run = user;
+
+    run->end = end;
+    io_loop_stop(run->prober.loop);
+}
+
+static void signalled(void *user, int signal_number)
+{
+    struct clean_run *run = user;
+
+    if (signal_number == SIGUSR1) {
+        clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
+                           true);
+        return;
+    }
+    if (run->signals++ == 0) {
+        clean_say(run->clean, "stopping: what is under way gets some seconds (again: at once)");
+        bulk_job_stop(run->work, GRACE_MS);
+    } else {
+        bulk_job_stop(run->work, 0);
+    }
+}
+
+static void look_around(struct io_timer *timer)
+{
+    struct clean_run *run = timer->user;
+
+    clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
+                       clean_is_asked());
+    (void)io_timer_start(timer, io_now_ms(run->prober.loop) + LOOK_MS);
+}
+
+static void listen_to_signals(struct clean_run *run, bool on)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGUSR1};
+
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        io_uv_loop_on_signal(run->prober.loop, signals[i], on ? signalled : NULL, run);
+}
+
+static int open_work(struct clean_run *run, struct error *error)
+{
+    const struct config *config = run->clean->call->config;
+    const struct bulk_job_options options = {
+        .window = (size_t)config->open_cases,
+        .order = BULK_FEED_BY_TURN,
+        .depth = (enum evidence_depth)config->depth,
+        .patience = (enum probe_patience)config->patience,
+        .with_evidence = run->clean->options->keep_evidence,
+        .max_time_ms = run->clean->options->max_time_ms,
+    };
+    const struct bulk_job_events events = {
+        .kept = run->stream != NULL ? stream_kept : NULL,
+        .ended = work_ended,
+    };
+    int code = bulk_job_open(run->prober.loop, run->prober.engine, run->store, run->job.id,
+                             &options, &events, run, &run->work, error);
+
+    return code == 0 ? bulk_job_start(run->work, error) : code;
+}
+
+static enum went run_work(struct clean_run *run)
+{
+    struct clean_progress *progress = &run->clean->progress;
+
+    io_timer_init(run->prober.loop, &run->look, look_around, run);
+    (void)io_timer_start(&run->look, io_now_ms(run->prober.loop) + LOOK_MS);
+    listen_to_signals(run, true);
+    io_loop_run(run->prober.loop);
+    io_timer_stop(&run->look);
+    listen_to_signals(run, false);
+    clean_catch_signals();
+    clean_progress_job(progress, run->work, run->prober.engine, run->prober.loop,
+                       progress->is_json || progress->is_drawn);
+    clean_progress_clear(progress);
+    if (run->error.code != 0)
+        return clean_run_fail(run, &run->error);
+    if (run->end == BULK_JOB_FAILED)
+        return clean_run_fail(run, bulk_job_error(run->work));
+    return run->end == BULK_JOB_STOPPED ? WENT_PARTWAY : WENT_WELL;
+}
+
+enum went clean_run_probe(struct clean_run *run)
+{
+    struct config config = *run->clean->call->config;
+    struct error error = {0};
+    enum went went;
+    int code;
+
+    run->end = BULK_JOB_FINISHED;
+    if (store_job_left(&run->job) == 0)
+        return WENT_WELL;
+    config.transcripts = run->clean->options->keep_evidence;
+    code = prober_open(&run->prober, NULL, &config, &error);
+    if (code != 0)
+        return clean_run_fail(run, &error);
+    if (run->prober.has_no_name && !run->clean->options->quiet)
+        cli_fail(run->clean->call, 0, "%s", prober_no_name_advice());
+    code = open_work(run, &error);
+    went = code == 0 ? run_work(run) : clean_run_fail(run, &error);
+    bulk_job_free(run->work);
+    run->work = NULL;
+    if (run->prober.engine != NULL) {
+        probe_engine_cancel(run->prober.engine);
+        prober_say_goodbye(&run->prober, run->signals > 1 ? 0 : GOODBYE_MS);
+    }
+    prober_close(&run->prober);
+    return went;
+}

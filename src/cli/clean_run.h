@@ -1,0 +1,59 @@
+/*
+ * One run of `mailknock clean` on a job file, in the order of its parts: the file is found or made
+ * (clean_find.c), the list loaded (clean_load.c), probed (clean_probe.c), written out
+ * (clean_write.c); clean_job.c goes from one to the next.
+ */
+#ifndef MK_CLI_CLEAN_RUN_H
+#define MK_CLI_CLEAN_RUN_H
+
+#include "cli/clean.h"
+#include "config/prober.h"
+
+/* How a part of the work went. */
+enum went {
+    WENT_WELL,
+    WENT_WRONG,   /* said already */
+    WENT_PARTWAY, /* stopped, with work left */
+};
+
+struct clean_run {
+    struct clean *clean;
+    int lock;
+    bool is_new;       /* the job file was not there before */
+    const char *spool; /* standard input as a file; NULL: not read */
+    struct store *store;
+    struct arena arena;
+    struct store_job job;
+    uint64_t begun_ms;
+    /* Probing. */
+    struct prober prober;
+    struct bulk_job *work;
+    struct io_timer look;
+    enum bulk_job_end end;
+    unsigned signals;
+    /* Output as it comes; NULL: at the end. */
+    struct bulk_reader *reader;
+    struct bulk_writer *stream;
+    struct store_page page;
+    struct error error; /* of the stream */
+};
+
+/* Say the error; WENT_WRONG. */
+enum went clean_run_fail(struct clean_run *run, const struct error *error);
+/* Are results written as they come? */
+bool clean_run_streams(const struct clean_run *run);
+
+/* Lock and open the job file; the job of this list in run->job, made if need be. */
+enum went clean_run_find(struct clean_run *run);
+/* Take away all jobs of the file but one (0: all). */
+int clean_run_remove_others(struct clean_run *run, uint64_t but, struct error *error);
+/* The list's rows, and what other jobs of the file know of them. */
+enum went clean_run_load(struct clean_run *run);
+/* Results for all rows that have none; run->end says how far it came. */
+enum went clean_run_probe(struct clean_run *run);
+
+/* Output as results come: what is there at the start; what is left at the end. */
+enum went clean_run_stream_open(struct clean_run *run);
+enum went clean_run_stream_finish(struct clean_run *run);
+
+#endif
