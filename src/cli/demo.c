@@ -193,6 +193,7 @@ static int list_clean(struct demo *demo, struct error *error)
 
 static void ending_show(struct demo *demo, struct buffer *out, uint64_t took_ms)
 {
+    const char *program = program_invocation_name; /* as it was called: commands to be copied */
     struct probe_counts counts;
     char span[32];
 
@@ -205,12 +206,12 @@ static void ending_show(struct demo *demo, struct buffer *out, uint64_t took_ms)
                         (unsigned long long)counts.connections);
     (void)buffer_printf(out, "The cleaned list: %s\n\n", demo->out_path);
     (void)buffer_append_string(out, "Try next, with the lab open in one terminal:\n\n");
-    (void)buffer_printf(out, "  mailknock lab %s --write-config %s\n\n", demo->scenario_path,
+    (void)buffer_printf(out, "  %s lab %s --write-config %s\n\n", program, demo->scenario_path,
                         demo->config_path);
     (void)buffer_append_string(out, "and in another:\n\n");
-    (void)buffer_printf(out, "  mailknock check anyone@everyone.example --config %s --explain\n",
+    (void)buffer_printf(out, "  %s check anyone@everyone.example --config %s --explain\n", program,
                         demo->config_path);
-    (void)buffer_printf(out, "  mailknock clean %s --config %s\n", demo->list_path,
+    (void)buffer_printf(out, "  %s clean %s --config %s\n", program, demo->list_path,
                         demo->config_path);
 }
 
