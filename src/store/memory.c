@@ -397,6 +397,54 @@ static int results_put(struct store *store, uint64_t id, const struct store_resu
     return 0;
 }
 
+static int results_forget(struct store *store, uint64_t id, const uint64_t *rows, size_t count,
+                          uint64_t *ret_forgotten, struct error *error)
+{
+    struct memory_job *job = find(store, id);
+
+    if (job == NULL)
+        return not_found(id, error);
+    *ret_forgotten = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t index = index_of(job, rows[i]);
+        const struct store_result *result = index != SIZE_MAX ? job->results[index] : NULL;
+
+        if (result == NULL)
+            continue;
+        job->counts.results[result->reason]--;
+        job->counts.rows[result->reason] -= 1 + result->copies;
+        job->job.done--;
+        job->results[index] = NULL;
+        ++*ret_forgotten;
+    }
+    return 0;
+}
+
+static int row_erase(struct store *store, uint64_t id, uint64_t row, struct slice fault,
+                     struct error *error)
+{
+    struct memory_job *job = find(store, id);
+    size_t index;
+    struct store_result *result;
+
+    if (job == NULL)
+        return not_found(id, error);
+    index = index_of(job, row);
+    if (index == SIZE_MAX)
+        return 0;
+    fault = arena_slice(&job->arena, fault);
+    if (fault.ptr == NULL)
+        return no_memory(error);
+    job->rows[index].address = job->rows[index].raw = SLICE_EMPTY;
+    job->rows[index].fault = fault;
+    job->rows[index].key = 0;
+    result = job->results[index];
+    if (result != NULL)
+        result->provider = result->domain = result->suggestion = result->explanation =
+            result->json = SLICE_EMPTY;
+    return 0;
+}
+
 static int counts(struct store *store, uint64_t id, struct store_counts *ret_counts,
                   struct error *error)
 {
@@ -538,6 +586,8 @@ static const struct store_ops memory_ops = {
     .keys_next = keys_next,
     .keys_close = keys_close,
     .results_put = results_put,
+    .results_forget = results_forget,
+    .row_erase = row_erase,
     .counts = counts,
     .page_read = page_read,
     .note_put = note_put,

@@ -98,6 +98,108 @@ int sqlite_results_put(struct store *base, uint64_t job, const struct store_resu
     return sqlite_store_end(store, code, "keep results", error);
 }
 
+/* --- taking back -------------------------------------------------------------------------------
+ */
+
+/* 1 when the row has a result, whose reason and rows are filled in; 0 when it has none. */
+static int get_result(struct sqlite_store *store, uint64_t job, uint64_t row, int *ret_reason,
+                      uint64_t *ret_rows, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RESULT_GET);
+    int result, code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "look for a result", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)row);
+    result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        *ret_reason = sqlite3_column_int(statement, 0);
+        *ret_rows = 1 + (uint64_t)sqlite3_column_int64(statement, 1);
+        code = 1;
+    } else if (result != SQLITE_DONE) {
+        code = sqlite_store_fail(store, "look for a result", error);
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
+/* Run a statement on one row. */
+static int do_row(struct sqlite_store *store, enum sqlite_statement which, uint64_t job,
+                  uint64_t row, struct slice third, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, which);
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "take a result back", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)row);
+    if (third.len > 0)
+        sqlite_store_bind_text(statement, 3, third);
+    return sqlite_store_do(store, statement, "take a result back", error);
+}
+
+/* 1: it had a result. */
+static int forget_row(struct sqlite_store *store, uint64_t job, uint64_t row, struct error *error)
+{
+    sqlite3_stmt *statement;
+    uint64_t rows = 0;
+    int reason = 0, code = get_result(store, job, row, &reason, &rows, error);
+
+    if (code != 1)
+        return code;
+    code = do_row(store, STATEMENT_RESULT_FORGET, job, row, SLICE_EMPTY, error);
+    if (code != 0)
+        return code;
+    statement = sqlite_store_prepare(store, STATEMENT_TALLY_TAKE);
+    if (statement == NULL)
+        return sqlite_store_fail(store, "count", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int(statement, 2, reason);
+    sqlite3_bind_int64(statement, 3, (int64_t)rows);
+    code = sqlite_store_do(store, statement, "count", error);
+    return code == 0 ? 1 : code;
+}
+
+int sqlite_results_forget(struct store *base, uint64_t job, const uint64_t *rows, size_t count,
+                          uint64_t *ret_forgotten, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    uint64_t forgotten = 0;
+    int code = sqlite_store_begin(store, "take results back", error);
+
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = forget_row(store, job, rows[i], error);
+        if (code == 1) {
+            forgotten++;
+            code = 0;
+        }
+    }
+    if (code == 0)
+        code = count_done(store, job, (uint64_t) - (int64_t)forgotten, error);
+    *ret_forgotten = code == 0 ? forgotten : 0;
+    return sqlite_store_end(store, code, "take results back", error);
+}
+
+int sqlite_row_erase(struct store *base, uint64_t job, uint64_t row, struct slice fault,
+                     struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    int code;
+
+    /* Otherwise what was there stays readable in the file until its page is used again. */
+    (void)sqlite3_exec(store->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+    code = sqlite_store_begin(store, "erase a row", error);
+    if (code != 0)
+        return code;
+    code = do_row(store, STATEMENT_ROW_ERASE, job, row, fault, error);
+    if (code == 0)
+        code = do_row(store, STATEMENT_RESULT_ERASE, job, row, SLICE_EMPTY, error);
+    return sqlite_store_end(store, code, "erase a row", error);
+}
+
 int sqlite_counts(struct store *base, uint64_t job, struct store_counts *ret_counts,
                   struct error *error)
 {

@@ -142,6 +142,18 @@ int store_results_put(struct store *store, uint64_t job, const struct store_resu
     return store->ops->results_put(store, job, results, count, error);
 }
 
+int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                         uint64_t *ret_forgotten, struct error *error)
+{
+    return store->ops->results_forget(store, job, rows, count, ret_forgotten, error);
+}
+
+int store_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
+                    struct error *error)
+{
+    return store->ops->row_erase(store, job, row, fault, error);
+}
+
 int store_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,
                  struct error *error)
 {

@@ -169,6 +169,20 @@ struct store_result {
 int store_results_put(struct store *store, uint64_t job, const struct store_result *results,
                       size_t count, struct error *error);
 
+/*
+ * Take the results of these rows away, and out of the counts, so that the rows are pending again.
+ * Rows that have none are passed over; *ret_forgotten: how many had one.
+ */
+int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                         uint64_t *ret_forgotten, struct error *error);
+/*
+ * Erase what a row and its result say of a person: address, raw text and every text of the result.
+ * The row stays, with `fault` for its reader, and so do status, reason and counts. The erased bytes
+ * are overwritten where the back end can do that. A row that is not there is no error.
+ */
+int store_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
+                    struct error *error);
+
 struct store_counts {
     uint64_t results[VERDICT_REASON_COUNT]; /* mailboxes */
     uint64_t rows[VERDICT_REASON_COUNT];    /* the same with their duplicates */
@@ -277,6 +291,10 @@ struct store_ops {
     void (*keys_close)(struct store_keys *keys);
     int (*results_put)(struct store *store, uint64_t job, const struct store_result *results,
                        size_t count, struct error *error);
+    int (*results_forget)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                          uint64_t *ret_forgotten, struct error *error);
+    int (*row_erase)(struct store *store, uint64_t job, uint64_t row, struct slice fault,
+                     struct error *error);
     int (*counts)(struct store *store, uint64_t job, struct store_counts *ret_counts,
                   struct error *error);
     /* The page is empty, its lines have room for query->limit. */

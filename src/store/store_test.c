@@ -320,6 +320,77 @@ static void results_are_counted_once(void **state)
     store_page_done(&page);
 }
 
+static void results_can_be_taken_back(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), forgotten = 0;
+    const struct store_mark marks[] = {{4, 1}, {7, 1}};
+    const uint64_t rows[] = {1, 3, 4, 99};
+    struct store_result result = result_of(1, REASON_TIMEOUT);
+    struct store_counts counts;
+
+    add_rows(bench->store, id, 1, 10, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 2, NULL), 0);
+    result.copies = 2;
+    assert_int_equal(store_results_put(bench->store, id, &result, 1, NULL), 0);
+    put(bench->store, id, 2, REASON_TIMEOUT);
+    /* Row 3 has none, 4 is a duplicate, 99 is not there. */
+    assert_int_equal(store_results_forget(bench->store, id, rows, 4, &forgotten, NULL), 0);
+    assert_int_equal(forgotten, 1);
+    counts = counts_of(bench->store, id);
+    assert_int_equal(counts.results[REASON_TIMEOUT], 1);
+    assert_int_equal(counts.rows[REASON_TIMEOUT], 1);
+    assert_int_equal(get_job(bench->store, id).done, 1);
+    assert_int_equal(store_results_forget(bench->store, id, rows, 4, &forgotten, NULL), 0);
+    assert_int_equal(forgotten, 0);
+    result.reason = REASON_ACCEPTED;
+    assert_int_equal(store_results_put(bench->store, id, &result, 1, NULL), 0);
+    counts = counts_of(bench->store, id);
+    assert_int_equal(counts.rows[REASON_ACCEPTED], 3);
+    assert_int_equal(get_job(bench->store, id).done, 2);
+    assert_int_equal(store_results_forget(bench->store, id + 1, rows, 1, &forgotten, NULL),
+                     ERROR_NOT_FOUND);
+}
+
+/* Nothing of the address is left, not even in the bytes of the file. */
+static void rows_can_be_erased(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store_row row = {.number = 1,
+                            .key = 5,
+                            .address = SLICE("erase.me@secret.example"),
+                            .raw = SLICE("7,erase.me@secret.example,x")};
+    struct store_result result = result_of(1, REASON_ACCEPTED);
+    struct store_page page;
+    char command[200];
+
+    assert_int_equal(store_rows_add(bench->store, id, &row, 1, NULL), 0);
+    result.domain = SLICE("secret.example");
+    result.explanation = SLICE("The server took erase.me@secret.example.");
+    result.json = SLICE_EMPTY;
+    assert_int_equal(store_results_put(bench->store, id, &result, 1, NULL), 0);
+    assert_int_equal(store_row_erase(bench->store, id, 1, SLICE("erased"), NULL), 0);
+    assert_int_equal(store_row_erase(bench->store, id, 2, SLICE("erased"), NULL), 0);
+    store_page_init(&page);
+    assert_int_equal(store_line_read(bench->store, id, 1, &page, NULL), 0);
+    assert_int_equal(page.lines[0].row.address.len, 0);
+    assert_int_equal(page.lines[0].row.raw.len, 0);
+    assert_true(slice_equal(page.lines[0].row.fault, SLICE("erased")));
+    assert_int_equal(page.lines[0].result.reason, REASON_ACCEPTED);
+    assert_int_equal(page.lines[0].result.explanation.len, 0);
+    assert_int_equal(page.lines[0].result.domain.len, 0);
+    store_page_done(&page);
+    assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], 1);
+    if (bench->is_memory)
+        return;
+    store_close(bench->store); /* the log is worked in */
+    bench->store = NULL;
+    snprintf(command, sizeof(command), "! grep -q secret.example '%s'", bench->path);
+    assert_int_equal(system(command), 0);
+    open_again(bench, STORE_MODE_EXISTING);
+}
+
 /* What a query gives, page by page of `limit`, as row numbers. */
 static size_t collect(struct store *store, uint64_t job, struct store_query query,
                       uint64_t numbers[], size_t max)
@@ -708,6 +779,8 @@ int main(void)
         BOTH(keys_come_sorted),
         BOTH(turns_come_sorted),
         BOTH(results_are_counted_once),
+        BOTH(results_can_be_taken_back),
+        BOTH(rows_can_be_erased),
         BOTH(pages_show_what_is_asked_for),
         BOTH(notes_are_kept_in_order_and_expire),
         BOTH(no_memory_is_an_error),
