@@ -2,16 +2,18 @@
 
 #include "base/instant.h"
 
-/* Time that stands for `count` calls. */
-static uint64_t cost_ms(const struct service_rate *rate, uint32_t count)
-{
-    return (uint64_t)count * MINUTE_MS / rate->per_minute;
-}
+/* A call is this many parts, of which per_minute come back in a millisecond: all is exact. */
+#define PARTS MINUTE_MS
 
-/* How much of the bucket is used, as time. */
-static uint64_t used_ms(const struct service_rate *rate, uint64_t now_ms)
+/* How much of the bucket is used, in parts. */
+static uint64_t used_parts(const struct service_rate *rate, uint64_t now_ms)
 {
-    return rate->full_ms > now_ms ? rate->full_ms - now_ms : 0;
+    uint64_t back_ms = now_ms > rate->since_ms ? now_ms - rate->since_ms : 0;
+
+    /* After a minute it is full, whatever was taken. */
+    if (back_ms >= MINUTE_MS || back_ms * rate->per_minute >= rate->used)
+        return 0;
+    return rate->used - back_ms * rate->per_minute;
 }
 
 bool service_rate_take(struct service_rate *rate, uint32_t count, uint64_t now_ms)
@@ -20,10 +22,11 @@ bool service_rate_take(struct service_rate *rate, uint32_t count, uint64_t now_m
 
     if (rate->per_minute == 0)
         return true;
-    used = used_ms(rate, now_ms) + cost_ms(rate, count);
-    if (used > MINUTE_MS)
+    used = used_parts(rate, now_ms) + count * PARTS;
+    if (used > rate->per_minute * PARTS)
         return false;
-    rate->full_ms = now_ms + used;
+    rate->used = used;
+    rate->since_ms = now_ms;
     return true;
 }
 
@@ -31,15 +34,15 @@ uint32_t service_rate_left(const struct service_rate *rate, uint64_t now_ms)
 {
     if (rate->per_minute == 0)
         return UINT32_MAX;
-    return (uint32_t)((MINUTE_MS - used_ms(rate, now_ms)) * rate->per_minute / MINUTE_MS);
+    return (uint32_t)((rate->per_minute * PARTS - used_parts(rate, now_ms)) / PARTS);
 }
 
 uint32_t service_rate_wait_s(const struct service_rate *rate, uint64_t now_ms)
 {
-    uint64_t over;
+    uint64_t wanted = used_parts(rate, now_ms) + PARTS, over_ms;
 
-    if (rate->per_minute == 0 || used_ms(rate, now_ms) + cost_ms(rate, 1) <= MINUTE_MS)
+    if (rate->per_minute == 0 || wanted <= rate->per_minute * PARTS)
         return 0;
-    over = used_ms(rate, now_ms) + cost_ms(rate, 1) - MINUTE_MS;
-    return (uint32_t)((over + SECOND_MS - 1) / SECOND_MS);
+    over_ms = (wanted - rate->per_minute * PARTS + rate->per_minute - 1) / rate->per_minute;
+    return (uint32_t)((over_ms + SECOND_MS - 1) / SECOND_MS);
 }

@@ -12,7 +12,8 @@
 
 struct service_rate {
     uint32_t per_minute; /* also what may come at once; 0: no limit */
-    uint64_t full_ms;    /* when it is full again; a bucket that was never used is full */
+    uint64_t used;       /* at since_ms, in 60,000ths of a call */
+    uint64_t since_ms;
 };
 
 /* Take `count` out; false when there is not enough, and nothing was taken. */
