@@ -24,6 +24,7 @@ static const struct cli_command *const commands[] = {
     &cli_demo,
     &cli_serve,
     &cli_keys,
+    &cli_erase,
     &cli_lab,
     &cli_config,
     &cli_completion,

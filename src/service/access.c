@@ -158,6 +158,7 @@ void service_keys_post(struct service_call *call)
         service_problem_of(call, &error);
         goto done;
     }
+    service_audit(call, "key_made", "key %ju", (uintmax_t)key->id);
     buffer_init(&body, 0);
     json_init(&json, &body);
     json_object_begin(&json);
@@ -176,9 +177,11 @@ void service_keys_delete(struct service_call *call)
     uint64_t id;
 
     if (!slice_to_u64(call->match.parts[0], UINT64_MAX, &id) ||
-        service_key_remove(&call->service->keys, id, &error) != 0)
+        service_key_remove(&call->service->keys, id, &error) != 0) {
         service_problem(call, 404, "no_such_key", "there is no key %.*s",
                         SLICE_ARG(slice_prefix(call->match.parts[0], 40)));
-    else
-        service_answer_nothing(call);
+        return;
+    }
+    service_audit(call, "key_removed", "key %ju", (uintmax_t)id);
+    service_answer_nothing(call);
 }

@@ -477,6 +477,13 @@ int service_desk_start(struct service_desk *desk, uint64_t id, struct error *err
     return code;
 }
 
+int service_desk_recheck(struct service_desk *desk, uint64_t id, struct error *error)
+{
+    int code = set_state(desk, id, STORE_JOB_PAUSED, "", error);
+
+    return code == 0 ? service_desk_start(desk, id, error) : code;
+}
+
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,
                    const char *what, struct error *error)
 {

@@ -73,6 +73,8 @@ int service_desk_add(struct service_desk *desk, const char *upload, const char *
 int service_desk_start(struct service_desk *desk, uint64_t id, struct error *error);
 int service_desk_pause(struct service_desk *desk, uint64_t id, struct error *error);
 int service_desk_cancel(struct service_desk *desk, uint64_t id, struct error *error);
+/* Results were taken away from a list nothing is being done with: ask for them again. */
+int service_desk_recheck(struct service_desk *desk, uint64_t id, struct error *error);
 int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *error);
 /* Other options for a list that is ready: it is loaded again. */
 int service_desk_change(struct service_desk *desk, uint64_t id, const char *name,

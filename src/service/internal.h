@@ -31,6 +31,7 @@ struct service {
     struct service_days days;
     struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
     uint64_t probe_before_ms;
+    uint64_t retention_ms; /* not before */
     struct io_timer housekeeping;
     struct list calls;  /* that are being answered */
     unsigned listeners; /* to events */
@@ -61,6 +62,12 @@ bool service_admit(struct service_call *call);
 /* Something ended: when nothing is left, the service has stopped as it was asked to. */
 void service_look_whether_stopped(struct service *service);
 
+/* Note for GET /v1/audit what the caller did; a failure is logged. */
+void service_audit(struct service_call *call, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Remove lists that are done long enough; looks once an hour. */
+void service_retention(struct service *service);
+
 /* An address was judged. */
 void service_count(struct service *service, enum verdict_reason reason);
 
@@ -82,6 +89,8 @@ void service_keys_delete(struct service_call *call);
 uint64_t service_list_id(const struct service_call *call); /* lists.c */
 /* False: there is no such list, and 404 was said. */
 bool service_list_exists(struct service_call *call, uint64_t id);
+/* The list as it is. */
+void service_answer_list(struct service_call *call, uint64_t id, unsigned status);
 void service_lists_get(struct service_call *call);
 void service_lists_post(struct service_call *call);
 void service_list_get(struct service_call *call);
@@ -90,6 +99,7 @@ void service_list_delete(struct service_call *call);
 void service_list_start(struct service_call *call);
 void service_list_pause(struct service_call *call);
 void service_list_cancel(struct service_call *call);
+void service_list_recheck(struct service_call *call); /* recheck.c */
 /* Filters of the query; false: one was wrong, and it was said. */
 bool service_read_filter(struct service_call *call, struct store_filter *filter); /* results.c */
 void service_results_get(struct service_call *call);
@@ -115,7 +125,10 @@ void service_reacher_bulk(struct service_call *call);
 void service_reacher_job(struct service_call *call);
 void service_reacher_results(struct service_call *call);
 void service_reacher_version(struct service_call *call);
-void service_overview_get(struct service_call *call); /* overview.c */
+void service_audit_get(struct service_call *call);     /* audit.c */
+void service_erase(struct service_call *call);         /* erase.c */
+void service_preflight_get(struct service_call *call); /* preflight.c */
+void service_overview_get(struct service_call *call);  /* overview.c */
 void service_settings_get(struct service_call *call);
 /* Once an hour: alarms look at what came since. */
 void service_note_counts(struct service *service);

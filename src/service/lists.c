@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "service/idempotency.h"
 #include "service/internal.h"
 #include "service/list_view.h"
 #include "service/upload.h"
@@ -93,7 +94,7 @@ void service_lists_get(struct service_call *call)
     }
 }
 
-static void answer_list(struct service_call *call, uint64_t id, unsigned status)
+void service_answer_list(struct service_call *call, uint64_t id, unsigned status)
 {
     struct error error = {0};
     struct buffer body;
@@ -111,7 +112,16 @@ static void answer_list(struct service_call *call, uint64_t id, unsigned status)
 
 void service_list_get(struct service_call *call)
 {
-    answer_list(call, service_list_id(call), 200);
+    service_answer_list(call, service_list_id(call), 200);
+}
+
+static void answer_new_list(struct service_call *call, uint64_t id)
+{
+    char location[64];
+
+    snprintf(location, sizeof(location), "/v1/lists/%ju", (uintmax_t)id);
+    http_response_header(call->request, "Location", location);
+    service_answer_list(call, id, 201);
 }
 
 void service_lists_post(struct service_call *call)
@@ -122,12 +132,23 @@ void service_lists_post(struct service_call *call)
     const cJSON *object, *name;
     struct error error = {0};
     struct arena arena;
-    char location[64];
+    char digest[SERVICE_KEY_HASH_SIZE];
     uint64_t id = 0;
     int code = 0;
 
     if (http_request_is_answered(call->request) || !service_upload_finish(call))
         return;
+    service_upload_digest(upload, digest);
+    switch (service_idempotency_look(call, digest, &id)) {
+    case SERVICE_REPEAT_REFUSED:
+        return;
+    case SERVICE_REPEAT_AGAIN:
+        http_response_header(call->request, "Idempotency-Replayed", "true");
+        answer_new_list(call, id);
+        return;
+    case SERVICE_REPEAT_FIRST:
+        break;
+    }
     arena_init(&arena);
     object = service_upload_options(upload);
     name = cJSON_GetObjectItemCaseSensitive(object, "name");
@@ -145,19 +166,21 @@ void service_lists_post(struct service_call *call)
         service_problem_of(call, &error);
         return;
     }
-    snprintf(location, sizeof(location), "/v1/lists/%ju", (uintmax_t)id);
-    http_response_header(call->request, "Location", location);
-    answer_list(call, id, 201);
+    service_idempotency_keep(call, digest, id);
+    service_audit(call, "list_made", "list %ju", (uintmax_t)id);
+    answer_new_list(call, id);
 }
 
 void service_list_delete(struct service_call *call)
 {
     struct error error = {0};
 
-    if (service_desk_remove(&call->service->desk, service_list_id(call), &error) != 0)
+    if (service_desk_remove(&call->service->desk, service_list_id(call), &error) != 0) {
         service_problem_of(call, &error);
-    else
-        service_answer_nothing(call);
+        return;
+    }
+    service_audit(call, "list_removed", "list %ju", (uintmax_t)service_list_id(call));
+    service_answer_nothing(call);
 }
 
 /* Name at any time; the rest while it is ready. */
@@ -192,7 +215,7 @@ void service_list_patch(struct service_call *call)
     if (code != 0)
         service_problem_of(call, &error);
     else
-        answer_list(call, id, 200);
+        service_answer_list(call, id, 200);
 done:
     arena_done(&arena);
     cJSON_Delete(object);
@@ -206,7 +229,7 @@ static void act(struct service_call *call,
     if (action(&call->service->desk, service_list_id(call), &error) != 0)
         service_problem_of(call, &error);
     else
-        answer_list(call, service_list_id(call), 200);
+        service_answer_list(call, service_list_id(call), 200);
 }
 
 void service_list_start(struct service_call *call)

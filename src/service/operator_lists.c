@@ -64,10 +64,12 @@ void service_operator_list_put(struct service_call *call)
             store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, &error);
     if (code == 0)
         code = service_reload(service, &error);
-    if (code != 0)
+    if (code != 0) {
         service_problem_of(call, &error);
-    else
-        service_answer_nothing(call);
+        return;
+    }
+    service_audit(call, "operator_list_changed", "%s", lists_operator_kind_name(kind));
+    service_answer_nothing(call);
 }
 
 int service_operator_lists_add(struct service *service, struct lists_operator *lists,

@@ -217,7 +217,8 @@ static void add_cors(struct service_call *call)
         return;
     http_response_header(call->request, "Access-Control-Allow-Origin", origin);
     http_response_header(call->request, "Access-Control-Expose-Headers",
-                         "RateLimit, RateLimit-Policy, Retry-After, Location");
+                         "RateLimit, RateLimit-Policy, Retry-After, Location, "
+                         "Idempotency-Replayed");
     if (strcmp(http_request_method(call->request), "OPTIONS") != 0)
         return;
     http_response_header(call->request, "Access-Control-Allow-Methods",
@@ -341,6 +342,7 @@ static void keep_house(struct io_timer *timer)
     (void)service_days_flush(&service->days, service->store, &error);
     (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
     service_note_counts(service);
+    service_retention(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);
 }
 
@@ -437,7 +439,7 @@ int service_open(struct prober *prober, struct store *store, const struct config
     if (code == 0)
         code = listen_at(service, error);
     if (code == 0)
-        code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + HOUSEKEEPING_MS);
+        code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + SECOND_MS);
     if (code != 0) {
         service_close(service);
         return code;

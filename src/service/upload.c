@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "service/batch.h"
 #include "service/internal.h"
@@ -23,6 +25,7 @@ struct service_upload {
     char ending[16];
     struct buffer options_text;
     cJSON *options;
+    EVP_MD_CTX *digest; /* of the file */
 };
 
 static void upload_ended(struct service_call *call)
@@ -35,6 +38,7 @@ static void upload_ended(struct service_call *call)
         (void)unlink(upload->path); /* no-op when it became a list */
     buffer_done(&upload->options_text);
     cJSON_Delete(upload->options);
+    EVP_MD_CTX_free(upload->digest);
     memory_free(upload);
 }
 
@@ -114,6 +118,7 @@ static bool write_bytes(struct service_upload *upload, const char *bytes, size_t
                         (uintmax_t)max);
         return false;
     }
+    CHECK(EVP_DigestUpdate(upload->digest, bytes, len) == 1);
     while (len > 0) {
         ssize_t written = write(upload->fd, bytes, len);
 
@@ -171,6 +176,13 @@ void service_upload_begin(struct service_call *call)
     struct service_upload *upload = memory_zalloc(1, sizeof(*upload));
 
     if (upload == NULL) {
+        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        return;
+    }
+    upload->digest = EVP_MD_CTX_new();
+    if (upload->digest == NULL || EVP_DigestInit_ex(upload->digest, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(upload->digest);
+        memory_free(upload);
         service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
         return;
     }
@@ -267,6 +279,24 @@ bool service_upload_finish(struct service_call *call)
     if (upload->name[0] == '\0')
         strcpy(upload->name, "list");
     return true;
+}
+
+void service_upload_digest(const struct service_upload *upload, char ret_digest[])
+{
+    struct slice body = http_request_body(upload->call->request);
+    struct slice options = buffer_slice(&upload->options_text);
+    EVP_MD_CTX *digest = upload->digest;
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if (options.len == 0)
+        options = service_query_text(upload->call, "options");
+    /* The name's NUL stands between the parts: none of them can hold it unseen. */
+    CHECK(EVP_DigestUpdate(digest, upload->name, strlen(upload->name) + 1) == 1);
+    CHECK(EVP_DigestUpdate(digest, options.ptr, options.len) == 1);
+    CHECK(EVP_DigestUpdate(digest, body.ptr, body.len) == 1);
+    CHECK(EVP_DigestFinal_ex(digest, hash, &len) == 1);
+    service_hash(slice_from((const char *)hash, len), ret_digest);
 }
 
 const char *service_upload_path(const struct service_upload *upload)

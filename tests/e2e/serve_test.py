@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import time
@@ -672,6 +673,136 @@ class Course(Case):
 
     def test_goes_on_after_a_kill(self):
         self.restart(signal.SIGKILL)
+
+
+class Again(Case):
+    """The same request twice, the same rows twice, and things that are to be gone."""
+
+    def test_idempotency(self):
+        body = {"name": "once", "addresses": ["a@b.example"], "options": {"depth": "syntax"}}
+        head = {"Idempotency-Key": "order-77"}
+        first = SERVICE.post("/v1/lists", body, headers=head)
+        again = SERVICE.post("/v1/lists", body, headers=head)
+        self.assertEqual((first.status, again.status), (201, 201), again.body)
+        self.assertEqual(first.json()["id"], again.json()["id"])
+        self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+        self.assertIsNone(first.headers["Idempotency-Replayed"])
+        other = SERVICE.post("/v1/lists", {**body, "addresses": ["c@d.example"]}, headers=head)
+        self.problem(other, 422, "idempotency_key_reused")
+        # Somebody else's key of the same name is another one.
+        key, _ = SERVICE.make_key(name="else", scopes=["lists"])
+        theirs = SERVICE.post("/v1/lists", body, headers=head, key=key)
+        self.assertNotEqual(theirs.json()["id"], first.json()["id"])
+        files = [multipart(b"a@b.example\n", name, {"depth": "syntax"})
+                 for name in ("x.txt", "x.txt", "y.txt")]
+        answers = [SERVICE.post("/v1/lists", data, {**kind, "Idempotency-Key": "file"})
+                   for data, kind in files]
+        self.assertEqual([a.status for a in answers], [201, 201, 422])
+        self.assertEqual(answers[0].json()["id"], answers[1].json()["id"])
+        self.problem(SERVICE.post("/v1/lists", body, headers={"Idempotency-Key": "x" * 300}), 422)
+
+    def test_recheck(self):
+        made = SERVICE.upload(f"{GOOD}\nx y\n{GOOD}\nnobody.here@gmail.com\n".encode(), "r.txt",
+                              {"depth": "syntax"})
+        done = SERVICE.wait(made["id"])
+        self.assertEqual((done["counts"]["unknown"], done["counts"]["invalid"]), (3, 1))
+        before = self.checked(made["id"])
+        answer = SERVICE.post(f"/v1/lists/{made['id']}/recheck")
+        self.assertEqual(answer.status, 200, answer.body)
+        done = SERVICE.wait(made["id"])
+        self.assertEqual((done["counts"]["unknown"], done["counts"]["invalid"]), (3, 1))
+        after = self.checked(made["id"])
+        self.assertEqual([a != b for a, b in zip(before, after)], [True, False, True, True])
+        answer = SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": [3, 2]})
+        self.assertEqual(answer.status, 200, answer.body)
+        SERVICE.wait(made["id"])
+        last = self.checked(made["id"])
+        self.assertEqual([a != b for a, b in zip(after, last)], [True, True, True, False])
+        self.problem(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": [5]}), 404)
+        for rows in ([], [0], ["1"], "x"):
+            self.problem(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": rows}), 422)
+        self.problem(SERVICE.post("/v1/lists/99999/recheck"), 404)
+
+    def checked(self, list_id):
+        rows = SERVICE.get(f"/v1/lists/{list_id}/results").json()["items"]
+        return [SERVICE.get(f"/v1/lists/{list_id}/results/{r['row']}").json()["result"]["checked_at"]
+                for r in rows]
+
+    def test_preflight(self):
+        made = SERVICE.upload(CUSTOMERS.read_bytes(), "customers.csv", {"start": False})
+        SERVICE.wait(made["id"], ("ready",))
+        answer = SERVICE.get(f"/v1/lists/{made['id']}/preflight")
+        self.assertEqual(answer.status, 200, answer.body)
+        got = answer.json()
+        self.assertEqual([c["name"] for c in got["columns"]], ["id", "name", "email", "city"])
+        self.assertEqual((got["column"], got["header"], got["rows"]), (3, True, 200))
+        self.assertGreater(got["columns"][2]["address_share"], 0.9)
+        self.assertEqual(got["columns"][0]["address_share"], 0)
+        self.assertEqual(len(got["first_rows"]), 10)
+        self.assertEqual(got["columns"][3]["samples"][0], "Pärnu")
+        self.assertEqual(got["top_domains"][0]["domain"], "gmail.com")
+        self.assertTrue(got["top_providers"])
+        # The column can still be changed.
+        self.assertEqual(SERVICE.call("PATCH", f"/v1/lists/{made['id']}",
+                                      {"column": "email", "depth": "syntax"}).status, 200)
+        self.problem(SERVICE.get("/v1/lists/99999/preflight"), 404)
+
+    def test_erase_and_audit(self):
+        person = "Erase.Me.Please@gmail.com"
+        made = SERVICE.upload(f"{person}\na@b.example\neraseme.please+x@googlemail.com\n".encode(),
+                              "e.txt", {"depth": "syntax"})
+        SERVICE.wait(made["id"])
+        SERVICE.get(f"/v1/verify?address={person}&depth=syntax")
+        answer = SERVICE.post("/v1/erase", {"address": person.lower()})
+        self.assertEqual(answer.status, 200, answer.body)
+        got = answer.json()
+        self.assertEqual(got["rows"], 2)
+        self.assertEqual([(one["id"], one["rows"]) for one in got["lists"]], [(made["id"], 2)])
+        rows = SERVICE.get(f"/v1/lists/{made['id']}/results").json()
+        self.assertNotIn("erase", json.dumps(rows).lower().replace("erased on request", ""))
+        self.assertEqual([r["address"] for r in rows["items"]], ["", "a@b.example", ""])
+        self.assertEqual(SERVICE.post("/v1/erase", {"address": person}).json(),
+                         {"rows": 0, "lists": []})
+        self.problem(SERVICE.post("/v1/erase", {"address": ""}), 422)
+        log = SERVICE.get("/v1/audit").json()["items"]
+        self.assertEqual(log[0]["event"], "erased")
+        self.assertIn(("list_made", f"list {made['id']}"), [(e["event"], e["subject"]) for e in log])
+        self.assertNotIn("@", json.dumps(log))
+        page = SERVICE.get("/v1/audit?limit=1").json()
+        self.assertEqual(page["items"], log[:1])
+        self.assertEqual(SERVICE.get(f"/v1/audit?limit=1&cursor={page['next']}").json()["items"],
+                         log[1:2])
+
+    def test_erase_on_the_command_line(self):
+        made = SERVICE.upload(b"cli.erase@b.example\n", "c.txt", {"depth": "syntax"})
+        SERVICE.wait(made["id"])
+        status, out, err = run("erase", "cli.erase@b.example", "--data",
+                               str(SERVICE.folder / "data"))
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["rows"], 1)
+        self.assertIn(b"remove the lists", err)
+        self.assertEqual(SERVICE.get(f"/v1/lists/{made['id']}/results/1").json()["address"], "")
+        self.assertEqual(run("erase", "", "--data", str(SERVICE.folder / "data"))[0], 2)
+
+    def test_retention(self):
+        with tempfile.TemporaryDirectory(prefix="mk-keep-") as folder:
+            service = Service(LAB.config, folder)
+            lists = [service.upload(b"a@b.example\n", f"{days}.txt",
+                                    {"depth": "syntax", "retention_days": days})["id"]
+                     for days in (0, 30)]
+            for one in lists:
+                service.wait(one)
+            self.assertEqual(service.close(), 0)
+            with sqlite3.connect(pathlib.Path(folder) / "data" / "mailknock.db") as database:
+                database.execute("UPDATE job SET finished_ms = finished_ms - 10 * 86400000")
+            database.close()
+            service = Service(LAB.config, folder, "--retention", "7", key=service.key)
+            self.addCleanup(service.close)
+            self.until(lambda: service.get(f"/v1/lists/{lists[0]}").status == 404)
+            self.assertEqual(service.get(f"/v1/lists/{lists[1]}").json()["state"], "done")
+            self.until(lambda: len(list((service.folder / "data" / "lists").iterdir())) == 1)
+            self.assertEqual(service.get("/v1/audit").json()["items"][0]["event"], "list_expired")
+            self.assertEqual(service.close(), 0)
 
 
 class EmailVerify(Case):

@@ -1,0 +1,80 @@
+#include "service/idempotency.h"
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "service/internal.h"
+
+#define KIND    "idempotency"
+#define KEPT_MS ((int64_t)DAY_MS)
+#define KEY_MAX 255
+
+/* The note's id; false: there is no key. */
+static bool note_id(const struct service_call *call, char id[SERVICE_KEY_HASH_SIZE])
+{
+    const char *key = http_request_header(call->request, "Idempotency-Key");
+    char text[KEY_MAX + 32];
+
+    if (key == NULL)
+        return false;
+    snprintf(text, sizeof(text), "%ju:%s", (uintmax_t)call->key_id, key);
+    service_hash(slice_from_string(text), id);
+    return true;
+}
+
+/* The body is "DIGEST ID". */
+static bool read_note(struct slice body, struct slice *ret_digest, uint64_t *ret_id)
+{
+    return slice_split(&body, ' ', ret_digest) && slice_to_u64(body, INT64_MAX, ret_id);
+}
+
+enum service_repeat service_idempotency_look(struct service_call *call, const char *digest,
+                                             uint64_t *ret_id)
+{
+    const char *key = http_request_header(call->request, "Idempotency-Key");
+    enum service_repeat repeat = SERVICE_REPEAT_FIRST;
+    char id[SERVICE_KEY_HASH_SIZE];
+    struct slice body, kept;
+    struct error error = {0};
+    struct arena arena;
+    int code;
+
+    if (key != NULL && (key[0] == '\0' || strlen(key) > KEY_MAX)) {
+        service_problem(call, 422, "bad_idempotency_key",
+                        "Idempotency-Key takes 1 to %d characters", KEY_MAX);
+        return SERVICE_REPEAT_REFUSED;
+    }
+    if (!note_id(call, id))
+        return SERVICE_REPEAT_FIRST;
+    arena_init(&arena);
+    code = store_note_get(call->service->store, KIND, id, &arena, &body, &error);
+    if (code == 0 && read_note(body, &kept, ret_id)) {
+        repeat = slice_equal(kept, slice_from_string(digest)) ? SERVICE_REPEAT_AGAIN
+                                                              : SERVICE_REPEAT_REFUSED;
+        if (repeat == SERVICE_REPEAT_REFUSED)
+            service_problem(call, 422, "idempotency_key_reused",
+                            "this Idempotency-Key came with another request before");
+    } else if (code != 0 && code != ERROR_NOT_FOUND) {
+        service_problem_of(call, &error);
+        repeat = SERVICE_REPEAT_REFUSED;
+    }
+    arena_done(&arena);
+    return repeat;
+}
+
+void service_idempotency_keep(struct service_call *call, const char *digest, uint64_t made)
+{
+    struct service *service = call->service;
+    char id[SERVICE_KEY_HASH_SIZE], body[SERVICE_KEY_HASH_SIZE + 24];
+    struct error error = {0};
+
+    if (!note_id(call, id))
+        return;
+    snprintf(body, sizeof(body), "%s %ju", digest, (uintmax_t)made);
+    if (store_note_put(service->store, KIND, id, slice_from_string(body),
+                       service_unix_ms(service) + KEPT_MS, &error) != 0 &&
+        service_log_begin(&service->log, SERVICE_LOG_ERROR, "store", service_unix_ms(service))) {
+        service_log_text(&service->log, "error", slice_from_string(error.message));
+        service_log_end(&service->log);
+    }
+}
