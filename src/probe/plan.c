@@ -1,6 +1,6 @@
 #include "probe/plan.h"
 
-#include "verdict/verdict.h"
+#include "verdict/finding.h"
 
 #define AGAIN_MAX 2 /* sessions that may break under one address before it is held to mean it */
 
@@ -211,6 +211,19 @@ void probe_plan_next(const struct probe_plan_input *input, struct probe_plan *re
         plan_broken(input, ret_plan);
 }
 
+static bool is_put_off(const struct probe_plan_input *input)
+{
+    switch (input->classified.reply_class) {
+    case SMTP_CLASS_GREYLISTED:
+        return true;
+    case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
+    case SMTP_CLASS_RATE_LIMITED:
+        return is_temporary(input);
+    default:
+        return false;
+    }
+}
+
 enum probe_random_answer probe_plan_random(const struct probe_plan_input *input)
 {
     if (input->outcome != SMTP_OUTCOME_REPLY)
@@ -219,24 +232,12 @@ enum probe_random_answer probe_plan_random(const struct probe_plan_input *input)
     if (input->stage != SMTP_STAGE_RCPT)
         return input->classified.reply_class == SMTP_CLASS_GREYLISTED ? PROBE_RANDOM_LATER
                                                                       : PROBE_RANDOM_NOTHING;
-    switch (input->classified.reply_class) {
-    case SMTP_CLASS_ACCEPTED:
+    switch (finding_control_of(input->stage, input->code, input->classified.reply_class)) {
+    case FINDING_CONTROL_ACCEPTED:
         return PROBE_RANDOM_ACCEPTED;
-    case SMTP_CLASS_MAILBOX_NOT_FOUND:
-    case SMTP_CLASS_MAILBOX_DISABLED:
-    case SMTP_CLASS_MOVED:
-        return PROBE_RANDOM_REFUSED; /* a 450 that says so too: the server tells users apart */
-    case SMTP_CLASS_GREYLISTED:
-        return PROBE_RANDOM_LATER;
-    case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
-    case SMTP_CLASS_RATE_LIMITED:
-        return is_temporary(input) ? PROBE_RANDOM_LATER : PROBE_RANDOM_NOTHING;
-    case SMTP_CLASS_SENDER_BLOCKED:
-    case SMTP_CLASS_SENDER_REJECTED:
-    case SMTP_CLASS_TLS_REQUIRED:
-    case SMTP_CLASS_PROTOCOL_ERROR:
-        return PROBE_RANDOM_NOTHING;
+    case FINDING_CONTROL_REFUSED:
+        return PROBE_RANDOM_REFUSED;
     default:
-        return is_temporary(input) ? PROBE_RANDOM_NOTHING : PROBE_RANDOM_REFUSED;
+        return is_put_off(input) ? PROBE_RANDOM_LATER : PROBE_RANDOM_NOTHING;
     }
 }

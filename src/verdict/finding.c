@@ -147,16 +147,10 @@ static void note_real(struct scan *scan, ptrdiff_t index)
     }
 }
 
-/*
- * Does this reply to a random recipient tell what the server does with unknown ones? A refusal of
- * us or of the moment does not; a 4xx that says "no such user" does. A permanent refusal in words
- * that name neither us nor a fault counts, because the caller compares it with an acceptance of
- * another recipient under the same circumstances.
- */
-static enum finding_control control_of(const struct evidence_attempt *attempt,
-                                       enum smtp_class reply_class)
+enum finding_control finding_control_of(enum smtp_stage stage, unsigned code,
+                                        enum smtp_class reply_class)
 {
-    if (!is_to_rcpt(attempt))
+    if (stage != SMTP_STAGE_RCPT || code == 421)
         return FINDING_CONTROL_UNCLEAR;
     switch (reply_class) {
     case SMTP_CLASS_ACCEPTED:
@@ -171,8 +165,7 @@ static enum finding_control control_of(const struct evidence_attempt *attempt,
     case SMTP_CLASS_POLICY_REJECTED:
     case SMTP_CLASS_SYNTAX_REJECTED:
     case SMTP_CLASS_AMBIGUOUS:
-        return is_permanent(attempt->reply.code) ? FINDING_CONTROL_REFUSED
-                                                 : FINDING_CONTROL_UNCLEAR;
+        return is_permanent(code) ? FINDING_CONTROL_REFUSED : FINDING_CONTROL_UNCLEAR;
     default:
         return FINDING_CONTROL_UNCLEAR;
     }
@@ -188,7 +181,8 @@ static void note_random(struct scan *scan, ptrdiff_t index)
         return;
     if (attempt->outcome == SMTP_OUTCOME_REPLY) {
         classify_attempt(scan->evidence, attempt, &classification);
-        control = control_of(attempt, classification.reply_class);
+        control =
+            finding_control_of(attempt->stage, attempt->reply.code, classification.reply_class);
     }
     if (control == FINDING_CONTROL_UNCLEAR && scan->control != FINDING_CONTROL_NONE &&
         scan->control != FINDING_CONTROL_UNCLEAR)
@@ -307,6 +301,8 @@ static enum verdict_reason reason_without_control(const struct scan *scan)
     random = &scan->evidence->attempts[scan->random];
     if (random->outcome != SMTP_OUTCOME_REPLY)
         return reason_of_silence(random->outcome, scan->evidence->stop);
+    if (scan->random_class.reply_class == SMTP_CLASS_MAILBOX_FULL)
+        return REASON_RCPT_UNTRUSTED; /* nobody's box is full: the server says so to everyone */
     reason = finding_reason_of_class(scan->random_class.reply_class, random->reply.code, false);
     return reason != REASON_NOT_PROBED ? reason : REASON_RCPT_UNTRUSTED;
 }

@@ -58,6 +58,15 @@ void finding_combine(const struct evidence *evidence, struct finding *ret_findin
 bool finding_same_words(const struct smtp_reply *a, struct slice recipient_a,
                         const struct smtp_reply *b, struct slice recipient_b);
 
+/*
+ * Does this reply to a random recipient tell what the server does with unknown ones? A refusal of
+ * us or of the moment does not; a 4xx that says "no such user" does. A permanent refusal in words
+ * that name neither us nor a fault counts, because it is compared with an acceptance of another
+ * recipient under the same circumstances. Never FINDING_CONTROL_NONE.
+ */
+enum finding_control finding_control_of(enum smtp_stage stage, unsigned code,
+                                        enum smtp_class reply_class);
+
 /* What a reply of this class means when it is the only one, at RCPT (or before it). */
 enum verdict_reason finding_reason_of_class(enum smtp_class reply_class, unsigned code,
                                             bool at_rcpt);
