@@ -47,6 +47,7 @@ bool service_list_exists(struct service_call *call, uint64_t id)
 void service_lists_get(struct service_call *call)
 {
     struct service *service = call->service;
+    struct slice text = service_query_text(call, "text");
     uint64_t limit, cursor, after = 0, last = 0;
     struct store_job job;
     struct error error = {0};
@@ -68,7 +69,8 @@ void service_lists_get(struct service_call *call)
         after = job.id;
         if (job.id >= cursor)
             break;
-        ids[count++ % limit] = job.id;
+        if (text.len == 0 || slice_find_nocase(job.name, text) >= 0)
+            ids[count++ % limit] = job.id;
     }
     buffer_init(&body, 0);
     json_init(&json, &body);
