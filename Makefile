@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test check-sanitizers run-sanitizers check-clang install bench soak fuzz format lint coverage clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install bench soak fuzz format lint coverage clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -42,6 +42,11 @@ test: $(BUILD)/.with-tests ## every test: unit, end to end, against real servers
 	@meson test -C $(BUILD) $(MESON_TEST) || true
 	@$(MAKE) --no-print-directory run-sanitizers || true
 	@tools/test-summary $(BUILD) $(BUILD)-sanitize
+
+test-web: $(BUILD)/.with-tests .deps/web tests/web/node_modules ## the page in Chromium, with screenshots
+	@$(call ninja,)
+	@meson test -C $(BUILD) $(MESON_TEST) --suite web
+	@echo "screenshots: $(BUILD)/tests/web"
 
 check-sanitizers: run-sanitizers ## unit tests with AddressSanitizer and UBSan
 	@tools/test-summary $(BUILD)-sanitize
@@ -116,6 +121,10 @@ $(BUILD)-coverage/build.ninja: | .deps/build .deps/test
 	@$(call setup,-coverage,-Db_coverage=true --buildtype=debug)
 
 # --- packages -------------------------------------------------------------------------------
+
+tests/web/node_modules: tests/web/package.json | .deps/web
+	@said=$$(cd tests/web && npm install --no-package-lock --no-audit --no-fund --ignore-scripts 2>&1) || { echo "$$said"; exit 1; }
+	@touch $@
 
 # A stamp a group; made again when the list of packages has changed.
 .deps/%: tools/install-deps

@@ -73,11 +73,11 @@ export function rowsOf(id, place, list) {
   function rowOf(item) {
     const open = () => openRow(item.row);
     return h("tr", { class: "can-open", onclick: (event) => { if (!event.target.closest("button") && !String(getSelection())) open(); } },
-      h("td", { class: "figure hint" }, number(item.row)),
+      h("td", { class: "figure hint row-number" }, number(item.row)),
       h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, item.address || item.fault || t.empty)),
       h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.none)),
-      h("td", {}, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? item.score : ""),
-      h("td", { class: "tags" }, tags(item.flags || [])), h("td", {}, providerName(item.provider)));
+      h("td", { class: "reason" }, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? item.score : ""),
+      h("td", { class: "tags" }, tags(item.flags || [])), h("td", { class: "provider" }, providerName(item.provider)));
   }
 
   function pager(next) {

@@ -1,7 +1,7 @@
 // What a list came to: statuses, reasons, operators, scores, flags.
 import { get } from "./api.js";
 import { bars, donut, histogram, order, sum } from "./chart.js";
-import { busy, h, number, percent, redraw, replace, tableOf, trouble } from "./dom.js";
+import { busy, h, number, redraw, replace, tableOf, trouble } from "./dom.js";
 import { providerName } from "./evidence.js";
 import { flags, reasons, statuses, t } from "./texts.js";
 
@@ -19,7 +19,7 @@ function bounceView(stats) {
   const most = Math.max(stats.bounce_before, stats.bounce_after, 1);
   const line = (name, share, look) => h("li", {}, h("span", { class: "bar-name" }, name),
     h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: `fill ${look}`, style: { width: `${(100 * share) / most}%` } })),
-    h("strong", { class: "bar-count" }, percent(share, 100)));
+    h("strong", { class: "bar-count" }, `${share.toFixed(1)}%`));
   return h("div", { class: "bounce" }, h("h3", {}, t.bounce), h("ul", {}, line(t.bounceBefore, stats.bounce_before, "invalid"), line(t.bounceAfter, stats.bounce_after, "valid")));
 }
 

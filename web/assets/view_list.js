@@ -58,17 +58,16 @@ function readyView(list, id, act, changed) {
     h("dl", { class: "tiles flat" }, fact(t.rows, number(list.rows)), fact(t.unique, number(list.unique)), fact(t.duplicates, number(list.duplicates)), fact(t.unreadable, number(list.unreadable)),
       fact(t.column, list.options.column || t.foundItself)),
     h("h3", {}, t.firstRows), first,
-    h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: apply }, h("div", { class: "grid" }, options.elements), problem, h("p", {}, h("button", {}, t.apply)))),
+    h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: apply }, h("div", { class: "grid thirds" }, options.elements), problem, h("p", {}, h("button", {}, t.apply)))),
     h("p", {}, h("button", { type: "button", class: "primary", onclick: () => act("start") }, t.start)));
 }
 
 export function listView(main, parameters, id) {
-  const head = h("div"), live = h("div"), charts = h("div"), table = h("section", { class: "card", "aria-labelledby": "rows-title" });
+  const head = h("div"), live = h("div"), charts = h("div"), table = h("section", { class: "card" });
   replace(main, head, live, charts, table);
   let list = null, sites = [], source = null, isLeft = false;
   const rows = rowsOf(id, table, () => list);
   const stats = statsOf(id, charts, rows);
-  table.querySelector("h2").id = "rows-title";
   table.hidden = true;
 
   async function act(action) {

@@ -62,7 +62,7 @@ export async function listsView(main, parameters) {
         replace(place, h("section", { class: "card" }, h("p", { class: "empty" }, words.get("text") ? t.noListNamed : t.noLists)));
         return;
       }
-      redraw(place, h("section", { class: "card tight", "aria-label": t.lists }, tableOf(t.rows, "lists", [[t.listName], [t.state], [t.rows, true], [t.done, true], [t.result], [t.created], [t.erase, true, true]],
+      redraw(place, h("section", { class: "card tight" }, tableOf(t.lists, "lists", [[t.listName], [t.state], [t.rows, true], [t.done, true], [t.result], [t.created], [t.erase, true, true]],
         page.items.map((list) => row(list, draw))), pager(page)));
       if (page.items.some((list) => ["loading", "running", "removing"].includes(list.state))) timer = setTimeout(draw, REFRESH_MS);
     } catch (failure) {

@@ -68,6 +68,6 @@ export function newView(main) {
 
   replace(main, h("h1", {}, t.newList), h("form", { class: "card form", onsubmit: send },
     pick, dropZone(take), chosen, field(t.paste, "pasted", pasted),
-    h("fieldset", {}, h("legend", {}, t.options), h("div", { class: "grid" }, field(t.listName, "name", name, t.nameHint), options.elements)),
+    h("fieldset", {}, h("legend", {}, t.options), h("div", { class: "grid thirds" }, field(t.listName, "name", name, t.nameHint), options.elements)),
     problem, meter, h("p", { class: "actions" }, buttons)));
 }
