@@ -24,7 +24,7 @@ function arcs(counts, all, choose, chosen) {
   let at = 0;
   return order.filter((s) => counts[s]).map((s) => {
     const length = (around * counts[s]) / all;
-    const gap = length > 6 ? 2 : 0;
+    const gap = length > 6 && counts[s] < all ? 2 : 0;
     const arc = h("svg:circle", {
       class: `arc ${s}${chosen && chosen !== s ? " faint" : ""}`, cx: middle, cy: middle, r: radius, fill: "none", "stroke-width": 24,
       "stroke-dasharray": `${length - gap} ${around - length + gap}`, "stroke-dashoffset": -at,

@@ -75,7 +75,7 @@ export function rowsOf(id, place, list) {
     return h("tr", { class: "can-open", onclick: (event) => { if (!event.target.closest("button") && !String(getSelection())) open(); } },
       h("td", { class: "figure hint row-number" }, number(item.row)),
       h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, item.address || item.fault || t.empty)),
-      h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.none)),
+      h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.notYetShort)),
       h("td", { class: "reason" }, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? item.score : ""),
       h("td", { class: "tags" }, tags(item.flags || [])), h("td", { class: "provider" }, providerName(item.provider)));
   }
@@ -179,7 +179,10 @@ export function rowsOf(id, place, list) {
       const row = Number(parameters.get("row"));
       if (row > 0) drawn.then(() => openRow(row));
     },
-    again: drawTable,
+    // New results have come: what is shown is read again, unless somebody is at it.
+    refresh() {
+      if (!document.querySelector("dialog[open]") && !String(getSelection()) && !table.hasAttribute("aria-busy")) drawTable();
+    },
     close() {
       turn++;
       const dialog = document.querySelector("dialog.drawer");

@@ -91,6 +91,11 @@ export function statsOf(id, place, rows) {
       drawFirst();
       if (stats) drawSecond();
     },
+    // What was counted is true no more.
+    forget() {
+      stats = null;
+      replace(second);
+    },
     // Counted by the server over all rows: asked for when the list stands still.
     async count() {
       if (!sum(list.counts)) return;

@@ -89,20 +89,20 @@ export const t = {
   retryAfter: "Worth asking again",
 
   // Home.
-  figures: "Figures", checkedToday: "Checked today", checked30: "Checked in 30 days", share: "Proven valid",
+  checkedToday: "Checked today", checked30: "Checked in 30 days", share: "Proven valid",
   waiting: "Waiting for a later try", runningLists: "Running lists", latestLists: "Latest lists", lastDays: "The last 30 days",
   allLists: "All lists", nothingYet: "Nothing was checked yet. Check an address above, or clean a list.",
-  daysSummary: (all, most) => `${all} addresses in 30 days, at most ${most} on one day`, day: "Day",
+  daysSummary: (all, most) => `${all} addresses in 30 days, at most ${most} on one day`,
   noLists: "No list yet. Drop a file, or paste addresses, to clean the first one.",
 
   // A new list.
-  file: "File", drop: "Drop a list here, or choose a file", chooseFirst: "Choose a file, or paste addresses, first.",
+  drop: "Drop a list here, or choose a file", chooseFirst: "Choose a file, or paste addresses, first.",
   dropHint: "CSV, TSV, text, NDJSON or XLSX, also gzipped. Columns and order stay as they are.",
   paste: "or paste addresses, one a line", pasteShape: "ann@example.org\nben@example.com", pastedName: "pasted.txt",
   options: "Options", listName: "Name", nameHint: "Empty: the file’s", column: "Column of addresses",
   columnHint: "Name or number; empty: found by itself", header: "First line is a header", auto: "Find out",
   dedupe: "Duplicates", dedupeMailbox: "Same mailbox, once", dedupeExact: "Same spelling, once",
-  dedupeOff: "Check every row", depth: "How deep", depthSmtp: "Ask the mail server", depthDns: "Domain only",
+  dedupeOff: "Check every row", depth: "How deep", asConfigured: "As configured", depthSmtp: "Ask the mail server", depthDns: "Domain only",
   depthSyntax: "Syntax only", patience: "Patience", patienceQuick: "Quick: wait for nobody",
   patienceNormal: "Normal: up to 10 minutes", patiencePatient: "Patient: up to 6 hours", start: "Start",
   startLater: "Look first, start later", uploading: "Uploading", removeFile: "Remove",
@@ -122,7 +122,7 @@ export const t = {
   leftAlone: (time) => `left alone until ${time}`, noOperators: "Nobody is being asked right now.",
   ofMailboxes: (done, all) => `${done} of ${all} mailboxes`, gone: "This list is gone.", report: "Report",
   finishedAt: (time) => `done ${time}`, createdAt: (time) => `created ${time}`,
-  rename: "Rename", save: "Save", saved: "Saved.", recheck: "Check unknown again",
+  save: "Save", saved: "Saved.",
 
   // Before it starts.
   readyTitle: "Ready to start", readyHint: "Nobody was asked yet. See whether the right column was found; then start.",
@@ -139,8 +139,8 @@ export const t = {
   filters: "Filters", all: "All", text: "Text", textHint: "In address or row", provider: "Provider", domain: "Domain", flag: "Flag", reason: "Reason",
   status: "Status", scoreFrom: "Score from", scoreTo: "to", clear: "Clear all", row: "Row", next: "Next", previous: "Previous",
   first: "First", rowsShown: (from, to, of) => (of ? `${from}–${to} of ${of}` : `${from}–${to}`), drop1: (what) => `Remove the filter ${what}`,
-  page: (n) => `Page ${n}`, noRows: "No row fits these filters.", looking: (n) => `Looking further, after row ${n}…`,
-  original: "Row as it came", duplicateOf: (row) => `Same mailbox as row ${row}, which was asked about.`, notYet: "Not checked yet.",
+  noRows: "No row fits these filters.", looking: (n) => `Looking further, after row ${n}…`,
+  original: "Row as it came", duplicateOf: (row) => `Same mailbox as row ${row}, which was asked about.`, notYet: "Not checked yet.", notYetShort: "not yet",
   rowTitle: (n) => `Row ${n}`, nextRow: "Next row", previousRow: "Previous row", filterAtLeast: (n) => `Score ≥ ${n}`, filterAtMost: (n) => `Score ≤ ${n}`,
 
   // Export.

@@ -9,7 +9,7 @@ import { statsOf } from "./list_stats.js";
 import { onLeave } from "./app.js";
 import { states, t } from "./texts.js";
 
-const SITES_SHOWN = 12;
+const SITES_SHOWN = 12, ROWS_REFRESH_MS = 4000;
 const isMoving = (list) => ["loading", "running", "removing"].includes(list.state);
 
 function waitingWords(waiting) {
@@ -20,7 +20,7 @@ function waitingWords(waiting) {
 function sitesTable(sites) {
   if (!sites.length) return h("p", { class: "hint" }, t.noOperators);
   return tableOf(t.operators, "compact", [[t.provider], [t.queue, true], [t.connections, true], [t.state, false, true]], sites.slice(0, SITES_SHOWN).map((site) =>
-    h("tr", {}, h("td", { class: "host" }, providerName(site.provider) || site.key), h("td", { class: "figure" }, number(site.waiting)),
+    h("tr", {}, h("td", { class: "host" }, providerName(site.provider) || site.key.replace(/^mx:/, "")), h("td", { class: "figure" }, number(site.waiting)),
       h("td", { class: "figure" }, `${number(site.sessions)} / ${number(site.limit)}`),
       h("td", {}, site.blocked_until ? h("span", { class: "tag" }, t.leftAlone(clock(site.blocked_until))) : ""))));
 }
@@ -65,7 +65,7 @@ function readyView(list, id, act, changed) {
 export function listView(main, parameters, id) {
   const head = h("div"), live = h("div"), charts = h("div"), table = h("section", { class: "card" });
   replace(main, head, live, charts, table);
-  let list = null, sites = [], source = null, isLeft = false;
+  let list = null, sites = [], source = null, isLeft = false, rowsDrawn = 0;
   const rows = rowsOf(id, table, () => list);
   const stats = statsOf(id, charts, rows);
   table.hidden = true;
@@ -112,9 +112,17 @@ export function listView(main, parameters, id) {
     if (isNewState || (before.done === 0) !== (list.done === 0)) drawHead();
     drawLive();
     if (list.state === "ready" && (isNewState || before.rows !== list.rows)) replace(live, readyView(list, id, act, changed));
+    if (isNewState && isMoving(list)) stats.forget();
     if (isNewState || before.done !== list.done) stats.show(list);
     table.hidden = list.state === "ready" || list.state === "loading";
-    if (!isNewState || table.hidden) return;
+    if (table.hidden) return;
+    if (!isNewState) {
+      if (Date.now() - rowsDrawn < ROWS_REFRESH_MS) return;
+      rowsDrawn = Date.now();
+      rows.refresh();
+      return;
+    }
+    rowsDrawn = Date.now();
     rows.show(new URLSearchParams(location.hash.split("?")[1] || ""));
     if (!isMoving(list)) stats.count();
   }
