@@ -47,6 +47,16 @@ class Answer:
         return self.headers.get("Content-Type", "")
 
 
+def record(method, path, answer):
+    """For tests/openapi: what was answered, into the file named by MK_RECORD."""
+    if "MK_RECORD" not in os.environ:
+        return
+    with open(os.environ["MK_RECORD"], "a", encoding="utf-8") as file:
+        json.dump({"method": method, "path": path, "status": answer.status, "type": answer.type,
+                   "body": answer.body.decode("utf-8", "replace")}, file)
+        file.write("\n")
+
+
 class Service:
     """A service on a free port, in a folder; its key is what its first start printed."""
 
@@ -86,7 +96,9 @@ class Service:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body=body, headers=headers)
             # An answer that came before all was sent is one too.
-            return Answer(connection.getresponse())
+            answer = Answer(connection.getresponse())
+            record(method, path, answer)
+            return answer
         finally:
             connection.close()
 
@@ -892,20 +904,25 @@ class Reacher(Case):
         self.assertIn("version", SERVICE.get("/version", key=None).json())
 
     def test_bulk(self):
-        answer = self.call("POST", "/v1/bulk", {"input": [GOOD, "x", GOOD]})
+        for version in ("v0", "v1"):
+            with self.subTest(version):
+                self.bulk(version)
+
+    def bulk(self, version):
+        answer = self.call("POST", f"/{version}/bulk", {"input": [GOOD, "x", GOOD]})
         self.assertEqual(answer.status, 200, answer.body)
         job = answer.json()["job_id"]
         until = time.monotonic() + PATIENCE_S
-        while (now := self.call("GET", f"/v1/bulk/{job}").json())["job_status"] != "Completed":
+        while (now := self.call("GET", f"/{version}/bulk/{job}").json())["job_status"] != "Completed":
             self.assertEqual(now["job_status"], "Running")
             self.assertLess(time.monotonic(), until)
             time.sleep(0.1)
         self.assertEqual((now["total_records"], now["total_processed"]), (3, 3))
         self.assertEqual(sum(now["summary"].values()), 3)
-        results = self.call("GET", f"/v1/bulk/{job}/results?limit=2&offset=1").json()["results"]
+        results = self.call("GET", f"/{version}/bulk/{job}/results?limit=2&offset=1").json()["results"]
         self.assertEqual([r["input"] for r in results], ["x", GOOD])
         self.assertEqual([r["is_reachable"] for r in results], ["invalid", "safe"])
-        answer = self.call("GET", f"/v0/bulk/{job}/results?format=csv")
+        answer = self.call("GET", f"/{version}/bulk/{job}/results?format=csv")
         self.assertIn("text/csv", answer.type)
         rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
         self.assertEqual([r["is_reachable"] for r in rows], ["safe", "invalid", "safe"])
@@ -989,6 +1006,8 @@ class Attacks(Case):
         self.assertIn("default-src 'none'; script-src 'self'",
                       page.headers["Content-Security-Policy"])
         self.assertNotIn("unsafe-inline", page.headers["Content-Security-Policy"])
+        part = re.search(r"/?assets/[a-z.-]+", page.body.decode()).group(0)
+        self.assertEqual(SERVICE.get("/" + part.lstrip("/"), key=None).status, 200)
         again = SERVICE.get("/", key=None, headers={"If-None-Match": page.headers["ETag"]})
         self.assertEqual((again.status, again.body), (304, b""))
 
