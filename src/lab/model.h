@@ -23,7 +23,7 @@ struct lab_record {
     uint16_t type; /* DNS_TYPE_... */
     uint32_t ttl_s;
     uint16_t preference; /* MX */
-    const char *target;  /* MX, CNAME: NUL-terminated; "." for the null MX */
+    const char *target;  /* MX, CNAME, PTR: NUL-terminated; "." for the null MX */
     struct slice text;   /* TXT */
     struct ip ip;        /* A, AAAA */
 };

@@ -30,6 +30,7 @@ static const struct {
     {{"a", "IPV4", "an address"}, IN_DOMAIN, lab_parse_a},
     {{"aaaa", "IPV6", "an address"}, IN_DOMAIN, lab_parse_aaaa},
     {{"cname", "NAME", "the domain is an alias"}, IN_DOMAIN, lab_parse_cname},
+    {{"ptr", "NAME", "of an in-addr.arpa or ip6.arpa name: what the address is called"}, IN_DOMAIN, lab_parse_ptr},
     {{"txt", "TEXT", "a TXT record"}, IN_DOMAIN, lab_parse_txt},
     {{"spf", "TEXT", "the same, for readers"}, IN_DOMAIN, lab_parse_txt},
     {{"dmarc", "TEXT", "a TXT record at _dmarc below the domain"}, IN_DOMAIN, lab_parse_dmarc},

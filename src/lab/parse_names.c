@@ -78,19 +78,29 @@ int lab_parse_aaaa(struct lab_parser *p)
     return address_parse_record(p, 6);
 }
 
-int lab_parse_cname(struct lab_parser *p)
+static int name_parse_record(struct lab_parser *p, uint16_t type, const char *what)
 {
     struct lab_record *record;
     struct slice target;
-    int code = lab_parser_name(p, "the canonical name", &target);
+    int code = lab_parser_name(p, what, &target);
 
     if (code < 0)
         return code;
-    record = lab_parser_record(p, p->domain, DNS_TYPE_CNAME);
+    record = lab_parser_record(p, p->domain, type);
     if (record == NULL)
         return lab_parser_no_memory(p);
     record->target = target.ptr;
     return 0;
+}
+
+int lab_parse_cname(struct lab_parser *p)
+{
+    return name_parse_record(p, DNS_TYPE_CNAME, "the canonical name");
+}
+
+int lab_parse_ptr(struct lab_parser *p)
+{
+    return name_parse_record(p, DNS_TYPE_PTR, "the address's name");
 }
 
 static int txt_add(struct lab_parser *p, struct lab_name *node)
@@ -134,7 +144,7 @@ static bool type_by_name(struct slice word, uint16_t *ret_type)
         uint16_t type;
     } types[] = {
         {{"all", 3}, 0},          {{"a", 1}, DNS_TYPE_A},     {{"aaaa", 4}, DNS_TYPE_AAAA},
-        {{"mx", 2}, DNS_TYPE_MX}, {{"txt", 3}, DNS_TYPE_TXT},
+        {{"mx", 2}, DNS_TYPE_MX}, {{"txt", 3}, DNS_TYPE_TXT}, {{"ptr", 3}, DNS_TYPE_PTR},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
@@ -155,7 +165,7 @@ static int fault_add(struct lab_parser *p, enum lab_fault_kind kind, uint64_t de
     fault->kind = kind;
     fault->delay_ms = delay_ms;
     if (lab_line_word(&p->line, &word) && !type_by_name(word, &fault->type))
-        return lab_parser_fail(p, "%.*s is no record type (all, a, aaaa, mx, txt)",
+        return lab_parser_fail(p, "%.*s is no record type (all, a, aaaa, mx, ptr, txt)",
                                SLICE_ARG(word));
     fault->next = p->domain->faults;
     p->domain->faults = fault;

@@ -49,6 +49,7 @@ int lab_parse_mx(struct lab_parser *p);
 int lab_parse_a(struct lab_parser *p);
 int lab_parse_aaaa(struct lab_parser *p);
 int lab_parse_cname(struct lab_parser *p);
+int lab_parse_ptr(struct lab_parser *p);
 int lab_parse_txt(struct lab_parser *p);
 int lab_parse_dmarc(struct lab_parser *p);
 int lab_parse_fault(struct lab_parser *p);

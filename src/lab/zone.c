@@ -26,7 +26,8 @@ static bool record_write(struct dns_writer *writer, const char *name, const stru
     case DNS_TYPE_TXT:
         return dns_writer_txt(writer, name, r->ttl_s, r->text);
     case DNS_TYPE_CNAME:
-        return dns_writer_name(writer, name, r->ttl_s, DNS_TYPE_CNAME, r->target);
+    case DNS_TYPE_PTR:
+        return dns_writer_name(writer, name, r->ttl_s, r->type, r->target);
     default:
         return dns_writer_ip(writer, name, r->ttl_s, &r->ip);
     }
