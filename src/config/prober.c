@@ -76,27 +76,33 @@ done:
 }
 
 /*
- * The address that this machine speaks from: a UDP socket is told where to send, nothing is sent,
- * and the system says which of its addresses it would use.
+ * A UDP socket is told where to send, nothing is sent, and the system says which of its addresses
+ * it would use.
  */
-static struct ip own_address(const char *source_ip)
+bool prober_own_address(uint8_t family, struct ip *ret_ip)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)}, from = {0};
-    socklen_t len = sizeof(from);
-    struct ip ip = ip_v4(127, 0, 0, 1);
-    int fd;
+    struct sockaddr_in to4 = {.sin_family = AF_INET, .sin_port = htons(9)}, from4 = {0};
+    struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)}, from6 = {0};
+    struct sockaddr *to = family == 4 ? (struct sockaddr *)&to4 : (struct sockaddr *)&to6;
+    struct sockaddr *from = family == 4 ? (struct sockaddr *)&from4 : (struct sockaddr *)&from6;
+    socklen_t len = family == 4 ? sizeof(to4) : sizeof(to6), from_len = len;
+    int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool found;
 
-    if (source_ip != NULL && ip_parse(slice_from_string(source_ip), &ip))
-        return ip;
-    to.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, nobody's (RFC 5737) */
-    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return ip;
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-        getsockname(fd, (struct sockaddr *)&from, &len) == 0)
-        memcpy(ip.bytes, &from.sin_addr, 4);
+        return false;
+    to4.sin_addr.s_addr = htonl(0xc0000201);       /* 192.0.2.1, RFC 5737 */
+    memcpy(&to6.sin6_addr, "\x20\x01\x0d\xb8", 4); /* 2001:db8::, RFC 3849 */
+    found = connect(fd, to, len) == 0 && getsockname(fd, from, &from_len) == 0;
     close(fd);
-    return ip;
+    if (!found)
+        return false;
+    *ret_ip = (struct ip){.family = family};
+    if (family == 4)
+        memcpy(ret_ip->bytes, &from4.sin_addr, 4);
+    else
+        memcpy(ret_ip->bytes, &from6.sin6_addr, 16);
+    return true;
 }
 
 int prober_host_name(struct arena *arena, const char *source_ip, struct slice *ret_name,
@@ -110,8 +116,10 @@ int prober_host_name(struct arena *arena, const char *source_ip, struct slice *r
     if (is_name_to_say(host)) {
         snprintf(full, sizeof(full), "%s", host);
     } else if (host[0] == '\0' || !full_name_from_hosts(host, full, sizeof(full))) {
-        struct ip ip = own_address(source_ip);
+        struct ip ip = ip_v4(127, 0, 0, 1);
 
+        if (source_ip == NULL || !ip_parse(slice_from_string(source_ip), &ip))
+            (void)prober_own_address(4, &ip);
         *ret_is_literal = true;
         ip_format(&ip, text);
         snprintf(full, sizeof(full), ip.family == 6 ? "[IPv6:%s]" : "[%s]", text);

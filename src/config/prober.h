@@ -56,6 +56,9 @@ int prober_reload_lists(struct prober *prober, const struct config *config, stru
 int prober_host_name(struct arena *arena, const char *source_ip, struct slice *ret_name,
                      bool *ret_is_literal, struct error *error);
 
+/* The address of a family (4 or 6) that the system speaks to strangers from; false: none. */
+bool prober_own_address(uint8_t family, struct ip *ret_ip);
+
 /* What the operator is told when prober->has_no_name. Static. */
 const char *prober_no_name_advice(void);
 
