@@ -2,8 +2,8 @@
  * Who is at the page: sessions behind a cookie, and strangers who guess at keys.
  *
  * Signing in with a key makes a session of some hours; the page never keeps the key. Somebody who
- * shows wrong keys again and again is answered 429 for a while, by address. Both tables are
- * bounded.
+ * shows wrong keys again and again is answered 429 for a while, by address; right keys pass. Both
+ * tables are bounded.
  */
 #ifndef MK_SERVICE_SESSION_H
 #define MK_SERVICE_SESSION_H

@@ -313,6 +313,8 @@ class Guessing(Case):
             self.problem(session, 429)
             vendor = service.get("/api/v1/validate?key=no&email=a@b.example", key=None)
             self.assertEqual(vendor.status, 429)
+            # Others behind the same address are not shut out.
+            self.assertEqual(service.get("/v1/lists").status, 200)
 
     def test_no_key_no_network(self):
         status, _, err = run("serve", "--config", LAB.config, "--open", "--listen", "0.0.0.0:0",
