@@ -85,7 +85,8 @@ static void plan_unclear(const struct probe_plan_input *input, struct probe_plan
 
 /*
  * A refusal of the recipient. In words that do not say so plainly it is compared with what a
- * stranger hears; and so is "it exists, but refuses you", which can't be true of a stranger.
+ * stranger hears; and so are "it exists, but refuses you", which can't be true of a stranger, and
+ * "bad address syntax", which a server says to everybody when it dislikes how we ask.
  */
 static void plan_refused(const struct probe_plan_input *input, struct probe_plan *plan)
 {
@@ -95,7 +96,8 @@ static void plan_refused(const struct probe_plan_input *input, struct probe_plan
         plan->step = PROBE_STEP_WAIT; /* REPLIES.md 1: once more after 15 min */
         plan->retry = PROBE_RETRY_UNKNOWN;
     } else if (input->classified.confidence < VERDICT_PLAIN_CONFIDENCE ||
-               reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED) {
+               reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED ||
+               reply_class == SMTP_CLASS_SYNTAX_REJECTED) {
         plan->step = PROBE_STEP_VAGUE;
     }
 }
