@@ -675,13 +675,23 @@ static struct probe_host *host_that_answered(struct probe_case *kase)
                           kase->attempts[kase->attempt_count - 1].host);
 }
 
+/* While a stranger is on its way to look again, nobody relies on what the one before was told. */
+static bool is_habit_trusted(const struct probe_case *kase)
+{
+    struct probe_domain *domain = kase->domain;
+
+    if (probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
+        return false;
+    return kase->saw_stranger ||
+           (!probe_stranger_is_under_way(domain) && !probe_domain_doubts_habit(domain));
+}
+
 static void case_needs_stranger(struct probe_case *kase)
 {
     struct probe_domain *domain = kase->domain;
     struct probe_host *host;
 
-    if (!probe_domain_wants_stranger(domain) ||
-        probe_domain_habit(domain, &kase->answered_by) != EVIDENCE_CATCH_ALL_UNKNOWN) {
+    if (!probe_domain_wants_stranger(domain) || is_habit_trusted(kase)) {
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
         return;
     }
@@ -763,6 +773,8 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
     if (answer->result->outcome == SMTP_OUTCOME_REPLY)
         kase->answered_by = probe_host_place(answer->session->host);
     note_domain(kase, &answer->plan, answer->now_ms);
+    if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.stage == SMTP_STAGE_RCPT)
+        probe_domain_heard(kase->domain, answer->input.code >= 400);
     if (cancelled)
         probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);
     else

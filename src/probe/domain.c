@@ -11,6 +11,7 @@
 
 #define IDLE_DOMAINS_MAX 50000
 #define HABIT_KEPT_MS    DAY_MS
+#define HEARD_MAX        20 /* recipients that one refused stranger vouches for */
 #define HOSTS_LOOKED_AT  16 /* for the operator's name */
 
 static void forget_habit(struct probe_domain *domain)
@@ -259,11 +260,30 @@ int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habi
         return ERROR_NOMEM;
     forget_habit(domain);
     domain->catch_all = habit;
+    domain->heard_since = 0;
+    domain->refused_since = false;
     domain->catch_all_reply = *reply;
     domain->catch_all_reply.text = slice_from(text, reply->text.len);
     domain->catch_all_place = *place;
     domain->catch_all_until_ms = probe_engine_now(domain->engine) + HABIT_KEPT_MS;
     return 0;
+}
+
+void probe_domain_heard(struct probe_domain *domain, bool refused)
+{
+    if (domain->heard_since < HEARD_MAX)
+        domain->heard_since++;
+    domain->refused_since |= refused;
+}
+
+bool probe_domain_doubts_habit(struct probe_domain *domain)
+{
+    if (domain->catch_all != EVIDENCE_CATCH_ALL_REFUSES || domain->heard_since < HEARD_MAX ||
+        !domain->refused_since)
+        return false;
+    domain->heard_since = 0;
+    domain->refused_since = false;
+    return true;
 }
 
 void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile)

@@ -36,6 +36,8 @@ struct probe_domain {
     struct smtp_reply catch_all_reply;  /* text on the heap, or "" */
     struct probe_place catch_all_place; /* whose habit it is */
     uint64_t catch_all_until_ms;
+    unsigned heard_since; /* recipients answered for since the habit was learnt */
+    bool refused_since;   /* and one of them was unknown */
 };
 
 /* name: lower-case A-labels, or a literal with brackets. Held for the caller. NULL: no memory. */
@@ -60,6 +62,14 @@ enum evidence_catch_all probe_domain_habit(struct probe_domain *domain,
 /* Keep what a stranger's reply taught. ERROR_NOMEM: it is not kept. */
 int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
                        const struct smtp_reply *reply, const struct probe_place *place);
+/* A recipient of the domain was answered for. */
+void probe_domain_heard(struct probe_domain *domain, bool refused);
+/*
+ * Is "it refuses strangers" to be looked at again? A server that counts unknown recipients may
+ * accept everybody once it has met enough of them (REPLIES.md 3.3). Asking says that it is being
+ * done: true once.
+ */
+bool probe_domain_doubts_habit(struct probe_domain *domain);
 /* The greeting gave away who runs an unknown host. */
 void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
 

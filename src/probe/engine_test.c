@@ -556,6 +556,38 @@ static void habits_belong_to_hosts(void **state)
     bench_free(bench);
 }
 
+/*
+ * A server that has met enough unknown recipients accepts everybody from then on (REPLIES.md 3.3):
+ * one refused stranger vouches for a bounded number of recipients.
+ */
+static void a_habit_is_looked_at_again(void **state)
+{
+    enum {
+        NAMES = 120
+    };
+    struct bench *bench = bench_new();
+    unsigned valid = 0, catch_all = 0;
+    char address[32];
+
+    assert_true(bench_build(bench, SERVER_A "  behave harvest-accept 3 1h\n"
+                                            "expect ann@a.example valid accepted\n"));
+    bench_run(bench);
+    for (unsigned i = 0; i < NAMES; i++) {
+        struct outcome *outcome;
+
+        snprintf(address, sizeof(address), "n%u@a.example", i);
+        outcome = submit(bench, slice_from_string(address));
+        assert_non_null(outcome);
+        io_loop_run(bench->loop);
+        valid += outcome->status == VERDICT_VALID;
+        catch_all += outcome->status == VERDICT_CATCH_ALL;
+    }
+    assert_true(valid < 20);
+    assert_true(catch_all > NAMES - 25);
+    assert_int_equal(counts_of(bench).random_rcpts, 2);
+    bench_free(bench);
+}
+
 static void strangers_keep_out_of_others_sessions_where_wanted(void **state)
 {
     struct bench *bench = bench_new();
@@ -1075,6 +1107,7 @@ int main(void)
         cmocka_unit_test(full_sessions_go_on_in_another),
         cmocka_unit_test(refusals_of_everybody_prove_nothing),
         cmocka_unit_test(habits_belong_to_hosts),
+        cmocka_unit_test(a_habit_is_looked_at_again),
         cmocka_unit_test(strangers_keep_out_of_others_sessions_where_wanted),
         cmocka_unit_test(waits_that_replies_name_are_kept),
         cmocka_unit_test(equal_mailboxes_are_asked_once),
