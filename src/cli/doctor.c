@@ -136,9 +136,10 @@ static void examine(struct doctor *doctor)
     check_store(doctor);
     doctor_check_resolvers(doctor);
     doctor_check_source(doctor);
+    /* The heaviest question first, so that slow DNS can't use up its time. */
+    doctor_check_port(doctor);
     doctor_check_names(doctor);
     doctor_check_senders(doctor);
-    doctor_check_port(doctor);
     doctor_check_blocklists(doctor);
 }
 

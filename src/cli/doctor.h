@@ -75,9 +75,10 @@ struct doctor_question *doctor_ask(struct doctor *doctor, struct dns_transport *
                                    const char *name, uint16_t type);
 /* Ask, wait, follow aliases. Never NULL: without memory a time-out. */
 const struct dns_answer *doctor_look_up(struct doctor *doctor, const char *name, uint16_t type);
-/* Mail facts of `count` domains at once; those without are NULL. The caller releases them. */
-void doctor_look_up_mail(struct doctor *doctor, const char *const *domains, size_t count,
-                         const struct evidence_domain **ret_facts);
+/* The mail facts of a domain, waited for; NULL: none. The caller releases them. */
+const struct evidence_domain *doctor_look_up_mail(struct doctor *doctor, const char *domain);
+/* What to do about a question that DNS did not answer. Static. */
+const char *doctor_dns_advice(const struct doctor *doctor);
 
 void doctor_check_resolvers(struct doctor *doctor);
 

@@ -92,30 +92,24 @@ static void mail_answered(void *user, const struct evidence_domain *facts)
     doctor_settle(question->doctor);
 }
 
-void doctor_look_up_mail(struct doctor *doctor, const char *const *domains, size_t count,
-                         const struct evidence_domain **ret_facts)
+const struct evidence_domain *doctor_look_up_mail(struct doctor *doctor, const char *domain)
 {
-    struct mail_question *questions = arena_array(doctor->arena, count + 1, sizeof(*questions));
+    struct mail_question question = {.doctor = doctor};
 
-    for (size_t i = 0; i < count; i++)
-        ret_facts[i] = NULL;
-    if (questions == NULL)
-        doctor->report.out_of_memory = true;
-    if (questions == NULL || doctor->resolver == NULL || doctor->expired)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        questions[i] = (struct mail_question){.doctor = doctor};
-        if (dns_resolver_domain(doctor->resolver, domains[i], mail_answered, &questions[i]) == 0)
-            doctor->pending++;
-        else
-            questions[i].done = true;
-    }
+    if (doctor->resolver == NULL || doctor->expired ||
+        dns_resolver_domain(doctor->resolver, domain, mail_answered, &question) < 0)
+        return NULL;
+    doctor->pending++;
     doctor_wait(doctor);
-    for (size_t i = 0; i < count; i++) {
-        if (!questions[i].done)
-            dns_resolver_forget(doctor->resolver, &questions[i]);
-        ret_facts[i] = questions[i].facts;
-    }
+    if (!question.done)
+        dns_resolver_forget(doctor->resolver, &question);
+    return question.facts;
+}
+
+const char *doctor_dns_advice(const struct doctor *doctor)
+{
+    return doctor->expired ? "Run the doctor again, with a longer --timeout."
+                           : "Run the doctor again when DNS answers.";
 }
 
 /* --- the resolvers ---------------------------------------------------------------------------- */

@@ -11,8 +11,6 @@
 #define PTR_NAMES_MAX  4  /* names of one address that are followed */
 #define BLOCKLISTS_MAX 16 /* zones */
 
-#define ADVICE_DNS "Run the doctor again when the resolver answers."
-
 /* --- our address ------------------------------------------------------------------------------ */
 
 static void add_source(struct doctor *doctor, const struct ip *ip)
@@ -102,8 +100,9 @@ static void check_helo_address(struct doctor *doctor, const struct ip *ip)
         doctor_report_add(&doctor->report, DOCTOR_HELO, DOCTOR_OK, "", "%s leads to %s",
                           doctor->helo, text);
     else if (leads == LEADS_UNKNOWN)
-        doctor_report_add(&doctor->report, DOCTOR_HELO, DOCTOR_NOT_CHECKED, ADVICE_DNS,
-                          "DNS did not say where %s leads", doctor->helo);
+        doctor_report_add(&doctor->report, DOCTOR_HELO, DOCTOR_NOT_CHECKED,
+                          doctor_dns_advice(doctor), "DNS did not say where %s leads",
+                          doctor->helo);
     else
         doctor_report_add(&doctor->report, DOCTOR_HELO,
                           leads == LEADS_ELSEWHERE ? DOCTOR_WARNING : DOCTOR_FAILED, fix,
@@ -172,8 +171,8 @@ static void check_reverse(struct doctor *doctor, const struct ip *ip)
 
     ip_format(ip, text);
     if (dns_outcome_is_failure(names->outcome)) {
-        doctor_report_add(&doctor->report, DOCTOR_PTR, DOCTOR_NOT_CHECKED, ADVICE_DNS,
-                          "DNS did not say what %s is called (%s)", text,
+        doctor_report_add(&doctor->report, DOCTOR_PTR, DOCTOR_NOT_CHECKED,
+                          doctor_dns_advice(doctor), "DNS did not say what %s is called (%s)", text,
                           dns_outcome_name(names->outcome));
         return;
     }
@@ -198,7 +197,7 @@ static void check_reverse(struct doctor *doctor, const struct ip *ip)
     snprintf(fix, sizeof(fix), "Give %.200s an %s record of %s, or have the PTR record changed.",
              names->records[0].target, ip->family == 4 ? "A" : "AAAA", text);
     doctor_report_add(&doctor->report, DOCTOR_PTR, unknown ? DOCTOR_NOT_CHECKED : DOCTOR_FAILED,
-                      unknown ? ADVICE_DNS : fix,
+                      unknown ? doctor_dns_advice(doctor) : fix,
                       unknown ? "%s is called %s; DNS did not say whether that leads back"
                               : "%s is called %s, which does not lead back",
                       text, names->records[0].target);
@@ -231,7 +230,7 @@ static void judge_sender(struct doctor *doctor, enum doctor_check check, const c
                           SLICE_ARG(facts->hosts[0].name));
     else if (dns_outcome_is_failure(outcome) ||
              (facts->host_count > 0 && dns_outcome_is_failure(facts->hosts[0].outcome)))
-        doctor_report_add(&doctor->report, check, DOCTOR_NOT_CHECKED, ADVICE_DNS,
+        doctor_report_add(&doctor->report, check, DOCTOR_NOT_CHECKED, doctor_dns_advice(doctor),
                           "DNS did not say where %s takes mail", domain);
     else
         doctor_report_add(&doctor->report, check, DOCTOR_FAILED, fix,
@@ -245,22 +244,20 @@ static void check_sender(struct doctor *doctor, enum doctor_check check, const c
     struct slice path = config_reverse_path(slice_from_string(sender));
     ptrdiff_t at = slice_rfind_byte(path, '@');
     const struct evidence_domain *facts;
-    const char *domain;
-    char *copy;
+    char *domain;
 
     if (at < 0) {
         doctor_report_add(&doctor->report, check, DOCTOR_OK, "",
                           "the null sender, as bounces use it");
         return;
     }
-    copy = arena_string(doctor->arena, slice_from_offset(path, (size_t)at + 1));
-    if (copy == NULL) {
+    domain = arena_string(doctor->arena, slice_from_offset(path, (size_t)at + 1));
+    if (domain == NULL) {
         doctor->report.out_of_memory = true;
         return;
     }
-    ascii_lower_bytes(copy, strlen(copy));
-    domain = copy;
-    doctor_look_up_mail(doctor, &domain, 1, &facts);
+    ascii_lower_bytes(domain, strlen(domain));
+    facts = doctor_look_up_mail(doctor, domain);
     judge_sender(doctor, check, domain, facts);
     dns_facts_release(facts);
     doctor_check_spf(doctor, domain, "the sender's domain");
@@ -286,8 +283,9 @@ static void judge_listing(struct doctor *doctor, const char *zone, const struct 
 
     ip_format(ip, text);
     if (dns_outcome_is_failure(answer->outcome)) {
-        doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_NOT_CHECKED, ADVICE_DNS,
-                          "%s did not answer (%s)", zone, dns_outcome_name(answer->outcome));
+        doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_NOT_CHECKED,
+                          doctor_dns_advice(doctor), "%s did not answer (%s)", zone,
+                          dns_outcome_name(answer->outcome));
         return;
     }
     if (answer->record_count == 0) {

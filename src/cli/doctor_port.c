@@ -18,11 +18,14 @@ enum visit_end {
     VISIT_GREETED, /* `reply` says how */
     VISIT_NO_CONNECTION,
     VISIT_NO_GREETING,
+    VISIT_NO_TIME, /* ours was up before its own */
 };
 
 struct visit {
     struct doctor *doctor;
     const char *site;
+    bool asks; /* DNS, for the facts */
+    const struct evidence_domain *facts;
     struct slice host; /* borrowed from the facts */
     struct io_endpoint to;
     struct io_stream *stream;
@@ -161,6 +164,40 @@ static bool choose_address(const struct evidence_domain *facts, const struct con
     return false;
 }
 
+/* No site waits for the slow DNS of another. */
+static void site_found(void *user, const struct evidence_domain *facts)
+{
+    struct visit *visit = user;
+
+    visit->asks = false;
+    visit->facts = facts;
+    if (choose_address(facts, visit->doctor->config, visit))
+        visit_begin(visit);
+    doctor_settle(visit->doctor);
+}
+
+static void site_ask(struct visit *visit)
+{
+    struct doctor *doctor = visit->doctor;
+
+    if (doctor->resolver == NULL || doctor->expired ||
+        dns_resolver_domain(doctor->resolver, visit->site, site_found, visit) < 0)
+        return;
+    visit->asks = true;
+    doctor->pending++;
+}
+
+/* When the waiting is over: what is still under way has no time left. */
+static void visit_end(struct visit *visit)
+{
+    if (visit->asks || (visit->is_open && visit->end == VISIT_UNDER_WAY))
+        visit->end = VISIT_NO_TIME;
+    if (visit->asks)
+        dns_resolver_forget(visit->doctor->resolver, visit);
+    if (visit->is_open)
+        visit_give_up(visit);
+}
+
 static void judge_greeting(struct doctor *doctor, const struct visit *visit)
 {
     const struct smtp_reply *reply = &visit->reply;
@@ -182,7 +219,11 @@ static void judge_visit(struct doctor *doctor, const struct visit *visit, bool a
     char ip[IP_TEXT_SIZE];
 
     ip_format(&visit->to.ip, ip);
-    if (visit->to.ip.family == 0)
+    if (visit->end == VISIT_NO_TIME)
+        doctor_report_add(&doctor->report, DOCTOR_PORT, DOCTOR_NOT_CHECKED,
+                          "Run the doctor again, with a longer --timeout.",
+                          "%s: the time was up before its mail server was heard", visit->site);
+    else if (visit->to.ip.family == 0)
         doctor_report_add(&doctor->report, DOCTOR_PORT, DOCTOR_NOT_CHECKED,
                           "See the resolver first, or name another site with --site.",
                           "%s: no mail host with an address that may be connected to was found",
@@ -207,7 +248,6 @@ void doctor_check_port(struct doctor *doctor)
     const struct config_list *given = &doctor->options->sites;
     const char *const *sites = given->count > 0 ? given->values : default_sites;
     size_t count = given->count > 0 ? given->count : ARRAY_LEN(default_sites);
-    const struct evidence_domain *facts[SITES_MAX];
     struct visit *visits;
     bool any_reached = false;
 
@@ -217,19 +257,17 @@ void doctor_check_port(struct doctor *doctor)
         doctor->report.out_of_memory = true;
         return;
     }
-    doctor_look_up_mail(doctor, sites, count, facts);
     for (size_t i = 0; i < count; i++) {
         visits[i] = (struct visit){.doctor = doctor, .site = sites[i]};
-        if (choose_address(facts[i], doctor->config, &visits[i]))
-            visit_begin(&visits[i]);
+        site_ask(&visits[i]);
     }
     doctor_wait(doctor);
     for (size_t i = 0; i < count; i++) {
-        visit_give_up(&visits[i]);
+        visit_end(&visits[i]);
         any_reached |= visits[i].end == VISIT_GREETED;
     }
     for (size_t i = 0; i < count; i++) {
         judge_visit(doctor, &visits[i], any_reached);
-        dns_facts_release(facts[i]);
+        dns_facts_release(visits[i].facts);
     }
 }

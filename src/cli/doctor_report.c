@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "cli/command.h"
@@ -44,13 +45,13 @@ const char *doctor_result_name(enum doctor_result result)
 void doctor_report_init(struct doctor_report *report, struct arena *arena)
 {
     *report = (struct doctor_report){.arena = arena};
-    report->end = &report->first;
 }
 
 void doctor_report_add(struct doctor_report *report, enum doctor_check check,
                        enum doctor_result result, const char *fix, const char *format, ...)
 {
     struct doctor_finding *finding = arena_alloc(report->arena, sizeof(*finding));
+    struct doctor_finding **at = &report->first;
     char detail[1024];
     va_list args;
 
@@ -72,8 +73,10 @@ void doctor_report_add(struct doctor_report *report, enum doctor_check check,
         report->out_of_memory = true;
         return;
     }
-    *report->end = finding;
-    report->end = &finding->next;
+    while (*at != NULL && (*at)->check <= check)
+        at = &(*at)->next;
+    finding->next = *at;
+    *at = finding;
 }
 
 /* --- for people ------------------------------------------------------------------------------- */
@@ -100,8 +103,9 @@ static void below(struct buffer *out, const char *label, const char *words, unsi
     buffer_done(&clean);
 }
 
+/* What the finding before it has just said of why and fix is not said again. */
 static void finding_text(struct buffer *out, const struct doctor_finding *finding,
-                         const struct view_style *style)
+                         const struct doctor_finding *before, const struct view_style *style)
 {
     bool is_narrow = style->width < NARROW;
     unsigned column = is_narrow ? 2 : DETAIL_COLUMN;
@@ -122,18 +126,22 @@ static void finding_text(struct buffer *out, const struct doctor_finding *findin
     }
     if (finding->result == DOCTOR_OK)
         return;
-    below(out, "Why: ", checks[finding->check].why, column, style->width);
-    if (finding->fix[0] != '\0')
+    if (before != NULL && (before->result == DOCTOR_OK || before->check != finding->check))
+        before = NULL;
+    if (before == NULL)
+        below(out, "Why: ", checks[finding->check].why, column, style->width);
+    if (finding->fix[0] != '\0' && (before == NULL || strcmp(before->fix, finding->fix) != 0))
         below(out, "Fix: ", finding->fix, column, style->width);
 }
 
 void doctor_report_text(const struct doctor_report *report, const struct view_style *style,
                         struct buffer *out)
 {
+    const struct doctor_finding *before = NULL;
     const char *comma = "";
 
-    for (const struct doctor_finding *f = report->first; f != NULL; f = f->next)
-        finding_text(out, f, style);
+    for (const struct doctor_finding *f = report->first; f != NULL; before = f, f = f->next)
+        finding_text(out, f, before, style);
     buffer_append_byte(out, '\n');
     for (size_t i = 0; i < DOCTOR_RESULT_COUNT; i++) {
         if (report->counts[i] == 0)

@@ -66,7 +66,7 @@ struct doctor_finding {
 
 struct doctor_report {
     struct arena *arena;
-    struct doctor_finding *first, **end;
+    struct doctor_finding *first; /* in the order of enum doctor_check, then as they came */
     unsigned counts[DOCTOR_RESULT_COUNT];
     bool out_of_memory;
 };

@@ -213,7 +213,8 @@ void doctor_check_spf(struct doctor *doctor, const char *domain, const char *wha
 
         ip_format(&doctor->sources[i], ip);
         snprintf(fix, sizeof(fix),
-                 result == SPF_BROKEN
+                 doctor->expired ? "Run the doctor again, with a longer --timeout."
+                 : result == SPF_BROKEN
                      ? "Mend the TXT record of %.200s: one \"v=spf1\" record, at most ten look-ups."
                  : result == SPF_UNKNOWN
                      ? "Look at the TXT record of %.200s with an SPF checker (macros, exists and "

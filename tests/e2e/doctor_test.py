@@ -190,6 +190,17 @@ class Doctor(unittest.TestCase):
                 "gone.example")
         self.assertEqual((status, results(out)["smtp_port"][0]["result"]), (1, "failed"))
 
+    def test_time_is_up(self):
+        """What there was no time for is not called a failure."""
+        slow = WELL + "\nserver mx.slow.example 127.0.61.5\n  behave delay connect 20s\n" \
+                      "domain slow.example\n  mx 10 mx.slow.example\n"
+        begun = time.monotonic()
+        found = self.expect(slow, "smtp_port", "not_checked", "slow.example: the time was up",
+                            "--site", "slow.example", "--timeout", "3s", status=3)
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertEqual([f["result"] for f in found["smtp_port"]], ["ok", "ok", "not_checked"])
+        self.assertIn("--timeout", found["reverse_dns"][0]["fix"])
+
     def test_blocklists(self):
         zone = "\ndomain 9.61.0.127.bl.example\n  a %s\n  txt \"for a reason\"\n"
         for answer, result, detail, status in (
