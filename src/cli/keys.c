@@ -7,6 +7,7 @@
 
 #include "base/instant.h"
 #include "cli/command.h"
+#include "service/audit.h"
 #include "service/key.h"
 #include "service/route.h"
 #include "store/store.h"
@@ -22,6 +23,20 @@ static int64_t unix_ms_now(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* For GET /v1/audit. What was done stays done when it can't be noted, but that is said. */
+static int note(struct cli_call *call, struct service_keys *keys, const char *event, uint64_t id)
+{
+    struct error error = {0};
+    char subject[32];
+
+    snprintf(subject, sizeof(subject), "key %ju", (uintmax_t)id);
+    return service_audit_note(keys->store, unix_ms_now(), event, SERVICE_AUDIT_COMMAND_LINE,
+                              subject, &error) == 0
+               ? CLI_EXIT_OK
+               : cli_fail(call, CLI_EXIT_USAGE, "it is done, but not in the audit log: %s",
+                          error.message);
 }
 
 static int add(struct cli_call *call, struct service_keys *keys)
@@ -42,7 +57,7 @@ static int add(struct cli_call *call, struct service_keys *keys)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     fprintf(call->out, "%s\n", secret);
     fprintf(call->err, "Key %ju; it is shown this once.\n", (uintmax_t)key->id);
-    return CLI_EXIT_OK;
+    return note(call, keys, "key_made", key->id);
 }
 
 static int list(struct cli_call *call, struct service_keys *keys)
@@ -78,7 +93,7 @@ static int take_away(struct cli_call *call, struct service_keys *keys)
         return cli_fail(call, CLI_EXIT_USAGE, "say the key's id: mailknock keys remove ID");
     if (service_key_remove(keys, id, &error) != 0)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
-    return CLI_EXIT_OK;
+    return note(call, keys, "key_removed", id);
 }
 
 static const char *store_url(struct cli_call *call)

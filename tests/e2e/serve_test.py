@@ -275,6 +275,12 @@ class Access(Case):
             "keys", "list", "--data", str(SERVICE.folder / "data"))[1].decode().splitlines()
             if "\tbeside\t" in line]
         self.assertEqual(len(found), 1)
+        status, _, err = run("keys", "remove", found[0], "--data", str(SERVICE.folder / "data"))
+        self.assertEqual(status, 0, err)
+        events = [(e["event"], e["by"], e["subject"])
+                  for e in SERVICE.get("/v1/audit").json()["items"]]
+        for event in ("key_made", "key_removed"):
+            self.assertIn((event, "command line", f"key {found[0]}"), events)
 
     def test_bearer(self):
         answer = SERVICE.get("/v1/lists", key=None,
