@@ -121,13 +121,13 @@ const steps = {
     assert.deepEqual([all, mailboxes + duplicates, unreadable], [rows, rows, 0]);
     assert.ok(duplicates > 0);
     await page.getByRole("cell", { name: "marta.kask.demo@gmail.com", exact: true }).waitFor();
-    await page.getByText("Change how it is read").click();
-    await page.getByLabel("Column of addresses").fill("name");
-    await page.getByRole("button", { name: "Apply" }).click();
+    await page.getByRole("region", { name: "Columns" }).getByRole("row", { name: /email.*taken/ }).waitFor();
+    await page.getByRole("button", { name: "Take this: name" }).click();
     await page.getByRole("cell", { name: "Marta Kask", exact: true }).waitFor();
     await page.getByText("Change how it is read").click();
     await page.getByLabel("Column of addresses").fill("email");
     await page.getByRole("button", { name: "Apply" }).click();
+    await page.getByRole("region", { name: "Columns" }).getByRole("row", { name: /email.*taken/ }).waitFor();
     await page.getByRole("cell", { name: "marta.kask.demo@gmail.com", exact: true }).waitFor();
     await lookedAt("ready");
     await page.getByRole("button", { name: "Start", exact: true }).click();
@@ -233,6 +233,14 @@ const steps = {
     assert.match(await answer.text(), /customers\.csv/);
   },
 
+  async "what stayed unknown is asked about again"() {
+    await page.getByRole("button", { name: "Check unknown again" }).click();
+    await state("Running");
+    await state("Done");
+    await page.waitForFunction((all) => document.querySelector(".donut .total").textContent === String(all), rows);
+    assert.equal(await page.locator('[data-key="status-valid"] .legend-count').textContent().then(Number) >= counts.valid, true);
+  },
+
   async "lists are found by name, and erased after a question"() {
     const name = `${markup}.csv`;
     await to("/lists");
@@ -261,6 +269,15 @@ const steps = {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
     assert.equal((await (await api("/v1/verify?address=a@rival.example")).json()).reason, "blocked_domain");
+  },
+
+  async "an address is erased everywhere, and that is written down"() {
+    await page.getByRole("textbox", { name: "Address", exact: true }).fill("amara.okafor.demo@gmail.com");
+    await page.getByRole("button", { name: "Erase", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Erase" }).click();
+    await page.getByText(/Erased from [1-9]\d* results\./).waitFor();
+    await page.reload();
+    await page.getByRole("region", { name: "What was done" }).getByRole("cell", { name: "erased", exact: true }).waitFor();
   },
 
   async "a key is shown once, opens what it may, and is removed"() {

@@ -1,7 +1,7 @@
 // The HTTP API. Failures are thrown as Trouble, with the server's own words.
 import { t } from "./texts.js";
 
-export class Trouble extends Error {
+class Trouble extends Error {
   constructor(problem, status) {
     super(problem.detail || problem.title || `HTTP ${status}`);
     this.status = status;

@@ -96,6 +96,10 @@ function show() {
     view(main, parameters, ...match.slice(1));
     return true;
   }
+  if (path !== "/" && routes.some(([pattern]) => pattern.test(path))) {
+    go("/"); // what this key may not see
+    return true;
+  }
   document.title = t.name;
   replace(main, h("h1", {}, t.notFound));
   return true;

@@ -60,20 +60,18 @@ export const dayName = (date) => dayOnly.format(new Date(date));
 
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return t.none;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 60) return t.seconds(Math.round(seconds));
   const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? t.minutes(minutes) : t.hours(Math.floor(minutes / 60), minutes % 60);
 }
 
 export function bytes(count) {
-  const units = ["B", "KiB", "MiB", "GiB"];
   let unit = 0;
-  while (count >= 1024 && unit < units.length - 1) {
+  while (count >= 1024 && unit < t.byteUnits.length - 1) {
     count /= 1024;
     unit++;
   }
-  return `${count < 10 && unit > 0 && count % 1 ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
+  return `${count < 10 && unit > 0 && count % 1 ? count.toFixed(1) : Math.round(count)} ${t.byteUnits[unit]}`;
 }
 
 // Said to screen readers, and for a while at the foot of the page.

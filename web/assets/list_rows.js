@@ -11,7 +11,7 @@ const PAGE = 100;
 const names = ["status", "reason", "flag", "provider", "domain", "text", "score_min", "score_max"];
 const places = ["cursor", "before"];
 
-export const readFilter = (parameters) => Object.fromEntries([...names, ...places].map((name) => [name, parameters.get(name) || ""]));
+const readFilter = (parameters) => Object.fromEntries([...names, ...places].map((name) => [name, parameters.get(name) || ""]));
 
 // What a filter's word is called, for the chips.
 function called(name, value) {

@@ -69,6 +69,7 @@ export const t = {
   key: "API key", keyShape: "mk_…", busy: "Working…", notFound: "There is nothing here.", close: "Close",
   signInHint: "It was printed when mailknock serve started for the first time. More are made with “mailknock keys add NAME”.",
   noAnswer: "The server does not answer. Is mailknock still running?", brokenUpload: "The upload broke off. Try again.",
+  seconds: (n) => `${n} s`, minutes: (n) => `${n} min`, hours: (n, m) => `${n} h ${m} min`, byteUnits: ["B", "KiB", "MiB", "GiB"],
   yes: "Yes", no: "No", keep: "Leave it", none: "–", empty: "(empty)",
 
   // One address.
@@ -120,14 +121,15 @@ export const t = {
   waitingUntil: (count, time) => `${count} waiting until ${time}`, waitingFor: (count) => `${count} waiting for a later try`,
   operators: "Mail operators being asked", queue: "Queue", connections: "Connections", reading: "The list is being read.",
   leftAlone: (time) => `left alone until ${time}`, noOperators: "Nobody is being asked right now.",
-  ofMailboxes: (done, all) => `${done} of ${all} mailboxes`, gone: "This list is gone.", report: "Report",
+  ofMailboxes: (done, all) => `${done} of ${all} mailboxes`, gone: "This list is gone.", report: "Report", recheck: "Check unknown again",
   finishedAt: (time) => `done ${time}`, createdAt: (time) => `created ${time}`,
   save: "Save", saved: "Saved.",
 
   // Before it starts.
   readyTitle: "Ready to start", readyHint: "Nobody was asked yet. See whether the right column was found; then start.",
   firstRows: "First rows", addressRead: "Address read", asItCame: "Row as it came", change: "Change how it is read",
-  foundItself: "found by itself", apply: "Apply",
+  columns: "Columns", columnNumber: "No.", columnName: "Name", samples: "For example", addressShare: "Addresses", taken: "taken", take: "Take this",
+  topDomains: "Most common domains", topProviders: "Most common operators", apply: "Apply",
 
   // What came out.
   byStatus: "By status", byReason: "By reason", rowsUnit: "rows", moreReasons: (n) => `${n} more`, fewerReasons: "Fewer",
@@ -165,6 +167,10 @@ export const t = {
     allow: "Allowed: check all the same", opt_out: "Opted out: leave alone", block: "Blocked: don’t ask", trap: "Spam traps",
     complaint: "Complained", listed: "Bad name", disposable: "Throwaway too", not_disposable: "Not throwaway",
   },
+  eraseAddress: "Erase one address", eraseAddressHint: "Out of all results, caches and histories. Files of lists stay as they came; those that hold it are named.",
+  eraseAddressTitle: "Erase this address?", eraseAddressSure: (address) => `What is known of “${address}” is gone for good.`,
+  erasedRows: (n) => `Erased from ${n} results.`, heldBy: "These lists’ files still hold it:",
+  audit: "What was done", auditHint: "The latest changes by keys, sessions and the command line.", auditColumns: ["When", "What", "By", "Of"], noAudit: "Nothing yet.",
   configuration: "Configuration", configurationHint: "Set on the command line, in the environment or in the configuration file.",
   notSet: "not set", unlimited: "kept for ever", daysUnit: (n) => `${n} days`,
   configurationNames: {

@@ -37,28 +37,40 @@ function liveView(list, sites) {
     h("h3", {}, t.operators), sitesTable(sites));
 }
 
+// What the file looks like: which column was taken, and which others there are.
+function columnsView(found, use) {
+  const rows = found.columns.map((column) => h("tr", {}, h("td", { class: "figure" }, number(column.index)), h("td", { class: "host" }, column.name || t.none),
+    h("td", { class: "answer" }, column.samples.join(", ")), h("td", { class: "figure" }, percent(column.address_share, 1)),
+    h("td", { class: "figure" }, column.index === found.column ? h("span", { class: "tag" }, t.taken)
+      : h("button", { type: "button", class: "small", "aria-label": `${t.take}: ${column.name || number(column.index)}`, onclick: () => use(String(column.index)) }, t.take))));
+  const top = (title, entries, name) => (entries.length ? h("div", {}, h("h3", {}, title), h("p", { class: "hint" }, entries.slice(0, 5).map((entry) => `${name(entry)} ${number(entry.unique)}`).join(" · "))) : null);
+  return [found.format ? h("p", { class: "hint" }, found.format) : null, h("h3", {}, t.columns),
+    tableOf(t.columns, "compact", [[t.columnNumber, true], [t.columnName], [t.samples], [t.addressShare, true], [t.take, true, true]], rows),
+    top(t.topDomains, found.top_domains, (entry) => entry.domain), top(t.topProviders, found.top_providers, (entry) => providerName(entry.provider))];
+}
+
 // Read, but nobody asked yet: the first rows show whether the right column was found.
 function readyView(list, id, act, changed) {
-  const first = h("div", {}, busy()), problem = h("div");
+  const columns = h("div", { class: "part" }, busy()), first = h("div"), problem = h("div");
   const options = optionFields(list.options);
   const fact = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
-  get(`/v1/lists/${id}/results?limit=5`).then((page) => replace(first, tableOf(t.firstRows, "compact", [[t.row, true], [t.addressRead], [t.asItCame]], page.items.map((item) =>
-    h("tr", {}, h("td", { class: "figure" }, number(item.row)), h("td", { class: "host" }, item.address || item.fault || t.empty), h("td", { class: "answer" }, item.input))))),
-  (failure) => replace(first, trouble(failure.message)));
-  async function apply(event) {
-    event.preventDefault();
+  async function change(values) {
     try {
-      changed(await call("PATCH", `/v1/lists/${id}`, options.values()));
+      changed(await call("PATCH", `/v1/lists/${id}`, values));
       say(t.saved);
     } catch (failure) {
       replace(problem, trouble(failure.message));
     }
   }
+  get(`/v1/lists/${id}/preflight`).then((found) => replace(columns, columnsView(found, (column) => change({ column }))), (failure) => replace(columns, trouble(failure.message)));
+  get(`/v1/lists/${id}/results?limit=5`).then((page) => replace(first, tableOf(t.firstRows, "compact", [[t.row, true], [t.addressRead], [t.asItCame]], page.items.map((item) =>
+    h("tr", {}, h("td", { class: "figure" }, number(item.row)), h("td", { class: "host" }, item.address || item.fault || t.empty), h("td", { class: "answer" }, item.input))))),
+  (failure) => replace(first, trouble(failure.message)));
   return h("section", { class: "card ready", "aria-label": t.readyTitle }, h("h2", {}, t.readyTitle), h("p", { class: "hint" }, t.readyHint),
-    h("dl", { class: "tiles flat" }, fact(t.rows, number(list.rows)), fact(t.unique, number(list.unique)), fact(t.duplicates, number(list.duplicates)), fact(t.unreadable, number(list.unreadable)),
-      fact(t.column, list.options.column || t.foundItself)),
-    h("h3", {}, t.firstRows), first,
-    h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: apply }, h("div", { class: "grid thirds" }, options.elements), problem, h("p", {}, h("button", {}, t.apply)))),
+    h("dl", { class: "tiles flat" }, fact(t.rows, number(list.rows)), fact(t.unique, number(list.unique)), fact(t.duplicates, number(list.duplicates)), fact(t.unreadable, number(list.unreadable))),
+    columns, h("h3", {}, t.firstRows), first, problem,
+    h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: (event) => { event.preventDefault(); change(options.values()); } },
+      h("div", { class: "grid thirds" }, options.elements), h("p", {}, h("button", {}, t.apply)))),
     h("p", {}, h("button", { type: "button", class: "primary", onclick: () => act("start") }, t.start)));
 }
 
@@ -92,6 +104,7 @@ export function listView(main, parameters, id) {
       h("div", { class: "title-row" }, h("h1", {}, list.name), h("div", { class: "actions" },
         list.state === "running" ? [button("pause", t.pause), button("cancel", t.cancel)] : null,
         canGoOn ? button("resume", t.resume, "primary") : null,
+        ["done", "cancelled"].includes(list.state) && list.counts.unknown ? button("recheck", t.recheck) : null,
         hasResults ? [h("a", { class: "button", href: `/v1/lists/${id}/report`, target: "_blank", rel: "noopener" }, t.report), exportMenu(id, () => list)] : null)),
       h("p", { class: "hint facts-line" }, h("span", { class: `state ${list.state}` }, states[list.state] || list.state), facts.filter(Boolean).map((text) => h("span", {}, text))),
       list.error ? trouble(list.error) : null);

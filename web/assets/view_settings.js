@@ -1,4 +1,4 @@
-// Keys, own lists, configuration.
+// Keys, own lists, erasing, what was done, configuration.
 import { call, get } from "./api.js";
 import { ask, bytes, field, h, moment, number, replace, say, tableOf, trouble } from "./dom.js";
 import { t } from "./texts.js";
@@ -85,6 +85,34 @@ async function ownListsPart(place) {
   await load();
 }
 
+// --- one address, everywhere -------------------------------------------------------------------------------
+
+async function erasePart(place) {
+  const input = h("input", { id: "erase-address", type: "text", inputmode: "email", required: true, maxlength: "1000", autocomplete: "off", spellcheck: "false", "aria-describedby": "erase-address-hint" });
+  const outcome = h("div", { "aria-live": "polite" });
+  async function erase(event) {
+    event.preventDefault();
+    const address = input.value.trim();
+    if (!(await ask(t.eraseAddressTitle, t.eraseAddressSure(address), t.erase))) return;
+    try {
+      const answer = await call("POST", "/v1/erase", { address });
+      replace(outcome, h("p", {}, t.erasedRows(number(answer.rows))),
+        answer.lists.length ? [h("p", {}, t.heldBy), h("ul", {}, answer.lists.map((list) => h("li", {}, h("a", { href: `#/lists/${list.id}` }, list.name))))] : null);
+      input.value = "";
+    } catch (failure) {
+      replace(outcome, trouble(failure.message));
+    }
+  }
+  replace(place, h("h2", {}, t.eraseAddress), h("form", { class: "form", onsubmit: erase }, field(t.address, "erase-address", input, t.eraseAddressHint), outcome, h("p", {}, h("button", {}, t.erase))));
+}
+
+async function auditPart(place) {
+  const { items } = await get("/v1/audit?limit=20");
+  replace(place, h("h2", {}, t.audit), h("p", { class: "hint" }, t.auditHint), items.length ? tableOf(t.audit, "compact", t.auditColumns.map((name) => [name]), items.map((item) =>
+    h("tr", {}, h("td", { class: "moment" }, moment(item.at)), h("td", {}, (item.event || "").replaceAll("_", " ")), h("td", { class: "host" }, [item.by, item.key].filter(Boolean).join(" ")), h("td", { class: "answer" }, item.subject || ""))))
+    : h("p", { class: "empty" }, t.noAudit));
+}
+
 // --- configuration --------------------------------------------------------------------------------------
 
 function valueText(name, value) {
@@ -103,7 +131,7 @@ async function configurationPart(place) {
 }
 
 export async function settingsView(main) {
-  const parts = [keysPart, ownListsPart, configurationPart];
+  const parts = [keysPart, ownListsPart, erasePart, auditPart, configurationPart];
   const places = parts.map(() => h("section", { class: "card" }));
   replace(main, h("h1", {}, t.settings), places);
   await Promise.all(parts.map((part, index) => part(places[index]).catch((failure) => replace(places[index], trouble(failure.message)))));
