@@ -236,9 +236,12 @@ const steps = {
   async "what stayed unknown is asked about again"() {
     await page.getByRole("button", { name: "Check unknown again" }).click();
     await state("Running");
-    await state("Done");
-    await page.waitForFunction((all) => document.querySelector(".donut .total").textContent === String(all), rows);
-    assert.equal(await page.locator('[data-key="status-valid"] .legend-count').textContent().then(Number) >= counts.valid, true);
+    await page.waitForFunction((all) => Number(document.querySelector(".donut .total").textContent) < all, rows);
+    // A server that asked to be left alone is left alone for minutes: all but its few rows come.
+    await page.waitForFunction((most) => Number(document.querySelector(".donut .total").textContent) >= most, rows - 5);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await state("Cancelled");
   },
 
   async "lists are found by name, and erased after a question"() {
