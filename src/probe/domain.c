@@ -11,8 +11,11 @@
 
 #define IDLE_DOMAINS_MAX 50000
 #define HABIT_KEPT_MS    DAY_MS
-#define HEARD_MAX        20 /* recipients that one refused stranger vouches for */
-#define HOSTS_LOOKED_AT  16 /* for the operator's name */
+/* A habit is doubted after so many acceptances in a row, where so many unknown ones were met
+ * before. */
+#define DOUBT_ACCEPTED  50
+#define DOUBT_REFUSED   3
+#define HOSTS_LOOKED_AT 16 /* for the operator's name */
 
 static void forget_habit(struct probe_domain *domain)
 {
@@ -260,8 +263,8 @@ int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habi
         return ERROR_NOMEM;
     forget_habit(domain);
     domain->catch_all = habit;
-    domain->heard_since = 0;
-    domain->refused_since = false;
+    domain->accepted_in_row = 0;
+    domain->refused += habit == EVIDENCE_CATCH_ALL_REFUSES; /* the stranger was one */
     domain->catch_all_reply = *reply;
     domain->catch_all_reply.text = slice_from(text, reply->text.len);
     domain->catch_all_place = *place;
@@ -271,18 +274,22 @@ int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habi
 
 void probe_domain_heard(struct probe_domain *domain, bool refused)
 {
-    if (domain->heard_since < HEARD_MAX)
-        domain->heard_since++;
-    domain->refused_since |= refused;
+    if (refused) {
+        domain->refused++;
+        domain->accepted_in_row = 0;
+    } else {
+        domain->accepted_in_row++;
+    }
 }
 
 bool probe_domain_doubts_habit(struct probe_domain *domain)
 {
-    if (domain->catch_all != EVIDENCE_CATCH_ALL_REFUSES || domain->heard_since < HEARD_MAX ||
-        !domain->refused_since)
+    if (domain->catch_all != EVIDENCE_CATCH_ALL_REFUSES || domain->refused < DOUBT_REFUSED ||
+        domain->accepted_in_row < (unsigned)DOUBT_ACCEPTED << domain->doubts)
         return false;
-    domain->heard_since = 0;
-    domain->refused_since = false;
+    domain->accepted_in_row = 0;
+    if (domain->doubts < 16)
+        domain->doubts++;
     return true;
 }
 

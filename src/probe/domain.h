@@ -36,8 +36,9 @@ struct probe_domain {
     struct smtp_reply catch_all_reply;  /* text on the heap, or "" */
     struct probe_place catch_all_place; /* whose habit it is */
     uint64_t catch_all_until_ms;
-    unsigned heard_since; /* recipients answered for since the habit was learnt */
-    bool refused_since;   /* and one of them was unknown */
+    unsigned refused;         /* recipients that it did not know */
+    unsigned accepted_in_row; /* since the last of them, or since the habit was learnt */
+    uint8_t doubts;           /* how often the habit was looked at again */
 };
 
 /* name: lower-case A-labels, or a literal with brackets. Held for the caller. NULL: no memory. */
@@ -66,8 +67,8 @@ int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habi
 void probe_domain_heard(struct probe_domain *domain, bool refused);
 /*
  * Is "it refuses strangers" to be looked at again? A server that counts unknown recipients may
- * accept everybody once it has met enough of them (REPLIES.md 3.3). Asking says that it is being
- * done: true once.
+ * accept everybody once it has met enough of them (REPLIES.md 3.3): after three, a run of 50
+ * acceptances, then of 100, 200, ... is doubted. Asking says that it is being done: true once.
  */
 bool probe_domain_doubts_habit(struct probe_domain *domain);
 /* The greeting gave away who runs an unknown host. */

@@ -558,12 +558,12 @@ static void habits_belong_to_hosts(void **state)
 
 /*
  * A server that has met enough unknown recipients accepts everybody from then on (REPLIES.md 3.3):
- * one refused stranger vouches for a bounded number of recipients.
+ * a long run of acceptances is doubted.
  */
 static void a_habit_is_looked_at_again(void **state)
 {
     enum {
-        NAMES = 120
+        NAMES = 200
     };
     struct bench *bench = bench_new();
     unsigned valid = 0, catch_all = 0;
@@ -582,8 +582,8 @@ static void a_habit_is_looked_at_again(void **state)
         valid += outcome->status == VERDICT_VALID;
         catch_all += outcome->status == VERDICT_CATCH_ALL;
     }
-    assert_true(valid < 20);
-    assert_true(catch_all > NAMES - 25);
+    assert_true(valid <= 50);
+    assert_true(catch_all >= NAMES - 56);
     assert_int_equal(counts_of(bench).random_rcpts, 2);
     bench_free(bench);
 }
