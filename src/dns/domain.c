@@ -164,8 +164,10 @@ static int domain_choose_hosts(struct dns_domain *domain, const struct dns_answe
             host_insert(domain, &records[i]);
     }
     domain->null_mx = roots == count;
-    if (domain->host_count > domain->resolver->options.hosts_max)
+    if (domain->host_count > domain->resolver->options.hosts_max) {
+        domain->hosts_left_out = domain->host_count - domain->resolver->options.hosts_max;
         domain->host_count = domain->resolver->options.hosts_max;
+    }
     return 0;
 }
 

@@ -225,6 +225,7 @@ int dns_facts_seal(struct dns_facts *facts, const struct dns_domain *domain, uin
     pack_all(&pack, domain, facts, to);
     to->mx_outcome = domain->mx_outcome;
     to->null_mx = domain->null_mx;
+    to->hosts_left_out = domain->hosts_left_out;
     if (domain->mx_outcome == DNS_NODATA && domain->host_count == 1) {
         to->address_outcome = to->hosts[0].outcome;
         to->implicit_mx = to->address_outcome == DNS_FOUND;

@@ -159,7 +159,7 @@ struct dns_domain {
     const char *mx_text;
     bool null_mx, implicit_mx, no_memory;
     struct dns_domain_host *hosts;
-    size_t host_count, host_pending;
+    size_t host_count, hosts_left_out, host_pending;
 };
 
 struct dns_waiter {

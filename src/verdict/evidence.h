@@ -25,13 +25,13 @@
 #define DNS_OUTCOMES(X)                                                                            \
     X(NOT_ASKED, "not_asked")                                                                      \
     X(FOUND, "found")                                                                              \
-    X(NXDOMAIN, "nxdomain")   /* the name does not exist (RFC 2308) */                             \
-    X(NODATA, "nodata")       /* the name exists, without this type */                             \
+    X(NXDOMAIN, "nxdomain") /* the name does not exist (RFC 2308) */                               \
+    X(NODATA, "nodata")     /* the name exists, without this type */                               \
     X(SERVFAIL, "servfail")                                                                        \
-    X(REFUSED, "refused")     /* also NOTIMP, NOTAUTH and the like */                              \
+    X(REFUSED, "refused") /* also NOTIMP, NOTAUTH and the like */                                  \
     X(TIMEOUT, "timeout")                                                                          \
     X(UNREACHABLE, "unreachable") /* no resolver could be reached */                               \
-    X(BOGUS, "bogus")         /* malformed, or a CNAME loop */
+    X(BOGUS, "bogus")             /* malformed, or a CNAME loop */
 
 enum dns_outcome {
 #define X(symbol, name) DNS_##symbol,
@@ -65,31 +65,32 @@ struct evidence_host {
 };
 
 struct evidence_domain {
-    struct slice name;           /* as asked: lower-case A-labels */
-    enum dns_outcome mx_outcome; /* of the MX question, after CNAMEs */
-    enum dns_outcome address_outcome; /* of A/AAAA for the implicit MX; NOT_ASKED if not needed */
-    bool null_mx;                /* RFC 7505 */
-    bool implicit_mx;            /* no MX, the domain's own address serves (RFC 5321 5.1) */
+    struct slice name;                 /* as asked: lower-case A-labels */
+    enum dns_outcome mx_outcome;       /* of the MX question, after CNAMEs */
+    enum dns_outcome address_outcome;  /* of A/AAAA for the implicit MX; NOT_ASKED if not needed */
+    bool null_mx;                      /* RFC 7505 */
+    bool implicit_mx;                  /* no MX, the domain's own address serves (RFC 5321 5.1) */
     const struct evidence_host *hosts; /* in the order to try */
     size_t host_count;
-    struct slice spf;   /* the record, or "" */
-    struct slice dmarc; /* the record, or "" */
+    size_t hosts_left_out; /* less preferred ones that nobody looked at, for there are too many */
+    struct slice spf;      /* the record, or "" */
+    struct slice dmarc;    /* the record, or "" */
     enum dns_outcome spf_outcome, dmarc_outcome;
     const struct evidence_dns_answer *answers; /* everything that was asked, in order */
     size_t answer_count;
-    uint32_t ttl_s;     /* how long this may be kept */
+    uint32_t ttl_s; /* how long this may be kept */
     uint32_t duration_ms;
 };
 
 /* One recipient asked, or one conversation that did not get so far. */
 struct evidence_attempt {
-    int64_t unix_ms;       /* when it began */
+    int64_t unix_ms; /* when it began */
     uint32_t duration_ms;
-    struct slice host;     /* MX host name */
+    struct slice host; /* MX host name */
     struct ip ip;
     bool random_recipient;
-    struct slice recipient;  /* what RCPT TO named, or would have */
-    struct slice sender;     /* what MAIL FROM named */
+    struct slice recipient; /* what RCPT TO named, or would have */
+    struct slice sender;    /* what MAIL FROM named */
     enum smtp_outcome outcome;
     enum smtp_stage stage;
     struct smtp_reply reply; /* with SMTP_OUTCOME_REPLY; code 0 otherwise */
@@ -101,8 +102,8 @@ struct evidence_attempt {
 /* What is known of the domain's habit with recipients that do not exist. */
 enum evidence_catch_all {
     EVIDENCE_CATCH_ALL_UNKNOWN,
-    EVIDENCE_CATCH_ALL_ACCEPTS, /* a random recipient was accepted */
-    EVIDENCE_CATCH_ALL_REFUSES, /* a random recipient was refused as unknown */
+    EVIDENCE_CATCH_ALL_ACCEPTS,      /* a random recipient was accepted */
+    EVIDENCE_CATCH_ALL_REFUSES,      /* a random recipient was refused as unknown */
     EVIDENCE_CATCH_ALL_SAME_REFUSAL, /* refused in the same words as the real one */
 };
 
@@ -132,17 +133,17 @@ enum evidence_stop {
 };
 
 struct evidence {
-    struct slice input;       /* as given */
+    struct slice input; /* as given */
     struct address address;
-    struct slice suggestion;  /* "" for none */
-    unsigned builtin_classes; /* enum lists_class bits of domain and local part */
+    struct slice suggestion;   /* "" for none */
+    unsigned builtin_classes;  /* enum lists_class bits of domain and local part */
     unsigned operator_matches; /* 1 << enum lists_operator_kind bits */
     bool disposable_mx;
-    bool duplicate;           /* same mailbox earlier in the list */
+    bool duplicate;             /* same mailbox earlier in the list */
     const char *mailbox_breach; /* provider_mailbox_breach; or NULL */
     bool subaddress;
-    enum evidence_depth depth; /* as chosen */
-    const struct evidence_domain *domain; /* NULL: DNS was not asked */
+    enum evidence_depth depth;               /* as chosen */
+    const struct evidence_domain *domain;    /* NULL: DNS was not asked */
     const struct provider_profile *provider; /* NULL: not known */
     const struct evidence_attempt *attempts; /* in time order */
     size_t attempt_count;

@@ -405,7 +405,10 @@ static void explain_connect_failed(struct telling *telling)
     if (telling->attempt == NULL) {
         say(telling, "The mail servers of ");
         say_domain(telling);
-        say(telling, " have no address that can be reached from here.");
+        say(telling,
+            telling->evidence->domain != NULL && telling->evidence->domain->hosts_left_out > 0
+                ? " are too many to look at all; the preferred ones can't be reached."
+                : " have no address that can be reached from here.");
         return;
     }
     if (hosts > 1)

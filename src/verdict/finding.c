@@ -410,13 +410,15 @@ static bool was_host_asked(const struct evidence *evidence, const struct evidenc
 }
 
 /*
- * A host that was not asked may be the one that serves: its address could not be looked up, or the
- * work ended before its turn.
+ * A host that was not asked may be the one that serves: its address could not be looked up, there
+ * are too many of them, or the work ended before its turn.
  */
 static bool is_any_host_unasked(const struct evidence *evidence)
 {
     const struct evidence_domain *domain = evidence->domain;
 
+    if (domain != NULL && domain->hosts_left_out > 0)
+        return true;
     for (size_t i = 0; domain != NULL && i < domain->host_count; i++) {
         const struct evidence_host *host = &domain->hosts[i];
 

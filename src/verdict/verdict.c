@@ -65,8 +65,9 @@ static enum verdict_reason reason_of_hosts(const struct evidence_domain *domain)
     }
     if (any_unsure)
         return REASON_DNS_ERROR;
-    if (any_out_of_reach)
-        return REASON_CONNECT_FAILED; /* it has addresses, of a family that we do not speak */
+    if (any_out_of_reach || domain->hosts_left_out > 0)
+        return REASON_CONNECT_FAILED; /* there are addresses, of a family that we do not speak, or
+                                         not looked at */
     return any_reserved ? REASON_UNROUTABLE_MX : REASON_NO_MAIL_SERVER;
 }
 
