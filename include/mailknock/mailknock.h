@@ -50,14 +50,14 @@ MAILKNOCK_API const char *mailknock_version(void);
 enum mailknock_code {
     MAILKNOCK_OK = 0,
     MAILKNOCK_NO_MEMORY = -1,
-    MAILKNOCK_USAGE = -2,    /* the caller asked for nonsense */
-    MAILKNOCK_FORMAT = -3,   /* a file or text does not have the form it should have */
-    MAILKNOCK_LIMIT = -4,    /* a documented ceiling would be exceeded */
-    MAILKNOCK_IO = -5,       /* the operating system refused or failed */
-    MAILKNOCK_RANGE = -6,    /* a value is out of bounds */
+    MAILKNOCK_USAGE = -2,  /* the caller asked for nonsense */
+    MAILKNOCK_FORMAT = -3, /* a file or text does not have the form it should have */
+    MAILKNOCK_LIMIT = -4,  /* a documented ceiling would be exceeded */
+    MAILKNOCK_IO = -5,     /* the operating system refused or failed */
+    MAILKNOCK_RANGE = -6,  /* a value is out of bounds */
     MAILKNOCK_NOT_FOUND = -7,
-    MAILKNOCK_BUSY = -8,     /* not now: too many open, or already under way */
-    MAILKNOCK_INTERNAL = -9  /* our fault */
+    MAILKNOCK_BUSY = -8,    /* not now: too many open, or already under way */
+    MAILKNOCK_INTERNAL = -9 /* our fault */
 };
 
 /* "no memory", "usage", ...: static text, for any number. */

@@ -10,12 +10,12 @@
 
 enum error_code {
     ERROR_NONE = 0,
-    ERROR_NOMEM = -1,    /* memory could not be had */
-    ERROR_USAGE = -2,    /* the caller (command line, configuration, API) asked for nonsense */
-    ERROR_FORMAT = -3,   /* a file or message does not have the form it should have */
-    ERROR_LIMIT = -4,    /* a documented ceiling would be exceeded */
-    ERROR_IO = -5,       /* the operating system refused or failed */
-    ERROR_RANGE = -6,    /* a value is out of bounds */
+    ERROR_NOMEM = -1,  /* memory could not be had */
+    ERROR_USAGE = -2,  /* the caller (command line, configuration, API) asked for nonsense */
+    ERROR_FORMAT = -3, /* a file or message does not have the form it should have */
+    ERROR_LIMIT = -4,  /* a documented ceiling would be exceeded */
+    ERROR_IO = -5,     /* the operating system refused or failed */
+    ERROR_RANGE = -6,  /* a value is out of bounds */
     ERROR_NOT_FOUND = -7,
     ERROR_BUSY = -8,     /* held by another process, or already under way */
     ERROR_INTERNAL = -9, /* a library misbehaved */

@@ -30,8 +30,8 @@ void heap_done(struct heap *heap); /* frees the heap's own array only */
 int heap_reserve(struct heap *heap, size_t count);
 /* Add node with key; ERROR_NOMEM leaves both untouched. The node must not be in a heap. */
 int heap_push(struct heap *heap, struct heap_node *node, uint64_t key);
-struct heap_node *heap_peek(const struct heap *heap); /* NULL when empty */
-struct heap_node *heap_pop(struct heap *heap);        /* NULL when empty */
+struct heap_node *heap_peek(const struct heap *heap);        /* NULL when empty */
+struct heap_node *heap_pop(struct heap *heap);               /* NULL when empty */
 void heap_remove(struct heap *heap, struct heap_node *node); /* no-op when not in it */
 bool heap_node_is_in(const struct heap_node *node);
 

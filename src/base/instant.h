@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #define INSTANT_NEVER UINT64_MAX
-#define SECOND_MS UINT64_C(1000)
-#define MINUTE_MS (60 * SECOND_MS)
-#define HOUR_MS (60 * MINUTE_MS)
-#define DAY_MS (24 * HOUR_MS)
+#define SECOND_MS     UINT64_C(1000)
+#define MINUTE_MS     (60 * SECOND_MS)
+#define HOUR_MS       (60 * MINUTE_MS)
+#define DAY_MS        (24 * HOUR_MS)
 
 #define INSTANT_TEXT_SIZE 25 /* "2026-11-24T03:04:05.678Z" and NUL */
 

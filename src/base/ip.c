@@ -206,8 +206,14 @@ struct reserved {
     const char *what;
 };
 
-#define V4(a, b, c, d, bits, what) {{{4, {a, b, c, d}}, bits}, what}
-#define V6(bits, what, ...) {{{6, {__VA_ARGS__}}, bits}, what}
+#define V4(a, b, c, d, bits, what)                                                                 \
+    {                                                                                              \
+        {{4, {a, b, c, d}}, bits}, what                                                            \
+    }
+#define V6(bits, what, ...)                                                                        \
+    {                                                                                              \
+        {{6, {__VA_ARGS__}}, bits}, what                                                           \
+    }
 
 /* IANA IPv4 and IPv6 Special-Purpose Address Registries; multicast by RFC 5771 and RFC 4291. */
 static const struct reserved reserved_ranges[] = {
@@ -247,10 +253,10 @@ static const struct {
     bool inverted; /* Teredo stores it complemented */
 } carriers[] = {
     {{{6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}, 96}, 12, false}, /* mapped, RFC 4291 */
-    {{{6, {0}}, 96}, 12, false},                                       /* compatible, RFC 4291 */
-    {{{6, {0x00, 0x64, 0xff, 0x9b}}, 96}, 12, false},                  /* NAT64, RFC 6052 */
-    {{{6, {0x20, 0x02}}, 16}, 2, false},                               /* 6to4, RFC 3056 */
-    {{{6, {0x20, 0x01, 0x00, 0x00}}, 32}, 12, true},                   /* Teredo, RFC 4380 */
+    {{{6, {0}}, 96}, 12, false},                                        /* compatible, RFC 4291 */
+    {{{6, {0x00, 0x64, 0xff, 0x9b}}, 96}, 12, false},                   /* NAT64, RFC 6052 */
+    {{{6, {0x20, 0x02}}, 16}, 2, false},                                /* 6to4, RFC 3056 */
+    {{{6, {0x20, 0x01, 0x00, 0x00}}, 32}, 12, true},                    /* Teredo, RFC 4380 */
 };
 
 const char *ip_reserved_range(const struct ip *ip)

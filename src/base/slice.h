@@ -17,7 +17,7 @@ struct slice {
 };
 
 #define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
-#define SLICE_EMPTY ((struct slice){"", 0})
+#define SLICE_EMPTY    ((struct slice){"", 0})
 /* For printf: "%.*s" */
 #define SLICE_ARG(slice) (int)(slice).len, ((slice).ptr != NULL ? (slice).ptr : "")
 
@@ -51,7 +51,8 @@ bool slice_split(struct slice *rest, char separator, struct slice *ret_part);
 /* Decimal digits only, no sign, no blanks; false when empty, foreign or above max. */
 bool slice_to_u64(struct slice s, uint64_t max, uint64_t *ret_value);
 
-/* Copy as a NUL-terminated string into out[size]; false (and an empty string) if it does not fit. */
+/* Copy as a NUL-terminated string into out[size]; false (and an empty string) if it does not fit.
+ */
 bool slice_to_string(struct slice s, char *out, size_t size);
 
 /* ASCII, locale-free. */

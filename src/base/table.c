@@ -123,8 +123,7 @@ void *table_take(struct table *table, struct slice key)
     return value;
 }
 
-bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key,
-                void **ret_value)
+bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key, void **ret_value)
 {
     for (; *cursor < table->capacity; (*cursor)++) {
         const struct table_entry *entry = &table->entries[*cursor];

@@ -37,8 +37,7 @@ int table_put(struct table *table, struct slice key, void *value);
 /* Take out and return the value, or NULL. */
 void *table_take(struct table *table, struct slice key);
 /* Walk: start with *cursor 0; false at the end. The table must not change meanwhile. */
-bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key,
-                void **ret_value);
+bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key, void **ret_value);
 
 /* 64-bit XXH3 of bytes, for anyone who needs a good hash. */
 uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed);

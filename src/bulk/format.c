@@ -201,9 +201,9 @@ static int refuse_others(const struct survey *survey, struct error *error)
     const char *file = survey->sample->file;
 
     if (slice_starts_with(bytes, SLICE("\xd0\xcf\x11\xe0")))
-        return error_set(error, ERROR_FORMAT,
-                         "%s: is an old .xls, or a workbook with a password; save it as .xlsx or CSV",
-                         file);
+        return error_set(
+            error, ERROR_FORMAT,
+            "%s: is an old .xls, or a workbook with a password; save it as .xlsx or CSV", file);
     if (slice_starts_with(bytes, SLICE("%PDF")))
         return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
                          file);

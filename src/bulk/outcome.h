@@ -16,13 +16,13 @@ struct bulk_outcome {
     uint8_t score;
     uint32_t flags; /* enum verdict_flag bits */
     uint32_t retry_after_s;
-    bool duplicate;            /* the same mailbox stands earlier in the list */
-    uint64_t duplicate_of;     /* row number of that one, from 1; 0: none */
-    struct slice suggestion;   /* "" for none */
-    struct slice provider;     /* "" when not known */
-    struct slice domain;       /* lower-case A-labels, "" for none */
+    bool duplicate;          /* the same mailbox stands earlier in the list */
+    uint64_t duplicate_of;   /* row number of that one, from 1; 0: none */
+    struct slice suggestion; /* "" for none */
+    struct slice provider;   /* "" when not known */
+    struct slice domain;     /* lower-case A-labels, "" for none */
     struct slice explanation;
-    struct slice json;         /* one object without newline; "" when it was not kept */
+    struct slice json; /* one object without newline; "" when it was not kept */
 };
 
 #endif

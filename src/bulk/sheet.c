@@ -13,9 +13,10 @@
 #include "bulk/strings.h"
 #include "bulk/workbook.h"
 
-#define COLUMNS_MAX 16384             /* of a sheet: XFD */
-#define VALUE_MAX   ((size_t)1 << 20) /* bytes of a cell that are kept; Excel's: 32,767 characters \
-                                       */
+#define COLUMNS_MAX 16384 /* of a sheet: XFD */
+#define VALUE_MAX                                                                                  \
+    ((size_t)1 << 20) /* bytes of a cell that are kept; Excel's: 32,767 characters                 \
+                       */
 
 enum cell_type {
     CELL_NUMBER,

@@ -50,8 +50,8 @@ int prober_reload_lists(struct prober *prober, const struct config *config, stru
 /*
  * The name to say in EHLO when none is configured: this host's full name as the system and
  * /etc/hosts have it (DNS is not asked), else the address that it speaks from, as a literal
- * (RFC 5321 4.1.4): then *ret_is_literal is set and the operator should be told. *ret_name is on the
- * arena. ERROR_NOMEM.
+ * (RFC 5321 4.1.4): then *ret_is_literal is set and the operator should be told. *ret_name is on
+ * the arena. ERROR_NOMEM.
  */
 int prober_host_name(struct arena *arena, const char *source_ip, struct slice *ret_name,
                      bool *ret_is_literal, struct error *error);

@@ -22,7 +22,7 @@ struct io_listener;
 struct io_watch;
 
 struct io_endpoint {
-    struct ip ip; /* family 0: any address */
+    struct ip ip;  /* family 0: any address */
     uint16_t port; /* 0: any */
 };
 
@@ -48,7 +48,8 @@ struct io_timer {
 
 void io_timer_init(struct io_loop *loop, struct io_timer *timer,
                    void (*fire)(struct io_timer *timer), void *user);
-/* Fire once at at_ms (now or earlier: on the next turn). Restarts one that runs. 0 or ERROR_NOMEM. */
+/* Fire once at at_ms (now or earlier: on the next turn). Restarts one that runs. 0 or ERROR_NOMEM.
+ */
 int io_timer_start(struct io_timer *timer, uint64_t at_ms);
 void io_timer_stop(struct io_timer *timer); /* no-op when stopped */
 bool io_timer_is_running(const struct io_timer *timer);
@@ -67,9 +68,9 @@ enum io_close_reason {
 const char *io_close_reason_name(enum io_close_reason reason);
 
 struct io_tls_facts {
-    char version[16];      /* "TLSv1.3" */
+    char version[16]; /* "TLSv1.3" */
     char cipher[64];
-    char subject[128];     /* of the peer's certificate, "" if it has none */
+    char subject[128]; /* of the peer's certificate, "" if it has none */
     char issuer[128];
     bool verified;         /* chain and name hold against the system's roots */
     char verify_error[96]; /* why not, "" if verified */
@@ -111,7 +112,8 @@ struct io_endpoint io_stream_peer(const struct io_stream *stream);
 /* --- listening: for the lab and the service ----------------------------------------------- */
 
 /*
- * `accepted` gets a stream already connected; it must call io_stream_set_events at once or close it.
+ * `accepted` gets a stream already connected; it must call io_stream_set_events at once or close
+ * it.
  */
 int io_listen(struct io_loop *loop, const struct io_endpoint *at,
               void (*accepted)(void *user, struct io_stream *stream), void *user,

@@ -15,7 +15,7 @@ int io_uv_loop_wait_ms(struct io_loop *loop)
     if (world->restless)
         return 0;
     if (!uv_loop_alive(&world->uv))
-        return -1; /* libuv would say 0, so that its own loop ends */
+        return -1;              /* libuv would say 0, so that its own loop ends */
     uv_update_time(&world->uv); /* libuv counts from the time that it has */
     return uv_backend_timeout(&world->uv);
 }

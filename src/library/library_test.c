@@ -138,9 +138,9 @@ static void replies_are_understood(void **state)
     reply = NULL;
     assert_int_equal(mailknock_reply_classify(TEXT("hello"), MAILKNOCK_STAGE_ANY, NULL, &reply),
                      MAILKNOCK_FORMAT);
-    assert_int_equal(mailknock_reply_classify(TEXT("250 ok"), (enum mailknock_stage)99, NULL,
-                                              &reply),
-                     MAILKNOCK_RANGE);
+    assert_int_equal(
+        mailknock_reply_classify(TEXT("250 ok"), (enum mailknock_stage)99, NULL, &reply),
+        MAILKNOCK_RANGE);
     assert_null(reply);
 }
 
@@ -266,8 +266,8 @@ static mailknock_options *lab_options(void)
 
         if (equals < 0 || line.ptr[0] == '#')
             continue;
-        assert_true(slice_to_string(slice_trim(slice_prefix(line, (size_t)equals)), name,
-                                    sizeof(name)));
+        assert_true(
+            slice_to_string(slice_trim(slice_prefix(line, (size_t)equals)), name, sizeof(name)));
         assert_true(slice_to_string(slice_trim(slice_from_offset(line, (size_t)equals + 1)), value,
                                     sizeof(value)));
         if (mailknock_options_set(options, name, value, &error) < 0)
@@ -359,9 +359,8 @@ static void count(void *user, int code, mailknock_result *result)
         const char *address = tally->follow_up;
 
         tally->follow_up = NULL;
-        assert_int_equal(mailknock_verifier_submit(tally->verifier, address, strlen(address), count,
-                                                   tally),
-                         0);
+        assert_int_equal(
+            mailknock_verifier_submit(tally->verifier, address, strlen(address), count, tally), 0);
     }
 }
 
@@ -420,9 +419,8 @@ static void runs_end_on_time_and_freeing_cancels(void **state)
 {
     struct tally tally = {.verifier = lab_verifier(NULL, NULL)};
 
-    assert_int_equal(mailknock_verifier_submit(tally.verifier, TEXT("a@slow.example"), count,
-                                               &tally),
-                     0);
+    assert_int_equal(
+        mailknock_verifier_submit(tally.verifier, TEXT("a@slow.example"), count, &tally), 0);
     assert_int_equal(mailknock_verifier_run(tally.verifier, 300), 1);
     assert_int_equal(tally.done, 0);
     mailknock_verifier_free(tally.verifier);

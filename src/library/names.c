@@ -59,14 +59,16 @@ const char *mailknock_code_name(int code)
 
 const char *mailknock_status_name(enum mailknock_status status)
 {
-    return (unsigned)status < VERDICT_STATUS_COUNT ? verdict_status_name((enum verdict_status)status)
-                                                   : NULL;
+    return (unsigned)status < VERDICT_STATUS_COUNT
+               ? verdict_status_name((enum verdict_status)status)
+               : NULL;
 }
 
 const char *mailknock_action_name(enum mailknock_action action)
 {
-    return (unsigned)action < VERDICT_ACTION_COUNT ? verdict_action_name((enum verdict_action)action)
-                                                   : NULL;
+    return (unsigned)action < VERDICT_ACTION_COUNT
+               ? verdict_action_name((enum verdict_action)action)
+               : NULL;
 }
 
 const char *mailknock_provider_by_mx(const char *host)

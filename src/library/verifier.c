@@ -16,8 +16,8 @@ struct mailknock_verifier {
     struct io_timer timer; /* ends a run */
     size_t open;
     bool with_evidence;
-    bool running;  /* callbacks are being made: no second run, no free */
-    bool closing;  /* nothing more is taken */
+    bool running; /* callbacks are being made: no second run, no free */
+    bool closing; /* nothing more is taken */
     bool timed_out;
     bool restless; /* something was started since the last run */
 };

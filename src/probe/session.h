@@ -43,7 +43,7 @@ struct probe_session {
     bool leaving;        /* closed by us; the slot waits for the server to notice */
     uint64_t opened_ms, last_answer_ms;
     uint64_t until_ms; /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
-    char *tls; /* what was agreed on, in words; NULL: in clear */
+    char *tls;         /* what was agreed on, in words; NULL: in clear */
     char close_detail[96];
 };
 

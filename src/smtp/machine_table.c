@@ -5,9 +5,18 @@
 #include "base/instant.h"
 #include "smtp/machine.h"
 
-#define GO(next) {NULL, SMTP_STATE_##next, SMTP_STATE_NONE}
-#define DO(react, next) {smtp_react_##react, SMTP_STATE_##next, SMTP_STATE_NONE}
-#define IF(react, next, otherwise) {smtp_react_##react, SMTP_STATE_##next, SMTP_STATE_##otherwise}
+#define GO(next)                                                                                   \
+    {                                                                                              \
+        NULL, SMTP_STATE_##next, SMTP_STATE_NONE                                                   \
+    }
+#define DO(react, next)                                                                            \
+    {                                                                                              \
+        smtp_react_##react, SMTP_STATE_##next, SMTP_STATE_NONE                                     \
+    }
+#define IF(react, next, otherwise)                                                                 \
+    {                                                                                              \
+        smtp_react_##react, SMTP_STATE_##next, SMTP_STATE_##otherwise                              \
+    }
 
 /* clang-format off */
 const struct smtp_row smtp_machine_table[SMTP_STATE_COUNT] = {

@@ -37,8 +37,7 @@ struct dialect_words dialect_words(enum verdict_dialect dialect, enum verdict_st
                                    enum verdict_reason reason, uint32_t flags);
 
 /* Names of the vendor's two fields: "status", "sub_status"; detail NULL where there is none. */
-void dialect_fields(enum verdict_dialect dialect, const char **ret_status,
-                    const char **ret_detail);
+void dialect_fields(enum verdict_dialect dialect, const char **ret_status, const char **ret_detail);
 
 const char *dialect_name(enum verdict_dialect dialect);
 bool dialect_by_name(struct slice name, enum verdict_dialect *ret_dialect);

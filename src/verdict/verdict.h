@@ -143,7 +143,7 @@ struct verdict {
     uint32_t flags;         /* enum verdict_flag bits */
     uint32_t retry_after_s; /* 0: waiting does not help */
     ptrdiff_t attempt;      /* index of the attempt that decided, or -1 */
-    struct classification classification; /* of that attempt's reply; rule NULL when none */
+    struct classification classification;       /* of that attempt's reply; rule NULL when none */
     char explanation[VERDICT_EXPLANATION_SIZE]; /* one English sentence */
 };
 
@@ -152,8 +152,9 @@ void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
 
 /*
  * What one reply alone would mean at its stage, for `mailknock classify`: an accepted RCPT is
- * valid/accepted, unless its provider accepts everybody, and a refusal in vague words stands, as if a random recipient had been refused in
- * others. Stage ANY is read as RCPT. code: a 4xx "no such user" said once proves nothing.
+ * valid/accepted, unless its provider accepts everybody, and a refusal in vague words stands, as if
+ * a random recipient had been refused in others. Stage ANY is read as RCPT. code: a 4xx "no such
+ * user" said once proves nothing.
  */
 void verdict_of_reply(const struct classification *classification, unsigned code,
                       enum smtp_stage stage, enum verdict_reason *ret_reason,

@@ -7,7 +7,8 @@
 
 int main(void)
 {
-    static const char reply_text[] = "450 4.2.0 <a@b.example>: Recipient address rejected: Greylisted";
+    static const char reply_text[] =
+        "450 4.2.0 <a@b.example>: Recipient address rejected: Greylisted";
     mailknock_address *address = NULL;
     mailknock_reply *reply = NULL;
     int failed = 0;
