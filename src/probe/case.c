@@ -773,8 +773,10 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
     if (answer->result->outcome == SMTP_OUTCOME_REPLY)
         kase->answered_by = probe_host_place(answer->session->host);
     note_domain(kase, &answer->plan, answer->now_ms);
-    if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.stage == SMTP_STAGE_RCPT)
-        probe_domain_heard(kase->domain, answer->input.code >= 400);
+    /* "Not now" tells neither that somebody is known nor that nobody is. */
+    if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.stage == SMTP_STAGE_RCPT &&
+        answer->input.code / 100 != 4)
+        probe_domain_heard(kase->domain, answer->input.code >= 500);
     if (cancelled)
         probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);
     else
