@@ -73,18 +73,28 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
 /* The next step of a READY case. */
 void probe_case_step(struct probe_case *kase);
 void probe_case_facts_came(struct probe_case *kase);
-/* The stranger's outcome is known, or won't be. */
-void probe_case_stranger_settled(struct probe_case *kase);
-
-/* Backs of probe/ask.h. */
-void probe_case_out(struct probe_case *kase);
-void probe_case_answered(struct probe_case *kase, const struct probe_answer *answer);
-void probe_case_host_dead(struct probe_case *kase);
-void probe_case_blocked(struct probe_case *kase, uint64_t until_ms);
+/* Somebody waits for it from now on. */
+void probe_case_hurry(struct probe_case *kase);
 
 /* End it wherever it is; it is reported when things have settled. Not for one that is OUT. */
 void probe_case_finish(struct probe_case *kase, enum evidence_stop stop);
 void probe_case_fail(struct probe_case *kase, const char *why);
+
+/* --- probe/case_round.c: backs of probe/ask.h and of the clock ------------------------------- */
+
+void probe_case_host_dead(struct probe_case *kase);
+void probe_case_blocked(struct probe_case *kase, uint64_t until_ms);
+void probe_case_wait_is_over(void *owner);
+
+/* --- probe/case_answer.c: out, and what comes back ------------------------------------------- */
+
+void probe_case_out(struct probe_case *kase);
+void probe_case_answered(struct probe_case *kase, const struct probe_answer *answer);
+void probe_case_deadline_came(void *owner);
+/* READY: compare with the domain's random recipient, if that tells anything. */
+void probe_case_needs_stranger(struct probe_case *kase);
+/* The stranger's outcome is known, or won't be. */
+void probe_case_stranger_settled(struct probe_case *kase);
 
 /* Report to everybody who submitted it, and free it (probe/report.c). */
 void probe_case_report(struct probe_case *kase);

@@ -59,6 +59,16 @@ void probe_session_abort(struct probe_session *session, enum smtp_outcome why, c
 /* The engine is being freed and the session is over but for its slot. */
 void probe_session_free(struct probe_session *session);
 
+/* --- probe/session_feed.c: what the conversation is given, and when it is over --------------- */
+
+/* As many of its host's asks as may be out at the same time. */
+void probe_session_feed(struct probe_session *session);
+/* All is answered: more, or linger a little, or goodbye. */
+void probe_session_go_on(struct probe_session *session);
+void probe_session_leave_idle(struct probe_session *session); /* no-op when it is not */
+/* How many more recipients it may take, as the host counts them. */
+void probe_session_set_room(struct probe_session *session, unsigned room);
+
 /* --- probe/lesson.c: what a result teaches about host, site and breaker ---------------------- */
 
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,

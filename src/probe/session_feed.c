@@ -1,0 +1,186 @@
+#include "base/instant.h"
+#include "probe/host.h"
+#include "probe/session.h"
+#include "probe/site.h"
+
+#define LINGER_MS      SECOND_MS /* idle, in case more comes */
+#define SHORT_QUEUE_MS 3000      /* as in host.c: one session works it off alone */
+
+/* --- its place in the lists ---------------------------------------------------------------- */
+
+void probe_session_set_room(struct probe_session *session, unsigned room)
+{
+    session->host->room = session->host->room - session->room + room;
+    session->room = room;
+}
+
+void probe_session_leave_idle(struct probe_session *session)
+{
+    if (!list_node_is_in(&session->in_idle))
+        return;
+    list_remove(&session->in_idle);
+    list_remove(&session->in_site_idle);
+    list_remove(&session->in_host); /* idle ones stand first */
+    list_append(&session->host->sessions, &session->in_host);
+    session->until_ms = INSTANT_NEVER;
+}
+
+static void enter_idle(struct probe_session *session)
+{
+    list_append(&session->engine->idle_sessions, &session->in_idle);
+    list_append(&session->site->idle_sessions, &session->in_site_idle);
+    list_remove(&session->in_host);
+    list_prepend(&session->host->sessions, &session->in_host);
+    session->until_ms = probe_engine_now(session->engine) + LINGER_MS;
+}
+
+/* --- feeding ------------------------------------------------------------------------------- */
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* How many more unknown recipients this session may meet. */
+static unsigned unknowns_left(const struct probe_session *session)
+{
+    unsigned limit = session->site->limits.ceiling.unknowns_per_session;
+    unsigned learned = session->host->unknowns_learned;
+
+    if (learned > 0 && (limit == 0 || learned < limit))
+        limit = learned;
+    if (limit == 0)
+        return UINT32_MAX;
+    return limit > session->unknowns ? limit - session->unknowns : 0;
+}
+
+/* How many more recipients it may be given, as planned and as the host taught us. */
+static unsigned rcpt_room(const struct probe_session *session)
+{
+    unsigned learned = session->host->rcpts_learned;
+    struct smtp_session_facts facts;
+
+    smtp_session_facts(session->smtp, &facts);
+    if (learned == 0)
+        return facts.rcpt_room;
+    return least(facts.rcpt_room, learned > session->taken ? learned - session->taken : 0);
+}
+
+static bool may_feed(const struct probe_session *session)
+{
+    uint64_t now = probe_engine_now(session->engine);
+
+    return !session->finishing && !probe_breaker_is_open(&session->site->breaker, now) &&
+           slice_equal(session->sender, probe_site_sender(session->site)) &&
+           !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
+}
+
+/* A fair part of the queue, when other sessions of the site may share the work. */
+static unsigned fair_share(const struct probe_session *session)
+{
+    const struct probe_host *host = session->host;
+    const struct probe_limits *limits = &session->site->limits;
+    uint64_t waiting = host->waiting;
+    unsigned others = limits->allowed > limits->open ? limits->allowed - limits->open : 0;
+
+    if (waiting * host->rcpt_ms <= SHORT_QUEUE_MS)
+        others = 0;
+    return (unsigned)((waiting + others) / (others + 1));
+}
+
+/* How many recipients may be out at the same time: one, or a batch where pipelining may be. */
+static unsigned wanted(const struct probe_session *session)
+{
+    const struct provider_limits *ceiling = &session->site->limits.ceiling;
+    struct smtp_session_facts facts;
+    unsigned most;
+
+    if (!may_feed(session))
+        return 0;
+    smtp_session_facts(session->smtp, &facts);
+    most = 1;
+    if (session->engine->settings.pipelining && ceiling->gap_ms == 0 && !session->trial &&
+        !session->alone && (facts.pipelining_offered || session->taken == 0)) {
+        unsigned share = fair_share(session);
+
+        most = least(ceiling->rcpts_per_transaction, share > 0 ? share : 1);
+    }
+    most = least(most, session->asked_count + rcpt_room(session));
+    return least(most, unknowns_left(session));
+}
+
+static void give_back(struct probe_host *host, struct probe_ask *ask)
+{
+    if (probe_host_enqueue(host, ask, true) != 0)
+        probe_ask_failed(ask, "out of memory");
+}
+
+/* True when it took one. */
+static bool feed_one(struct probe_session *session)
+{
+    struct probe_ask *ask = probe_host_take(session->host, session);
+    struct smtp_recipient recipient;
+    int code;
+
+    if (ask == NULL)
+        return false;
+    recipient = (struct smtp_recipient){ask->mailbox, ask->needs_smtputf8, ask};
+    code = smtp_session_add(session->smtp, &recipient);
+    if (code == ERROR_LIMIT) {
+        give_back(session->host, ask);
+        probe_session_retire(session);
+        return false;
+    }
+    if (code != 0) {
+        probe_ask_failed(ask, code == ERROR_NOMEM ? "out of memory"
+                                                  : "the address can't be put in a command");
+        return true;
+    }
+    session->taken++;
+    session->asked_count++;
+    list_append(&session->asked, &ask->node);
+    probe_ask_went_out(ask, session);
+    return true;
+}
+
+static void count_room(struct probe_session *session)
+{
+    unsigned unknowns = unknowns_left(session);
+    unsigned room = may_feed(session) ? rcpt_room(session) : 0;
+
+    unknowns = unknowns > session->asked_count ? unknowns - session->asked_count : 0;
+    probe_session_set_room(session, least(room, unknowns));
+}
+
+void probe_session_feed(struct probe_session *session)
+{
+    unsigned most = wanted(session);
+
+    while (session->asked_count < most && feed_one(session)) {
+    }
+    if (session->asked_count > 0) {
+        probe_session_leave_idle(session);
+        smtp_session_tick(session->smtp, probe_engine_now(session->engine)); /* it goes on then */
+    }
+    count_room(session);
+}
+
+static bool may_linger(const struct probe_session *session)
+{
+    const struct probe_engine *engine = session->engine;
+
+    return session->room > 0 && engine->submissions > 0 && engine->starved.count == 0 &&
+           list_is_empty(&session->site->hungry) && session->host->waiting == 0;
+}
+
+/* All answered: more, or wait a little, or goodbye. */
+void probe_session_go_on(struct probe_session *session)
+{
+    probe_session_feed(session);
+    if (session->asked_count > 0 || session->finishing || list_node_is_in(&session->in_idle))
+        return;
+    if (may_linger(session))
+        enter_idle(session);
+    else
+        probe_session_retire(session);
+}
