@@ -29,6 +29,7 @@ static const struct cli_command *const commands[] = {
     &cli_lab,
     &cli_config,
     &cli_completion,
+    &cli_manual,
 };
 /* clang-format on */
 
@@ -43,6 +44,18 @@ const struct cli_command *cli_command_find(struct slice name)
         if (slice_equal(slice_from_string(commands[i]->name), name))
             return commands[i];
     return NULL;
+}
+
+bool cli_is_first_in_file(const struct config_option *option, size_t index)
+{
+    struct slice name = slice_from_string(option->name);
+
+    if (option->command_line_only || config_find(&config_common, name) != NULL)
+        return false;
+    for (size_t i = 0; i < index; i++)
+        if (commands[i]->uses_common && config_find(&commands[i]->own, name) != NULL)
+            return false;
+    return true;
 }
 
 int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ...)

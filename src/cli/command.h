@@ -53,11 +53,17 @@ struct cli_command {
 
 /* Add a command here, and its row to the table in command.c. */
 extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, cli_lab, cli_demo,
-    cli_jobs, cli_serve, cli_keys, cli_erase, cli_config, cli_completion, cli_doctor;
+    cli_jobs, cli_serve, cli_keys, cli_erase, cli_config, cli_completion, cli_doctor, cli_manual;
 
 /* All rows, in the order of the help; NULL past the end. */
 const struct cli_command *cli_command_at(size_t index);
 const struct cli_command *cli_command_find(struct slice name);
+
+/*
+ * Whether the file's documentation shows this option of the command at `index`: it may stand in a
+ * file, and neither the common options nor a command before have one of that name.
+ */
+bool cli_is_first_in_file(const struct config_option *option, size_t index);
 
 /*
  * The whole program; argv as main has it. Output that can't be written (a full disk, a reader that

@@ -65,18 +65,6 @@ static void example_option(struct buffer *out, const struct config_option *optio
     buffer_done(&words);
 }
 
-/* Commands' own options that may stand in a file; a name that several have, once. */
-static bool is_new_in_file(const struct config_option *option, size_t command_index)
-{
-    if (option->command_line_only || config_find(&config_common, slice_from_string(option->name)))
-        return false;
-    for (size_t i = 0; i < command_index; i++)
-        if (cli_command_at(i)->uses_common &&
-            config_find(&cli_command_at(i)->own, slice_from_string(option->name)) != NULL)
-            return false;
-    return true;
-}
-
 static void write_example(struct buffer *out)
 {
     const struct cli_command *command;
@@ -96,7 +84,7 @@ static void write_example(struct buffer *out)
         bool any = false;
 
         for (size_t k = 0; command->uses_common && k < command->own.count; k++) {
-            if (!is_new_in_file(&command->own.options[k], i))
+            if (!cli_is_first_in_file(&command->own.options[k], i))
                 continue;
             if (!any && command->own.options[k].group == NULL)
                 buffer_printf(out, "\n# --- mailknock %s ---\n", command->name);

@@ -53,7 +53,7 @@ static bool is_verbatim(struct slice line)
 /* Lines of a paragraph are filled together; lines that begin with a blank stay. */
 static void paragraphs(struct buffer *out, const char *text, const struct help_style *style)
 {
-    struct slice rest = slice_trim(slice_from_string(text)), line;
+    struct slice rest = slice_from_string(text), line;
     struct buffer paragraph;
 
     buffer_init(&paragraph, 0);
