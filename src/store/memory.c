@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "store/memory_note.h"
+#include "store/memory_record.h"
 #include "store/store.h"
 
 struct memory_job {
@@ -22,6 +23,7 @@ struct memory_store {
     struct list jobs; /* by id */
     uint64_t last_id;
     struct memory_notes notes;
+    struct memory_records records;
 };
 
 static struct memory_store *self(struct store *store)
@@ -561,6 +563,57 @@ static int note_expire(struct store *store, int64_t now_unix_ms, size_t max, str
     return memory_notes_expire(&self(store)->notes, now_unix_ms, max);
 }
 
+/* --- records ------------------------------------------------------------------------------- */
+
+static int records_put(struct store *store, const struct store_record *records, size_t count,
+                       struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = memory_records_put(&self(store)->records, &records[i]);
+    return code == 0 ? 0 : no_memory(error);
+}
+
+static int record_get(struct store *store, enum store_record_kind kind, struct slice key,
+                      struct arena *arena, struct store_record *ret_record, struct error *error)
+{
+    int code = memory_records_get(&self(store)->records, kind, key, arena, ret_record);
+
+    return code >= 0 ? code : no_memory(error);
+}
+
+static int record_next(struct store *store, enum store_record_kind kind, struct slice group,
+                       struct slice after, struct arena *arena, struct store_record *ret_record,
+                       struct error *error)
+{
+    int code = memory_records_next(&self(store)->records, kind, group, after, arena, ret_record);
+
+    return code >= 0 ? code : no_memory(error);
+}
+
+static int record_remove(struct store *store, enum store_record_kind kind, struct slice key,
+                         struct error *error)
+{
+    (void)error;
+    return memory_records_remove(&self(store)->records, kind, key);
+}
+
+static int records_expire(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
+                          uint64_t bytes_max, size_t max, struct error *error)
+{
+    (void)error;
+    return memory_records_expire(&self(store)->records, kind, now_unix_ms, bytes_max, max);
+}
+
+static int records_total(struct store *store, enum store_record_kind kind,
+                         struct store_record_total *ret_total, struct error *error)
+{
+    (void)error;
+    *ret_total = self(store)->records.totals[kind];
+    return 0;
+}
+
 /* --- opening ------------------------------------------------------------------------------- */
 
 static void memory_close(struct store *store)
@@ -571,6 +624,7 @@ static void memory_close(struct store *store)
     while ((node = list_first(&memory->jobs)) != NULL)
         job_free(LIST_ELEMENT(node, struct memory_job, node));
     memory_notes_done(&memory->notes);
+    memory_records_done(&memory->records);
     memory_free(memory);
 }
 
@@ -594,6 +648,12 @@ static const struct store_ops memory_ops = {
     .note_next = note_next,
     .note_remove = note_remove,
     .note_expire = note_expire,
+    .records_put = records_put,
+    .record_get = record_get,
+    .record_next = record_next,
+    .record_remove = record_remove,
+    .records_expire = records_expire,
+    .records_total = records_total,
 };
 
 int store_memory_open(struct store **ret_store, struct error *error)
@@ -605,6 +665,7 @@ int store_memory_open(struct store **ret_store, struct error *error)
     memory->base.ops = &memory_ops;
     list_init(&memory->jobs);
     memory_notes_init(&memory->notes);
+    memory_records_init(&memory->records);
     *ret_store = &memory->base;
     return 0;
 }

@@ -269,6 +269,12 @@ static const struct store_ops sqlite_ops = {
     .note_next = sqlite_note_next,
     .note_remove = sqlite_note_remove,
     .note_expire = sqlite_note_expire,
+    .records_put = sqlite_records_put,
+    .record_get = sqlite_record_get,
+    .record_next = sqlite_record_next,
+    .record_remove = sqlite_record_remove,
+    .records_expire = sqlite_records_expire,
+    .records_total = sqlite_records_total,
 };
 
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,

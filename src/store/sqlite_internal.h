@@ -2,8 +2,8 @@
  * The SQLite store's own parts: connection, schema, prepared statements, transactions.
  *
  * sqlite.c opens and closes; sqlite_schema.c makes and migrates tables; sqlite_job.c, sqlite_row.c,
- * sqlite_result.c and sqlite_note.c are the interface's parts. Nothing outside src/store includes
- * this.
+ * sqlite_result.c, sqlite_note.c and sqlite_record.c are the interface's parts. Nothing outside
+ * src/store includes this.
  */
 #ifndef MK_STORE_SQLITE_INTERNAL_H
 #define MK_STORE_SQLITE_INTERNAL_H
@@ -72,7 +72,32 @@
     X(NOTE_FROM, "SELECT id, body FROM note WHERE kind=?1 AND id>=?2 ORDER BY id LIMIT 1")         \
     X(NOTE_REMOVE, "DELETE FROM note WHERE kind=?1 AND id=?2")                                     \
     X(NOTE_EXPIRE, "DELETE FROM note WHERE (kind, id) IN (SELECT kind, id FROM note"               \
-                   " WHERE until_ms>0 AND until_ms<=?1 LIMIT ?2)")
+                   " WHERE until_ms>0 AND until_ms<=?1 LIMIT ?2)")                                 \
+    X(RECORD_PUT, "INSERT INTO record (kind, key, family, value, proof, checked_ms, expires_ms,"   \
+                  " bytes, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT (kind, key)"      \
+                  " DO UPDATE SET family=excluded.family, value=excluded.value,"                   \
+                  " proof=excluded.proof, checked_ms=excluded.checked_ms,"                         \
+                  " expires_ms=excluded.expires_ms, failed_ms=0, failures=0,"                      \
+                  " bytes=excluded.bytes, body=excluded.body"                                      \
+                  " WHERE excluded.checked_ms>=checked_ms AND (excluded.proof=1 OR proof=0 OR"     \
+                  " expires_ms<=excluded.checked_ms)")                                             \
+    X(RECORD_FAILED, "UPDATE record SET failed_ms=?3, failures=failures+1 WHERE kind=?1 AND"       \
+                     " key=?2 AND proof=1 AND checked_ms<=?3 AND failed_ms<?3")                    \
+    X(RECORD_GET, SQLITE_STORE_RECORD "kind=?1 AND key=?2")                                        \
+    X(RECORD_NEXT, SQLITE_STORE_RECORD "kind=?1 AND key>?2 ORDER BY key LIMIT 1")                  \
+    X(RECORD_NEXT_OF, SQLITE_STORE_RECORD "kind=?1 AND key>?2 AND family=?3"                       \
+                                          " ORDER BY key LIMIT 1")                                 \
+    X(RECORD_REMOVE, "DELETE FROM record WHERE kind=?1 AND key=?2")                                \
+    X(RECORD_EXPIRE, "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE kind=?1 AND"     \
+                     " expires_ms<=?2 ORDER BY expires_ms LIMIT ?3)")                              \
+    X(RECORD_FIRST, "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE kind=?1"          \
+                    " ORDER BY expires_ms LIMIT ?2)")                                              \
+    X(RECORD_TOTAL, "SELECT records, bytes FROM record_total WHERE kind=?1")
+
+/* Columns in the order of read_record (sqlite_record.c). */
+#define SQLITE_STORE_RECORD                                                                        \
+    "SELECT key, family, value, proof, checked_ms, expires_ms, failed_ms, failures, body"          \
+    " FROM record WHERE "
 
 /* Columns in the order of read_line (sqlite_page.c). */
 #define SQLITE_STORE_LINE                                                                          \
@@ -158,6 +183,20 @@ int sqlite_note_next(struct store *store, const char *kind, struct slice after, 
                      struct error *error);
 int sqlite_note_remove(struct store *store, const char *kind, const char *id, struct error *error);
 int sqlite_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
+
+int sqlite_records_put(struct store *store, const struct store_record *records, size_t count,
+                       struct error *error);
+int sqlite_record_get(struct store *store, enum store_record_kind kind, struct slice key,
+                      struct arena *arena, struct store_record *ret_record, struct error *error);
+int sqlite_record_next(struct store *store, enum store_record_kind kind, struct slice group,
+                       struct slice after, struct arena *arena, struct store_record *ret_record,
+                       struct error *error);
+int sqlite_record_remove(struct store *store, enum store_record_kind kind, struct slice key,
+                         struct error *error);
+int sqlite_records_expire(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
+                          uint64_t bytes_max, size_t max, struct error *error);
+int sqlite_records_total(struct store *store, enum store_record_kind kind,
+                         struct store_record_total *ret_total, struct error *error);
 
 static inline struct sqlite_store *sqlite_store_of(struct store *store)
 {

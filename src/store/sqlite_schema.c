@@ -68,6 +68,34 @@ static const char *const migrations[] = {
     " until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (kind, id)) WITHOUT ROWID;"
     "CREATE INDEX note_until ON note (until_ms) WHERE until_ms > 0;",
+    /* Totals by trigger, so that no writer can forget them: how much is kept is asked often. */
+    "CREATE TABLE record ("
+    " id INTEGER PRIMARY KEY,"
+    " kind INTEGER NOT NULL,"
+    " key BLOB NOT NULL,"
+    " family BLOB NOT NULL,"
+    " value INTEGER NOT NULL,"
+    " proof INTEGER NOT NULL,"
+    " checked_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL,"
+    " failed_ms INTEGER NOT NULL DEFAULT 0,"
+    " failures INTEGER NOT NULL DEFAULT 0,"
+    " bytes INTEGER NOT NULL,"
+    " body BLOB);"
+    "CREATE UNIQUE INDEX record_key ON record (kind, key);"
+    "CREATE INDEX record_family ON record (kind, family, key);"
+    "CREATE INDEX record_expires ON record (kind, expires_ms);"
+    "CREATE TABLE record_total ("
+    " kind INTEGER PRIMARY KEY,"
+    " records INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL);"
+    "CREATE TRIGGER record_added AFTER INSERT ON record BEGIN"
+    " INSERT INTO record_total (kind, records, bytes) VALUES (new.kind, 1, new.bytes)"
+    " ON CONFLICT (kind) DO UPDATE SET records=records+1, bytes=bytes+excluded.bytes; END;"
+    "CREATE TRIGGER record_changed AFTER UPDATE OF bytes ON record BEGIN"
+    " UPDATE record_total SET bytes=bytes-old.bytes+new.bytes WHERE kind=new.kind; END;"
+    "CREATE TRIGGER record_removed AFTER DELETE ON record BEGIN"
+    " UPDATE record_total SET records=records-1, bytes=bytes-old.bytes WHERE kind=old.kind; END;",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

@@ -247,3 +247,57 @@ int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, stru
 {
     return store->ops->note_expire(store, now_unix_ms, max, error);
 }
+
+/* --- records ------------------------------------------------------------------------------- */
+
+const char *store_record_kind_name(enum store_record_kind kind)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        STORE_RECORD_KINDS(X)
+#undef X
+    };
+
+    CHECK((unsigned)kind < ARRAY_LEN(names));
+    return names[kind];
+}
+
+int store_records_put(struct store *store, const struct store_record *records, size_t count,
+                      struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        CHECK(records[i].key.len > 0 && records[i].key.len <= STORE_RECORD_KEY_MAX &&
+              records[i].group.len <= STORE_RECORD_KEY_MAX);
+    return count > 0 ? store->ops->records_put(store, records, count, error) : 0;
+}
+
+int store_record_get(struct store *store, enum store_record_kind kind, struct slice key,
+                     struct arena *arena, struct store_record *ret_record, struct error *error)
+{
+    return store->ops->record_get(store, kind, key, arena, ret_record, error);
+}
+
+int store_record_next(struct store *store, enum store_record_kind kind, struct slice group,
+                      struct slice after, struct arena *arena, struct store_record *ret_record,
+                      struct error *error)
+{
+    return store->ops->record_next(store, kind, group, after, arena, ret_record, error);
+}
+
+int store_record_remove(struct store *store, enum store_record_kind kind, struct slice key,
+                        struct error *error)
+{
+    return store->ops->record_remove(store, kind, key, error);
+}
+
+int store_records_expire(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
+                         uint64_t bytes_max, size_t max, struct error *error)
+{
+    return store->ops->records_expire(store, kind, now_unix_ms, bytes_max, max, error);
+}
+
+int store_records_total(struct store *store, enum store_record_kind kind,
+                        struct store_record_total *ret_total, struct error *error)
+{
+    return store->ops->records_total(store, kind, ret_total, error);
+}

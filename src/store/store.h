@@ -269,7 +269,81 @@ int store_note_remove(struct store *store, const char *kind, const char *id, str
 /* Take away at most `max` whose time is over; how many. */
 int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
 
+/* --- records: what is remembered beyond a job ------------------------------------------------ */
+
+/*
+ * A record says of one thing (a mailbox, a domain) what was found out and when. There is one for
+ * each kind and key; a newer one takes the place of an older, but for this: what proves nothing
+ * never takes the place of a proof that has not expired.
+ */
+#define STORE_RECORD_KINDS(X)                                                                      \
+    X(MAILBOX, "mailbox")     /* what its server said of it */                                     \
+    X(DOMAIN, "domain")       /* what its servers do with strangers */                             \
+    X(BOUNCE, "bounce")       /* a message to the mailbox came back for good */                    \
+    X(DELIVERY, "delivery")   /* a message to the mailbox was delivered */                         \
+    X(COMPLAINT, "complaint") /* its owner called a message spam */
+
+enum store_record_kind {
+#define X(symbol, name) STORE_RECORD_##symbol,
+    STORE_RECORD_KINDS(X)
+#undef X
+    STORE_RECORD_KIND_COUNT,
+};
+
+const char *store_record_kind_name(enum store_record_kind kind);
+
+#define STORE_RECORD_KEY_MAX 1024 /* bytes of a key or group */
+
+struct store_record {
+    enum store_record_kind kind;
+    struct slice key;   /* any bytes, not empty */
+    struct slice group; /* the domain; "" for none */
+    uint8_t value;      /* of the keeper's own meaning, such as a reason */
+    bool is_proof;
+    int64_t checked_unix_ms;
+    int64_t expires_unix_ms;
+    struct slice body; /* kept packed; "" for none */
+    /* Kept by the store: what came later and proved nothing. */
+    int64_t failed_unix_ms; /* the last of them; 0: none */
+    uint32_t failures;
+};
+
+/*
+ * Keep records, in one transaction. One that is older than what is kept is passed over; one that
+ * proves nothing, where a proof is kept that had not expired when it was made, is only counted.
+ */
+int store_records_put(struct store *store, const struct store_record *records, size_t count,
+                      struct error *error);
+/* 1; none: 0. Copied to the arena. Whether it has expired is the caller's affair. */
+int store_record_get(struct store *store, enum store_record_kind kind, struct slice key,
+                     struct arena *arena, struct store_record *ret_record, struct error *error);
+/*
+ * The record with the next key above `after`, bytewise, of a group ("": any): 1; none: 0. `after`
+ * may point into the same arena.
+ */
+int store_record_next(struct store *store, enum store_record_kind kind, struct slice group,
+                      struct slice after, struct arena *arena, struct store_record *ret_record,
+                      struct error *error);
+/* 1 when there was one. Its bytes are overwritten where the back end can do that. */
+int store_record_remove(struct store *store, enum store_record_kind kind, struct slice key,
+                        struct error *error);
+/*
+ * Take away at most `max` of a kind: those whose time is over and then, while those that stay
+ * hold more than bytes_max, those that would expire first; how many.
+ */
+int store_records_expire(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
+                         uint64_t bytes_max, size_t max, struct error *error);
+
+struct store_record_total {
+    uint64_t records;
+    uint64_t bytes; /* as kept, with an allowance for what surrounds them */
+};
+int store_records_total(struct store *store, enum store_record_kind kind,
+                        struct store_record_total *ret_total, struct error *error);
+
 /* --- for implementations ------------------------------------------------------------------- */
+
+#define STORE_RECORD_OVERHEAD 96 /* bytes counted beside key, group and body */
 
 struct store_ops {
     void (*close)(struct store *store);
@@ -307,6 +381,19 @@ struct store_ops {
                      struct error *error);
     int (*note_remove)(struct store *store, const char *kind, const char *id, struct error *error);
     int (*note_expire)(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
+    int (*records_put)(struct store *store, const struct store_record *records, size_t count,
+                       struct error *error);
+    int (*record_get)(struct store *store, enum store_record_kind kind, struct slice key,
+                      struct arena *arena, struct store_record *ret_record, struct error *error);
+    int (*record_next)(struct store *store, enum store_record_kind kind, struct slice group,
+                       struct slice after, struct arena *arena, struct store_record *ret_record,
+                       struct error *error);
+    int (*record_remove)(struct store *store, enum store_record_kind kind, struct slice key,
+                         struct error *error);
+    int (*records_expire)(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
+                          uint64_t bytes_max, size_t max, struct error *error);
+    int (*records_total)(struct store *store, enum store_record_kind kind,
+                         struct store_record_total *ret_total, struct error *error);
 };
 
 /* First member of every implementation. */

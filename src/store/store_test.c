@@ -735,6 +735,159 @@ static void urls_name_their_kind(void **state)
     assert_null(store_url_path("memory:"));
 }
 
+static struct store_record record_of(const char *key, int64_t checked, int64_t expires,
+                                     bool is_proof, const char *body)
+{
+    return (struct store_record){
+        .kind = STORE_RECORD_MAILBOX,
+        .key = slice_from_string(key),
+        .group = SLICE("a.example"),
+        .value = 7,
+        .is_proof = is_proof,
+        .checked_unix_ms = checked,
+        .expires_unix_ms = expires,
+        .body = slice_from_string(body),
+    };
+}
+
+/* What is kept after a second record, of what a first one says. */
+static void a_failure_never_takes_the_place_of_a_proof(void **state)
+{
+    static const struct {
+        const char *what;
+        int64_t checked, expires;
+        bool is_proof;
+        int64_t checked_2;
+        bool is_proof_2;
+        const char *kept;
+        uint32_t failures;
+    } rows[] = {
+        {"a later proof replaces a proof", 100, 500, true, 200, true, "second", 0},
+        {"an older proof does not", 100, 500, true, 99, true, "first", 0},
+        {"a failure is counted beside a proof", 100, 500, true, 200, false, "first", 1},
+        {"not twice at the same moment", 100, 500, true, 200, false, "first", 1},
+        {"an older failure is not", 100, 500, true, 99, false, "first", 0},
+        {"a failure replaces an expired proof", 100, 500, true, 500, false, "second", 0},
+        {"a failure replaces a failure", 100, 500, false, 200, false, "second", 0},
+        {"a proof replaces a failure", 100, 500, false, 200, true, "second", 0},
+    };
+    struct bench *bench = *state;
+    struct arena arena;
+
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct store_record both[] = {
+            record_of("k", rows[i].checked, rows[i].expires, rows[i].is_proof, "first"),
+            record_of("k", rows[i].checked_2, 900, rows[i].is_proof_2, "second"),
+        };
+        struct store_record got;
+
+        (void)store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("k"), NULL);
+        assert_int_equal(store_records_put(bench->store, both, 2, NULL), 0);
+        assert_int_equal(store_records_put(bench->store, &both[1], 1, NULL), 0);
+        assert_int_equal(
+            store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("k"), &arena, &got, NULL),
+            1);
+        if (!slice_equal(got.body, slice_from_string(rows[i].kept)) ||
+            got.failures != rows[i].failures)
+            fail_msg("%s: kept %.*s, %u failures", rows[i].what, SLICE_ARG(got.body), got.failures);
+        assert_int_equal(got.failed_unix_ms, rows[i].failures > 0 ? rows[i].checked_2 : 0);
+        assert_true(slice_equal(got.group, SLICE("a.example")));
+        assert_int_equal(got.value, 7);
+    }
+    arena_done(&arena);
+}
+
+static void records_are_walked_counted_and_removed(void **state)
+{
+    struct bench *bench = *state;
+    struct store_record_total total;
+    struct store_record record = record_of("b\0b", 1, 10, true, "body");
+    struct store_record got = {.key = SLICE_EMPTY};
+    struct arena arena;
+    char found[16] = "";
+
+    arena_init(&arena);
+    record.key = SLICE("b\0b");
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    for (const char *at = "dac"; *at != '\0'; at++) {
+        record.key = slice_from(at, 1);
+        record.group = *at == 'c' ? SLICE("c.example") : SLICE_EMPTY;
+        assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    }
+    record.kind = STORE_RECORD_BOUNCE;
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    if (!bench->is_memory)
+        open_again(bench, STORE_MODE_EXISTING);
+    while (store_record_next(bench->store, STORE_RECORD_MAILBOX, SLICE_EMPTY, got.key, &arena, &got,
+                             NULL) == 1)
+        strncat(found, got.key.ptr, 1);
+    assert_string_equal(found, "abcd");
+    assert_int_equal(store_record_next(bench->store, STORE_RECORD_MAILBOX, SLICE("c.example"),
+                                       SLICE_EMPTY, &arena, &got, NULL),
+                     1);
+    assert_true(slice_equal(got.key, SLICE("c")));
+    assert_int_equal(store_record_next(bench->store, STORE_RECORD_MAILBOX, SLICE("c.example"),
+                                       got.key, &arena, &got, NULL),
+                     0);
+    assert_int_equal(store_records_total(bench->store, STORE_RECORD_MAILBOX, &total, NULL), 0);
+    assert_int_equal(total.records, 4);
+    assert_in_range(total.bytes, 4 * STORE_RECORD_OVERHEAD, 4 * (STORE_RECORD_OVERHEAD + 40));
+    assert_int_equal(store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("b\0b"), NULL),
+                     1);
+    assert_int_equal(store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("b\0b"), NULL),
+                     0);
+    assert_int_equal(store_records_total(bench->store, STORE_RECORD_MAILBOX, &total, NULL), 0);
+    assert_int_equal(total.records, 3);
+    assert_int_equal(
+        store_record_get(bench->store, STORE_RECORD_BOUNCE, SLICE("c"), &arena, &got, NULL), 1);
+    arena_done(&arena);
+}
+
+static void records_expire_oldest_first_and_keep_below_a_size(void **state)
+{
+    struct bench *bench = *state;
+    struct store_record_total total;
+    char key[16], body[201];
+
+    memset(body, 'x', 200);
+    body[200] = '\0';
+    for (int i = 0; i < 100; i++) {
+        struct store_record record;
+
+        snprintf(key, sizeof(key), "k%02d", i * 37 % 100);
+        record = record_of(key, 1, 1000 + i * 37 % 100, true, body);
+        assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+        record.is_proof = true; /* replaced by itself: counted once */
+        assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    }
+    assert_int_equal(store_records_total(bench->store, STORE_RECORD_MAILBOX, &total, NULL), 0);
+    assert_int_equal(total.records, 100);
+    assert_int_equal(
+        store_records_expire(bench->store, STORE_RECORD_MAILBOX, 999, UINT64_MAX, 1000, NULL), 0);
+    assert_int_equal(
+        store_records_expire(bench->store, STORE_RECORD_MAILBOX, 1009, UINT64_MAX, 4, NULL), 4);
+    assert_int_equal(
+        store_records_expire(bench->store, STORE_RECORD_MAILBOX, 1009, UINT64_MAX, 1000, NULL), 6);
+    assert_int_equal(store_records_total(bench->store, STORE_RECORD_MAILBOX, &total, NULL), 0);
+    assert_int_equal(total.records, 90);
+    assert_in_range(
+        store_records_expire(bench->store, STORE_RECORD_MAILBOX, 1009, total.bytes / 2, 1000, NULL),
+        44, 46);
+    for (int i = 0; i < 100; i++) {
+        struct store_record got;
+        struct arena arena;
+
+        arena_init(&arena);
+        snprintf(key, sizeof(key), "k%02d", i);
+        if (i < 54 || i >= 56)
+            assert_int_equal(store_record_get(bench->store, STORE_RECORD_MAILBOX,
+                                              slice_from_string(key), &arena, &got, NULL),
+                             i >= 56);
+        arena_done(&arena);
+    }
+}
+
 /* Any allocation of ours may fail: an error, and the store goes on. */
 static void no_memory_is_an_error(void **state)
 {
@@ -783,6 +936,9 @@ int main(void)
         BOTH(rows_can_be_erased),
         BOTH(pages_show_what_is_asked_for),
         BOTH(notes_are_kept_in_order_and_expire),
+        BOTH(a_failure_never_takes_the_place_of_a_proof),
+        BOTH(records_are_walked_counted_and_removed),
+        BOTH(records_expire_oldest_first_and_keep_below_a_size),
         BOTH(no_memory_is_an_error),
         SQLITE(files_that_are_not_ours_are_refused),
         SQLITE(damage_is_noticed),
