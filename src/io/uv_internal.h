@@ -2,7 +2,9 @@
  * What the files behind io/uv_loop.h share: the loop, a stream, and their joints.
  *
  * One uv_timer drives all our timers through a heap, because a uv_timer_t does not fit into an
- * io_timer and most timers are stopped before they fire. One read buffer serves all streams: bytes
+ * io_timer and most timers are stopped before they fire. What is due already comes by an idle
+ * handle: a uv_timer of no delay that is started again from its own callback rings again before
+ * libuv (1.44) has looked at any socket. One read buffer serves all streams: bytes
  * are valid during the callback only. A stream is as small as it can be while idle: buffers for
  * output exist only while the kernel refuses to take more.
  */
@@ -30,6 +32,7 @@ struct io_uv_world {
     struct io_loop base;
     uv_loop_t uv;
     uv_timer_t timer;
+    uv_idle_t idle; /* runs while a timer is due already */
     struct heap timers;
     struct io_tls_context *tls; /* NULL until the first handshake */
     struct io_uv_signal_slot signals[IO_UV_SIGNALS_MAX];

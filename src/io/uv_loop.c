@@ -63,26 +63,31 @@ static int64_t world_unix_ms(struct io_loop *loop)
 /* --- timers -------------------------------------------------------------------------------- */
 
 static void timers_on_due(uv_timer_t *handle);
+static void timers_on_idle(uv_idle_t *handle);
 
-/* Let the one uv_timer ring for the earliest of ours, or be silent. */
+/* Let the earliest of ours ring: with the next turn, by the one uv_timer, or never. */
 static void timers_arm(struct io_uv_world *world)
 {
     struct heap_node *first = heap_peek(&world->timers);
     uint64_t now = uv_now(&world->uv);
 
-    if (first == NULL)
+    /* Starting fails only for a closing handle. */
+    if (first != NULL && first->key <= now)
+        uv_idle_start(&world->idle, timers_on_idle);
+    else
+        uv_idle_stop(&world->idle);
+    if (first != NULL && first->key > now)
+        uv_timer_start(&world->timer, timers_on_due, first->key - now, 0);
+    else
         uv_timer_stop(&world->timer);
-    else /* fails only for a closing handle */
-        uv_timer_start(&world->timer, timers_on_due, first->key > now ? first->key - now : 0, 0);
 }
 
 /*
  * Fire what is due. Timers that are started meanwhile wait for the next turn, even when they are
  * due already, so that one that restarts itself cannot hold the loop.
  */
-static void timers_on_due(uv_timer_t *handle)
+static void fire_due(struct io_uv_world *world)
 {
-    struct io_uv_world *world = handle->data;
     uint64_t now = uv_now(&world->uv), newest = world->timers.next_order;
     struct heap_node *node;
 
@@ -94,6 +99,16 @@ static void timers_on_due(uv_timer_t *handle)
         timer->fire(timer);
     }
     timers_arm(world);
+}
+
+static void timers_on_due(uv_timer_t *handle)
+{
+    fire_due(handle->data);
+}
+
+static void timers_on_idle(uv_idle_t *handle)
+{
+    fire_due(handle->data);
 }
 
 static int world_timer_start(struct io_timer *timer, uint64_t at_ms)
@@ -283,6 +298,8 @@ struct io_loop *io_uv_loop_new(struct error *error)
     heap_init(&world->timers);
     uv_timer_init(&world->uv, &world->timer);
     world->timer.data = world;
+    uv_idle_init(&world->uv, &world->idle);
+    world->idle.data = world;
     return &world->base;
 }
 

@@ -101,6 +101,43 @@ static void a_timer_that_restarts_itself_starves_nobody(void **state)
     assert_string_equal(fired, "o");
 }
 
+static void spin_on(struct io_timer *timer)
+{
+    spins++;
+    if (spins < 1000)
+        assert_int_equal(io_timer_start(timer, 0), 0);
+}
+
+static void hear(void *user, unsigned events)
+{
+    unsigned *heard_at = user;
+
+    if (*heard_at == 0)
+        *heard_at = spins;
+}
+
+static void nor_does_it_starve_descriptors(void **state)
+{
+    struct io_loop *loop = *state;
+    struct io_timer spinner;
+    struct io_watch *watch;
+    unsigned heard_at = 0;
+    int ends[2];
+
+    spins = 0;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(io_watch_start(loop, ends[0], IO_READABLE, hear, &heard_at, &watch), 0);
+    io_timer_init(loop, &spinner, spin_on, NULL);
+    assert_int_equal(io_timer_start(&spinner, 0), 0);
+    while (spins < 1000)
+        io_uv_loop_turn(loop);
+    assert_true(heard_at > 0 && heard_at < 10);
+    io_watch_stop(watch);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void starting_a_timer_may_fail(void **state)
 {
     struct io_loop *loop = *state;
@@ -240,10 +277,15 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(timers_fire_in_order),         T(a_timer_that_restarts_itself_starves_nobody),
-        T(starting_a_timer_may_fail),    T(clocks_tell_the_time),
-        T(signals_are_told_by_the_loop), T(descriptors_are_watched),
-        T(socket_limit_is_sensible),     T(a_loop_that_cannot_be_made_says_why),
+        T(timers_fire_in_order),
+        T(a_timer_that_restarts_itself_starves_nobody),
+        T(nor_does_it_starve_descriptors),
+        T(starting_a_timer_may_fail),
+        T(clocks_tell_the_time),
+        T(signals_are_told_by_the_loop),
+        T(descriptors_are_watched),
+        T(socket_limit_is_sensible),
+        T(a_loop_that_cannot_be_made_says_why),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
