@@ -110,6 +110,8 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
                          "the list is not the one that was checked: its row %llu differs",
                          (unsigned long long)line->row.number);
     export->rows++;
+    if (!store_filter_passes(&export->options.filter, line))
+        return 0;
     if (!line->has_result)
         return write_rest(export, &row, line, error);
     bulk_job_outcome(line, &outcome);

@@ -136,6 +136,9 @@ static int prepare(struct bulk_writer *writer, struct error *error)
         !appended_name(context->dialect, writer->options.prefix, context->columns,
                        context->column_count, &context->arena, &context->names))
         return no_memory(error);
+    for (size_t i = 0; i < APPENDED_COLUMN_COUNT; i++)
+        if (writer->options.columns != 0 && !(writer->options.columns & (1U << i)))
+            context->names.names[i] = NULL;
     context->has_header = context->input.has_header == 1 || !context->shape.quotes;
     if (!context->shape.quotes) /* a table of its own, with nobody's delimiter */
         context->shape.delimiter = ',';

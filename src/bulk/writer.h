@@ -9,6 +9,7 @@
 #ifndef MK_BULK_WRITER_H
 #define MK_BULK_WRITER_H
 
+#include "bulk/appended.h"
 #include "bulk/outcome.h"
 #include "bulk/reader.h"
 #include "verdict/dialect.h"
@@ -30,7 +31,8 @@ struct bulk_writer_options {
     bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */
     bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
     enum bulk_duplicates duplicates;
-    bool split; /* one file a status beside `path`: NAME.valid.csv, ... */
+    unsigned columns; /* appended ones wanted: 1 << enum appended_column; 0: all */
+    bool split;       /* one file a status beside `path`: NAME.valid.csv, ... */
 };
 
 /* path "-": standard output, flushed row by row. ERROR_IO, ERROR_USAGE, ERROR_NOMEM. */

@@ -55,8 +55,9 @@ static const struct {
 static bool read_preset(struct service_call *call, struct bulk_writer_options *options)
 {
     struct slice wanted = service_query_text(call, "preset");
-    struct store_filter filter;
 
+    if (wanted.len == 0)
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(presets); i++) {
         if (!slice_equal(wanted, slice_from_string(presets[i].name)))
             continue;
@@ -64,16 +65,46 @@ static bool read_preset(struct service_call *call, struct bulk_writer_options *o
             options->only[k] = (presets[i].statuses & (1U << k)) != 0;
         return true;
     }
-    if (wanted.len > 0) {
-        service_problem(call, 422, "bad_preset",
-                        "\"preset\" must be all, safe, safe+catch-all, not-invalid, unknown or "
-                        "remove");
+    service_problem(call, 422, "bad_preset",
+                    "\"preset\" must be all, safe, safe+catch-all, not-invalid, unknown or remove");
+    return false;
+}
+
+/* The filters of results; the writer has its reasons too, for rows that it marks as duplicates. */
+static bool read_filter(struct service_call *call, struct bulk_writer_options *options,
+                        struct store_filter *filter)
+{
+    if (!service_read_filter(call, filter))
         return false;
+    for (unsigned i = 0; i < VERDICT_REASON_COUNT && filter->reasons != 0; i++)
+        options->want_reason[i] = (filter->reasons & (UINT64_C(1) << i)) != 0;
+    return true;
+}
+
+static bool read_columns(struct service_call *call, struct bulk_writer_options *options)
+{
+    static const char *const names[APPENDED_COLUMN_COUNT] = {
+        [APPENDED_STATUS] = "status",     [APPENDED_REASON] = "reason",
+        [APPENDED_SCORE] = "score",       [APPENDED_ACTION] = "action",
+        [APPENDED_FLAGS] = "flags",       [APPENDED_SUGGESTION] = "suggestion",
+        [APPENDED_PROVIDER] = "provider", [APPENDED_EXPLANATION] = "explanation",
+    };
+    struct slice words = service_query_text(call, "columns"), word;
+
+    while (words.len > 0 && slice_split(&words, ',', &word)) {
+        size_t i = 0;
+
+        while (i < APPENDED_COLUMN_COUNT && !slice_equal(word, slice_from_string(names[i])))
+            i++;
+        if (i == APPENDED_COLUMN_COUNT) {
+            service_problem(call, 422, "bad_columns",
+                            "\"columns\" takes status, reason, score, action, flags, suggestion, "
+                            "provider and explanation, separated by commas, not \"%.*s\"",
+                            SLICE_ARG(slice_prefix(word, 40)));
+            return false;
+        }
+        options->columns |= 1U << i;
     }
-    if (!service_read_filter(call, &filter))
-        return false;
-    for (unsigned i = 0; i < VERDICT_REASON_COUNT && filter.reasons != 0; i++)
-        options->want_reason[i] = (filter.reasons & (UINT64_C(1) << i)) != 0;
     return true;
 }
 
@@ -183,7 +214,8 @@ static void name_file(struct service_call *call, struct slice list_name, const c
 }
 
 static int open_parts(struct export *self, struct service_call *call, uint64_t id,
-                      struct bulk_writer_options *options, const char *ending, struct error *error)
+                      struct bulk_writer_options *options, const struct store_filter *filter,
+                      const char *ending, struct error *error)
 {
     struct service *service = call->service;
     const struct bulk_export_options how = {
@@ -191,6 +223,7 @@ static int open_parts(struct export *self, struct service_call *call, uint64_t i
         .lists = service->prober->lists,
         .unix_ms = service_unix_ms(service),
         .with_json = options->kind == BULK_KIND_NDJSON,
+        .filter = *filter,
     };
     char token[17];
     int code = service_desk_open_reader(&service->desk, id, &self->reader, error);
@@ -213,6 +246,7 @@ void service_export_get(struct service_call *call)
 {
     struct service *service = call->service;
     struct bulk_writer_options options = {0};
+    struct store_filter filter;
     uint64_t id = service_list_id(call);
     const char *ending, *type;
     struct export *self;
@@ -220,8 +254,9 @@ void service_export_get(struct service_call *call)
     struct error error = {0};
     struct arena arena;
 
-    if (!read_preset(call, &options) || !read_format(call, &options, &ending, &type) ||
-        !read_words(call, &options))
+    if (!read_preset(call, &options) || !read_filter(call, &options, &filter) ||
+        !read_format(call, &options, &ending, &type) || !read_words(call, &options) ||
+        !read_columns(call, &options))
         return;
     arena_init(&arena);
     self = memory_zalloc(1, sizeof(*self));
@@ -238,7 +273,7 @@ void service_export_get(struct service_call *call)
     self->errand.ended = export_ended;
     snprintf(self->content_type, sizeof(self->content_type), "%s", type);
     if (store_job_get(service->store, id, &arena, &job, &error) != 0 ||
-        open_parts(self, call, id, &options, ending, &error) != 0) {
+        open_parts(self, call, id, &options, &filter, ending, &error) != 0) {
         service_problem_of(call, &error);
         export_ended(&self->errand);
     } else {

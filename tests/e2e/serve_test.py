@@ -500,8 +500,21 @@ class Lists(Case):
         book = SERVICE.get(f"/v1/lists/{self.id}/export?format=xlsx").body
         self.assertIsNone(zipfile.ZipFile(io.BytesIO(book)).testzip())
         self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?preset=some"), 422, "bad_preset")
+        self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?columns=colour"), 422, "bad_columns")
         self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?format=pdf"), 422, "bad_format")
         self.problem(SERVICE.get("/v1/lists/99999/export"), 404)
+
+    def test_export_is_filtered_as_results_are(self):
+        for words in ("flag=role", "provider=google&status=valid", "domain=gmail.com", "text=demo",
+                      "score_min=40&score_max=80", "reason=mailbox_not_found&flag=free"):
+            wanted = [r["address"] for r in self.walk(words, 1000)]
+            self.assertTrue(wanted, words)
+            answer = SERVICE.get(f"/v1/lists/{self.id}/export?{words}&columns=status,score")
+            rows = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
+            self.assertEqual([r["email"] for r in rows], wanted, words)
+            self.assertEqual(list(rows[0]), ["id", "name", "email", "city", "mk_status", "mk_score"])
+        nothing = SERVICE.get(f"/v1/lists/{self.id}/export?status=valid&reason=timeout")
+        self.assertEqual(len(nothing.body.decode("utf-8-sig").splitlines()), 1)
 
     def test_stats_and_report(self):
         stats = SERVICE.get(f"/v1/lists/{self.id}/stats")
