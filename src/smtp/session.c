@@ -114,6 +114,24 @@ int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *
     return 0;
 }
 
+static bool take_unsent(struct smtp_queue *queue, const void *tag)
+{
+    struct smtp_entry *entry, *before = NULL;
+
+    for (entry = queue->first; entry != NULL; before = entry, entry = entry->next) {
+        if (entry->tag != tag || entry->is_sent)
+            continue;
+        memory_free(smtp_queue_take_after(queue, before));
+        return true;
+    }
+    return false;
+}
+
+bool smtp_session_withdraw(struct smtp_session *session, const void *tag)
+{
+    return take_unsent(&session->waiting, tag) || take_unsent(&session->transaction, tag);
+}
+
 static void tell_time(struct smtp_session *session, uint64_t now_ms)
 {
     if (now_ms > session->now_ms)

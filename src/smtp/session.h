@@ -112,6 +112,11 @@ void smtp_session_free(struct smtp_session *session);
  * session goes on then. (It waits for a deadline that is past, so that forgetting costs one turn.)
  */
 int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient);
+/*
+ * Nobody wants to know any more: true when the recipient with this tag had not been asked; it gets
+ * neither a RCPT nor a RESULT then. False: it is too late, and the RESULT comes as always.
+ */
+bool smtp_session_withdraw(struct smtp_session *session, const void *tag);
 
 void smtp_session_start(struct smtp_session *session, uint64_t now_ms); /* connecting begins */
 void smtp_session_connected(struct smtp_session *session, uint64_t now_ms);
