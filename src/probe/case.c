@@ -9,11 +9,13 @@
 #include "probe/domain.h"
 #include "probe/host.h"
 #include "probe/offline.h"
+#include "probe/owner.h"
 #include "provider/mailbox.h"
 
 /* --- submitting ---------------------------------------------------------------------------- */
 
-static struct probe_submission *submission_new(struct slice input, probe_done *done, void *user)
+static struct probe_submission *submission_new(struct slice input, const struct probe_wish *wish,
+                                               probe_done *done, void *user)
 {
     struct probe_submission *submission = memory_alloc(sizeof(*submission) + input.len);
 
@@ -24,6 +26,8 @@ static struct probe_submission *submission_new(struct slice input, probe_done *d
     submission->next = NULL;
     submission->done = done;
     submission->user = user;
+    submission->owner = wish->owner;
+    submission->patience = wish->patience;
     submission->input = slice_from(submission->bytes, input.len);
     return submission;
 }
@@ -32,6 +36,7 @@ static void join(struct probe_case *kase, struct probe_submission *submission)
 {
     struct probe_submission *first = kase->submissions;
 
+    kase->is_withdrawn = false;
     if (first == NULL) {
         kase->submissions = submission;
     } else {
@@ -81,7 +86,7 @@ void probe_case_hurry(struct probe_case *kase)
 int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user)
 {
-    struct probe_submission *submission = submission_new(address, done, user);
+    struct probe_submission *submission = submission_new(address, wish, done, user);
     struct probe_case *kase = NULL;
     char wire[ADDRESS_WIRE_SIZE] = "";
     struct address parsed;
@@ -120,7 +125,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     join(kase, submission);
     if (!wish->is_in_no_hurry)
         probe_case_hurry(kase);
-    engine->submissions++;
+    probe_owner_count_in(kase, submission);
     engine->counts.submitted++;
     return 0;
 
@@ -138,6 +143,8 @@ void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
     CHECK(kase->state != PROBE_CASE_OUT && kase->state != PROBE_CASE_FINISHED);
     if (engine->cancelled && stop == EVIDENCE_STOP_NONE)
         stop = EVIDENCE_STOP_CANCELLED; /* it would have gone on */
+    if (kase->state == PROBE_CASE_WAITING)
+        probe_owner_waits_no_more(kase);
     probe_alarm_clear(&engine->waits, &kase->wait);
     probe_host_dequeue(&kase->ask);
     list_remove(&kase->node);

@@ -29,6 +29,8 @@ struct probe_submission {
     struct probe_submission *next;
     probe_done *done;
     void *user;
+    struct probe_owner *owner; /* NULL: nobody in particular */
+    enum probe_patience patience;
     struct slice input;
     char bytes[];
 };
@@ -62,6 +64,7 @@ struct probe_case {
     bool saw_stranger;   /* waited for it: its attempt is among its own */
     bool broke;          /* the last conversation did, for no reason given */
     bool retried_at_once;
+    bool is_withdrawn;    /* OUT, and nobody wants it to go further */
     bool has_mailbox_key; /* in engine->mailboxes */
     bool needs_smtputf8;
     char wire[]; /* NUL-terminated; "" for a bad address */
@@ -96,6 +99,9 @@ void probe_case_needs_stranger(struct probe_case *kase);
 /* The stranger's outcome is known, or won't be. */
 void probe_case_stranger_settled(struct probe_case *kase);
 
+/* Tell one who submitted it (and was taken from its list) what is known; frees the submission. */
+void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,
+                     enum evidence_stop stop);
 /* Report to everybody who submitted it, and free it (probe/report.c). */
 void probe_case_report(struct probe_case *kase);
 

@@ -158,6 +158,10 @@ void probe_case_needs_stranger(struct probe_case *kase)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
         return;
     }
+    if (kase->is_withdrawn) {
+        probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);
+        return;
+    }
     kase->saw_stranger = true;
     host = host_that_answered(kase);
     if (host == NULL || !probe_stranger_send(domain, host, &kase->wish)) {
@@ -221,6 +225,14 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
     }
 }
 
+/* Nobody wants it to go on, and it would. */
+static bool is_no_longer_wanted(const struct probe_case *kase, const struct probe_plan *plan)
+{
+    return kase->engine->cancelled ||
+           (kase->is_withdrawn && plan->step != PROBE_STEP_FINISH &&
+            plan->step != PROBE_STEP_VAGUE && plan->step != PROBE_STEP_ACCEPTED);
+}
+
 void probe_case_answered(struct probe_case *kase, const struct probe_answer *answer)
 {
     bool cancelled = kase->engine->cancelled;
@@ -240,7 +252,7 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
     if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.stage == SMTP_STAGE_RCPT &&
         answer->input.code / 100 != 4)
         probe_domain_heard(kase->domain, answer->input.code >= 500);
-    if (cancelled)
+    if (is_no_longer_wanted(kase, &answer->plan))
         probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);
     else
         case_follow_plan(kase, answer);

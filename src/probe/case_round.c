@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "probe/domain.h"
 #include "probe/host.h"
+#include "probe/owner.h"
 #include "probe/site.h"
 
 #define ADDRESSES_PER_HOST 3 /* RFC 5321 5.1 wants at least two tried */
@@ -33,6 +34,7 @@ bool probe_case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64
         return false;
     kase->retries[kind]++;
     kase->waiting_since_ms = probe_engine_now(engine);
+    probe_owner_waits(kase);
     kase->state = PROBE_CASE_WAITING;
     list_remove(&kase->node);
     probe_alarm_set(&engine->waits, &kase->wait, kase->waiting_since_ms + wait);
@@ -45,6 +47,7 @@ void probe_case_wait_is_over(void *owner)
 
     CHECK(kase->state == PROBE_CASE_WAITING);
     kase->waited_ms += probe_engine_now(kase->engine) - kase->waiting_since_ms;
+    probe_owner_waits_no_more(kase);
     kase->again_count = 0;
     kase->round_attempts = 0;
     kase->state = PROBE_CASE_READY;
@@ -148,6 +151,7 @@ static bool case_is_blocked(struct probe_case *kase, const struct probe_host *ho
         probe_case_blocked(kase, kase->domain->breaker.until_ms);
         if (kase->state == PROBE_CASE_FINISHED)
             return true;
+        probe_owner_waits(kase);
         kase->state = PROBE_CASE_WAITING;
         kase->waiting_since_ms = now;
         list_remove(&kase->node);

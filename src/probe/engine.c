@@ -15,6 +15,7 @@
 #define CONNECT_TIMEOUT_MS  (30 * SECOND_MS)
 #define CONNECTIONS_MAX     200
 #define CASES_MAX           10000
+#define HELD_TO_ACTIVE      4 /* cases held, waiting ones too, to cases_max */
 #define SMTP_PORT           25
 #define DESCRIPTOR_PAUSE_MS SECOND_MS
 
@@ -266,9 +267,16 @@ void probe_engine_leave(struct probe_engine *engine)
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
                         void *user)
 {
-    const struct probe_wish wish = {engine->settings.depth, engine->settings.patience, false};
+    const struct probe_wish wish = {.depth = engine->settings.depth,
+                                    .patience = engine->settings.patience};
 
     return probe_engine_submit_wish(engine, address, &wish, done, user);
+}
+
+/* Open submissions that do not wait for a later attempt. */
+static size_t active(const struct probe_engine *engine)
+{
+    return engine->submissions - engine->waiting;
 }
 
 int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
@@ -278,7 +286,8 @@ int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
 
     if (wish->depth > engine->settings.depth)
         return ERROR_RANGE;
-    if (engine->closing || engine->submissions >= engine->settings.cases_max)
+    if (engine->closing || active(engine) >= engine->settings.cases_max ||
+        engine->submissions / HELD_TO_ACTIVE >= engine->settings.cases_max)
         return ERROR_BUSY;
     /* Inside a callback the settling will find it; outside, the timer's next turn. */
     if (engine->depth == 0) {
@@ -334,7 +343,7 @@ bool probe_engine_has_room(const struct probe_engine *engine)
 
 bool probe_engine_is_full(const struct probe_engine *engine)
 {
-    return engine->submissions >= engine->settings.cases_max - engine->settings.cases_max / 4;
+    return active(engine) >= engine->settings.cases_max - engine->settings.cases_max / 4;
 }
 
 void probe_engine_connection_closed(struct probe_engine *engine)

@@ -50,7 +50,11 @@ struct probe_settings {
     uint32_t connect_timeout_ms; /* 0: 30000 */
     unsigned timeout_percent;    /* scales command time-outs beside the profile's; 0: 100 */
     unsigned connections_max;    /* all sites together; 0: 200 */
-    unsigned cases_max;          /* cases held at once; 0: 10000 */
+    /*
+     * Addresses held at once; 0: 10000. Those that wait for a later attempt are not counted, so
+     * that a greylist stops nobody else; they may be three times as many beside the others.
+     */
+    unsigned cases_max;
     bool pipelining;
     bool transcripts;                            /* keep transcripts in the evidence */
     bool catch_all;                              /* ask a random recipient where needed */
@@ -86,11 +90,22 @@ void probe_engine_free(struct probe_engine *engine);
 typedef void probe_done(void *user, const struct evidence *evidence, const struct verdict *verdict);
 
 /*
- * Take an address (any bytes, copied). ERROR_BUSY when cases_max are open (try again after a
+ * Take an address (any bytes, copied). ERROR_BUSY when cases_max are held (try again after a
  * `done`); ERROR_NOMEM. A mailbox that is under way already is joined, not asked twice.
  */
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
                         void *user);
+
+/*
+ * On whose behalf addresses are asked, where that may have to end before the answers are there: a
+ * job. Zeroed before its first submission; it must outlive the last. The engine counts in it.
+ */
+struct probe_owner {
+    size_t open;    /* submissions whose `done` is to come */
+    size_t waiting; /* of them: for a later attempt (a greylist) */
+    /* One more waits; NULL: not to be told. From inside the engine: don't call it. */
+    void (*waits)(struct probe_owner *owner);
+};
 
 /* How far to go for one address; the settings say the same for all others. */
 struct probe_wish {
@@ -101,6 +116,7 @@ struct probe_wish {
      * until there is enough to ask for a whole session.
      */
     bool is_in_no_hurry;
+    struct probe_owner *owner; /* NULL: nobody in particular */
 };
 /*
  * As probe_engine_submit, with a wish of its own. A mailbox under way is joined when it goes as
@@ -109,6 +125,14 @@ struct probe_wish {
  */
 int probe_engine_submit_wish(struct probe_engine *engine, struct slice address,
                              const struct probe_wish *wish, probe_done *done, void *user);
+
+/*
+ * Nobody asks on this owner's behalf any more. What was not asked ends as cancelled during this
+ * call; a RCPT that was said is waited for, and its `done` comes with the answer, as a result if
+ * that settles it and cancelled if it would have gone on. No connection is broken off. Cases that
+ * others asked for as well go on for those. at_once: every `done` is called during this call.
+ */
+void probe_engine_withdraw(struct probe_engine *engine, struct probe_owner *owner, bool at_once);
 
 /* End every open case now: verdicts of what is known, otherwise skipped/cancelled. */
 void probe_engine_cancel(struct probe_engine *engine);

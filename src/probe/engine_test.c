@@ -1088,6 +1088,180 @@ static void wishes_are_heard(void **state)
     bench_free(bench);
 }
 
+/* --- owners -------------------------------------------------------------------------------- */
+
+#define OWNED 120 /* addresses of each owner; a third of them are the other's too */
+
+struct withdrawal {
+    struct bench *bench;
+    struct probe_owner leaver, stayer;
+    bool at_once, is_done;
+    uint64_t rcpts[OWNED]; /* of the leaver's mailboxes, when it left */
+    struct io_timer timer;
+};
+
+static void owned_address(char out[64], bool stays, int i)
+{
+    /* Hosts that pipeline, that greylist, whose domain accepts all, that can't be reached. */
+    static const char *const domains[] = {"a", "grey", "all", "slow", "dead"};
+    const char *who = i % 3 == 0 ? "both" : stays ? "stay" : "leave";
+
+    snprintf(out, 64, "u%s%d@%s.example", who, i, domains[i % 5]);
+}
+
+static uint64_t rcpts_of_leaver(const struct bench *bench, int i)
+{
+    char address[64];
+
+    owned_address(address, false, i);
+    return lab_world_rcpt_count(bench->world, slice_from_string(address));
+}
+
+static void withdraw_now(struct io_timer *timer)
+{
+    struct withdrawal *withdrawal = timer->user;
+    struct bench *bench = withdrawal->bench;
+
+    withdrawal->is_done = true;
+    probe_engine_withdraw(bench->engine, &withdrawal->leaver, withdrawal->at_once);
+    if (withdrawal->at_once)
+        assert_int_equal(withdrawal->leaver.open, 0);
+    assert_int_equal(withdrawal->leaver.waiting, 0);
+    for (int i = 0; i < OWNED; i++)
+        withdrawal->rcpts[i] = rcpts_of_leaver(bench, i);
+}
+
+/* What is under way on the wire at that moment may arrive; nothing new is asked. */
+static void withdraw_at(uint64_t moment_ms, bool at_once, bool is_alone)
+{
+    static const char text[] =
+        SERVER_A "  mailbox u*\n"
+                 "domain grey.example\n  mx 10 mx.grey.example\n"
+                 "server mx.grey.example 192.0.2.2\n  mailbox u*\n  behave greylist 60s\n"
+                 "domain all.example\n  mx 10 mx.all.example\n"
+                 "server mx.all.example 192.0.2.3\n  behave accept-all\n"
+                 "domain slow.example\n  mx 10 mx.slow.example\n"
+                 "server mx.slow.example 192.0.2.4\n  mailbox u*\n  behave tarpit 2s\n"
+                 "domain dead.example\n  mx 10 mx.dead.example\n"
+                 "server mx.dead.example 192.0.2.9\n  behave silent connect\n";
+    struct withdrawal withdrawal = {.at_once = at_once};
+    struct bench *bench = withdrawal.bench = bench_new();
+    struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, true, NULL};
+    struct lab_counts counts;
+    unsigned late = 0;
+    char address[64];
+
+    bench->plan.seed = bench->settings.seed = moment_ms;
+    assert_true(bench_build(bench, text));
+    for (int i = 0; i < OWNED; i++) {
+        owned_address(address, false, i);
+        wish.owner = &withdrawal.leaver;
+        assert_non_null(submit_wish(bench, slice_from_string(address), &wish));
+        owned_address(address, true, i);
+        wish.owner = &withdrawal.stayer;
+        if (!is_alone)
+            assert_non_null(submit_wish(bench, slice_from_string(address), &wish));
+    }
+    io_timer_init(bench->loop, &withdrawal.timer, withdraw_now, &withdrawal);
+    assert_int_equal(io_timer_start(&withdrawal.timer, moment_ms), 0);
+    io_loop_run(bench->loop);
+    assert_true(withdrawal.is_done);
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    assert_int_equal(withdrawal.leaver.open + withdrawal.stayer.open, 0);
+    lab_world_counts(bench->world, &counts);
+    assert_int_equal(counts.left_without_quit, 0);
+    for (size_t i = 0; i < bench->outcome_count; i++) {
+        bool stays = !is_alone && i % 2 == 1;
+
+        if (stays)
+            assert_int_not_equal(bench->outcomes[i].reason, REASON_CANCELLED);
+        else if (bench->outcomes[i].status == VERDICT_INVALID)
+            fail_msg("%s", bench->outcomes[i].explanation);
+    }
+    for (int i = 0; i < OWNED; i++)
+        if (is_alone || i % 3 != 0)
+            late += rcpts_of_leaver(bench, i) > withdrawal.rcpts[i];
+    assert_true(late <= 2);
+    bench_free(bench);
+}
+
+static void what_nobody_wants_is_not_asked(void **state)
+{
+    static const uint64_t moments[] = {1,   25,  50,   80,   110,  150,   200,   260,  300,
+                                       400, 700, 1000, 2000, 4000, 10000, 40000, 62000};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(moments); i++)
+        for (int how = 0; how < 4; how++)
+            withdraw_at(moments[i], how % 2 == 1, how / 2 == 1);
+}
+
+/* The one with patience leaves; the other does not wait for what it never wanted to wait for. */
+static void those_who_stay_keep_their_own_patience(void **state)
+{
+    struct withdrawal withdrawal = {0};
+    struct bench *bench = withdrawal.bench = bench_new();
+    struct probe_wish patient = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_PATIENT, false,
+                                 &withdrawal.leaver};
+    const struct probe_wish quick = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_QUICK, false, NULL};
+    struct outcome *stays, *leaves;
+
+    (void)state;
+    assert_true(bench_build(bench, "domain grey.example\n  mx 10 mx.grey.example\n"
+                                   "server mx.grey.example 192.0.2.1\n"
+                                   "  behave greylist 3600s\n  mailbox ann\n"));
+    leaves = submit_wish(bench, SLICE("ann@grey.example"), &patient);
+    stays = submit_wish(bench, SLICE("ann@grey.example"), &quick);
+    io_timer_init(bench->loop, &withdrawal.timer, withdraw_now, &withdrawal);
+    assert_int_equal(io_timer_start(&withdrawal.timer, 10 * SECOND_MS), 0);
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    assert_int_equal(leaves->stop, EVIDENCE_STOP_CANCELLED);
+    assert_int_equal(stays->reason, REASON_GREYLISTED);
+    assert_int_equal(stays->done_ms, 10 * SECOND_MS);
+    bench_free(bench);
+}
+
+struct rounds {
+    struct bench *bench;
+    struct io_timer timer;
+    int round, taken;
+};
+
+static void submit_ten(struct io_timer *timer)
+{
+    struct rounds *rounds = timer->user;
+    char address[64];
+
+    for (int i = 0; i < 10; i++) {
+        snprintf(address, sizeof(address), "u%d-%d@grey.example", rounds->round, i);
+        rounds->taken += submit(rounds->bench, slice_from_string(address)) != NULL;
+    }
+    if (++rounds->round < 6)
+        (void)io_timer_start(timer, io_now_ms(rounds->bench->loop) + 20 * SECOND_MS);
+}
+
+/* Those that wait are not what the engine is full of. */
+static void waiting_makes_room_for_others(void **state)
+{
+    struct bench *bench = bench_new();
+    struct rounds rounds = {.bench = bench};
+
+    (void)state;
+    bench->settings.cases_max = 10;
+    assert_true(bench_build(bench, "domain grey.example\n"
+                                   "  mx 10 mx.a.example\n" SERVER_A "  mailbox u*\n"
+                                   "  behave greylist 300s\n"));
+    io_timer_init(bench->loop, &rounds.timer, submit_ten, &rounds);
+    assert_int_equal(io_timer_start(&rounds.timer, 0), 0);
+    io_loop_run(bench->loop);
+    assert_int_equal(rounds.taken, 40); /* four times what it may ask */
+    everybody_ended_once(bench);
+    nobody_was_annoyed(bench);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1096,6 +1270,9 @@ int main(void)
         cmocka_unit_test(domains_without_mail_need_no_connection),
         cmocka_unit_test(greylists_are_waited_for),
         cmocka_unit_test(wishes_are_heard),
+        cmocka_unit_test(what_nobody_wants_is_not_asked),
+        cmocka_unit_test(those_who_stay_keep_their_own_patience),
+        cmocka_unit_test(waiting_makes_room_for_others),
         cmocka_unit_test(waiting_keeps_nobody_else_waiting),
         cmocka_unit_test(the_next_mx_is_tried),
         cmocka_unit_test(dead_hosts_are_found_dead_once),

@@ -7,6 +7,7 @@
 #include "probe/case.h"
 #include "probe/domain.h"
 #include "probe/offline.h"
+#include "probe/owner.h"
 #include "probe/stranger.h"
 
 /* A domain that people really use is never "corrected". */
@@ -57,7 +58,6 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
         .operator_matches = kase->operator_matches,
         .attempts = kase->attempts,
         .attempt_count = kase->attempt_count,
-        .stop = kase->stop,
         .greylist_waited_s = (uint32_t)(kase->waited_ms / SECOND_MS),
         .checked_unix_ms = io_unix_ms(engine->loop),
         .duration_ms = (uint32_t)(probe_engine_now(engine) - kase->submitted_ms),
@@ -84,26 +84,32 @@ static void release(struct probe_case *kase)
     memory_free(kase);
 }
 
-void probe_case_report(struct probe_case *kase)
+void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,
+                     enum evidence_stop stop)
 {
     const struct suggest_world world = {domain_is_real, kase};
-    struct probe_engine *engine = kase->engine;
     char suggestion[ADDRESS_WIRE_SIZE];
-    struct probe_submission *submission;
     struct evidence evidence;
     struct verdict verdict;
 
-    CHECK(kase->state == PROBE_CASE_FINISHED);
     fill(kase, &evidence);
+    evidence.stop = stop;
+    probe_offline_fill(submission->input, &world, &evidence, suggestion);
+    verdict_judge(&evidence, &verdict);
+    probe_owner_count_out(kase, submission);
+    kase->engine->counts.finished++;
+    submission->done(submission->user, &evidence, &verdict);
+    memory_free(submission);
+}
+
+void probe_case_report(struct probe_case *kase)
+{
+    struct probe_submission *submission;
+
+    CHECK(kase->state == PROBE_CASE_FINISHED);
     while ((submission = kase->submissions) != NULL) {
         kase->submissions = submission->next;
-        probe_offline_fill(submission->input, &world, &evidence, suggestion);
-        verdict_judge(&evidence, &verdict);
-        CHECK(engine->submissions > 0);
-        engine->submissions--;
-        engine->counts.finished++;
-        submission->done(submission->user, &evidence, &verdict);
-        memory_free(submission);
+        probe_case_tell(kase, submission, kase->stop);
     }
     release(kase);
 }

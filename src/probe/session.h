@@ -56,6 +56,9 @@ void probe_session_wake(struct probe_session *session);
 void probe_session_retire(struct probe_session *session);
 /* Break off now: what is out is answered as `why`. Not from inside an answer. */
 void probe_session_abort(struct probe_session *session, enum smtp_outcome why, const char *detail);
+/* Take back an ask that is out but was not asked: true, and nothing comes for it. False: too late.
+ */
+bool probe_session_withdraw(struct probe_ask *ask);
 /* The engine is being freed and the session is over but for its slot. */
 void probe_session_free(struct probe_session *session);
 

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/instant.h"
 #include "probe/host.h"
 #include "probe/session.h"
@@ -163,6 +164,22 @@ void probe_session_feed(struct probe_session *session)
         smtp_session_tick(session->smtp, probe_engine_now(session->engine)); /* it goes on then */
     }
     count_room(session);
+}
+
+bool probe_session_withdraw(struct probe_ask *ask)
+{
+    struct probe_session *session = ask->session;
+
+    if (!smtp_session_withdraw(session->smtp, ask))
+        return false;
+    CHECK(session->asked_count > 0 && session->taken > 0);
+    list_remove(&ask->node);
+    ask->session = NULL;
+    ask->host = NULL;
+    session->asked_count--;
+    session->taken--;
+    count_room(session);
+    return true;
 }
 
 static bool may_linger(const struct probe_session *session)

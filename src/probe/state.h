@@ -69,6 +69,7 @@ struct probe_engine {
 
     unsigned connections;
     size_t submissions; /* open ones, joined ones too */
+    size_t waiting;     /* of them: for a later attempt */
     struct probe_counts counts;
     unsigned depth;
     bool settling, closing, cancelled;

@@ -168,8 +168,11 @@ static void settle(struct probe_stranger *stranger)
 
 void probe_stranger_abandon(struct probe_domain *domain)
 {
-    if (probe_stranger_is_under_way(domain) && domain->stranger->ask.session == NULL)
-        settle(domain->stranger);
+    struct probe_stranger *stranger = domain->stranger;
+
+    if (probe_stranger_is_under_way(domain) &&
+        (stranger->ask.session == NULL || probe_session_withdraw(&stranger->ask)))
+        settle(stranger);
 }
 
 void probe_stranger_cancel_all(struct probe_engine *engine)

@@ -83,6 +83,10 @@ static size_t obey(struct rig *rig, struct slice input)
     case 7:
         add(rig, slice_from_offset(slice_prefix(line, line.len - (end >= 0)), 1));
         return line.len;
+    case 9:
+        if (rig->added > 0)
+            (void)rig_withdraw(rig, &rig->recipients[argument % rig->added]);
+        return 2;
     case 8: /* what follows comes without the outputs being taken */
         return 1;
     default:

@@ -73,6 +73,17 @@ static inline int rig_add(struct rig *rig, struct slice mailbox, bool needs_smtp
     return r;
 }
 
+/* Whom nobody wants any more counts as told: a RESULT after that is one too many. */
+static inline bool rig_withdraw(struct rig *rig, struct rig_recipient *recipient)
+{
+    if (!smtp_session_withdraw(rig->session, recipient))
+        return false;
+    CHECK(recipient->is_accepted && !recipient->is_told);
+    recipient->is_told = true;
+    rig->told++;
+    return true;
+}
+
 static inline void rig_check_rcpt(struct rig *rig, struct slice line)
 {
     struct slice path = slice_from_offset(line, 9), domain;

@@ -574,6 +574,35 @@ static const struct script scripts[] = {
      false,
      {"+ a@x.example", HELLO, "C: MAIL FROM:<>", "finish", "= a@x.example untried mail",
       "S: 250 ok", "C: QUIT", "S: 221 bye", "CLOSE"}},
+    {"withdrawn while connecting: a goodbye is all there is to say",
+     {PLAN},
+     false,
+     {"+ a@x.example", "- a@x.example", "-! a@x.example", HELLO, "IDLE", BYE}},
+    {"withdrawn before their turn, and too late",
+     {PLAN},
+     false,
+     {"+ a@x.example", "+ b@x.example", "+ c@y.example", HELLO, "C: MAIL FROM:<>", "- a@x.example",
+      "S: 250 ok", "C: RCPT TO:<b@x.example>", "-! b@x.example", "- c@y.example", "S: 250 ok",
+      "= b@x.example 250 rcpt ok", "IDLE", "-! b@x.example", BYE}},
+    {"withdrawn after MAIL: the transaction stays empty",
+     {PLAN},
+     false,
+     {"+ a@x.example", HELLO, "C: MAIL FROM:<>", "- a@x.example", "S: 250 ok", "IDLE",
+      "+ b@x.example", "@ 1", "C: RCPT TO:<b@x.example>", "S: 250 ok", "= b@x.example 250 rcpt ok",
+      "IDLE", BYE}},
+    {"withdrawn in the gap",
+     {PLAN, .gap_ms = 3000},
+     false,
+     {"+ a@x.example", "+ b@x.example", HELLO, "C: MAIL FROM:<>", "S: 250 ok",
+      "C: RCPT TO:<a@x.example>", "S: 250 ok", "= a@x.example 250 rcpt ok", "- b@x.example",
+      "@ 3000", "IDLE", BYE}},
+    {"what was pipelined is asked",
+     {PLAN, .use_pipelining = true},
+     false,
+     {"+ a@x.example", "+ b@x.example", HELLO_PIPELINING, "C: MAIL FROM:<>",
+      "C: RCPT TO:<a@x.example>", "C: RCPT TO:<b@x.example>", "-! b@x.example",
+      "S: 250 ok\n250 ok\n550 no", "= a@x.example 250 rcpt ok", "= b@x.example 550 rcpt no", "IDLE",
+      BYE}},
     {"the session's deadline, asked and not asked",
      {PLAN, .deadline_ms = 1000},
      false,
@@ -732,6 +761,20 @@ static void add(struct player *player, const char *mailbox, bool is_taken)
         fail_msg("%s: adding %s: %d", player->script->name, mailbox, r);
 }
 
+static void withdraw(struct player *player, const char *mailbox, bool is_in_time)
+{
+    struct rig *rig = &player->rig;
+
+    for (unsigned i = 0; i < rig->added; i++) {
+        if (strcmp(rig->recipients[i].mailbox, mailbox) != 0)
+            continue;
+        if (rig_withdraw(rig, &rig->recipients[i]) != is_in_time && player->mode != MODE_HURT)
+            fail_msg("%s: withdrawing %s", player->script->name, mailbox);
+        return;
+    }
+    assert_int_equal(player->mode, MODE_HURT);
+}
+
 /* Let the world act; false when the line is none of that. */
 static bool act(struct player *player, const char *line)
 {
@@ -751,6 +794,10 @@ static bool act(struct player *player, const char *line)
         add(player, line + 2, true);
     } else if (strncmp(line, "+! ", 3) == 0) {
         add(player, line + 3, false);
+    } else if (strncmp(line, "- ", 2) == 0) {
+        withdraw(player, line + 2, true);
+    } else if (strncmp(line, "-! ", 3) == 0) {
+        withdraw(player, line + 3, false);
     } else if (strcmp(line, "connect") == 0) {
         smtp_session_connected(rig->session, rig->now_ms);
     } else if (strcmp(line, "secure") == 0) {
