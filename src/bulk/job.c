@@ -1,25 +1,22 @@
 #include "bulk/job.h"
 
-#include <time.h>
-
 #include "base/check.h"
 #include "base/instant.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "bulk/job_internal.h"
 #include "bulk/job_outcome.h"
 #include "io/loop.h"
 
-#define FLUSH_MS         250
-#define RETRY_MS         SECOND_MS /* after the store failed, or the engine had no room */
-#define FAILURES_MAX     3
-#define BATCH_BYTES      (4U << 20)
+#define RETRY_MS         SECOND_MS /* after the engine had no room */
 #define INFO_SAVED_MS    (10 * SECOND_MS)
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
 #define FED_IN_A_TURN    2000 /* then the loop has other things to do */
+#define HELD_TO_ACTIVE   4    /* addresses held, waiting ones too, to the window */
 
 /* --- what the store knows of it ------------------------------------------------------------ */
 
-static int read_info(struct bulk_job *job, struct error *error)
+int bulk_job_read_info(struct bulk_job *job, struct error *error)
 {
     int code;
 
@@ -28,7 +25,7 @@ static int read_info(struct bulk_job *job, struct error *error)
     return code == 0 ? store_counts(job->store, job->info.id, &job->counts, error) : code;
 }
 
-static uint64_t run_ms(const struct bulk_job *job)
+uint64_t bulk_job_run_ms(const struct bulk_job *job)
 {
     return job->phase == BULK_JOB_PHASE_OPEN ? 0 : io_now_ms(job->loop) - job->started_ms;
 }
@@ -36,7 +33,7 @@ static uint64_t run_ms(const struct bulk_job *job)
 static int save_info(struct bulk_job *job, enum store_job_state state, struct error *error)
 {
     job->info.state = state;
-    job->info.active_ms = job->active_before_ms + run_ms(job);
+    job->info.active_ms = job->active_before_ms + bulk_job_run_ms(job);
     job->saved_ms = io_now_ms(job->loop);
     return store_job_update(job->store, &job->info, error);
 }
@@ -50,13 +47,13 @@ static void stop_timers(struct bulk_job *job)
     io_timer_stop(&job->stop_timer);
 }
 
-static void abandon_tickets(struct bulk_job *job)
+/* Nobody asks for this job any more; what comes of it now is dropped. */
+static void let_go(struct bulk_job *job)
 {
-    struct list_node *node;
-
-    while ((node = list_pop(&job->tickets)) != NULL)
-        LIST_ELEMENT(node, struct bulk_ticket, node)->job = NULL;
-    job->in_flight = 0;
+    job->phase = BULK_JOB_PHASE_ENDED;
+    if (job->owner.open > 0)
+        probe_engine_withdraw(job->engine, &job->owner, true);
+    CHECK(job->owner.open == 0);
 }
 
 static void end(struct bulk_job *job, enum bulk_job_end how)
@@ -76,9 +73,8 @@ static void end(struct bulk_job *job, enum bulk_job_end how)
     /* A store that failed may fail at this too: the first error is the one to tell. */
     code = save_info(job, states[how], how == BULK_JOB_FAILED ? NULL : &job->error);
     job->end = code == 0 ? how : BULK_JOB_FAILED;
-    job->phase = BULK_JOB_PHASE_ENDED;
     stop_timers(job);
-    abandon_tickets(job);
+    let_go(job);
     job->events.ended(job->user, job->end);
 }
 
@@ -87,114 +83,16 @@ void bulk_job_fail(struct bulk_job *job)
     end(job, BULK_JOB_FAILED);
 }
 
-/* --- keeping results ----------------------------------------------------------------------- */
-
-static void empty_batch(struct bulk_job *job)
-{
-    job->result_count = 0;
-    arena_reset(&job->arena);
-}
+/* --- timers and options ---------------------------------------------------------------------- */
 
 /* Without it the loop may have nothing left to wait for. */
-static bool start_timer(struct bulk_job *job, struct io_timer *timer, uint64_t after_ms)
+bool bulk_job_start_timer(struct bulk_job *job, struct io_timer *timer, uint64_t after_ms)
 {
     if (io_timer_start(timer, io_now_ms(job->loop) + after_ms) == 0)
         return true;
     error_set(&job->error, ERROR_NOMEM, "no memory for a timer");
     bulk_job_fail(job);
     return false;
-}
-
-/* The loop's own clock stands still during a commit. */
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static int commit(struct bulk_job *job)
-{
-    uint64_t before = clock_ms(), took;
-    int code =
-        store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
-
-    if (code == 0)
-        code = read_info(job, &job->error);
-    took = clock_ms() - before;
-    if (took > job->longest_commit_ms)
-        job->longest_commit_ms = took;
-    return code;
-}
-
-/* True when all is kept. */
-static bool flush(struct bulk_job *job)
-{
-    io_timer_stop(&job->flush_timer);
-    if (job->result_count == 0)
-        return true;
-    if (commit(job) != 0) {
-        /* Somebody may make room or let go of a lock. */
-        if (++job->failures > FAILURES_MAX)
-            bulk_job_fail(job);
-        else
-            (void)start_timer(job, &job->flush_timer, RETRY_MS);
-        return false;
-    }
-    job->failures = 0;
-    bulk_rate_note(&job->rate, io_now_ms(job->loop), job->info.done);
-    if (job->events.kept != NULL)
-        job->events.kept(job->user, job->results, job->result_count);
-    empty_batch(job);
-    return true;
-}
-
-static bool own(struct arena *arena, struct slice *text)
-{
-    *text = arena_slice(arena, *text);
-    return text->ptr != NULL;
-}
-
-static int add_result(struct bulk_job *job, const struct store_result *from)
-{
-    struct store_result *result;
-
-    if (job->result_count == job->result_room) {
-        size_t room = job->result_room == 0 ? BULK_BATCH : job->result_room * 2;
-
-        result = memory_resize(job->results, room, sizeof(*result));
-        if (result == NULL)
-            return ERROR_NOMEM;
-        job->results = result;
-        job->result_room = room;
-    }
-    result = &job->results[job->result_count];
-    *result = *from;
-    if (!own(&job->arena, &result->provider) || !own(&job->arena, &result->domain) ||
-        !own(&job->arena, &result->suggestion) || !own(&job->arena, &result->explanation) ||
-        !own(&job->arena, &result->json))
-        return ERROR_NOMEM;
-    job->result_count++;
-    return 0;
-}
-
-/* The row's result joins the batch; without memory for it the row is left for another time. */
-static void gather(struct bulk_job *job, struct store_result *result, uint64_t row, uint64_t copies)
-{
-    result->row = row;
-    result->copies = copies;
-    if (add_result(job, result) != 0) {
-        error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
-        bulk_job_fail(job);
-        return;
-    }
-    if (job->failures > 0)
-        return; /* a retry is on its way */
-    if (job->result_count >= BULK_BATCH || job->arena.used_bytes >= BATCH_BYTES)
-        (void)flush(job);
-    else if (!io_timer_is_running(&job->flush_timer))
-        (void)start_timer(job, &job->flush_timer, FLUSH_MS);
 }
 
 static const struct result_options *json_options(const struct bulk_job *job,
@@ -215,11 +113,9 @@ static void probe_is_done(void *user, const struct evidence *evidence,
     struct store_result result;
     uint64_t row = ticket->row, copies = ticket->copies;
 
-    list_remove(&ticket->node);
     memory_free(ticket);
-    if (job == NULL)
+    if (job->phase == BULK_JOB_PHASE_ENDED)
         return;
-    job->in_flight--;
     /* Broken off, it is asked again another time. */
     if (evidence->stop != EVIDENCE_STOP_CANCELLED) {
         if (bulk_job_result(evidence, verdict, json_options(job, &options), &job->scratch,
@@ -228,7 +124,7 @@ static void probe_is_done(void *user, const struct evidence *evidence,
             bulk_job_fail(job);
             return;
         }
-        gather(job, &result, row, copies);
+        bulk_job_gather(job, &result, row, copies);
     }
     bulk_job_go_on(job);
 }
@@ -240,6 +136,7 @@ static int submit(struct bulk_job *job, const struct store_row *row)
         .depth = job->options.depth,
         .patience = job->options.patience,
         .is_in_no_hurry = true,
+        .owner = &job->owner,
     };
     struct bulk_ticket *ticket = memory_zalloc(1, sizeof(*ticket));
     int code;
@@ -250,13 +147,9 @@ static int submit(struct bulk_job *job, const struct store_row *row)
     ticket->row = row->number;
     ticket->copies = row->copies;
     code = probe_engine_submit_wish(job->engine, row->address, &wish, probe_is_done, ticket);
-    if (code != 0) {
+    if (code != 0)
         memory_free(ticket);
-        return code;
-    }
-    list_append(&job->tickets, &ticket->node);
-    job->in_flight++;
-    return 0;
+    return code;
 }
 
 static void keep_fault(struct bulk_job *job, const struct store_row *row)
@@ -271,7 +164,7 @@ static void keep_fault(struct bulk_job *job, const struct store_row *row)
         bulk_job_fail(job);
         return;
     }
-    gather(job, &result, row->number, row->copies);
+    bulk_job_gather(job, &result, row->number, row->copies);
 }
 
 /* One more row into flight: 1; none is left: 0; negative: not now, or never (ended). */
@@ -294,14 +187,27 @@ static int feed_one(struct bulk_job *job)
     if (code == 0)
         return 1;
     bulk_feed_put_back(job->feed);
-    (void)start_timer(job, &job->feed_timer, RETRY_MS);
+    (void)bulk_job_start_timer(job, &job->feed_timer, RETRY_MS);
     return code;
 }
 
 static bool may_feed(const struct bulk_job *job)
 {
+    size_t window = job->options.window;
+
     return job->phase == BULK_JOB_PHASE_RUNNING && !job->is_fed && job->failures == 0 &&
-           job->in_flight < job->options.window && !io_timer_is_running(&job->feed_timer);
+           job->owner.open - job->owner.waiting < window &&
+           job->owner.open / HELD_TO_ACTIVE < window && !io_timer_is_running(&job->feed_timer);
+}
+
+/* From inside the engine: another may be fed, but not from here. */
+static void one_waits(struct probe_owner *owner)
+{
+    struct bulk_job *job = LIST_ELEMENT(owner, struct bulk_job, owner);
+
+    if (job->phase == BULK_JOB_PHASE_RUNNING && !job->is_fed &&
+        !io_timer_is_running(&job->feed_timer))
+        (void)io_timer_start(&job->feed_timer, io_now_ms(job->loop)); /* else the next result */
 }
 
 static void feed(struct bulk_job *job)
@@ -311,7 +217,7 @@ static void feed(struct bulk_job *job)
     job->is_feeding = true;
     for (size_t fed = 0; may_feed(job); fed++) {
         if (fed == FED_IN_A_TURN)
-            (void)start_timer(job, &job->feed_timer, 0);
+            (void)bulk_job_start_timer(job, &job->feed_timer, 0);
         else if (feed_one(job) == 0)
             job->is_fed = true;
     }
@@ -322,12 +228,12 @@ void bulk_job_go_on(struct bulk_job *job)
 {
     if (job->phase == BULK_JOB_PHASE_RUNNING)
         feed(job);
-    if (job->phase == BULK_JOB_PHASE_ENDED || job->in_flight > 0 || job->is_feeding ||
+    if (job->phase == BULK_JOB_PHASE_ENDED || job->owner.open > 0 || job->is_feeding ||
         job->failures > 0)
         return;
     if (job->phase == BULK_JOB_PHASE_RUNNING && !job->is_fed)
         return; /* the engine had no room: the timer runs */
-    if (!flush(job))
+    if (!bulk_job_flush(job))
         return;
     if (store_job_left(&job->info) == 0)
         end(job, BULK_JOB_FINISHED);
@@ -343,7 +249,7 @@ static void flush_time_came(struct io_timer *timer)
 {
     struct bulk_job *job = timer->user;
 
-    if (!flush(job))
+    if (!bulk_job_flush(job))
         return;
     if (io_now_ms(job->loop) - job->saved_ms >= INFO_SAVED_MS)
         (void)save_info(job, STORE_JOB_RUNNING, NULL); /* only for people who look */
@@ -364,7 +270,10 @@ static void stop_time_came(struct io_timer *timer)
         bulk_job_stop(job, TIME_UP_GRACE_MS);
         return;
     }
-    abandon_tickets(job);
+    probe_engine_withdraw(job->engine, &job->owner, job->is_withdrawn);
+    if (!job->is_withdrawn && job->owner.open > 0 && job->phase == BULK_JOB_PHASE_STOPPING)
+        (void)bulk_job_start_timer(job, timer, job->grace_ms);
+    job->is_withdrawn = true;
     bulk_job_go_on(job);
 }
 
@@ -391,11 +300,11 @@ int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct stor
     arena_init(&job->info_arena);
     arena_init(&job->arena);
     buffer_init(&job->scratch, 0);
-    list_init(&job->tickets);
+    job->owner.waits = one_waits;
     io_timer_init(loop, &job->flush_timer, flush_time_came, job);
     io_timer_init(loop, &job->feed_timer, feed_time_came, job);
     io_timer_init(loop, &job->stop_timer, stop_time_came, job);
-    code = read_info(job, error);
+    code = bulk_job_read_info(job, error);
     if (code == 0 && job->info.state == STORE_JOB_LOADING)
         code = error_set(error, ERROR_USAGE, "job %llu is not loaded", (unsigned long long)id);
     if (code == 0)
@@ -440,8 +349,9 @@ void bulk_job_stop(struct bulk_job *job, uint64_t grace_ms)
     }
     if (job->phase != BULK_JOB_PHASE_STOPPING)
         return;
-    /* Ended from the loop, never from inside this call. */
-    (void)start_timer(job, &job->stop_timer, job->in_flight > 0 ? grace_ms : 0);
+    job->grace_ms = grace_ms;
+    /* Withdrawn and ended from the loop, never from inside this call. */
+    (void)bulk_job_start_timer(job, &job->stop_timer, job->is_withdrawn ? grace_ms : 0);
 }
 
 void bulk_job_set_window(struct bulk_job *job, size_t window)
@@ -458,7 +368,7 @@ void bulk_job_free(struct bulk_job *job)
     if (job == NULL)
         return;
     stop_timers(job);
-    abandon_tickets(job);
+    let_go(job);
     bulk_feed_close(job->feed);
     memory_free(job->results);
     buffer_done(&job->scratch);
@@ -475,42 +385,4 @@ const struct error *bulk_job_error(const struct bulk_job *job)
 const struct store_job *bulk_job_info(const struct bulk_job *job)
 {
     return &job->info;
-}
-
-/* When the rest is done, if it goes on like this; the last greylist wait is not awaited in vain. */
-static uint64_t eta_ms(const struct bulk_job *job, double per_s, uint64_t left)
-{
-    uint64_t now = io_now_ms(job->loop), eta = INSTANT_NEVER;
-    struct probe_counts counts;
-
-    if (left == 0)
-        return 0;
-    if (per_s > 0)
-        eta = (uint64_t)((double)left * 1000 / per_s);
-    probe_engine_counts(job->engine, &counts);
-    if (counts.next_retry_ms != INSTANT_NEVER && counts.next_retry_ms > now &&
-        (eta == INSTANT_NEVER || eta < counts.next_retry_ms - now))
-        eta = counts.next_retry_ms - now;
-    return eta;
-}
-
-void bulk_job_progress(struct bulk_job *job, struct bulk_job_progress *ret_progress)
-{
-    uint64_t now = io_now_ms(job->loop);
-    double per_s = bulk_rate_per_s(&job->rate, now, job->info.done);
-
-    bulk_rate_note(&job->rate, now, job->info.done);
-    *ret_progress = (struct bulk_job_progress){
-        .rows = job->info.rows,
-        .duplicates = job->info.duplicates,
-        .done = job->info.done,
-        .left = store_job_left(&job->info),
-        .done_in_run = job->info.done - job->done_before,
-        .in_flight = job->in_flight,
-        .run_ms = run_ms(job),
-        .rows_per_s = per_s,
-        .eta_ms = eta_ms(job, per_s, store_job_left(&job->info)),
-        .counts = job->counts,
-        .longest_commit_ms = job->longest_commit_ms,
-    };
 }

@@ -2,10 +2,11 @@
  * A job: the rows of a loaded list, fed to the engine and brought home to the store.
  *
  * Runs on any loop, beside other jobs on the same engine: each keeps at most `window` addresses in
- * flight, so that jobs with equal windows get equal shares. Results are gathered and kept in
- * batches (1000 of them, or 250 ms), and only what is kept is counted and told. A killed job loses
- * what was in flight and the last batch, nothing else; opened again it goes on with the rows
- * without result.
+ * flight, so that jobs with equal windows get equal shares. Those that wait for a greylist are not
+ * counted (three windows of them at most), so that the rest of the list goes on. Results are
+ * gathered and kept in batches (1000 of them, or 250 ms), and only what is kept is counted and
+ * told. A killed job loses what was in flight and the last batch, nothing else; opened again it
+ * goes on with the rows without result.
  *
  *   open ─ start ─> RUNNING ─ all rows have results ─> ended(FINISHED)
  *                      ├─ stop ─> STOPPING ─ grace over or nothing in flight ─> ended(STOPPED)
@@ -29,7 +30,7 @@ enum bulk_job_end {
 };
 
 struct bulk_job_options {
-    size_t window; /* addresses in flight, at least 1 */
+    size_t window; /* addresses in flight, at least 1; those that wait for later not counted */
     enum bulk_feed_order order;
     enum evidence_depth depth; /* not deeper than the engine's settings */
     enum probe_patience patience;
@@ -56,13 +57,14 @@ int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct stor
 /* Begin; everything else happens in the loop. ERROR_NOMEM; the store's errors. */
 int bulk_job_start(struct bulk_job *job, struct error *error);
 /*
- * Feed no more; wait grace_ms for what is in flight, keep it and end. What is still in flight then
- * is left to the engine, and its results are dropped. Again, with less grace: sooner.
+ * Feed no more, and ask no more: what was fed is withdrawn from the engine, but for those whose
+ * RCPT was said. Their answers are waited for, grace_ms at most, and kept where they settle it.
+ * Again, with less grace: sooner.
  */
 void bulk_job_stop(struct bulk_job *job, uint64_t grace_ms);
 /* Addresses in flight from now on: shares change as jobs come and go. */
 void bulk_job_set_window(struct bulk_job *job, size_t window);
-/* At any time but from inside its own events. What is in flight is dropped. NULL accepted. */
+/* At any time but from inside its own events. What is in flight is withdrawn. NULL accepted. */
 void bulk_job_free(struct bulk_job *job);
 
 /* Why it failed. */
@@ -71,7 +73,8 @@ const struct error *bulk_job_error(const struct bulk_job *job);
 struct bulk_job_progress {
     uint64_t rows, duplicates, done, left; /* left: results still to come */
     uint64_t done_in_run;
-    uint64_t in_flight;
+    uint64_t in_flight;         /* without those that wait */
+    uint64_t waiting;           /* for a later attempt */
     uint64_t run_ms;            /* since start */
     double rows_per_s;          /* results kept, over the last minute */
     uint64_t eta_ms;            /* estimate; INSTANT_NEVER: not known */

@@ -3,7 +3,6 @@
 #define MK_BULK_JOB_INTERNAL_H
 
 #include "base/buffer.h"
-#include "base/list.h"
 #include "bulk/job.h"
 #include "bulk/job_rate.h"
 
@@ -16,10 +15,9 @@ enum bulk_job_phase {
     BULK_JOB_PHASE_ENDED,
 };
 
-/* An address in flight. Freed when the engine is done with it, even when the job is gone. */
+/* An address in flight. */
 struct bulk_ticket {
-    struct list_node node; /* in job->tickets */
-    struct bulk_job *job;  /* NULL: gone */
+    struct bulk_job *job;
     uint64_t row, copies;
 };
 
@@ -36,10 +34,11 @@ struct bulk_job {
     struct bulk_feed *feed;
     enum bulk_job_phase phase;
     enum bulk_job_end end;
-    struct list tickets;
-    size_t in_flight;
-    bool is_fed; /* no row is left to feed */
+    struct probe_owner owner; /* of all that is in flight */
+    bool is_fed;              /* no row is left to feed */
     bool is_feeding;
+    bool is_withdrawn; /* only what was being asked is still awaited */
+    uint64_t grace_ms;
 
     struct arena arena;           /* of the batch */
     struct store_result *results; /* BULK_BATCH and a window of room */
@@ -47,7 +46,7 @@ struct bulk_job {
     struct buffer scratch;
     struct io_timer flush_timer;
     struct io_timer feed_timer; /* try again: the engine had no room */
-    struct io_timer stop_timer; /* max_time, then the grace */
+    struct io_timer stop_timer; /* max_time; then withdrawing; then the grace */
     unsigned failures;          /* of the store, in a row */
     uint64_t active_before_ms, started_ms, saved_ms;
     uint64_t done_before;
@@ -56,6 +55,17 @@ struct bulk_job {
     struct error error;
 };
 
+/* The row's result joins the batch; without memory for it the job fails. */
+void bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
+                     uint64_t copies);
+/* Keep the batch. True when all is kept; else the job has failed, or it will be tried again. */
+bool bulk_job_flush(struct bulk_job *job);
+
+/* What the store says of it: ERROR_NOMEM and the store's errors. */
+int bulk_job_read_info(struct bulk_job *job, struct error *error);
+/* False, and the job has failed: without it the loop may have nothing left to wait for. */
+bool bulk_job_start_timer(struct bulk_job *job, struct io_timer *timer, uint64_t after_ms);
+uint64_t bulk_job_run_ms(const struct bulk_job *job);
 /* Ends with FAILED, with job->error as it is. */
 void bulk_job_fail(struct bulk_job *job);
 /* Look whether there is something to do or nothing any more. */

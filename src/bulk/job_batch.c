@@ -1,0 +1,109 @@
+/* Results on their way into the store: gathered, kept together, told when they are kept. */
+#include <time.h>
+
+#include "base/instant.h"
+#include "base/memory.h"
+#include "bulk/job_internal.h"
+#include "io/loop.h"
+
+#define FLUSH_MS     250
+#define RETRY_MS     SECOND_MS /* after the store failed */
+#define FAILURES_MAX 3
+#define BATCH_BYTES  (4U << 20)
+
+static void empty_batch(struct bulk_job *job)
+{
+    job->result_count = 0;
+    arena_reset(&job->arena);
+}
+
+/* The loop's own clock stands still during a commit. */
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int commit(struct bulk_job *job)
+{
+    uint64_t before = clock_ms(), took;
+    int code =
+        store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
+
+    if (code == 0)
+        code = bulk_job_read_info(job, &job->error);
+    took = clock_ms() - before;
+    if (took > job->longest_commit_ms)
+        job->longest_commit_ms = took;
+    return code;
+}
+
+bool bulk_job_flush(struct bulk_job *job)
+{
+    io_timer_stop(&job->flush_timer);
+    if (job->result_count == 0)
+        return true;
+    if (commit(job) != 0) {
+        /* Somebody may make room or let go of a lock. */
+        if (++job->failures > FAILURES_MAX)
+            bulk_job_fail(job);
+        else
+            (void)bulk_job_start_timer(job, &job->flush_timer, RETRY_MS);
+        return false;
+    }
+    job->failures = 0;
+    bulk_rate_note(&job->rate, io_now_ms(job->loop), job->info.done);
+    if (job->events.kept != NULL)
+        job->events.kept(job->user, job->results, job->result_count);
+    empty_batch(job);
+    return true;
+}
+
+static bool own(struct arena *arena, struct slice *text)
+{
+    *text = arena_slice(arena, *text);
+    return text->ptr != NULL;
+}
+
+static int add_result(struct bulk_job *job, const struct store_result *from)
+{
+    struct store_result *result;
+
+    if (job->result_count == job->result_room) {
+        size_t room = job->result_room == 0 ? BULK_BATCH : job->result_room * 2;
+
+        result = memory_resize(job->results, room, sizeof(*result));
+        if (result == NULL)
+            return ERROR_NOMEM;
+        job->results = result;
+        job->result_room = room;
+    }
+    result = &job->results[job->result_count];
+    *result = *from;
+    if (!own(&job->arena, &result->provider) || !own(&job->arena, &result->domain) ||
+        !own(&job->arena, &result->suggestion) || !own(&job->arena, &result->explanation) ||
+        !own(&job->arena, &result->json))
+        return ERROR_NOMEM;
+    job->result_count++;
+    return 0;
+}
+
+void bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
+                     uint64_t copies)
+{
+    result->row = row;
+    result->copies = copies;
+    if (add_result(job, result) != 0) {
+        error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
+        bulk_job_fail(job);
+        return;
+    }
+    if (job->failures > 0)
+        return; /* a retry is on its way */
+    if (job->result_count >= BULK_BATCH || job->arena.used_bytes >= BATCH_BYTES)
+        (void)bulk_job_flush(job);
+    else if (!io_timer_is_running(&job->flush_timer))
+        (void)bulk_job_start_timer(job, &job->flush_timer, FLUSH_MS);
+}
