@@ -292,6 +292,47 @@ static void moments_are_printed_in_utc(void **state)
     assert_string_equal(span_format(1250, span), "1.2 s");
 }
 
+static void moments_are_read_as_they_are_printed(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t unix_ms; /* -1: none */
+    } rows[] = {
+        {"1970-01-01T00:00:00.000Z", 0},
+        {"2024-02-29T12:34:56.789Z", INT64_C(1709210096789)},
+        {"2024-02-29T12:34:56.7894321Z", INT64_C(1709210096789)},
+        {"2024-02-29t13:34:56.789+01:00", INT64_C(1709210096789)},
+        {"2024-02-29 11:04:56.789-01:30", INT64_C(1709210096789)},
+        {"2024-02-29 12:34:56", INT64_C(1709210096000)},
+        {"2024-02-29", INT64_C(1709164800000)},
+        {"2023-02-29", -1},
+        {"1969-12-31", -1},
+        {"2024-13-01", -1},
+        {"2024-00-01", -1},
+        {"2024-04-31", -1},
+        {"1970-01-01T00:00:00+01:00", -1},
+        {"2024-02-29T24:00:00Z", -1},
+        {"2024-02-29T12:34", -1},
+        {"2024-02-29T12:34:56X", -1},
+        {"2024-02-29T12:34:56Zx", -1},
+        {"29.02.2024", -1},
+        {"", -1},
+    };
+    char text[INSTANT_TEXT_SIZE];
+    int64_t unix_ms;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unix_ms = -1;
+        (void)instant_parse(slice_from_string(rows[i].text), &unix_ms);
+        if (unix_ms != rows[i].unix_ms)
+            fail_msg("%s is %lld", rows[i].text, (long long)unix_ms);
+    }
+    for (int64_t at = 0; at < INT64_C(253402300799999); at += INT64_C(86399999) * 37) {
+        assert_true(instant_parse(slice_from_string(instant_format(at, text)), &unix_ms));
+        assert_int_equal(unix_ms, at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +346,7 @@ int main(void)
         cmocka_unit_test(addresses_parse_and_print),
         cmocka_unit_test(reserved_ranges_are_refused),
         cmocka_unit_test(moments_are_printed_in_utc),
+        cmocka_unit_test(moments_are_read_as_they_are_printed),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -5,6 +5,9 @@
 #define HOURS(n) ((n)*3600u)
 #define DAYS(n)  ((n)*86400u)
 
+#define DELIVERED_SCORE         93 /* catch_all, and a message of ours was delivered */
+#define DELIVERED_UNKNOWN_SCORE 85
+
 struct advice {
     uint8_t score;
     enum verdict_action action;
@@ -99,6 +102,9 @@ static int score_of_catch_all(const struct evidence *evidence, enum verdict_reas
     if (domain != NULL && domain->spf.len == 0 && domain->dmarc.len == 0 &&
         domain->spf_outcome != DNS_NOT_ASKED && !dns_outcome_is_failure(domain->spf_outcome))
         score -= 5;
+    /* A message got through, and nothing came back since. */
+    if (evidence->history.delivered_unix_ms > 0 && score < DELIVERED_SCORE)
+        score = DELIVERED_SCORE;
     return score;
 }
 
@@ -124,6 +130,8 @@ static int score_of_unknown(const struct finding *finding, enum verdict_reason r
 static int score_of(const struct evidence *evidence, const struct finding *finding,
                     enum verdict_reason reason, uint32_t flags)
 {
+    int score;
+
     switch (verdict_reason_status(reason)) {
     case VERDICT_VALID:
         return reason == REASON_ACCEPTED ? score_of_valid(evidence, finding, flags)
@@ -133,7 +141,10 @@ static int score_of(const struct evidence *evidence, const struct finding *findi
     case VERDICT_CATCH_ALL:
         return score_of_catch_all(evidence, reason, flags);
     case VERDICT_UNKNOWN:
-        return score_of_unknown(finding, reason, flags);
+        score = score_of_unknown(finding, reason, flags);
+        return evidence->history.delivered_unix_ms > 0 && score < DELIVERED_UNKNOWN_SCORE
+                   ? DELIVERED_UNKNOWN_SCORE
+                   : score;
     default:
         return table[reason].score;
     }
@@ -155,6 +166,8 @@ void advice_give(const struct evidence *evidence, const struct finding *finding,
 
     verdict->score = (uint8_t)(score < 0 ? 0 : score > 100 ? 100 : score);
     verdict->action = is_weak ? ACTION_REVIEW : advice_action(verdict->reason);
+    if (verdict->status == VERDICT_CATCH_ALL && evidence->history.delivered_unix_ms > 0)
+        verdict->action = ACTION_SEND;
     if (verdict->action == ACTION_SEND &&
         (verdict->flags & (VERDICT_FLAG_TYPO_SUSPECTED | VERDICT_FLAG_NO_REPLY)) != 0)
         verdict->action = ACTION_REVIEW;

@@ -13,6 +13,8 @@
  *   unknown             by reason, 25 to 60; 80 where the recipient was accepted and only the
  *                       control is missing; 85 where the mailbox is said to be busy; 15 where it
  *                       is said once to be unknown; -10 gibberish, -15 a suspected typo
+ *                       either: at least 93 (catch_all, action send) or 85 (unknown) where a
+ *                       message of ours was delivered and none came back since
  *   do_not_mail         by a list: what it would be without the list; full 15; known bounce 5
  *   skipped             50: not looked at
  */

@@ -1,4 +1,4 @@
-/* Names and kinds of DNS outcomes. */
+/* Names, and kinds of DNS outcomes. */
 #include "verdict/evidence.h"
 
 #include "base/check.h"
@@ -32,4 +32,40 @@ bool dns_outcome_is_failure(enum dns_outcome outcome)
         break;
     }
     return false;
+}
+
+const char *evidence_catch_all_name(enum evidence_catch_all habit)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        EVIDENCE_CATCH_ALLS(X)
+#undef X
+    };
+
+    CHECK((unsigned)habit < ARRAY_LEN(names));
+    return names[habit];
+}
+
+const char *evidence_depth_name(enum evidence_depth depth)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        EVIDENCE_DEPTHS(X)
+#undef X
+    };
+
+    CHECK((unsigned)depth < ARRAY_LEN(names));
+    return names[depth];
+}
+
+const char *evidence_stop_name(enum evidence_stop stop)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        EVIDENCE_STOPS(X)
+#undef X
+    };
+
+    CHECK((unsigned)stop < ARRAY_LEN(names));
+    return names[stop];
 }

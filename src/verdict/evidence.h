@@ -100,37 +100,63 @@ struct evidence_attempt {
 };
 
 /* What is known of the domain's habit with recipients that do not exist. */
+#define EVIDENCE_CATCH_ALLS(X)                                                                     \
+    X(UNKNOWN, "unknown")                                                                          \
+    X(ACCEPTS, "accepts")           /* a random recipient was accepted */                          \
+    X(REFUSES, "refuses")           /* a random recipient was refused as unknown */                \
+    X(SAME_REFUSAL, "same_refusal") /* refused in the same words as the real one */
+
 enum evidence_catch_all {
-    EVIDENCE_CATCH_ALL_UNKNOWN,
-    EVIDENCE_CATCH_ALL_ACCEPTS,      /* a random recipient was accepted */
-    EVIDENCE_CATCH_ALL_REFUSES,      /* a random recipient was refused as unknown */
-    EVIDENCE_CATCH_ALL_SAME_REFUSAL, /* refused in the same words as the real one */
+#define X(symbol, name) EVIDENCE_CATCH_ALL_##symbol,
+    EVIDENCE_CATCH_ALLS(X)
+#undef X
+    EVIDENCE_CATCH_ALL_COUNT,
 };
 
 /*
  * What the operator's own records say of this address; zero: nothing. Whoever has the store fills
- * it in; how long a bounce counts is the verdict's affair.
+ * it in; what follows is the verdict's affair.
  */
 struct evidence_history {
     bool known_bounce;       /* a hard bounce was reported, and no delivery since */
     int64_t bounced_unix_ms; /* when */
     struct slice bounce;     /* the words of the bounce, or "" */
+    uint32_t bounce_days;    /* how long it counts; 0: VERDICT_BOUNCE_DAYS */
+    bool complained;         /* its owner called a message spam */
+    int64_t complained_unix_ms;
+    int64_t delivered_unix_ms; /* of the last delivery, and no bounce since; 0: none */
 };
+
+#define EVIDENCE_DEPTHS(X)                                                                         \
+    X(SYNTAX, "syntax")                                                                            \
+    X(DNS, "dns")                                                                                  \
+    X(SMTP, "smtp")
 
 enum evidence_depth {
-    EVIDENCE_DEPTH_SYNTAX,
-    EVIDENCE_DEPTH_DNS,
-    EVIDENCE_DEPTH_SMTP,
+#define X(symbol, name) EVIDENCE_DEPTH_##symbol,
+    EVIDENCE_DEPTHS(X)
+#undef X
+    EVIDENCE_DEPTH_COUNT,
 };
 
+#define EVIDENCE_STOPS(X)                                                                          \
+    X(NONE, "none")           /* the probe ran its course */                                       \
+    X(DEPTH, "depth")         /* the depth chosen ends before SMTP */                              \
+    X(DEADLINE, "deadline")   /* no time left */                                                   \
+    X(CANCELLED, "cancelled") /* job stopped */                                                    \
+    X(BREAKER, "breaker")     /* the site's breaker is open: we were refused there before */       \
+    X(INTERNAL, "internal")   /* our fault; `internal` says what */
+
 enum evidence_stop {
-    EVIDENCE_STOP_NONE,      /* the probe ran its course */
-    EVIDENCE_STOP_DEPTH,     /* the depth chosen ends before SMTP */
-    EVIDENCE_STOP_DEADLINE,  /* no time left */
-    EVIDENCE_STOP_CANCELLED, /* job stopped */
-    EVIDENCE_STOP_BREAKER,   /* the site's breaker is open: we were refused there before */
-    EVIDENCE_STOP_INTERNAL,  /* our fault; `internal` says what */
+#define X(symbol, name) EVIDENCE_STOP_##symbol,
+    EVIDENCE_STOPS(X)
+#undef X
+    EVIDENCE_STOP_COUNT,
 };
+
+const char *evidence_catch_all_name(enum evidence_catch_all habit);
+const char *evidence_depth_name(enum evidence_depth depth);
+const char *evidence_stop_name(enum evidence_stop stop);
 
 struct evidence {
     struct slice input; /* as given */
@@ -152,10 +178,12 @@ struct evidence {
     struct slice catch_all_text; /* the reply to the random recipient, when remembered; or "" */
     uint16_t catch_all_code;
     struct evidence_history history;
+    bool is_remembered; /* all of this was found out at checked_unix_ms, for another question */
     enum evidence_stop stop;
     struct slice internal;
     uint32_t greylist_waited_s; /* patience spent */
     int64_t checked_unix_ms;
+    int64_t asked_unix_ms; /* now, of what is remembered; 0: checked_unix_ms */
     uint32_t duration_ms;
 };
 

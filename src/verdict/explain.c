@@ -1,11 +1,13 @@
 #include "verdict/explain.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/instant.h"
 #include "lists/builtin.h"
+#include "lists/operator.h"
 #include "verdict/sentence.h"
 
 /* Bytes of foreign words in one sentence: two replies, a host and a domain always fit. */
@@ -348,6 +350,20 @@ static void explain_known_bounce(struct telling *telling)
     say(telling, ".");
 }
 
+static void explain_complainer(struct telling *telling)
+{
+    const struct evidence *evidence = telling->evidence;
+    char when[INSTANT_TEXT_SIZE];
+
+    if ((evidence->operator_matches & (1U << LISTS_OPERATOR_COMPLAINT)) != 0) {
+        say(telling, "The address is on your list of people who complained.");
+        return;
+    }
+    instant_format(evidence->history.complained_unix_ms, when);
+    sentence_printf(&telling->sentence,
+                    "Your own records say that its owner called your mail spam on %.10s.", when);
+}
+
 static void explain_list(struct telling *telling)
 {
     switch (telling->verdict->reason) {
@@ -358,7 +374,7 @@ static void explain_list(struct telling *telling)
         say(telling, "The address is on your list of spam traps.");
         break;
     case REASON_COMPLAINER:
-        say(telling, "The address is on your list of people who complained.");
+        explain_complainer(telling);
         break;
     case REASON_LISTED_DOMAIN:
         say_domain(telling);
@@ -657,6 +673,28 @@ static bool is_without_control(const struct telling *telling)
            (provider == NULL || provider->trust != PROVIDER_TRUST_ACCEPT_NONE);
 }
 
+/* Where the answer is not of today, or our own messages tell more: added to the sentence. */
+static void explain_records(struct telling *telling)
+{
+    const struct evidence *evidence = telling->evidence;
+    int64_t delivered = evidence->history.delivered_unix_ms;
+    bool says_delivered = delivered > 0 && telling->verdict->status != VERDICT_INVALID &&
+                          telling->verdict->status != VERDICT_DO_NOT_MAIL &&
+                          telling->verdict->status != VERDICT_SKIPPED;
+    char checked[INSTANT_TEXT_SIZE], when[INSTANT_TEXT_SIZE], words[96] = "";
+    int len = 0;
+
+    instant_format(evidence->checked_unix_ms, checked);
+    instant_format(delivered, when);
+    if (evidence->is_remembered)
+        len = snprintf(words, sizeof(words), "; so found on %.10s", checked);
+    if (says_delivered)
+        snprintf(words + len, sizeof(words) - (size_t)len, "; your mail was delivered on %.10s",
+                 when);
+    if (words[0] != '\0')
+        sentence_append_clause(&telling->sentence, words);
+}
+
 void explain_verdict(const struct evidence *evidence, const struct finding *finding,
                      struct verdict *verdict)
 {
@@ -672,4 +710,5 @@ void explain_verdict(const struct evidence *evidence, const struct finding *find
         explain_no_control(&telling);
     else
         explainers[verdict->reason](&telling);
+    explain_records(&telling);
 }

@@ -1,6 +1,7 @@
 #include "verdict/result.h"
 
 #include "base/instant.h"
+#include "lists/operator.h"
 #include "verdict/advice.h"
 #include "verdict/finding.h"
 
@@ -270,6 +271,74 @@ static void write_dns(struct json *json, const struct evidence_domain *domain)
     json_array_end(json);
 }
 
+/* What of the domain's facts the answers alone don't say. */
+static void write_facts(struct json *json, const struct evidence_domain *domain)
+{
+    json_name(json, "domain");
+    if (domain == NULL) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    json_name_cstring(json, "mx_outcome", dns_outcome_name(domain->mx_outcome));
+    json_name_cstring(json, "address_outcome", dns_outcome_name(domain->address_outcome));
+    json_name_bool(json, "null_mx", domain->null_mx);
+    json_name_bool(json, "implicit_mx", domain->implicit_mx);
+    json_name_int(json, "hosts_left_out", (int64_t)domain->hosts_left_out);
+    json_name_cstring(json, "spf_outcome", dns_outcome_name(domain->spf_outcome));
+    json_name_cstring(json, "dmarc_outcome", dns_outcome_name(domain->dmarc_outcome));
+    json_object_end(json);
+}
+
+static void write_habit(struct json *json, const struct evidence *evidence)
+{
+    json_name(json, "habit");
+    if (evidence->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    json_name_cstring(json, "strangers", evidence_catch_all_name(evidence->catch_all));
+    json_name_bool(json, "remembered", evidence->catch_all_from_cache);
+    json_name_int(json, "code", evidence->catch_all_code);
+    write_text(json, "text", evidence->catch_all_text);
+    json_object_end(json);
+}
+
+static void write_lists(struct json *json, const struct evidence *evidence)
+{
+    json_name(json, "lists");
+    json_array_begin(json);
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT; i++)
+        if (evidence->operator_matches & (1U << i))
+            json_cstring(json, lists_operator_kind_name((enum lists_operator_kind)i));
+    json_array_end(json);
+}
+
+static void write_moment_or_null(struct json *json, const char *name, int64_t unix_ms)
+{
+    if (unix_ms > 0)
+        write_moment(json, name, unix_ms);
+    else
+        json_name_null(json, name);
+}
+
+static void write_outcomes(struct json *json, const struct evidence_history *history)
+{
+    json_name(json, "outcomes");
+    if (!history->known_bounce && !history->complained && history->delivered_unix_ms == 0) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    write_moment_or_null(json, "bounced_at", history->known_bounce ? history->bounced_unix_ms : 0);
+    write_text(json, "bounce", history->bounce);
+    write_moment_or_null(json, "complained_at",
+                         history->complained ? history->complained_unix_ms : 0);
+    write_moment_or_null(json, "delivered_at", history->delivered_unix_ms);
+    json_object_end(json);
+}
+
 static void write_evidence(struct json *json, const struct evidence *evidence)
 {
     const struct evidence_domain *domain = evidence->domain;
@@ -282,6 +351,13 @@ static void write_evidence(struct json *json, const struct evidence *evidence)
     write_text(json, "spf", domain != NULL ? domain->spf : SLICE_EMPTY);
     write_text(json, "dmarc", domain != NULL ? domain->dmarc : SLICE_EMPTY);
     json_name_int(json, "waited_s", evidence->greylist_waited_s);
+    json_name_cstring(json, "depth", evidence_depth_name(evidence->depth));
+    json_name_cstring(json, "stop", evidence_stop_name(evidence->stop));
+    write_text(json, "internal", evidence->internal);
+    write_facts(json, domain);
+    write_habit(json, evidence);
+    write_lists(json, evidence);
+    write_outcomes(json, &evidence->history);
     json_object_end(json);
 }
 
@@ -297,7 +373,9 @@ void result_write_json(struct json *json, const struct evidence *evidence,
     write_smtp(json, evidence, verdict);
     write_moment(json, "checked_at", evidence->checked_unix_ms);
     json_name_int(json, "duration_ms", evidence->duration_ms);
-    json_name_cstring(json, "source", source != NULL ? source : "live");
+    if (source == NULL)
+        source = evidence->is_remembered ? "history" : "live";
+    json_name_cstring(json, "source", source);
     json_name_cstring(json, "explanation", verdict->explanation);
     if (options != NULL && options->with_evidence)
         write_evidence(json, evidence);

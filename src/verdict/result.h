@@ -11,7 +11,7 @@
 
 struct result_options {
     bool with_evidence; /* full transcripts and DNS answers under "evidence" */
-    const char *source; /* "live", "cache", "history", "list"; NULL: "live" */
+    const char *source; /* "cache", "list"; NULL: "live", or "history" of what is remembered */
 };
 
 /* Write one object (DESIGN 1). An out-of-memory shows in the buffer of `json`. */

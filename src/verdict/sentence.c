@@ -178,3 +178,17 @@ void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *repl
     }
     sentence_add(sentence, "\"");
 }
+
+void sentence_append_clause(struct sentence *sentence, const char *words)
+{
+    size_t len = strlen(words);
+
+    if (sentence->len == 0 || sentence->out[sentence->len - 1] != '.' ||
+        sentence->len + len + 1 > sentence->size)
+        return;
+    sentence->len--;
+    memcpy(sentence->out + sentence->len, words, len);
+    sentence->len += len;
+    sentence->out[sentence->len++] = '.';
+    sentence->out[sentence->len] = '\0';
+}

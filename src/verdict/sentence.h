@@ -30,6 +30,11 @@ void sentence_printf(struct sentence *sentence, const char *format, ...)
 void sentence_add_foreign(struct sentence *sentence, struct slice words, size_t max);
 /* The same between quotation marks; marks inside become apostrophes. */
 void sentence_add_quoted(struct sentence *sentence, struct slice words, size_t max);
+/*
+ * Our own words before the full stop that ends the sentence; they go in whole or, where there is no
+ * room, not at all.
+ */
+void sentence_append_clause(struct sentence *sentence, const char *words);
 /* A reply as it was said: "550 5.1.1 No such user". At most `max` bytes between the marks. */
 void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *reply, size_t max);
 

@@ -31,10 +31,12 @@ static bool is_disposable(const struct evidence *evidence)
 static bool is_known_bounce(const struct evidence *evidence)
 {
     const struct evidence_history *history = &evidence->history;
-    const int64_t limit_ms = VERDICT_BOUNCE_DAYS * (int64_t)DAY_MS;
+    const int64_t days = history->bounce_days > 0 ? history->bounce_days : VERDICT_BOUNCE_DAYS;
+    int64_t now_ms =
+        evidence->asked_unix_ms > 0 ? evidence->asked_unix_ms : evidence->checked_unix_ms;
 
     return history->known_bounce &&
-           history->bounced_unix_ms / 2 >= evidence->checked_unix_ms / 2 - limit_ms / 2;
+           history->bounced_unix_ms / 2 >= now_ms / 2 - days * (int64_t)(DAY_MS / 2);
 }
 
 /* Lists that keep an address from being looked at at all; VERDICT_REASON_COUNT: none does. */
@@ -93,7 +95,7 @@ static enum verdict_reason reason_not_to_mail(const struct evidence *evidence)
 {
     if (is_on(evidence, LISTS_OPERATOR_TRAP))
         return REASON_SPAM_TRAP;
-    if (is_on(evidence, LISTS_OPERATOR_COMPLAINT))
+    if (is_on(evidence, LISTS_OPERATOR_COMPLAINT) || evidence->history.complained)
         return REASON_COMPLAINER;
     if (is_on(evidence, LISTS_OPERATOR_LISTED) && !is_allowed(evidence))
         return REASON_LISTED_DOMAIN;
@@ -185,7 +187,9 @@ static uint32_t flags_of(const struct evidence *evidence, const struct finding *
            flag_if(parsed && address->is_literal, VERDICT_FLAG_DOMAIN_LITERAL) |
            flag_if(evidence->domain != NULL && evidence->domain->implicit_mx,
                    VERDICT_FLAG_IMPLICIT_MX) |
-           flag_if(reason == REASON_KNOWN_BOUNCE, VERDICT_FLAG_OWN_HISTORY);
+           flag_if(reason == REASON_KNOWN_BOUNCE || evidence->is_remembered ||
+                       evidence->history.complained || evidence->history.delivered_unix_ms > 0,
+                   VERDICT_FLAG_OWN_HISTORY);
 }
 
 void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)

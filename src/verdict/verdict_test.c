@@ -14,6 +14,8 @@
 #include "lists/builtin.h"
 #include "lists/operator.h"
 #include "verdict/verdict.h"
+#include "verdict/recall.h"
+#include "verdict/result.h"
 #include "verdict/verdict_rig.h"
 
 #define NF    "550 5.1.1 <user@example.com>: User unknown"
@@ -96,6 +98,31 @@ static void as_bounced_long_ago(struct evidence *evidence)
 {
     as_bounced(evidence);
     evidence->history.bounced_unix_ms = evidence->checked_unix_ms - 400 * (int64_t)DAY_MS;
+}
+
+static void as_complained(struct evidence *evidence)
+{
+    evidence->history.complained = true;
+    evidence->history.complained_unix_ms = evidence->checked_unix_ms - 3 * (int64_t)DAY_MS;
+}
+
+static void as_delivered(struct evidence *evidence)
+{
+    evidence->history.delivered_unix_ms = evidence->checked_unix_ms - 20 * (int64_t)DAY_MS;
+}
+
+/* Found out a week ago, and a message bounced between then and the limit. */
+static void as_remembered(struct evidence *evidence)
+{
+    evidence->is_remembered = true;
+    evidence->asked_unix_ms = evidence->checked_unix_ms + 7 * (int64_t)DAY_MS;
+}
+
+static void as_remembered_bounced_too_long_ago(struct evidence *evidence)
+{
+    as_bounced(evidence);
+    as_remembered(evidence);
+    evidence->history.bounce_days = 16;
 }
 
 static void remembers_accepts(struct evidence *evidence)
@@ -241,6 +268,20 @@ static const struct row rows[] = {
      .provider = "google", .reason = REASON_MAILBOX_FULL},
     {"known bounce", .domain = "mx1", .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " NF,
      .adjust = as_bounced, .reason = REASON_KNOWN_BOUNCE, .says = "2026-02-19"},
+    {"bounce, judged on a later day", .domain = "mx1",
+     .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " NF, .adjust = as_remembered_bounced_too_long_ago,
+     .reason = REASON_ACCEPTED},
+    {"remembered", .domain = "mx1", .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " NF,
+     .adjust = as_remembered, .reason = REASON_ACCEPTED, .says = "; so found on 2026-03-01."},
+    {"complained", .domain = "mx1", .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " NF,
+     .adjust = as_complained, .reason = REASON_COMPLAINER, .says = "2026-02-26"},
+    {"delivered to a catch-all", .domain = "mx1", .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " OK_,
+     .adjust = as_delivered, .reason = REASON_ACCEPTS_ALL,
+     .says = "; your mail was delivered on 2026-02-09."},
+    {"delivered once, refused now", .domain = "mx1", .attempts = "mx1 rcpt " NF "\n?mx1 rcpt " NF,
+     .adjust = as_delivered, .reason = REASON_MAILBOX_NOT_FOUND},
+    {"delivered, greylisted", .domain = "mx1", .attempts = "mx1 rcpt " GREY, .adjust = as_delivered,
+     .reason = REASON_GREYLISTED, .says = "delivered on 2026-02-09"},
     {"old bounce", .domain = "mx1", .attempts = "mx1 rcpt " OK_ "\n?mx1 rcpt " NF,
      .adjust = as_bounced_long_ago, .reason = REASON_ACCEPTED},
     {"syntax before lists", .address = "user@", .operator_bits = ON(TRAP),
@@ -447,7 +488,57 @@ static void check_verdict(const char *name, const struct rig *rig, const struct 
     if (verdict->reason == REASON_ACCEPTED)
         assert_true(verdict->score >= 90);
     else
-        assert_int_not_equal(verdict->action, ACTION_SEND);
+        assert_true(
+            verdict->action != ACTION_SEND ||
+            (verdict->status == VERDICT_CATCH_ALL && rig->evidence.history.delivered_unix_ms > 0));
+}
+
+static void write_json(struct buffer *out, const struct evidence *evidence,
+                       const struct verdict *verdict)
+{
+    const struct result_options options = {.with_evidence = true};
+    struct json json;
+
+    buffer_clear(out);
+    json_init(&json, out);
+    result_write_json(&json, evidence, verdict, &options);
+    assert_false(out->failed);
+}
+
+/* What is kept of the evidence gives the same verdict, and the same words again. */
+static void check_recall(const char *name, const struct rig *rig, const struct verdict *verdict)
+{
+    const struct evidence *from = &rig->evidence;
+    struct evidence again;
+    struct verdict second;
+    struct buffer kept, written;
+    struct arena arena;
+
+    buffer_init(&kept, 0);
+    buffer_init(&written, 0);
+    arena_init(&arena);
+    write_json(&kept, from, verdict);
+    assert_int_equal(recall_evidence(buffer_slice(&kept), &arena, &again), 0);
+    /* What follows from the address and the lists of today. */
+    again.builtin_classes = from->builtin_classes;
+    again.mailbox_breach = from->mailbox_breach;
+    again.subaddress = from->subaddress;
+    again.disposable_mx = from->disposable_mx;
+    again.duplicate = from->duplicate;
+    again.is_remembered = from->is_remembered;
+    again.asked_unix_ms = from->asked_unix_ms;
+    again.history.bounce_days = from->history.bounce_days;
+    if (from->provider == &accepts_all_profile)
+        again.provider = from->provider; /* no row of the table */
+    verdict_judge(&again, &second);
+    write_json(&written, &again, &second);
+    if (!slice_equal(buffer_slice(&kept), buffer_slice(&written)))
+        fail_msg("%s: kept as\n%.*s\nwritten again as\n%.*s", name, SLICE_ARG(buffer_slice(&kept)),
+                 SLICE_ARG(buffer_slice(&written)));
+    assert_int_equal(second.classification.rule == NULL, verdict->classification.rule == NULL);
+    arena_done(&arena);
+    buffer_done(&kept);
+    buffer_done(&written);
 }
 
 static void every_row_is_judged_so(void **state)
@@ -468,6 +559,7 @@ static void every_row_is_judged_so(void **state)
             fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].name, verdict.explanation,
                      rows[i].says);
         check_verdict(rows[i].name, &rig, &verdict);
+        check_recall(rows[i].name, &rig, &verdict);
         seen[verdict.reason] = true;
     }
     for (int i = 0; i < VERDICT_REASON_COUNT; i++)
@@ -582,6 +674,34 @@ static void explanations_survive_hostile_words(void **state)
     assert_non_null(strstr(verdict.explanation, "no 'such' \xef\xbf\xbduser [31m \xef\xbf\xbd"));
 }
 
+/* What is not ours, or was kept without evidence, or is cut short, is told so. */
+static void what_is_kept_otherwise_is_not_recalled(void **state)
+{
+    static struct rig rig;
+    struct evidence evidence;
+    struct verdict verdict;
+    struct buffer kept;
+    struct arena arena;
+
+    arena_init(&arena);
+    buffer_init(&kept, 0);
+    assert_int_equal(recall_evidence(SLICE(""), &arena, &evidence), ERROR_FORMAT);
+    assert_int_equal(recall_evidence(SLICE("[]"), &arena, &evidence), ERROR_FORMAT);
+    assert_int_equal(recall_evidence(SLICE("{\"schema\":2,\"evidence\":{\"stop\":\"none\"}}"),
+                                     &arena, &evidence),
+                     ERROR_FORMAT);
+    assert_int_equal(recall_evidence(SLICE("{\"schema\":1}"), &arena, &evidence), ERROR_NOT_FOUND);
+    set_up(&rig, &rows[0]);
+    verdict_judge(&rig.evidence, &verdict);
+    write_json(&kept, &rig.evidence, &verdict);
+    for (size_t len = 0; len < kept.len; len++)
+        assert_int_equal(recall_evidence(slice_from(kept.ptr, len), &arena, &evidence),
+                         ERROR_FORMAT);
+    assert_int_equal(recall_evidence(buffer_slice(&kept), &arena, &evidence), 0);
+    buffer_done(&kept);
+    arena_done(&arena);
+}
+
 static void single_replies_mean_what_they_mean_alone(void **state)
 {
     static const struct {
@@ -645,6 +765,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_judged_so),
+        cmocka_unit_test(what_is_kept_otherwise_is_not_recalled),
         cmocka_unit_test(a_refusal_of_us_is_never_invalid),
         cmocka_unit_test(scores_and_flags_follow_the_evidence),
         cmocka_unit_test(explanations_survive_hostile_words),
