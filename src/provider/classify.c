@@ -133,6 +133,8 @@ static enum smtp_class class_before_rcpt(enum smtp_class said, enum smtp_stage s
         return SMTP_CLASS_SERVER_TEMPORARY_FAILURE;
     case SMTP_CLASS_RECIPIENT_THROTTLED:
         return SMTP_CLASS_RATE_LIMITED;
+    case SMTP_CLASS_SENDER_REJECTED: /* before MAIL there is no sender but our host */
+        return refused;
     default:
         return said;
     }

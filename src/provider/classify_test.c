@@ -167,6 +167,53 @@ static void our_own_replies_are_understood(void **state)
     corpus_check("tests/corpora/replies.own.tsv", 2500, 97);
 }
 
+#define LANGUAGE_CLASSES 21 /* all but accepted, which is not a matter of words */
+
+/* Eleven languages, and in each of them every class, said in at least two ways. */
+static void every_class_is_understood_in_every_language(void **state)
+{
+    static const char languages[][3] = {"en", "de", "fr", "es", "it", "pt",
+                                        "pl", "nl", "ru", "zh", "ja"};
+    static unsigned said[ARRAY_LEN(languages)][SMTP_CLASS_COUNT];
+    FILE *file = source_open("tests/corpora/replies.languages.tsv");
+    static char line[LINE_SIZE];
+    char *fields[8];
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        struct classify_input input = {0};
+        struct classification got;
+        enum smtp_class wanted;
+        size_t language = 0;
+
+        if (fields_cut(line, fields, 8) != 8 || strcmp(fields[0], "id") == 0)
+            continue;
+        while (language < ARRAY_LEN(languages) &&
+               (strncmp(fields[7], "plain wording {", 15) != 0 ||
+                strncmp(fields[7] + 15, languages[language], 2) != 0))
+            language++;
+        assert_true(language < ARRAY_LEN(languages));
+        assert_true(smtp_stage_from_name(slice_from_string(fields[4]), &input.stage));
+        assert_true(smtp_class_from_name(slice_from_string(fields[6]), &wanted));
+        input.reply.code = (uint16_t)atoi(fields[1]);
+        input.reply.text = slice_from_string(fields[3]);
+        smtp_enhanced_parse(slice_from_string(fields[2]), &input.reply.enhanced);
+        classify_reply(&input, &got);
+        if (got.reply_class != wanted)
+            fail_msg("%s: %s read as %s by %s: %s", fields[0], smtp_class_name(wanted),
+                     smtp_class_name(got.reply_class), got.rule, fields[3]);
+        said[language][wanted]++;
+    }
+    fclose(file);
+    for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+        unsigned classes = 0;
+
+        for (unsigned c = 0; c < SMTP_CLASS_COUNT; c++)
+            classes += said[i][c] >= 2;
+        if (classes != LANGUAGE_CLASSES)
+            fail_msg("%s: %u classes", languages[i], classes);
+    }
+}
+
 static bool is_about_mailbox(enum smtp_class reply_class)
 {
     return reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
@@ -489,6 +536,7 @@ int main(void)
         cmocka_unit_test(tables_are_sound),
         cmocka_unit_test(the_corpus_is_understood),
         cmocka_unit_test(our_own_replies_are_understood),
+        cmocka_unit_test(every_class_is_understood_in_every_language),
         cmocka_unit_test(the_pages_on_providers_are_true),
         cmocka_unit_test(refusals_before_rcpt_are_never_about_the_mailbox),
         cmocka_unit_test(refusals_of_us_are_never_verdicts_whatever_their_code),

@@ -41,8 +41,8 @@ extern const uint16_t reply_byte_class_count, reply_state_count;
 
 /* --- concepts --------------------------------------------------------------------------------- */
 
-#define REPLY_CONCEPT_WORDS  6 /* 64 concepts each; tools/compile-replies checks that they fit */
-#define REPLY_COMPOUND_WORDS 2 /* 64 compounds each */
+#define REPLY_CONCEPT_WORDS  8 /* 64 concepts each; tools/compile-replies checks that they fit */
+#define REPLY_COMPOUND_WORDS 4 /* 64 compounds each */
 
 struct reply_concepts {
     uint64_t bits[REPLY_CONCEPT_WORDS];
@@ -62,7 +62,7 @@ extern const char *const reply_concept_names[];
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-#define REPLY_RULE_WORDS 4 /* 64 rules each */
+#define REPLY_RULE_WORDS 5 /* 64 rules each */
 
 struct reply_range {
     uint16_t low, high;

@@ -16,6 +16,7 @@ struct writer {
     struct wording *to;
     size_t word_start; /* of the word being written */
     char mark;         /* put before each word, or 0 */
+    bool is_cjk;       /* what the word's last character was */
     unsigned words_left;
 };
 
@@ -133,8 +134,8 @@ static void word_end(struct writer *w)
         to->len = w->word_start - (w->mark != '\0');
         return;
     }
-    if (word.len == 4 && slice_equal(word, SLICE("mail")) && w->word_start >= 3 &&
-        memcmp(to->bytes + w->word_start - 3, " e ", 3) == 0) { /* "e-mail" */
+    if (slice_starts_with(word, SLICE("mail")) && w->word_start >= 3 && w->mark == '\0' &&
+        memcmp(to->bytes + w->word_start - 3, " e ", 3) == 0) { /* "e-mail", "E-Mail-Adresse" */
         memmove(to->bytes + w->word_start - 1, word.ptr, word.len);
         to->len--;
     } else if (w->mark == '\0' && begins_advice(word) && w->word_start >= 2 &&
@@ -170,8 +171,8 @@ static bool put_character(struct writer *w, uint32_t c, struct slice raw)
 {
     const char *fold;
 
-    if (c == 0x2019 || c == 0x2bc || c == 0xad || (c >= 0x300 && c <= 0x36f) || c == 0x200b)
-        return true; /* apostrophe, soft hyphen, combining accent: as if it were not there */
+    if (c == 0x2bc || c == 0xad || (c >= 0x300 && c <= 0x36f) || c == 0x200b)
+        return true; /* soft hyphen, combining accent and the like: as if it were not there */
     if (c >= 0xc0 && c < 0xc0 + WORDING_LATIN_COUNT) {
         fold = wording_latin_folds[c - 0xc0];
         if (fold[0] == '\0')
@@ -182,6 +183,8 @@ static bool put_character(struct writer *w, uint32_t c, struct slice raw)
     }
     if (c >= 0x410 && c <= 0x42f) /* Cyrillic А to Я */
         c += 0x20;
+    else if (c == 0x401 || c == 0x451) /* Ё is often written Е */
+        c = 0x435;
     else if (c >= 0x400 && c <= 0x40f)
         c += 0x50;
     else if (c >= 0x391 && c <= 0x3a9)
@@ -207,9 +210,7 @@ static size_t put_foreign(struct writer *w, struct slice s, bool *ret_separates)
     while (len < s.len && is_high(s.ptr[len]))
         len++;
     *ret_separates = true;
-    if (len == 1 && byte == 0x92) /* Windows-1252's apostrophe */
-        *ret_separates = false;
-    else if (len <= 2 && byte >= 0xc0) {
+    if (len <= 2 && byte >= 0xc0) {
         *ret_separates = !put_character(w, byte, s);
         len = 1;
     }
@@ -245,6 +246,40 @@ static bool put_simple_word(struct writer *w, struct slice run)
     return true;
 }
 
+/* The octets of an apostrophe that s begins with, or 0: "'", "`", U+2019, Windows-1252's. */
+static size_t apostrophe_length(struct slice s)
+{
+    if (s.ptr[0] == '\'' || s.ptr[0] == '`')
+        return 1;
+    if (slice_starts_with(s, SLICE("\xe2\x80\x99")))
+        return 3;
+    return s.ptr[0] == '\x92' && (s.len == 1 || !is_high(s.ptr[1])) ? 1 : 0;
+}
+
+/* "doesn't" and "user's" are one word; "dell'utente", "n'existe" and "I'm" are two. */
+static bool is_contraction(struct slice after)
+{
+    size_t len = 0;
+
+    while (len < after.len && is_word_byte(after.ptr[len]))
+        len++;
+    return (len == 1 && strchr("stdSTD", after.ptr[0]) != NULL) ||
+           (len == 2 && (slice_starts_with_nocase(after, SLICE("nt")) || /* "do'nt" */
+                         slice_starts_with_nocase(after, SLICE("re")) ||
+                         slice_starts_with_nocase(after, SLICE("ve")) ||
+                         slice_starts_with_nocase(after, SLICE("ll"))));
+}
+
+/* Where Chinese or Japanese meets Latin or digits, a word ends: "请使用STARTTLS". */
+static void script_change(struct writer *w, bool is_cjk_now)
+{
+    if (is_cjk_now != w->is_cjk && w->mark == '\0' && word_len(w) > 0) {
+        word_end(w);
+        word_start(w);
+    }
+    w->is_cjk = is_cjk_now;
+}
+
 /* Letters and digits of `run`; anything else separates, but apostrophes vanish. */
 static void put_words(struct writer *w, struct slice run)
 {
@@ -255,15 +290,19 @@ static void put_words(struct writer *w, struct slice run)
         struct slice rest = {run.ptr + at, run.len - at};
         bool separates = false;
         uint32_t c = 0;
-        size_t len = 1;
+        size_t len = apostrophe_length(rest);
 
-        if (!is_high(rest.ptr[0])) {
-            if (is_word_byte(rest.ptr[0]))
+        if (len > 0) {
+            separates = word_len(w) <= 1 || !is_contraction(slice_from_offset(rest, len));
+        } else if (!is_high(rest.ptr[0])) {
+            len = 1;
+            separates = !is_word_byte(rest.ptr[0]);
+            if (!separates) {
+                script_change(w, false);
                 put(w, ascii_lower(rest.ptr[0]));
-            else
-                /* "doesn't" is one word; "l'utente" and "n'existe" are two. */
-                separates = (rest.ptr[0] != '\'' && rest.ptr[0] != '`') || word_len(w) == 1;
+            }
         } else if ((len = utf8_decode(rest.ptr, rest.len, &c)) > 0) {
+            script_change(w, is_cjk(c));
             separates = !put_character(w, c, slice_prefix(rest, len));
             if (separates && (c == 0x3002 || c == 0xff0e || c == 0xff1b || c == 0xff01)) {
                 word_end(w);

@@ -41,8 +41,8 @@ static void texts_become_words(void **state)
         {"at a rate that | prevents", " at a rate that prevents \n "},
         {"doesn't l'utente n\xe2\x80\x99"
          "existe",
-         " doesnt l utente nexiste \n "},
-        {"E-mail and e-mails", " email and e mails \n "},
+         " doesnt l utente n existe \n "},
+        {"E-mail and e-mails", " email and emails \n "},
         {"d\xc3\xa9sactiv\xc3\xa9"
          "e Stra\xc3\x9f"
          "e",
@@ -55,6 +55,9 @@ static void texts_become_words(void **state)
         {"\xe7\x94\xa8\xe6\x88\xb7", " \xe7\x94\xa8\xe6\x88\xb7 \n "},
         {"(#5.1.1 - chkuser)", " chkuser \n "},
         {"id 1MNcgj-1ue23t3pyV-00S2YR full", " id @id full \n "},
+        {"dell'utente, user's, do'nt", " dell utente users dont \n "},
+        {"请使用STARTTLS", " 请使用 starttls \n "},
+        {"ЧЁРНЫЙ", " черный \n "},
         {"LPN007_416 IB607 [TSS04]", " lpn007 416 ib607 tss04 \n "},
         {"RESOLVER.ADR.RecipNotFound; not found",
          " @host ~resolver ~adr ~recipnotfound \n not found \n "},
