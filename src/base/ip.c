@@ -263,6 +263,9 @@ const char *ip_reserved_range(const struct ip *ip)
 {
     if (ip->family != 4 && ip->family != 6)
         return "no address";
+    for (size_t i = 0; i < ARRAY_LEN(reserved_ranges); i++)
+        if (ip_network_contains(&reserved_ranges[i].network, ip))
+            return reserved_ranges[i].what;
     if (ip->family == 6) {
         for (size_t i = 0; i < ARRAY_LEN(carriers); i++) {
             const uint8_t *at = ip->bytes + carriers[i].offset;
@@ -277,9 +280,6 @@ const char *ip_reserved_range(const struct ip *ip)
                 return what;
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(reserved_ranges); i++)
-        if (ip_network_contains(&reserved_ranges[i].network, ip))
-            return reserved_ranges[i].what;
     if (ip->family == 6 && (ip->bytes[0] & 0xe0) != 0x20 &&
         !ip_network_contains(&carriers[0].network, ip) &&
         !ip_network_contains(&carriers[2].network, ip))
