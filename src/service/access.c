@@ -182,6 +182,7 @@ void service_keys_delete(struct service_call *call)
                         SLICE_ARG(slice_prefix(call->match.parts[0], 40)));
         return;
     }
+    (void)service_courier_remove_of(&call->service->courier, id, 0, &error);
     service_audit(call, "key_removed", "key %ju", (uintmax_t)id);
     service_answer_nothing(call);
 }

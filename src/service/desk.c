@@ -167,7 +167,7 @@ static void fail(struct service_list *list, const struct error *error)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* sources: {"file":"12.csv","from":"web"} */
+/* sources: {"file":"12.csv","from":"web","key":"3"} */
 int service_desk_path(struct service_desk *desk, const struct store_job *job, struct arena *arena,
                       const char **ret_path, struct error *error)
 {
@@ -320,6 +320,9 @@ static int begin_job(struct service_list *list, struct error *error)
     if (code != 0)
         return code;
     list->ends_as = STORE_JOB_PAUSED;
+    code = service_announce_later(service, list->id, error);
+    if (code != 0)
+        return code;
     share(list->desk);
     return bulk_job_start(list->job, error);
 }
@@ -339,6 +342,7 @@ static void step_remove(struct service_list *list)
     } else {
         if (list->path != NULL && unlink(list->path) != 0 && errno != ENOENT)
             log_trouble(desk, list->id, "its file could not be erased");
+        service_announce_never(desk->service, list->id);
         tell(desk, list->id, true);
         list_free(list);
     }
@@ -362,6 +366,7 @@ static void step(struct io_timer *timer)
         list_free(list);
         share(desk);
         tell(desk, id, true); /* only now it is seen in its new state */
+        service_announce_list(desk->service, id);
         service_look_whether_stopped(desk->service);
     }
 }
@@ -370,13 +375,14 @@ static void step(struct io_timer *timer)
  */
 
 static int add_job(struct service_desk *desk, const char *file, const char *name,
-                   const char *source, const struct service_list_options *options, uint64_t *ret_id,
-                   struct error *error)
+                   const char *source, uint64_t key, const struct service_list_options *options,
+                   uint64_t *ret_id, struct error *error)
 {
     struct buffer sources, kept_options;
     struct json json;
     struct store_job job = {
         .state = STORE_JOB_LOADING, .fingerprint = SLICE_EMPTY, .note = SLICE_EMPTY};
+    char text[24];
     int code = 0;
 
     buffer_init(&sources, 0);
@@ -385,6 +391,8 @@ static int add_job(struct service_desk *desk, const char *file, const char *name
     json_object_begin(&json);
     json_name_cstring(&json, "file", file);
     json_name_cstring(&json, "from", source);
+    snprintf(text, sizeof(text), "%ju", (uintmax_t)key);
+    json_name_cstring(&json, "key", key != 0 ? text : NULL);
     json_object_end(&json);
     json_init(&json, &kept_options);
     service_list_options_write(&json, options);
@@ -396,13 +404,15 @@ static int add_job(struct service_desk *desk, const char *file, const char *name
     job.created_unix_ms = service_unix_ms(desk->service);
     if (code == 0)
         code = store_job_add(desk->service->store, &job, ret_id, error);
+    if (code == 0)
+        code = service_announce_later(desk->service, *ret_id, error);
     buffer_done(&sources);
     buffer_done(&kept_options);
     return code;
 }
 
 int service_desk_add(struct service_desk *desk, const char *upload, const char *ending,
-                     const char *name, const char *source,
+                     const char *name, const char *source, uint64_t key,
                      const struct service_list_options *options, uint64_t *ret_id,
                      struct error *error)
 {
@@ -427,7 +437,7 @@ int service_desk_add(struct service_desk *desk, const char *upload, const char *
         code = open_reader(path, options, &reader, error);
     bulk_reader_close(reader);
     if (code == 0)
-        code = add_job(desk, file, name, source, options, &id, error);
+        code = add_job(desk, file, name, source, key, options, &id, error);
     if (code != 0) {
         if (path != NULL)
             (void)unlink(path);
@@ -505,8 +515,10 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
     if (code == 0)
         code = set_state(desk, id, state, "", error);
     arena_done(&arena);
-    if (code == 0)
+    if (code == 0) {
         tell(desk, id, true);
+        service_announce_list(desk->service, id);
+    }
     return code;
 }
 

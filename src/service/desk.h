@@ -61,11 +61,12 @@ bool service_desk_is_idle(const struct service_desk *desk); /* no job is under w
 
 /*
  * A new list from a file at `upload` (moved away). `ending` is of its name, with the dot, or "".
+ * key: whose it is, 0: nobody's.
  * Loading begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store and the
  * reader.
  */
 int service_desk_add(struct service_desk *desk, const char *upload, const char *ending,
-                     const char *name, const char *source,
+                     const char *name, const char *source, uint64_t key,
                      const struct service_list_options *options, uint64_t *ret_id,
                      struct error *error);
 

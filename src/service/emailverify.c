@@ -116,6 +116,7 @@ void service_ev_validate(struct service_call *call)
     }
     self->call = call;
     self->question.answered = validated;
+    self->question.asker = call->key_id;
     call->state = self;
     call->ended = validate_ended;
     if (service_verifier_ask(&service->verifier, email, EVIDENCE_DEPTH_SMTP, false, TIMEOUT_MS,
@@ -178,7 +179,7 @@ void service_ev_batch(struct service_call *call)
     code = service_batch_file(service, batch, path, &rejected, &error);
     if (code == 0)
         code = service_desk_add(&service->desk, path, ".ndjson", title != NULL ? title : "batch",
-                                "emailverify", &options, &id, &error);
+                                "emailverify", call->key_id, &options, &id, &error);
     if (code == ERROR_USAGE || code == ERROR_FORMAT)
         refuse(call, 400, "Invalid Request");
     else if (code != 0)

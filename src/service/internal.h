@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "service/call.h"
+#include "service/courier.h"
 #include "service/days.h"
 #include "service/desk.h"
 #include "service/metrics.h"
@@ -26,6 +27,8 @@ struct service {
     struct service_strangers strangers;
     struct service_verifier verifier;
     struct service_desk desk;
+    struct http_client *client;
+    struct service_courier courier;
     struct service_metrics metrics;
     struct service_log log;
     struct service_days days;
@@ -67,6 +70,20 @@ void service_audit(struct service_call *call, const char *event, const char *for
     __attribute__((format(printf, 3, 4)));
 /* Remove lists that are done long enough; looks once an hour. */
 void service_retention(struct service *service);
+
+/*
+ * A list is over, if it is: whoever wants to hear of it is called, once. Owed is what a crash kept
+ * from being said; the store's errors. (announce.c)
+ */
+void service_announce_list(struct service *service, uint64_t id);
+int service_announce_owed(struct service *service, struct error *error);
+/* This list will be over some day, and that is to be said. The store's errors. */
+int service_announce_later(struct service *service, uint64_t id, struct error *error);
+/* It is removed: nobody is told any more, and its own webhooks go. */
+void service_announce_never(struct service *service, uint64_t id);
+/* For the verifier: an answer came that somebody could not wait for. */
+void service_announce_verified(void *service, const uint64_t *askers, size_t count,
+                               const struct service_verified *verified);
 
 /* An address was judged. */
 void service_count(struct service *service, enum verdict_reason reason);
@@ -125,6 +142,16 @@ void service_reacher_bulk(struct service_call *call);
 void service_reacher_job(struct service_call *call);
 void service_reacher_results(struct service_call *call);
 void service_reacher_version(struct service_call *call);
+void service_webhooks_get(struct service_call *call); /* webhooks.c */
+void service_webhooks_post(struct service_call *call);
+void service_webhook_get(struct service_call *call);
+void service_webhook_patch(struct service_call *call);
+void service_webhook_delete(struct service_call *call);
+void service_webhook_secret_post(struct service_call *call);
+void service_webhook_test_post(struct service_call *call);
+void service_deliveries_get(struct service_call *call);
+void service_delivery_get(struct service_call *call);
+void service_delivery_replay_post(struct service_call *call);
 void service_audit_get(struct service_call *call);     /* audit.c */
 void service_erase(struct service_call *call);         /* erase.c */
 void service_preflight_get(struct service_call *call); /* preflight.c */

@@ -14,18 +14,24 @@
 
 #define KIND "key"
 
-void service_hash(struct slice bytes, char ret_hash[SERVICE_KEY_HASH_SIZE])
+void service_hex(const unsigned char *bytes, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+void service_hash(struct slice bytes, char ret_hash[SERVICE_KEY_HASH_SIZE])
+{
     unsigned char hash[32];
     unsigned len = 0;
 
     CHECK(EVP_Digest(bytes.ptr, bytes.len, hash, &len, EVP_sha256(), NULL) == 1 && len == 32);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        ret_hash[2 * i] = digits[hash[i] >> 4];
-        ret_hash[2 * i + 1] = digits[hash[i] & 15];
-    }
-    ret_hash[64] = '\0';
+    service_hex(hash, sizeof(hash), ret_hash);
 }
 
 void service_random_text(char *out, size_t count)

@@ -71,6 +71,8 @@ void service_key_write(struct json *json, const struct service_key *key);
 
 /* Lower-case hexadecimal SHA-256; for others that keep secrets hashed. */
 void service_hash(struct slice bytes, char ret_hash[SERVICE_KEY_HASH_SIZE]);
+/* Lower-case hexadecimal and NUL: 2 * len + 1 characters. */
+void service_hex(const unsigned char *bytes, size_t len, char *out);
 /* Random characters of base 32 (RFC 4648, lower case), NUL-terminated, count of them. */
 void service_random_text(char *out, size_t count);
 

@@ -119,6 +119,10 @@ int service_list_options_read(struct service_list_options *options, const cJSON 
     if (code == 0)
         code = read_text(object, "sheet", arena, &options->sheet, error);
     if (code == 0)
+        code = read_text(object, "webhook", arena, &options->webhook, error);
+    if (code == 0)
+        code = read_text(object, "webhook_secret", arena, &options->webhook_secret, error);
+    if (code == 0)
         code = read_choices(options, object, error);
     return code == 0 ? read_rest(options, object, error) : code;
 }
@@ -149,6 +153,7 @@ void service_list_options_write(struct json *json, const struct service_list_opt
     json_name_cstring(json, "patience", patiences[options->wish.patience]);
     json_name_bool(json, "start", options->start);
     json_name_int(json, "retention_days", options->retention_days);
+    json_name_cstring(json, "webhook", options->webhook);
     json_object_end(json);
 }
 

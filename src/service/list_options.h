@@ -19,12 +19,15 @@ struct service_list_options {
     int has_header;     /* -1: found out */
     enum bulk_dedupe dedupe;
     struct probe_wish wish;
-    bool start;              /* as soon as it is loaded */
-    uint32_t retention_days; /* 0: the service's own */
+    bool start;                 /* as soon as it is loaded */
+    uint32_t retention_days;    /* 0: the service's own */
+    const char *webhook;        /* told when the list is over; NULL: nobody is */
+    const char *webhook_secret; /* read, and never written */
 };
 
-#define SERVICE_LIST_MEMBERS                                                                       \
+#define SERVICE_LIST_CHANGEABLE                                                                    \
     "name,column,field,sheet,header,dedupe,depth,patience,start,retention_days"
+#define SERVICE_LIST_MEMBERS SERVICE_LIST_CHANGEABLE ",webhook,webhook_secret"
 
 /* The defaults: dedupe by mailbox, as deep and patient as the service is configured. */
 void service_list_options_init(struct service_list_options *options,

@@ -126,6 +126,39 @@ static void answer_new_list(struct service_call *call, uint64_t id)
     service_answer_list(call, id, 201);
 }
 
+/* Before anything is made: can the list's own webhook be? */
+static int check_webhook(const struct service *service, const struct service_list_options *options,
+                         struct error *error)
+{
+    size_t len = options->webhook_secret != NULL ? strlen(options->webhook_secret) : 0;
+
+    if (options->webhook == NULL && options->webhook_secret == NULL)
+        return 0;
+    if (options->webhook == NULL || len < SERVICE_WEBHOOK_SECRET_MIN ||
+        len >= SERVICE_WEBHOOK_SECRET_SIZE)
+        return error_set(error, ERROR_USAGE,
+                         "\"webhook\" needs a \"webhook_secret\" of %d to %d bytes, which what is "
+                         "sent is signed with",
+                         SERVICE_WEBHOOK_SECRET_MIN, SERVICE_WEBHOOK_SECRET_SIZE - 1);
+    return http_client_check_url(options->webhook, service->prober->allowed, error);
+}
+
+static int add_webhook(struct service *service, const struct service_list_options *options,
+                       uint64_t list, struct error *error)
+{
+    struct service_webhook wanted = {
+        .url = (char *)options->webhook, /* it is copied */
+        .events = SERVICE_EVENTS_OF_LISTS,
+        .list = list,
+    };
+    struct service_webhook *webhook;
+
+    CHECK(slice_to_string(slice_from_string(options->webhook_secret), wanted.secret,
+                          sizeof(wanted.secret)));
+    return service_webhook_make(&service->courier.webhooks, &wanted, service_unix_ms(service),
+                                &webhook, error);
+}
+
 void service_lists_post(struct service_call *call)
 {
     struct service *service = call->service;
@@ -158,11 +191,15 @@ void service_lists_post(struct service_call *call)
     if (object != NULL)
         code = service_list_options_read(&options, object, &arena, &error);
     if (code == 0)
+        code = check_webhook(service, &options, &error);
+    if (code == 0)
         code = service_desk_add(
             &service->desk, service_upload_path(upload), service_upload_ending(upload),
             cJSON_IsString(name) ? name->valuestring : service_upload_name(upload),
             http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api",
-            &options, &id, &error);
+            call->key_id, &options, &id, &error);
+    if (code == 0 && options.webhook != NULL)
+        code = add_webhook(service, &options, id, &error);
     arena_done(&arena);
     if (code != 0) {
         service_problem_of(call, &error);
@@ -189,7 +226,7 @@ void service_list_delete(struct service_call *call)
 void service_list_patch(struct service_call *call)
 {
     struct service *service = call->service;
-    cJSON *object = service_body(call, SERVICE_LIST_MEMBERS);
+    cJSON *object = service_body(call, SERVICE_LIST_CHANGEABLE);
     struct service_list_options options;
     struct store_job job;
     struct error error = {0};

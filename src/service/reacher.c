@@ -237,6 +237,7 @@ void service_reacher_check(struct service_call *call)
     }
     self->call = call;
     self->question.answered = checked;
+    self->question.asker = call->key_id;
     self->body = cJSON_ParseWithLength(text.ptr, text.len);
     call->state = self;
     call->ended = check_ended;
@@ -282,7 +283,7 @@ void service_reacher_bulk(struct service_call *call)
     service_list_options_init(&options, &service->prober->settings);
     options.field = "address";
     if (service_batch_file(service, input, path, &rejected, &error) != 0 ||
-        service_desk_add(&service->desk, path, ".ndjson", "bulk", "reacher", &options, &id,
+        service_desk_add(&service->desk, path, ".ndjson", "bulk", "reacher", call->key_id, &options, &id,
                          &error) != 0) {
         refuse(call, error.code == ERROR_USAGE ? 400 : 500, error.message);
     } else {

@@ -410,6 +410,17 @@ static int listen_at(struct service *service, struct error *error)
     return 0;
 }
 
+static int open_courier(struct service *service, struct error *error)
+{
+    struct prober *prober = service->prober;
+
+    service->client = http_client_new(prober->loop, prober->allowed, error);
+    if (service->client == NULL)
+        return error->code;
+    return service_courier_open(&service->courier, prober->loop, service->store, service->client,
+                                &service->log, prober->settings.seed + 3, error);
+}
+
 int service_open(struct prober *prober, struct store *store, const struct config *config,
                  const struct service_options *options, struct service **ret_service,
                  char ret_first_key[], struct error *error)
@@ -430,6 +441,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
     service_log_open(&service->log, options->log_file, (enum service_log_format)options->log_format,
                      (enum service_log_level)options->log_level, options->log_addresses);
     service_verifier_open(&service->verifier, prober, &verifier);
+    service->verifier.late = service_announce_verified;
+    service->verifier.late_user = service;
     io_timer_init(prober->loop, &service->housekeeping, keep_house, service);
     code = service_keys_open(&service->keys, store, error);
     if (code == 0)
@@ -437,7 +450,11 @@ int service_open(struct prober *prober, struct store *store, const struct config
     if (code == 0)
         code = service_reload(service, error);
     if (code == 0)
+        code = open_courier(service, error);
+    if (code == 0)
         code = service_desk_open(&service->desk, service, error);
+    if (code == 0)
+        code = service_announce_owed(service, error);
     if (code == 0)
         code = listen_at(service, error);
     if (code == 0)
@@ -494,6 +511,8 @@ void service_close(struct service *service)
     http_server_free(service->http);
     service_desk_close(&service->desk);
     service_verifier_close(&service->verifier);
+    service_courier_close(&service->courier);
+    http_client_free(service->client);
     (void)service_days_flush(&service->days, service->store, &error);
     (void)service_keys_flush(&service->keys, &error);
     service_keys_close(&service->keys);

@@ -13,6 +13,7 @@
 #define PROVEN_MS  DAY_MS
 #define REFUSED_MS (2 * HOUR_MS)
 #define UNKNOWN_MS MINUTE_MS
+#define OWED_MAX   4 /* askers who are told later; the same address is seldom asked by more */
 
 struct entry {
     struct service_verifier *verifier;
@@ -22,6 +23,8 @@ struct entry {
     bool is_listed;        /* found by its key */
     bool is_known;         /* verified is set */
     uint64_t expires_ms;
+    uint64_t owed[OWED_MAX]; /* askers who could not wait */
+    size_t owed_count;
     size_t bytes;
     struct service_verified verified;
     struct buffer json, evidence;
@@ -174,6 +177,8 @@ static void finished(void *user, const struct evidence *evidence, const struct v
     }
     was_written = write_results(entry, evidence, verdict, "live");
     tell_all(entry);
+    if (was_written && entry->owed_count > 0 && verifier->late != NULL)
+        verifier->late(verifier->late_user, entry->owed, entry->owed_count, &entry->verified);
     list_append(&verifier->used, &entry->node);
     /* Kept for others as what it is then: remembered. */
     if (!was_written || !entry->is_listed || !write_results(entry, evidence, verdict, "cache")) {
@@ -273,11 +278,21 @@ static void tell_pending(struct service_verifier *verifier, struct slice address
     buffer_done(&json);
 }
 
+static void owe(struct entry *entry, uint64_t asker)
+{
+    for (size_t i = 0; i < entry->owed_count; i++)
+        if (entry->owed[i] == asker)
+            return;
+    if (entry->owed_count < OWED_MAX)
+        entry->owed[entry->owed_count++] = asker;
+}
+
 static void time_is_up(struct io_timer *timer)
 {
     struct service_question *question = LIST_ELEMENT(timer, struct service_question, timer);
     struct entry *entry = timer->user;
 
+    owe(entry, question->asker);
     tell_pending(entry->verifier, slice_from(entry->key + 1, entry->key_len - 1),
                  (enum evidence_depth)(entry->key[0] - '0'), question);
 }

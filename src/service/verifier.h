@@ -32,6 +32,7 @@ struct service_verified {
 struct service_question {
     struct list_node node;
     struct io_timer timer;
+    uint64_t asker; /* whose question it is: for `late` */
     /* Once: what was found, or, `pending`, what is known now. Valid for the call. */
     void (*answered)(struct service_question *question, const struct service_verified *verified,
                      bool pending);
@@ -45,6 +46,11 @@ struct service_verifier {
     struct list open;     /* under way */
     size_t bytes;
     uint64_t hits, misses;
+    /* The answer came to a question that was told `pending`: whose those were (the first few).
+       NULL: nobody wants to know. */
+    void (*late)(void *user, const uint64_t *askers, size_t count,
+                 const struct service_verified *verified);
+    void *late_user;
 };
 
 void service_verifier_open(struct service_verifier *verifier, struct prober *prober,

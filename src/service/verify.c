@@ -162,6 +162,7 @@ void service_verify(struct service_call *call)
     call->ended = verify_ended;
     verify->call = call;
     verify->question.answered = answered;
+    verify->question.asker = call->key_id;
     verify->timeout_ms = TIMEOUT_MS;
     verify->depth_name = "smtp";
     verify->profile = "mailknock";
