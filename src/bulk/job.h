@@ -16,6 +16,7 @@
 #ifndef MK_BULK_JOB_H
 #define MK_BULK_JOB_H
 
+#include "bulk/habits.h"
 #include "bulk/job_feed.h"
 #include "probe/engine.h"
 #include "store/store.h"
@@ -34,9 +35,10 @@ struct bulk_job_options {
     enum bulk_feed_order order;
     enum evidence_depth depth; /* not deeper than the engine's settings */
     enum probe_patience patience;
-    bool without_json;    /* keep columns only */
-    bool with_evidence;   /* transcripts and DNS answers in the JSON */
-    uint64_t max_time_ms; /* of this run; 0: as long as it takes */
+    bool without_json;          /* keep columns only */
+    bool with_evidence;         /* transcripts and DNS answers in the JSON */
+    uint64_t max_time_ms;       /* of this run; 0: as long as it takes */
+    struct bulk_habits *habits; /* kept before results are; borrowed; NULL: none */
 };
 
 struct bulk_job_events {

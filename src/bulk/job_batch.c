@@ -29,7 +29,10 @@ static uint64_t clock_ms(void)
 static int commit(struct bulk_job *job)
 {
     uint64_t before = clock_ms(), took;
-    int code =
+    int code;
+
+    bulk_habits_flush(job->options.habits);
+    code =
         store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
 
     if (code == 0)

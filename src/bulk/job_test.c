@@ -118,6 +118,7 @@ struct run {
     struct lab_world *world;
     struct dns_resolver *resolver;
     struct probe_engine *engine;
+    struct bulk_habits *habits;
     struct bulk_job *job;
     unsigned ended;
     enum bulk_job_end end;
@@ -126,6 +127,8 @@ struct run {
     uint64_t in_flight_most, held_most;
     uint64_t stop_after_kept, stop_grace_ms;
     uint64_t rcpts_at_stop;
+    unsigned strangers[ARRAY_LEN(domains)]; /* asked in this life */
+    bool knew_habit[ARRAY_LEN(domains)];    /* before it */
 };
 
 static void run_init(struct run *run, struct store *store, uint64_t id, uint64_t seed)
@@ -198,6 +201,7 @@ static void run_build(struct run *run)
         .use_ipv6 = true,
         .seed = run->plan.seed,
     };
+    struct probe_memory memory;
     struct error error = {0};
 
     run->scenario = lab_scenario_parse(slice_from_string(scenario_text), &error);
@@ -210,9 +214,54 @@ static void run_build(struct run *run)
     run->resolver = dns_resolver_new(run->loop, lab_world_transport(run->world), &options);
     run->engine = probe_engine_new(run->loop, run->resolver, NULL, &run->settings);
     assert_non_null(run->engine);
+    run->habits = run->options.habits = bulk_habits_new(run->loop, run->store);
+    memory = bulk_habits_memory(run->habits);
+    probe_engine_set_memory(run->engine, &memory);
     if (bulk_job_open(run->loop, run->engine, run->store, run->id, &run->options, &events, run,
                       &run->job, &error) != 0)
         fail_msg("%s", error.message);
+}
+
+static void hear(void *user, const char *line)
+{
+    struct run *run = user;
+    char words[64];
+
+    if (strstr(line, "RCPT TO:<mailknock-probe-") == NULL)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(domains); i++) {
+        snprintf(words, sizeof(words), "@%s>", domains[i]);
+        run->strangers[i] += strstr(line, words) != NULL;
+    }
+}
+
+static bool is_habit_kept(struct store *store, const char *domain)
+{
+    struct store_record record;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = store_record_get(store, STORE_RECORD_DOMAIN, slice_from_string(domain), &arena, &record,
+                            NULL);
+    arena_done(&arena);
+    assert_true(code == 0 || code == 1);
+    return code == 1;
+}
+
+/* What a stranger taught in another life is not asked again, and is kept before any result is. */
+static void check_habits(const struct run *run, const bool has_result[ROWS + 1])
+{
+    for (size_t i = 0; i < ARRAY_LEN(domains); i++)
+        if (run->knew_habit[i] && run->strangers[i] > 0)
+            fail_msg("seed %llu: %s was met with a stranger again",
+                     (unsigned long long)run->plan.seed, domains[i]);
+    for (uint64_t row = 1; row <= ROWS; row++) {
+        size_t domain = (size_t)(row - 1) / (ROWS / ARRAY_LEN(domains));
+
+        if (has_result[row] && domain == 1 && row % 50 != 0)
+            assert_true(is_habit_kept(run->store, domains[domain]));
+    }
 }
 
 /* One life, to its end or until the plan kills it. */
@@ -220,6 +269,9 @@ static void run_live(struct run *run)
 {
     struct error error = {0};
 
+    for (size_t i = 0; i < ARRAY_LEN(domains); i++)
+        run->knew_habit[i] = is_habit_kept(run->store, domains[i]);
+    lab_world_on_line(run->world, hear, run);
     if (bulk_job_start(run->job, &error) == 0) {
         look(run);
         io_loop_run(run->loop);
@@ -234,6 +286,7 @@ static void run_done(struct run *run)
 {
     bulk_job_free(run->job);
     probe_engine_free(run->engine);
+    bulk_habits_free(run->habits);
     dns_resolver_free(run->resolver);
     lab_world_free(run->world);
     io_loop_free(run->loop);
@@ -355,6 +408,7 @@ static void killed_jobs_go_on(void **state)
             }
             run_done(&run);
             count = check_results(store, id, true, after);
+            check_habits(&run, after);
             for (uint64_t row = 1; row <= ROWS; row++)
                 assert_true(after[row] || !before[row]);
             memcpy(before, after, sizeof(before));

@@ -162,10 +162,24 @@ static void listen_to_signals(struct clean_run *run, bool on)
         io_uv_loop_on_signal(run->prober.loop, signals[i], on ? signalled : NULL, run);
 }
 
+/* What is learnt of domains stays in the job file, for the next time. */
+static int open_habits(struct clean_run *run, struct error *error)
+{
+    struct probe_memory memory;
+
+    run->habits = bulk_habits_new(run->prober.loop, run->store);
+    if (run->habits == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    memory = bulk_habits_memory(run->habits);
+    probe_engine_set_memory(run->prober.engine, &memory);
+    return 0;
+}
+
 static int open_work(struct clean_run *run, struct error *error)
 {
     const struct config *config = run->clean->call->config;
     const struct bulk_job_options options = {
+        .habits = run->habits,
         .window = (size_t)config->open_cases,
         .order = BULK_FEED_BY_TURN,
         .depth = (enum evidence_depth)config->depth,
@@ -220,7 +234,9 @@ enum went clean_run_probe(struct clean_run *run)
         return clean_run_fail(run, &error);
     if (run->prober.has_no_name && !run->clean->options->quiet)
         cli_fail(run->clean->call, 0, "%s", prober_no_name_advice());
-    code = open_work(run, &error);
+    code = open_habits(run, &error);
+    if (code == 0)
+        code = open_work(run, &error);
     went = code == 0 ? run_work(run) : clean_run_fail(run, &error);
     bulk_job_free(run->work);
     run->work = NULL;
@@ -228,6 +244,10 @@ enum went clean_run_probe(struct clean_run *run)
         probe_engine_cancel(run->prober.engine);
         prober_say_goodbye(&run->prober, run->signals > 1 ? 0 : GOODBYE_MS);
     }
+    if (run->prober.engine != NULL)
+        probe_engine_set_memory(run->prober.engine, NULL);
+    bulk_habits_free(run->habits);
+    run->habits = NULL;
     prober_close(&run->prober);
     return went;
 }

@@ -27,6 +27,7 @@ struct clean_run {
     uint64_t begun_ms;
     /* Probing. */
     struct prober prober;
+    struct bulk_habits *habits;
     struct bulk_job *work;
     struct io_timer look;
     enum bulk_job_end end;

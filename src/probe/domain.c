@@ -10,19 +10,7 @@
 #include "probe/stranger.h"
 
 #define IDLE_DOMAINS_MAX 50000
-#define HABIT_KEPT_MS    DAY_MS
-/* A habit is doubted after so many acceptances in a row, where so many unknown ones were met
- * before. */
-#define DOUBT_ACCEPTED  50
-#define DOUBT_REFUSED   3
-#define HOSTS_LOOKED_AT 16 /* for the operator's name */
-
-static void forget_habit(struct probe_domain *domain)
-{
-    memory_free((void *)(uintptr_t)domain->catch_all_reply.text.ptr);
-    domain->catch_all_reply = (struct smtp_reply){0};
-    domain->catch_all = EVIDENCE_CATCH_ALL_UNKNOWN;
-}
+#define HOSTS_LOOKED_AT  16 /* for the operator's name */
 
 static void release_facts(struct probe_domain *domain)
 {
@@ -46,7 +34,7 @@ static void domain_free(struct probe_domain *domain)
         dns_resolver_forget(engine->resolver, domain);
     release_facts(domain);
     probe_stranger_free(domain->stranger);
-    forget_habit(domain);
+    probe_domain_forget_habit(domain);
     memory_free(domain->name);
     memory_free(domain);
 }
@@ -233,64 +221,6 @@ int probe_domain_make_literal(struct probe_domain *domain, const struct ip *ip)
     domain->facts = facts;
     find_provider(domain);
     return 0;
-}
-
-/* --- habits -------------------------------------------------------------------------------- */
-
-bool probe_domain_wants_stranger(const struct probe_domain *domain)
-{
-    return domain->engine->settings.catch_all && !domain->is_consumer &&
-           domain->provider->trust == PROVIDER_TRUST_FULL;
-}
-
-enum evidence_catch_all probe_domain_habit(struct probe_domain *domain,
-                                           const struct probe_place *place)
-{
-    if (domain->catch_all != EVIDENCE_CATCH_ALL_UNKNOWN &&
-        probe_engine_now(domain->engine) >= domain->catch_all_until_ms && domain->holds <= 1)
-        forget_habit(domain);
-    if (!probe_places_are_alike(place, &domain->catch_all_place))
-        return EVIDENCE_CATCH_ALL_UNKNOWN;
-    return domain->catch_all;
-}
-
-int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
-                       const struct smtp_reply *reply, const struct probe_place *place)
-{
-    char *text = memory_copy_string(reply->text.ptr, reply->text.len);
-
-    if (text == NULL)
-        return ERROR_NOMEM;
-    forget_habit(domain);
-    domain->catch_all = habit;
-    domain->accepted_in_row = 0;
-    domain->refused += habit == EVIDENCE_CATCH_ALL_REFUSES; /* the stranger was one */
-    domain->catch_all_reply = *reply;
-    domain->catch_all_reply.text = slice_from(text, reply->text.len);
-    domain->catch_all_place = *place;
-    domain->catch_all_until_ms = probe_engine_now(domain->engine) + HABIT_KEPT_MS;
-    return 0;
-}
-
-void probe_domain_heard(struct probe_domain *domain, bool refused)
-{
-    if (refused) {
-        domain->refused++;
-        domain->accepted_in_row = 0;
-    } else {
-        domain->accepted_in_row++;
-    }
-}
-
-bool probe_domain_doubts_habit(struct probe_domain *domain)
-{
-    if (domain->catch_all != EVIDENCE_CATCH_ALL_REFUSES || domain->refused < DOUBT_REFUSED ||
-        domain->accepted_in_row < (unsigned)DOUBT_ACCEPTED << domain->doubts)
-        return false;
-    domain->accepted_in_row = 0;
-    if (domain->doubts < 16)
-        domain->doubts++;
-    return true;
 }
 
 void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile)

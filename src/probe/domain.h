@@ -36,6 +36,7 @@ struct probe_domain {
     struct smtp_reply catch_all_reply;  /* text on the heap, or "" */
     struct probe_place catch_all_place; /* whose habit it is */
     uint64_t catch_all_until_ms;
+    bool was_recalled;        /* engine->memory was asked */
     unsigned refused;         /* recipients that it did not know */
     unsigned accepted_in_row; /* since the last of them, or since the habit was learnt */
     uint8_t doubts;           /* how often the habit was looked at again */
@@ -55,6 +56,11 @@ int probe_domain_look_up(struct probe_domain *domain, const struct evidence_doma
 /* The facts of an address literal, made on the spot. ERROR_NOMEM. */
 int probe_domain_make_literal(struct probe_domain *domain, const struct ip *ip);
 
+/* The greeting gave away who runs an unknown host. */
+void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
+
+/* --- probe/habit.c --------------------------------------------------------------------------- */
+
 /* Does a stranger tell anything here? */
 bool probe_domain_wants_stranger(const struct probe_domain *domain);
 /* What is done with strangers at `place`; unknown when it was not learnt there, or too long ago. */
@@ -63,6 +69,7 @@ enum evidence_catch_all probe_domain_habit(struct probe_domain *domain,
 /* Keep what a stranger's reply taught. ERROR_NOMEM: it is not kept. */
 int probe_domain_learn(struct probe_domain *domain, enum evidence_catch_all habit,
                        const struct smtp_reply *reply, const struct probe_place *place);
+void probe_domain_forget_habit(struct probe_domain *domain);
 /* A recipient of the domain was answered for. */
 void probe_domain_heard(struct probe_domain *domain, bool refused);
 /*
@@ -71,7 +78,5 @@ void probe_domain_heard(struct probe_domain *domain, bool refused);
  * acceptances, then of 100, 200, ... is doubted. Asking says that it is being done: true once.
  */
 bool probe_domain_doubts_habit(struct probe_domain *domain);
-/* The greeting gave away who runs an unknown host. */
-void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
 
 #endif

@@ -134,6 +134,11 @@ void probe_engine_set_lists(struct probe_engine *engine, const struct lists_oper
     engine->lists = lists;
 }
 
+void probe_engine_set_memory(struct probe_engine *engine, const struct probe_memory *memory)
+{
+    engine->memory = memory != NULL ? *memory : (struct probe_memory){0};
+}
+
 uint64_t probe_engine_now(const struct probe_engine *engine)
 {
     return io_now_ms(engine->loop);

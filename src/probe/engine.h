@@ -20,6 +20,7 @@
 #include "dns/resolver.h"
 #include "io/loop.h"
 #include "lists/operator.h"
+#include "probe/habit.h"
 #include "verdict/evidence.h"
 #include "verdict/verdict.h"
 
@@ -80,6 +81,8 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
                                       const struct probe_settings *settings);
 /* Other lists from now on, for addresses yet to come; the old ones are no longer looked at. */
 void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists);
+/* Habits outlive the engine by it (copied); NULL: they do not. */
+void probe_engine_set_memory(struct probe_engine *engine, const struct probe_memory *memory);
 /* Open cases end with `done` (cancelled) during this call. NULL accepted. */
 void probe_engine_free(struct probe_engine *engine);
 

@@ -311,6 +311,7 @@ static int begin_job(struct service_list *list, struct error *error)
     const struct bulk_job_options options = {
         .window = 1, /* share() says how many */
         .with_evidence = true,
+        .habits = service->habits,
         .depth = list->options.wish.depth,
         .patience = list->options.wish.patience,
     };

@@ -18,6 +18,7 @@
 struct service {
     struct prober *prober;
     struct store *store;
+    struct bulk_habits *habits;
     const struct config *config;
     struct service_options options;
     struct http_server *http;

@@ -421,6 +421,19 @@ static int open_courier(struct service *service, struct error *error)
                                 &service->log, prober->settings.seed + 3, error);
 }
 
+/* What domains do with strangers is learnt once for all lists and checks, and over restarts. */
+static int remember_habits(struct service *service, struct error *error)
+{
+    struct probe_memory memory;
+
+    service->habits = bulk_habits_new(service->prober->loop, service->store);
+    if (service->habits == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    memory = bulk_habits_memory(service->habits);
+    probe_engine_set_memory(service->prober->engine, &memory);
+    return 0;
+}
+
 int service_open(struct prober *prober, struct store *store, const struct config *config,
                  const struct service_options *options, struct service **ret_service,
                  char ret_first_key[], struct error *error)
@@ -451,6 +464,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
         code = service_reload(service, error);
     if (code == 0)
         code = open_courier(service, error);
+    if (code == 0)
+        code = remember_habits(service, error);
     if (code == 0)
         code = service_desk_open(&service->desk, service, error);
     if (code == 0)
@@ -513,6 +528,8 @@ void service_close(struct service *service)
     service_verifier_close(&service->verifier);
     service_courier_close(&service->courier);
     http_client_free(service->client);
+    probe_engine_set_memory(service->prober->engine, NULL);
+    bulk_habits_free(service->habits);
     (void)service_days_flush(&service->days, service->store, &error);
     (void)service_keys_flush(&service->keys, &error);
     service_keys_close(&service->keys);

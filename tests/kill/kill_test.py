@@ -3,7 +3,8 @@
 A list is cleaned once in peace. Then it is cleaned by a program that is killed again and again, at
 moments of a seeded generator, and started with the same command. At the end every row must have one
 result, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
-result was in the job file already: what was in flight may.
+result was in the job file already, and no domain by a stranger again whose habits were: what was in
+flight may.
 
     kill_test.py PROGRAM KILLS [SEED]
 """
@@ -92,6 +93,16 @@ class Cleaner:
         assert (done or 0) == (counted or 0) == len(rows), (done, counted, len(rows))
         return {bytes(address).decode().lower() for address, in rows}
 
+    def habits(self, name):
+        """Domains whose dealings with strangers are known in the job file."""
+        job = self.folder / (name + ".mkjob")
+        if not job.exists() or job.stat().st_size == 0:
+            return set()
+        with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name='record'").fetchone():
+                return set()
+            return {bytes(key).decode() for key, in db.execute("SELECT key FROM record")}
+
     def asked(self, since):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             file.seek(since)
@@ -102,7 +113,7 @@ def one_list(cleaner, name, peace, chance, kills):
     """Clean one list, killed up to `kills` times; returns how often it was."""
     killed = 0
     while True:
-        kept = cleaner.kept(name)
+        kept, habits = cleaner.kept(name), cleaner.habits(name)
         since = os.path.getsize(cleaner.log)
         child = subprocess.Popen(cleaner.command(name), stderr=subprocess.PIPE)
         if killed < kills:
@@ -111,8 +122,11 @@ def one_list(cleaner, name, peace, chance, kills):
         status = child.wait(120)
         said = child.stderr.read().decode()
         child.stderr.close()
-        again = kept & cleaner.asked(since)
+        asked = cleaner.asked(since)
+        again = kept & asked
         assert not again, f"asked again though kept: {sorted(again)[:5]}"
+        strangers = {a.split("@")[1] for a in asked if a.startswith("mailknock-probe-")}
+        assert not habits & strangers, f"met with a stranger again: {sorted(habits & strangers)[:5]}"
         if status == -signal.SIGKILL:
             killed += 1
             continue
