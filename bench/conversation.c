@@ -9,6 +9,8 @@
 
 struct run {
     struct io_loop *loop;
+    struct smtp_desk desk;
+    struct smtp_plan plan;
     uint16_t port;
     unsigned rcpts, started, sessions, open;
     bool pipelined;
@@ -20,6 +22,7 @@ struct talk {
     struct smtp_session *session;
     struct io_stream *stream;
     struct io_timer timer;
+    struct smtp_recipient recipients[];
 };
 
 static void talk_start(struct run *run);
@@ -106,27 +109,18 @@ static void talk_start(struct run *run)
 {
     static const struct io_stream_events events = {
         .connected = connected, .received = received, .closed = closed};
-    static const struct smtp_recipient recipient = {
-        .mailbox = {"someone.there@example.com", sizeof("someone.there@example.com") - 1}};
     const struct io_endpoint from = {0}, to = {ip_v4(127, 0, 0, 1), run->port};
-    const struct smtp_plan plan = {
-        .helo_name = SLICE("probe.example"),
-        .use_pipelining = run->pipelined,
-        .rcpts_per_transaction = run->rcpts,
-        .rcpts_per_session = run->rcpts,
-        .timeout_percent = 100,
-        .deadline_ms = INSTANT_NEVER,
-        .sender = SLICE_EMPTY,
-    };
-    struct talk *talk = calloc(1, sizeof(*talk));
+    struct talk *talk = calloc(1, sizeof(*talk) + run->rcpts * sizeof(*talk->recipients));
 
     CHECK(talk != NULL);
     talk->run = run;
-    talk->session = smtp_session_new(&plan);
+    talk->session = smtp_session_new(&run->plan);
     CHECK(talk->session != NULL);
     io_timer_init(run->loop, &talk->timer, timer_fired, talk);
-    for (unsigned i = 0; i < run->rcpts; i++)
-        CHECK(smtp_session_add(talk->session, &recipient) == 0);
+    for (unsigned i = 0; i < run->rcpts; i++) {
+        talk->recipients[i].mailbox = SLICE("someone.there@example.com");
+        CHECK(smtp_session_add(talk->session, &talk->recipients[i]) == 0);
+    }
     CHECK(io_connect(run->loop, &from, &to, &events, talk, &talk->stream, NULL) == 0);
     run->open++;
     run->started++;
@@ -140,6 +134,17 @@ void conversation_run(uint16_t port, unsigned connections, unsigned rcpts, bool 
     struct run run = {
         .port = port, .rcpts = rcpts, .sessions = probes / rcpts, .pipelined = pipelined};
 
+    smtp_desk_init(&run.desk);
+    run.plan = (struct smtp_plan){
+        .desk = &run.desk,
+        .helo_name = SLICE("probe.example"),
+        .use_pipelining = pipelined,
+        .rcpts_per_transaction = rcpts,
+        .rcpts_per_session = rcpts,
+        .timeout_percent = 100,
+        .deadline_ms = INSTANT_NEVER,
+        .sender = SLICE_EMPTY,
+    };
     run.loop = io_uv_loop_new(NULL);
     CHECK(run.loop != NULL);
     while (run.open < connections && run.started < run.sessions)
@@ -147,4 +152,5 @@ void conversation_run(uint16_t port, unsigned connections, unsigned rcpts, bool 
     io_loop_run(run.loop);
     CHECK(run.answers == (uint64_t)run.sessions * rcpts);
     io_loop_free(run.loop);
+    smtp_desk_done(&run.desk);
 }

@@ -17,13 +17,13 @@ void heap_done(struct heap *heap)
 
 static bool before(const struct heap_node *a, const struct heap_node *b)
 {
-    return a->key < b->key || (a->key == b->key && a->order < b->order);
+    return a->key < b->key || (a->key == b->key && (int32_t)(a->order - b->order) < 0);
 }
 
 static void place(struct heap *heap, struct heap_node *node, size_t index)
 {
     heap->nodes[index - 1] = node;
-    node->index = index;
+    node->index = (uint32_t)index;
 }
 
 static void sift_up(struct heap *heap, struct heap_node *node)
@@ -63,6 +63,8 @@ int heap_reserve(struct heap *heap, size_t count)
 
     if (count <= heap->capacity)
         return 0;
+    if (count > UINT32_MAX)
+        return ERROR_NOMEM;
     while (capacity < count)
         capacity *= 2;
     grown = memory_resize(heap->nodes, capacity, sizeof(struct heap_node *));

@@ -2,7 +2,8 @@
  * A binary min-heap of elements that know their own place, for timers and queues.
  *
  * Elements embed a `struct heap_node`; the heap holds pointers only. Equal keys come out in the
- * order they went in. Removing and rekeying any element is O(log n).
+ * order they went in (as long as no two are 2^31 pushes apart). Removing and rekeying any element
+ * is O(log n).
  */
 #ifndef MK_BASE_HEAP_H
 #define MK_BASE_HEAP_H
@@ -13,15 +14,15 @@
 
 struct heap_node {
     uint64_t key;
-    uint64_t order; /* set by the heap: the tie-breaker */
-    size_t index;   /* 1-based place in the heap; 0: not in one */
+    uint32_t order; /* set by the heap: the tie-breaker; goes round */
+    uint32_t index; /* 1-based place in the heap; 0: not in one */
 };
 
 struct heap {
     struct heap_node **nodes;
     size_t count;
     size_t capacity;
-    uint64_t next_order;
+    uint32_t next_order;
 };
 
 void heap_init(struct heap *heap);

@@ -20,7 +20,7 @@ static struct probe_stranger *stranger_of(struct probe_ask *ask)
 
 void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session)
 {
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
 
     CHECK(ask->session == NULL);
     ask->session = session;
@@ -92,7 +92,7 @@ int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
         .ip = answer->session->host->ip,
         .host = host_name,
         .random_recipient = ask->is_random,
-        .recipient = ask->mailbox,
+        .recipient = ask->recipient.mailbox,
         .sender = answer->sender,
         .outcome = result->outcome,
         .stage = result->stage,

@@ -14,12 +14,11 @@ struct probe_domain;
 struct probe_session;
 
 struct probe_ask {
-    struct list_node node; /* in a row, in host->solo, or in session->asked */
-    struct slice mailbox;  /* wire form; lives as long as the owner */
-    bool needs_smtputf8;
-    bool is_random; /* the owner is a domain, otherwise a case */
-    bool alone;     /* wants a session in which nobody else was asked */
-    bool hurried;   /* somebody waits for it: not to be kept until there is more to ask */
+    struct list_node node;           /* in a row, in host->solo, or in session->asked */
+    struct smtp_recipient recipient; /* lent to the session when out; wire form, the owner's */
+    bool is_random;                  /* the owner is a domain, otherwise a case */
+    bool alone;                      /* wants a session in which nobody else was asked */
+    bool hurried; /* somebody waits for it: not to be kept until there is more to ask */
     struct probe_domain *domain;
     struct probe_host *host; /* whose queue it is in, or whose session has it */
     struct probe_session *session;

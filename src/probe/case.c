@@ -60,7 +60,7 @@ static struct probe_case *case_new(struct probe_engine *engine, struct slice wir
     kase->engine = engine;
     if (wire.len > 0)
         memcpy(kase->wire, wire.ptr, wire.len);
-    kase->ask.mailbox = slice_from(kase->wire, wire.len);
+    kase->ask.recipient.mailbox = slice_from(kase->wire, wire.len);
     arena_init(&kase->arena);
     kase->submitted_ms = probe_engine_now(engine);
     kase->budget_ms = engine->settings.case_timeout_ms;
@@ -108,7 +108,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         kase = case_new(engine, slice_from(wire, wire_len));
         if (kase == NULL)
             goto no_memory;
-        if (wire_len > 0 && table_put(&engine->mailboxes, kase->ask.mailbox, kase) != 0) {
+        if (wire_len > 0 && table_put(&engine->mailboxes, kase->ask.recipient.mailbox, kase) != 0) {
             case_free(kase);
             goto no_memory;
         }
@@ -116,7 +116,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         kase->has_mailbox_key = wire_len > 0;
         if (shallow != NULL)
             shallow->has_mailbox_key = false;
-        kase->ask.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
+        kase->ask.recipient.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
         list_append(&engine->cases, &kase->in_cases);
         list_append(&engine->ready, &kase->node);
     }
@@ -152,7 +152,7 @@ void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
     kase->state = PROBE_CASE_FINISHED;
     /* From now on the same mailbox is a new question. */
     if (kase->has_mailbox_key) {
-        table_take(&engine->mailboxes, kase->ask.mailbox);
+        table_take(&engine->mailboxes, kase->ask.recipient.mailbox);
         kase->has_mailbox_key = false;
     }
     list_append(&engine->finished, &kase->node);

@@ -66,8 +66,7 @@ struct probe_case {
     bool retried_at_once;
     bool is_withdrawn;    /* OUT, and nobody wants it to go further */
     bool has_mailbox_key; /* in engine->mailboxes */
-    bool needs_smtputf8;
-    char wire[]; /* NUL-terminated; "" for a bad address */
+    char wire[];          /* NUL-terminated; "" for a bad address */
 };
 
 /* ERROR_NOMEM, ERROR_BUSY. Puts it among the ready ones; joins one that is under way. */

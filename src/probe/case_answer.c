@@ -72,7 +72,7 @@ static uint64_t longer(uint64_t a, uint64_t b)
 static void case_wait_or_end(struct probe_case *kase, const struct probe_answer *answer)
 {
     struct probe_domain *domain = kase->domain;
-    const struct probe_breaker *breaker = &answer->session->site->breaker;
+    const struct probe_breaker *breaker = &answer->session->host->site->breaker;
     uint64_t asked_ms = reply_delay_named(answer->result->reply.text) * SECOND_MS;
 
     if (probe_breaker_is_open(breaker, answer->now_ms))

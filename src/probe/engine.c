@@ -115,6 +115,7 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
     fill_in(&engine->settings);
     random_init(&engine->random, settings->seed);
     init_lists(engine);
+    smtp_desk_init(&engine->desk);
     io_timer_init(loop, &engine->timer, timer_fired, engine);
     engine->timer_ms = INSTANT_NEVER;
     probe_alarms_init(&engine->alarms);
@@ -195,7 +196,7 @@ static void settle(struct probe_engine *engine)
         }
         /* With nothing open there is nothing to linger for. */
         while (engine->submissions == 0 && (node = list_first(&engine->idle_sessions)) != NULL)
-            probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_idle));
+            probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_engine));
     } while (!list_is_empty(&engine->woken));
     engine->settling = false;
 }
@@ -224,6 +225,9 @@ static void break_off_sessions(struct probe_engine *engine)
 {
     struct list_node *node, *after;
 
+    while ((node = list_first(&engine->idle_sessions)) != NULL)
+        probe_session_abort(LIST_ELEMENT(node, struct probe_session, in_engine),
+                            SMTP_OUTCOME_DISCONNECTED, "cancelled");
     for (node = list_first(&engine->sessions); node != NULL; node = after) {
         struct probe_session *session = LIST_ELEMENT(node, struct probe_session, in_engine);
 
@@ -325,6 +329,7 @@ void probe_engine_free(struct probe_engine *engine)
     probe_domain_free_all(engine);
     probe_host_free_all(engine);
     CHECK(engine->sites.count == 0 && engine->connections == 0 && engine->mailboxes.count == 0);
+    smtp_desk_done(&engine->desk);
     table_done(&engine->domains);
     table_done(&engine->hosts);
     table_done(&engine->sites);

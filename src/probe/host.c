@@ -461,7 +461,7 @@ void probe_host_reconsider(struct probe_host *host)
     if (node != NULL) {
         struct probe_session *session = LIST_ELEMENT(node, struct probe_session, in_host);
 
-        if (list_node_is_in(&session->in_idle))
+        if (session->idle)
             probe_session_wake(session);
     }
 }

@@ -7,10 +7,10 @@
 
 static bool is_null_or_first_sender(const struct probe_session *session)
 {
-    const struct probe_settings *settings = &session->engine->settings;
+    const struct probe_settings *settings = &session->host->engine->settings;
 
     return settings->second_sender.len > 0 &&
-           !slice_equal(session->sender, settings->second_sender);
+           !slice_equal(session->plan->sender, settings->second_sender);
 }
 
 /*
@@ -33,10 +33,10 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
     struct probe_answer answer = {
         .result = result,
         .session = session,
-        .sender = session->sender,
-        .now_ms = probe_engine_now(session->engine),
-        .detail = slice_from_string(session->close_detail[0] != '\0' ? session->close_detail
-                                                                     : result->detail),
+        .sender = session->plan->sender,
+        .now_ms = probe_engine_now(session->host->engine),
+        .detail = slice_from_string(session->close_detail != NULL ? session->close_detail
+                                                                  : result->detail),
         .tls = slice_from_string(session->tls != NULL ? session->tls : ""),
         .transcript = SLICE_EMPTY,
     };
@@ -45,7 +45,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
     if (result->outcome == SMTP_OUTCOME_REPLY) {
         struct classify_input classify = {
             .stage = result->stage,
-            .provider = session->profile->name,
+            .provider = probe_session_profile(session)->name,
             .reply = result->reply,
         };
 
@@ -59,7 +59,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .classified = answer.classified,
         .first_in_session = session->answered == 0,
         .was_tls_tried = session->in_clear,
-        .may_do_without_tls = session->engine->settings.tls != SMTP_TLS_REQUIRED,
+        .may_do_without_tls = session->host->engine->settings.tls != SMTP_TLS_REQUIRED,
         .too_many = is_too_many(result),
         .has_other_sender = is_null_or_first_sender(session),
     };
@@ -90,10 +90,11 @@ static void learn_health(struct probe_session *session, const struct probe_answe
         probe_host_succeeded(host);
         return;
     }
-    if (outcome == SMTP_OUTCOME_UNTRIED || session->failure_noted || session->engine->cancelled)
+    if (outcome == SMTP_OUTCOME_UNTRIED || session->failure_noted ||
+        session->host->engine->cancelled)
         return;
     session->failure_noted = true;
-    session->engine->counts.connect_failures += outcome == SMTP_OUTCOME_CONNECT_FAILED;
+    session->host->engine->counts.connect_failures += outcome == SMTP_OUTCOME_CONNECT_FAILED;
     probe_host_failed(host, outcome, answer->detail);
 }
 
@@ -119,7 +120,7 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
     bool broke = answer->result->outcome == SMTP_OUTCOME_DISCONNECTED ||
                  (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
 
-    if (broke && session->unknowns_in_a_row > 0 && !session->engine->cancelled &&
+    if (broke && session->unknowns_in_a_row > 0 && !session->host->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;
         host->unknowns_learned = (uint16_t)least(session->unknowns, UINT16_MAX);
@@ -152,7 +153,7 @@ static void learn_pace(struct probe_session *session, const struct probe_ask *as
 static void learn_manners(struct probe_session *session, const struct probe_answer *answer)
 {
     const struct probe_plan *plan = &answer->plan;
-    struct probe_site *site = session->site;
+    struct probe_site *site = session->host->site;
 
     if (plan->ordinary) {
         if (!session->succeeded)
@@ -178,7 +179,7 @@ static void learn_manners(struct probe_session *session, const struct probe_answ
 void probe_lesson_learn(struct probe_session *session, const struct probe_ask *ask,
                         const struct probe_answer *answer)
 {
-    count(session->engine, ask, answer);
+    count(session->host->engine, ask, answer);
     learn_health(session, answer);
     learn_hangup(session, answer);
     learn_pace(session, ask, answer);

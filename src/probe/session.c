@@ -13,6 +13,8 @@
 #define QUIT_MS  (10 * SECOND_MS) /* for the 221 */
 #define LEAVE_MS (2 * SECOND_MS)  /* until the server must have seen that we broke off */
 
+#define CLOSE_DETAIL_SIZE 96
+
 static void pump(struct probe_session *session);
 
 /* --- its clock, its turn -------------------------------------------------------------------- */
@@ -20,20 +22,20 @@ static void pump(struct probe_session *session);
 /* The alarm may ring early, which does no harm; it is moved only to ring earlier. */
 static void set_alarm(struct probe_session *session, uint64_t at_ms)
 {
-    uint64_t now = probe_engine_now(session->engine);
+    uint64_t now = probe_engine_now(session->host->engine);
 
     if (session->until_ms < at_ms)
         at_ms = session->until_ms;
     if (at_ms <= now)
         at_ms = now + 1;
     if (at_ms < probe_alarm_time(&session->alarm))
-        probe_alarm_set(&session->engine->alarms, &session->alarm, at_ms);
+        probe_alarm_set(&session->host->engine->alarms, &session->alarm, at_ms);
 }
 
 void probe_session_wake(struct probe_session *session)
 {
     if (!session->leaving && !list_node_is_in(&session->in_woken))
-        list_append(&session->engine->woken, &session->in_woken);
+        list_append(&session->host->engine->woken, &session->in_woken);
 }
 
 void probe_session_retire(struct probe_session *session)
@@ -46,20 +48,32 @@ void probe_session_retire(struct probe_session *session)
     probe_session_wake(session);
 }
 
+/* What the evidence says of the end. Without memory it says less. */
+static void say_why(struct probe_session *session, const char *what, const char *detail)
+{
+    char words[CLOSE_DETAIL_SIZE];
+    int len = snprintf(words, sizeof(words), "%s%s%s", what, detail[0] != '\0' ? ": " : "", detail);
+
+    CHECK(len >= 0);
+    memory_free(session->close_detail);
+    session->close_detail = memory_copy_string(words, strlen(words));
+}
+
 /* --- the end ------------------------------------------------------------------------------- */
 
 /* The server has seen the end: the slot is free, and the session is no more. */
 static void session_end(struct probe_session *session)
 {
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
     struct probe_host *host = session->host;
-    struct probe_site *site = session->site;
+    struct probe_site *site = session->host->site;
 
     list_remove(&session->in_engine);
     list_remove(&session->in_site);
     list_remove(&session->in_woken);
     probe_alarms_dismiss(&engine->alarms, &session->alarm);
     memory_free(session->tls);
+    memory_free(session->close_detail);
     memory_free(session);
     probe_engine_connection_closed(engine);
     probe_site_slot_freed(site);
@@ -71,7 +85,7 @@ static void stop_talking(struct probe_session *session)
 {
     struct probe_host *host = session->host;
 
-    CHECK(list_is_empty(&session->asked) && session->asked_count == 0);
+    CHECK(session->asked_count == 0);
     probe_session_leave_idle(session);
     probe_session_set_room(session, 0);
     list_remove(&session->in_host);
@@ -82,9 +96,10 @@ static void stop_talking(struct probe_session *session)
     session->turn = NULL;
     smtp_session_free(session->smtp);
     session->smtp = NULL;
+    session->plan = NULL;
     if (session->trial) {
-        probe_breaker_tried(&session->site->breaker);
-        probe_site_mark(session->site);
+        probe_breaker_tried(&session->host->site->breaker);
+        probe_site_mark(session->host->site);
     }
     session->leaving = true;
     probe_host_reconsider(host);
@@ -92,8 +107,9 @@ static void stop_talking(struct probe_session *session)
 
 static void session_close(struct probe_session *session)
 {
-    bool seen = (session->stream == NULL && !session->was_reset) || !session->connected ||
-                (session->awaits_goodbye && probe_engine_now(session->engine) < session->until_ms);
+    bool seen =
+        (session->stream == NULL && !session->was_reset) || !session->connected ||
+        (session->awaits_goodbye && probe_engine_now(session->host->engine) < session->until_ms);
 
     if (session->stream != NULL)
         io_stream_close(session->stream);
@@ -102,23 +118,24 @@ static void session_close(struct probe_session *session)
     if (seen) {
         session_end(session);
     } else {
-        session->until_ms = probe_engine_now(session->engine) + LEAVE_MS;
-        probe_alarm_set(&session->engine->alarms, &session->alarm, session->until_ms);
+        session->until_ms = probe_engine_now(session->host->engine) + LEAVE_MS;
+        probe_alarm_set(&session->host->engine->alarms, &session->alarm, session->until_ms);
     }
 }
 
 void probe_session_abort(struct probe_session *session, enum smtp_outcome why, const char *detail)
 {
+    probe_session_leave_idle(session);
     if (session->asked_count == 0 && session->connected && !session->finish_said) {
         session->finishing = session->finish_said = true; /* QUIT is polite even now */
-        smtp_session_finish(session->smtp, probe_engine_now(session->engine));
+        smtp_session_finish(session->smtp, probe_engine_now(session->host->engine));
         pump(session);
         if (session->leaving)
             return;
     }
-    snprintf(session->close_detail, sizeof(session->close_detail), "%s", detail);
+    say_why(session, detail, "");
     session->finishing = session->finish_said = true;
-    smtp_session_closed(session->smtp, why, probe_engine_now(session->engine));
+    smtp_session_closed(session->smtp, why, probe_engine_now(session->host->engine));
     pump(session);
 }
 
@@ -137,40 +154,44 @@ void probe_session_run(struct probe_session *session)
     pump(session);
 }
 
-static void read_greeting(struct probe_session *session, struct probe_domain *domain)
+/* It is the same software every time: once a host is enough. */
+static void read_greeting(struct probe_session *session, struct slice greeting)
 {
     struct probe_host *host = session->host;
-    struct smtp_session_facts facts;
 
-    if (session->greeting_read)
-        return;
-    smtp_session_facts(session->smtp, &facts);
-    if (facts.greeting.len == 0)
+    if (greeting.len == 0)
         return;
     session->greeting_read = true;
-    if (session->profile != provider_generic())
-        return;
-    if (!host->greeting_read)
-        host->greeted_as = provider_by_greeting(facts.greeting);
+    if (!host->greeting_read && host->site->profile == provider_generic())
+        host->greeted_as = provider_by_greeting(greeting);
     host->greeting_read = true;
-    if (host->greeted_as == NULL)
-        return;
-    session->profile = host->greeted_as;
-    probe_domain_greeted(domain, host->greeted_as);
+    smtp_session_forget_greeting(session->smtp);
+}
+
+const struct provider_profile *probe_session_profile(const struct probe_session *session)
+{
+    const struct provider_profile *greeted_as =
+        session->greeting_read ? session->host->greeted_as : NULL;
+
+    return greeted_as != NULL ? greeted_as : session->host->site->profile;
 }
 
 static void handle_result(struct probe_session *session, const struct smtp_result *result)
 {
-    struct probe_ask *ask = result->tag;
+    struct probe_ask *ask = LIST_ELEMENT(result->recipient, struct probe_ask, recipient);
     struct probe_answer answer;
     struct smtp_session_facts facts;
 
     CHECK(ask->session == session && session->asked_count > 0);
-    list_remove(&ask->node);
     session->asked_count--;
-    read_greeting(session, ask->domain);
+    if (!session->greeting_read) {
+        smtp_session_facts(session->smtp, &facts);
+        read_greeting(session, facts.greeting);
+    }
+    if (session->answered == 0 && session->greeting_read && session->host->greeted_as != NULL)
+        probe_domain_greeted(ask->domain, session->host->greeted_as);
     probe_lesson_prepare(session, result, &answer);
-    if (session->engine->settings.transcripts) {
+    if (session->host->engine->settings.transcripts) {
         smtp_session_facts(session->smtp, &facts);
         answer.transcript = facts.transcript;
     }
@@ -183,19 +204,19 @@ static void handle_result(struct probe_session *session, const struct smtp_resul
 static void send(struct probe_session *session, struct slice bytes)
 {
     if (session->stream != NULL && io_stream_write(session->stream, bytes.ptr, bytes.len) != 0) {
-        snprintf(session->close_detail, sizeof(session->close_detail), "writing failed");
+        say_why(session, "writing failed", "");
         smtp_session_closed(session->smtp, SMTP_OUTCOME_DISCONNECTED,
-                            probe_engine_now(session->engine));
+                            probe_engine_now(session->host->engine));
     }
 }
 
 static void start_tls(struct probe_session *session)
 {
-    session->engine->counts.tls_handshakes++;
+    session->host->engine->counts.tls_handshakes++;
     if (session->stream != NULL && io_stream_start_tls(session->stream, session->host->name) != 0) {
-        snprintf(session->close_detail, sizeof(session->close_detail), "TLS could not be begun");
+        say_why(session, "TLS could not be begun", "");
         smtp_session_closed(session->smtp, SMTP_OUTCOME_TLS_FAILED,
-                            probe_engine_now(session->engine));
+                            probe_engine_now(session->host->engine));
     }
 }
 
@@ -205,9 +226,11 @@ static void note_quit(struct probe_session *session)
     struct smtp_session_facts facts;
 
     smtp_session_facts(session->smtp, &facts);
+    if (!session->greeting_read)
+        read_greeting(session, facts.greeting);
     session->awaits_goodbye = facts.stage == SMTP_STAGE_QUIT;
     if (session->awaits_goodbye && session->until_ms == INSTANT_NEVER)
-        session->until_ms = probe_engine_now(session->engine) + QUIT_MS;
+        session->until_ms = probe_engine_now(session->host->engine) + QUIT_MS;
 }
 
 /* Say QUIT when it is time; once. */
@@ -216,7 +239,7 @@ static void say_finish(struct probe_session *session)
     if (!session->finishing || session->finish_said)
         return;
     session->finish_said = true;
-    smtp_session_finish(session->smtp, probe_engine_now(session->engine));
+    smtp_session_finish(session->smtp, probe_engine_now(session->host->engine));
 }
 
 static void pump(struct probe_session *session)
@@ -252,7 +275,7 @@ static void pump(struct probe_session *session)
 static void alarm_rang(void *owner)
 {
     struct probe_session *session = owner;
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
     uint64_t now = probe_engine_now(engine);
     char detail[64];
 
@@ -265,7 +288,7 @@ static void alarm_rang(void *owner)
         snprintf(detail, sizeof(detail), "no answer within %u s",
                  (unsigned)(engine->settings.connect_timeout_ms / SECOND_MS));
         probe_session_abort(session, SMTP_OUTCOME_CONNECT_FAILED, detail);
-    } else if (list_node_is_in(&session->in_idle)) {
+    } else if (session->idle) {
         probe_session_retire(session);
     } else {
         probe_session_abort(session, SMTP_OUTCOME_TIMEOUT, "no reply to QUIT");
@@ -278,18 +301,18 @@ static void stream_connected(void *user)
 {
     struct probe_session *session = user;
 
-    probe_engine_enter(session->engine);
+    probe_engine_enter(session->host->engine);
     session->connected = true;
     session->until_ms = INSTANT_NEVER;
-    smtp_session_connected(session->smtp, probe_engine_now(session->engine));
+    smtp_session_connected(session->smtp, probe_engine_now(session->host->engine));
     pump(session);
-    probe_engine_leave(session->engine);
+    probe_engine_leave(session->host->engine);
 }
 
 static void stream_received(void *user, const char *bytes, size_t len)
 {
     struct probe_session *session = user;
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
 
     probe_engine_enter(engine);
     smtp_session_received(session->smtp, bytes, len, probe_engine_now(engine));
@@ -314,7 +337,7 @@ static void tell_tls(struct probe_session *session, const struct io_tls_facts *f
 static void stream_secured(void *user, const struct io_tls_facts *facts)
 {
     struct probe_session *session = user;
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
 
     probe_engine_enter(engine);
     tell_tls(session, facts);
@@ -326,7 +349,7 @@ static void stream_secured(void *user, const struct io_tls_facts *facts)
 static void stream_closed(void *user, enum io_close_reason reason, const char *detail)
 {
     struct probe_session *session = user;
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
     enum smtp_outcome why = SMTP_OUTCOME_DISCONNECTED;
 
     probe_engine_enter(engine);
@@ -338,8 +361,7 @@ static void stream_closed(void *user, enum io_close_reason reason, const char *d
         why = SMTP_OUTCOME_TLS_FAILED;
     if (detail == NULL || strcmp(detail, io_close_reason_name(reason)) == 0)
         detail = "";
-    snprintf(session->close_detail, sizeof(session->close_detail), "%s%s%s",
-             io_close_reason_name(reason), detail[0] != '\0' ? ": " : "", detail);
+    say_why(session, io_close_reason_name(reason), detail);
     smtp_session_closed(session->smtp, why, probe_engine_now(engine));
     pump(session);
     probe_engine_leave(engine);
@@ -354,34 +376,6 @@ static const struct io_stream_events stream_events = {
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-static unsigned timeout_percent(const struct probe_session *session)
-{
-    unsigned percent =
-        session->site->profile->timeout_percent * session->engine->settings.timeout_percent / 100;
-
-    return percent < 1 ? 1 : percent > 100 ? 100 : percent;
-}
-
-static struct smtp_session *make_smtp(const struct probe_session *session)
-{
-    const struct probe_settings *settings = &session->engine->settings;
-    const struct provider_limits *ceiling = &session->site->limits.ceiling;
-    struct smtp_plan plan = {
-        .helo_name = settings->helo_name,
-        .sender = session->sender,
-        .tls = session->in_clear ? SMTP_TLS_NEVER : settings->tls,
-        .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
-        .keep_transcript = settings->transcripts,
-        .rcpts_per_transaction = ceiling->rcpts_per_transaction,
-        .rcpts_per_session = session->alone ? 1 : ceiling->rcpts_per_session,
-        .gap_ms = ceiling->gap_ms,
-        .timeout_percent = timeout_percent(session),
-        .deadline_ms = INSTANT_NEVER,
-    };
-
-    return smtp_session_new(&plan);
-}
-
 static struct probe_session *session_new(struct probe_host *host)
 {
     struct probe_session *session = memory_zalloc(1, sizeof(*session));
@@ -389,17 +383,13 @@ static struct probe_session *session_new(struct probe_host *host)
 
     if (session == NULL)
         return NULL;
-    session->engine = engine;
-    session->site = host->site;
     session->host = host;
-    session->profile = host->site->profile;
-    session->sender = probe_site_sender(host->site);
     session->in_clear = host->tls_broken && engine->settings.tls != SMTP_TLS_REQUIRED;
     session->alone = !list_is_empty(&host->solo);
-    session->opened_ms = session->last_answer_ms = probe_engine_now(engine);
-    session->until_ms = session->opened_ms + engine->settings.connect_timeout_ms;
-    list_init(&session->asked);
-    session->smtp = make_smtp(session);
+    session->last_answer_ms = probe_engine_now(engine);
+    session->until_ms = session->last_answer_ms + engine->settings.connect_timeout_ms;
+    session->plan = probe_site_plan(host->site, session->in_clear, session->alone);
+    session->smtp = session->plan != NULL ? smtp_session_new(session->plan) : NULL;
     if (session->smtp == NULL ||
         probe_alarms_admit(&engine->alarms, &session->alarm, alarm_rang, session) != 0) {
         smtp_session_free(session->smtp);
@@ -440,7 +430,7 @@ static bool open_failed(struct probe_host *host, int code)
 
 static int connect_stream(struct probe_session *session)
 {
-    struct probe_engine *engine = session->engine;
+    struct probe_engine *engine = session->host->engine;
     struct io_endpoint to = {session->host->ip, engine->settings.port};
 
     return io_connect(engine->loop, &engine->settings.source, &to, &stream_events, session,

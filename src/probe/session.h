@@ -16,36 +16,38 @@
 
 struct probe_site;
 
+/* Kept small: what can be had from host, site or plan is not repeated. */
 struct probe_session {
-    struct probe_engine *engine;
-    struct probe_site *site;
     struct probe_host *host;
-    const struct provider_profile *profile; /* the site's, or what the greeting gave away */
     struct smtp_session *smtp;
     struct io_stream *stream;
-    struct slice sender;
-    struct list_node in_engine, in_site, in_host, in_idle, in_site_idle, in_woken;
+    const struct smtp_plan *plan;        /* the site's */
+    struct list_node in_engine, in_site; /* each in one of two lists: of the idle, of the others */
+    struct list_node in_host, in_woken;
     struct probe_alarm alarm;
-    struct list asked;
-    unsigned asked_count; /* given to smtp, not answered */
-    unsigned taken;       /* ever given */
-    unsigned answered, unknowns, unknowns_in_a_row;
-    unsigned room;             /* as counted in host->room */
     struct probe_domain *turn; /* whose transaction it is; held */
-    unsigned turn_left;
-    bool connected, succeeded, failure_noted, greeting_read;
-    bool in_clear; /* because the host's handshakes fail */
-    bool trial;    /* the one conversation of a half-open breaker */
-    bool alone;    /* for one random recipient only */
-    bool finishing, finish_said;
-    bool awaits_goodbye; /* QUIT was said; only the 221 or the peer's close is missing */
-    bool was_reset;      /* maybe not by the server, which may still hold the connection */
-    bool leaving;        /* closed by us; the slot waits for the server to notice */
-    uint64_t opened_ms, last_answer_ms;
-    uint64_t until_ms; /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
-    char *tls;         /* what was agreed on, in words; NULL: in clear */
-    char close_detail[96];
+    uint64_t last_answer_ms;
+    uint64_t until_ms;    /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
+    char *tls;            /* what was agreed on, in words; NULL: in clear */
+    char *close_detail;   /* NULL: none */
+    uint16_t asked_count; /* given to smtp, not answered */
+    uint16_t taken;       /* ever given */
+    uint16_t answered, unknowns, unknowns_in_a_row;
+    uint16_t room; /* as counted in host->room */
+    uint16_t turn_left;
+    bool connected : 1, succeeded : 1, failure_noted : 1, greeting_read : 1;
+    bool idle : 1;     /* in the lists of the idle */
+    bool in_clear : 1; /* because the host's handshakes fail */
+    bool trial : 1;    /* the one conversation of a half-open breaker */
+    bool alone : 1;    /* for one random recipient only */
+    bool finishing : 1, finish_said : 1;
+    bool awaits_goodbye : 1; /* QUIT was said; only the 221 or the peer's close is missing */
+    bool was_reset : 1;      /* maybe not by the server, which may still hold the connection */
+    bool leaving : 1;        /* closed by us; the slot waits for the server to notice */
 };
+
+/* The site's, or what the greeting gave away. */
+const struct provider_profile *probe_session_profile(const struct probe_session *session);
 
 /* Open one to a host with something in its queue. False: it can't be now, and who must was told. */
 bool probe_session_open(struct probe_host *host);

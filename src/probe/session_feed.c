@@ -11,16 +11,20 @@
 
 void probe_session_set_room(struct probe_session *session, unsigned room)
 {
+    CHECK(room <= UINT16_MAX);
     session->host->room = session->host->room - session->room + room;
-    session->room = room;
+    session->room = (uint16_t)room;
 }
 
 void probe_session_leave_idle(struct probe_session *session)
 {
-    if (!list_node_is_in(&session->in_idle))
+    if (!session->idle)
         return;
-    list_remove(&session->in_idle);
-    list_remove(&session->in_site_idle);
+    session->idle = false;
+    list_remove(&session->in_engine);
+    list_append(&session->host->engine->sessions, &session->in_engine);
+    list_remove(&session->in_site);
+    list_append(&session->host->site->sessions, &session->in_site);
     list_remove(&session->in_host); /* idle ones stand first */
     list_append(&session->host->sessions, &session->in_host);
     session->until_ms = INSTANT_NEVER;
@@ -28,11 +32,14 @@ void probe_session_leave_idle(struct probe_session *session)
 
 static void enter_idle(struct probe_session *session)
 {
-    list_append(&session->engine->idle_sessions, &session->in_idle);
-    list_append(&session->site->idle_sessions, &session->in_site_idle);
+    session->idle = true;
+    list_remove(&session->in_engine);
+    list_append(&session->host->engine->idle_sessions, &session->in_engine);
+    list_remove(&session->in_site);
+    list_append(&session->host->site->idle_sessions, &session->in_site);
     list_remove(&session->in_host);
     list_prepend(&session->host->sessions, &session->in_host);
-    session->until_ms = probe_engine_now(session->engine) + LINGER_MS;
+    session->until_ms = probe_engine_now(session->host->engine) + LINGER_MS;
 }
 
 /* --- feeding ------------------------------------------------------------------------------- */
@@ -45,7 +52,7 @@ static unsigned least(unsigned a, unsigned b)
 /* How many more unknown recipients this session may meet. */
 static unsigned unknowns_left(const struct probe_session *session)
 {
-    unsigned limit = session->site->limits.ceiling.unknowns_per_session;
+    unsigned limit = session->host->site->limits.ceiling.unknowns_per_session;
     unsigned learned = session->host->unknowns_learned;
 
     if (learned > 0 && (limit == 0 || learned < limit))
@@ -69,10 +76,10 @@ static unsigned rcpt_room(const struct probe_session *session)
 
 static bool may_feed(const struct probe_session *session)
 {
-    uint64_t now = probe_engine_now(session->engine);
+    uint64_t now = probe_engine_now(session->host->engine);
 
-    return !session->finishing && !probe_breaker_is_open(&session->site->breaker, now) &&
-           slice_equal(session->sender, probe_site_sender(session->site)) &&
+    return !session->finishing && !probe_breaker_is_open(&session->host->site->breaker, now) &&
+           slice_equal(session->plan->sender, probe_site_sender(session->host->site)) &&
            !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
 }
 
@@ -80,7 +87,7 @@ static bool may_feed(const struct probe_session *session)
 static unsigned fair_share(const struct probe_session *session)
 {
     const struct probe_host *host = session->host;
-    const struct probe_limits *limits = &session->site->limits;
+    const struct probe_limits *limits = &session->host->site->limits;
     uint64_t waiting = host->waiting;
     unsigned others = limits->allowed > limits->open ? limits->allowed - limits->open : 0;
 
@@ -92,7 +99,7 @@ static unsigned fair_share(const struct probe_session *session)
 /* How many recipients may be out at the same time: one, or a batch where pipelining may be. */
 static unsigned wanted(const struct probe_session *session)
 {
-    const struct provider_limits *ceiling = &session->site->limits.ceiling;
+    const struct provider_limits *ceiling = &session->host->site->limits.ceiling;
     struct smtp_session_facts facts;
     unsigned most;
 
@@ -100,7 +107,7 @@ static unsigned wanted(const struct probe_session *session)
         return 0;
     smtp_session_facts(session->smtp, &facts);
     most = 1;
-    if (session->engine->settings.pipelining && ceiling->gap_ms == 0 && !session->trial &&
+    if (session->host->engine->settings.pipelining && ceiling->gap_ms == 0 && !session->trial &&
         !session->alone && (facts.pipelining_offered || session->taken == 0)) {
         unsigned share = fair_share(session);
 
@@ -120,26 +127,22 @@ static void give_back(struct probe_host *host, struct probe_ask *ask)
 static bool feed_one(struct probe_session *session)
 {
     struct probe_ask *ask = probe_host_take(session->host, session);
-    struct smtp_recipient recipient;
     int code;
 
     if (ask == NULL)
         return false;
-    recipient = (struct smtp_recipient){ask->mailbox, ask->needs_smtputf8, ask};
-    code = smtp_session_add(session->smtp, &recipient);
+    code = smtp_session_add(session->smtp, &ask->recipient);
     if (code == ERROR_LIMIT) {
         give_back(session->host, ask);
         probe_session_retire(session);
         return false;
     }
     if (code != 0) {
-        probe_ask_failed(ask, code == ERROR_NOMEM ? "out of memory"
-                                                  : "the address can't be put in a command");
+        probe_ask_failed(ask, "the address can't be put in a command");
         return true;
     }
     session->taken++;
     session->asked_count++;
-    list_append(&session->asked, &ask->node);
     probe_ask_went_out(ask, session);
     return true;
 }
@@ -161,7 +164,8 @@ void probe_session_feed(struct probe_session *session)
     }
     if (session->asked_count > 0) {
         probe_session_leave_idle(session);
-        smtp_session_tick(session->smtp, probe_engine_now(session->engine)); /* it goes on then */
+        smtp_session_tick(session->smtp,
+                          probe_engine_now(session->host->engine)); /* it goes on then */
     }
     count_room(session);
 }
@@ -170,10 +174,9 @@ bool probe_session_withdraw(struct probe_ask *ask)
 {
     struct probe_session *session = ask->session;
 
-    if (!smtp_session_withdraw(session->smtp, ask))
+    if (!smtp_session_withdraw(session->smtp, &ask->recipient))
         return false;
     CHECK(session->asked_count > 0 && session->taken > 0);
-    list_remove(&ask->node);
     ask->session = NULL;
     ask->host = NULL;
     session->asked_count--;
@@ -184,17 +187,17 @@ bool probe_session_withdraw(struct probe_ask *ask)
 
 static bool may_linger(const struct probe_session *session)
 {
-    const struct probe_engine *engine = session->engine;
+    const struct probe_engine *engine = session->host->engine;
 
     return session->room > 0 && engine->submissions > 0 && engine->starved.count == 0 &&
-           list_is_empty(&session->site->hungry) && session->host->waiting == 0;
+           list_is_empty(&session->host->site->hungry) && session->host->waiting == 0;
 }
 
 /* All answered: more, or wait a little, or goodbye. */
 void probe_session_go_on(struct probe_session *session)
 {
     probe_session_feed(session);
-    if (session->asked_count > 0 || session->finishing || list_node_is_in(&session->in_idle))
+    if (session->asked_count > 0 || session->finishing || session->idle)
         return;
     if (may_linger(session))
         enter_idle(session);

@@ -15,6 +15,8 @@ static void site_destroy(struct probe_site *site)
 {
     probe_alarms_dismiss(&site->engine->alarms, &site->alarm);
     probe_limits_done(&site->limits);
+    for (size_t i = 0; i < PROBE_SITE_PLANS; i++)
+        memory_free(site->plans[i]);
     memory_free(site->key);
     memory_free(site);
 }
@@ -93,6 +95,43 @@ struct slice probe_site_sender(const struct probe_site *site)
     return site->use_second_sender ? settings->second_sender : settings->sender;
 }
 
+static unsigned timeout_percent(const struct probe_site *site)
+{
+    unsigned percent =
+        site->profile->timeout_percent * site->engine->settings.timeout_percent / 100;
+
+    return percent < 1 ? 1 : percent > 100 ? 100 : percent;
+}
+
+const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone)
+{
+    const struct probe_settings *settings = &site->engine->settings;
+    const struct provider_limits *ceiling = &site->limits.ceiling;
+    size_t at = site->use_second_sender * 4u + in_clear * 2u + alone;
+    struct smtp_plan *plan = site->plans[at];
+
+    if (plan != NULL)
+        return plan;
+    plan = memory_alloc(sizeof(*plan));
+    if (plan == NULL)
+        return NULL;
+    *plan = (struct smtp_plan){
+        .desk = &site->engine->desk,
+        .helo_name = settings->helo_name,
+        .sender = probe_site_sender(site),
+        .tls = in_clear ? SMTP_TLS_NEVER : settings->tls,
+        .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
+        .keep_transcript = settings->transcripts,
+        .rcpts_per_transaction = ceiling->rcpts_per_transaction,
+        .rcpts_per_session = alone ? 1 : ceiling->rcpts_per_session,
+        .gap_ms = ceiling->gap_ms,
+        .timeout_percent = timeout_percent(site),
+        .deadline_ms = INSTANT_NEVER,
+    };
+    site->plans[at] = plan;
+    return plan;
+}
+
 /* --- opening connections ------------------------------------------------------------------- */
 
 /*
@@ -122,7 +161,7 @@ static void wait_for_engine(struct probe_site *site)
         CHECK(heap_push(&site->engine->starved, &site->in_starved, key) == 0);
     }
     if (idle != NULL && !probe_engine_has_room(site->engine)) /* kept for nothing */
-        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_idle));
+        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_engine));
 }
 
 static void wait_for_slot(struct probe_site *site, uint64_t at_ms)
@@ -132,7 +171,7 @@ static void wait_for_slot(struct probe_site *site, uint64_t at_ms)
     if (at_ms != INSTANT_NEVER)
         probe_alarm_set(&site->engine->alarms, &site->alarm, at_ms);
     else if (idle != NULL)
-        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_site_idle));
+        probe_session_retire(LIST_ELEMENT(idle, struct probe_session, in_site));
 }
 
 /* The host whose turn it is. Those that want no connection any more leave the list. */
@@ -240,10 +279,19 @@ static void dismiss_impatient(struct probe_site *site)
     }
 }
 
+static void retire_all(struct probe_site *site)
+{
+    struct list_node *node;
+
+    while ((node = list_first(&site->idle_sessions)) != NULL) /* they are idle no more then */
+        probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_site));
+    for (node = list_first(&site->sessions); node != NULL; node = list_after(&site->sessions, node))
+        probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_site));
+}
+
 void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens)
 {
     uint64_t now = probe_engine_now(site->engine);
-    struct list_node *node;
     bool opened;
 
     if (opens || refusal == PROBE_REFUSAL_SLOW_DOWN)
@@ -253,8 +301,7 @@ void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, boo
     if (!opened)
         return;
     probe_limits_refused(&site->limits);
-    for (node = list_first(&site->sessions); node != NULL; node = list_after(&site->sessions, node))
-        probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_site));
+    retire_all(site);
     dismiss_impatient(site);
     probe_site_mark(site);
 }

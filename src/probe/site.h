@@ -13,12 +13,16 @@
 struct probe_host;
 struct probe_session;
 
+/* By sender, in clear or not, alone or not. */
+#define PROBE_SITE_PLANS 8
+
 struct probe_site {
     struct probe_engine *engine;
     char *key;
     const struct provider_profile *profile;
     struct probe_limits limits;
     struct probe_breaker breaker;
+    struct smtp_plan *plans[PROBE_SITE_PLANS]; /* of its conversations; made when first wanted */
     bool use_second_sender;
     bool granted;        /* the engine's next connection is for this site */
     struct list waiting; /* hosts with asks in their queues */
@@ -41,6 +45,11 @@ void probe_site_mark(struct probe_site *site);
 void probe_site_run(struct probe_site *site);
 
 struct slice probe_site_sender(const struct probe_site *site);
+/*
+ * How conversations with it are held from now on; lives as long as the site. in_clear: without TLS,
+ * which fails there. alone: for one recipient. NULL: no memory.
+ */
+const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone);
 
 /* What conversations brought. `opens`: a refusal said before RCPT, holding for everybody. */
 void probe_site_succeeded(struct probe_site *site);

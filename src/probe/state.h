@@ -51,11 +51,11 @@ struct probe_engine {
     uint64_t descriptors_until_ms; /* no connection before: descriptors ran out */
 
     struct table domains, hosts, sites;
-    struct table mailboxes; /* wire form to its open case */
-    struct list cases;      /* all that are open */
-    struct list sessions;
-    struct list strangers; /* that are under way */
-    struct list idle_sessions;
+    struct table mailboxes;               /* wire form to its open case */
+    struct list cases;                    /* all that are open */
+    struct list sessions, idle_sessions;  /* a session is in one of them */
+    struct smtp_desk desk;                /* where all of them work */
+    struct list strangers;                /* that are under way */
     struct list idle_domains, idle_hosts; /* kept for what they know; oldest first */
     size_t idle_domain_count;
     struct list held;      /* hosts that wait for more asks; oldest first */

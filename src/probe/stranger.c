@@ -48,7 +48,7 @@ static struct probe_stranger *stranger_new(struct probe_domain *domain)
     list_init(&stranger->waiters);
     arena_init(&stranger->arena);
     write_mailbox(stranger, domain->name);
-    stranger->ask.mailbox = slice_from(stranger->mailbox, len);
+    stranger->ask.recipient.mailbox = slice_from(stranger->mailbox, len);
     stranger->ask.is_random = true;
     stranger->ask.domain = domain;
     stranger->ask.alone = domain->provider->random_in_own_session;

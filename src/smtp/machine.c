@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 /* No time-out is scaled below this: a slow path alone can take it. */
@@ -12,48 +13,56 @@ enum smtp_stage smtp_machine_stage(const struct smtp_session *session)
     return smtp_machine_table[session->state].stage;
 }
 
+struct smtp_desk *smtp_machine_desk(struct smtp_session *session)
+{
+    struct smtp_desk *desk = session->plan->desk;
+
+    CHECK(desk->user == NULL || desk->user == session);
+    desk->user = session;
+    return desk;
+}
+
 void smtp_machine_note(struct smtp_session *session, const char *words)
 {
     if (session->transcript != NULL)
         smtp_transcript_note(session->transcript, slice_from_string(words), session->now_ms);
 }
 
-static void settle_entry(struct smtp_session *session, struct smtp_entry *entry,
-                         enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
+static void settle_one(struct smtp_session *session, struct smtp_recipient *recipient,
+                       enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
 {
-    entry->outcome = (uint8_t)outcome;
-    entry->stage = (uint8_t)stage;
-    entry->detail = detail;
-    if (entry->is_sent) {
+    recipient->outcome = (uint8_t)outcome;
+    recipient->stage = (uint8_t)stage;
+    recipient->detail = detail;
+    if (recipient->is_sent) {
         CHECK(session->in_flight > 0);
         session->in_flight--;
-        entry->is_sent = false;
+        recipient->is_sent = false;
     }
-    smtp_queue_push(&session->settled, entry);
+    smtp_queue_push(&session->settled, recipient);
 }
 
 void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
                          enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
 {
-    struct smtp_entry *entry;
+    struct smtp_recipient *recipient;
 
-    while ((entry = smtp_queue_pop(queue)) != NULL)
-        settle_entry(session, entry, outcome, stage, detail);
+    while ((recipient = smtp_queue_pop(queue)) != NULL)
+        settle_one(session, recipient, outcome, stage, detail);
 }
 
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail)
 {
-    struct smtp_entry *entry = smtp_queue_pop(&session->transaction);
+    struct smtp_recipient *recipient = smtp_queue_pop(&session->transaction);
 
-    CHECK(entry != NULL);
-    settle_entry(session, entry, outcome, stage, detail);
+    CHECK(recipient != NULL);
+    settle_one(session, recipient, outcome, stage, detail);
 }
 
 bool smtp_machine_has_leftover(const struct smtp_session *session)
 {
-    return session->in_at < session->in.len ||
-           (session->parser != NULL && smtp_reply_is_partial(session->parser));
+    return session->in.len > 0 || session->part != NULL || session->is_reading;
 }
 
 static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
@@ -66,7 +75,7 @@ static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state 
     if (span_ms == 0)
         return INSTANT_NEVER;
     if (row->is_scaled)
-        span_ms = span_ms * session->plan.timeout_percent / 100;
+        span_ms = span_ms * session->plan->timeout_percent / 100;
     if (span_ms < TIMEOUT_FLOOR_MS)
         span_ms = TIMEOUT_FLOOR_MS;
     return session->now_ms > INSTANT_NEVER - span_ms ? INSTANT_NEVER : session->now_ms + span_ms;
@@ -94,7 +103,7 @@ void smtp_machine_enter(struct smtp_session *session, enum smtp_state state)
     const struct smtp_row *row = &smtp_machine_table[state];
 
     CHECK(state > SMTP_STATE_NONE && state < SMTP_STATE_COUNT);
-    session->state = state;
+    session->state = (uint8_t)state;
     if (is_spoken_to(session, state))
         return;
     if (state == SMTP_STATE_QUIT || state == SMTP_STATE_DONE) {
@@ -136,67 +145,82 @@ void smtp_machine_give_up(struct smtp_session *session)
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,
                         smtp_machine_stage(session), why);
     session->lacks_memory = false;
-    buffer_clear(&session->out);
+    buffer_clear(&session->plan->desk->out);
     smtp_machine_enter(session, SMTP_STATE_DONE);
 }
 
 static bool wants_starttls(const struct smtp_session *session)
 {
-    if (session->is_tls || session->tls_tried || session->plan.tls == SMTP_TLS_NEVER)
+    if (session->is_tls || session->tls_tried || session->plan->tls == SMTP_TLS_NEVER)
         return false;
     return session->tls_demanded ||
-           (session->ehlo.starttls && session->plan.tls != SMTP_TLS_DEMANDED);
+           (session->starttls_offered && session->plan->tls != SMTP_TLS_DEMANDED);
+}
+
+static struct smtp_recipient *next_of(const struct smtp_queue *queue,
+                                      const struct smtp_recipient *before)
+{
+    return before != NULL ? smtp_queue_after(queue, before) : smtp_queue_first(queue);
 }
 
 /* Settle those that can't be asked here: RFC 6531 3.2 forbids sending them. */
 static void settle_unsendable(struct smtp_session *session)
 {
-    struct smtp_entry *entry, *before = NULL;
+    struct smtp_recipient *recipient, *before = NULL;
 
-    if (session->ehlo.smtputf8)
+    if (session->smtputf8_offered)
         return;
-    while ((entry = before != NULL ? before->next : session->waiting.first) != NULL) {
-        if (!entry->needs_smtputf8) {
-            before = entry;
+    while ((recipient = next_of(&session->waiting, before)) != NULL) {
+        if (!recipient->is_utf8) {
+            before = recipient;
             continue;
         }
         smtp_queue_take_after(&session->waiting, before);
-        settle_entry(session, entry, SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED, SMTP_STAGE_MAIL,
-                     "the server does not offer SMTPUTF8");
+        settle_one(session, recipient, SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED, SMTP_STAGE_MAIL,
+                   "the server does not offer SMTPUTF8");
     }
 }
 
 /* Move those that fit into the transaction from waiting. */
 static void fill_transaction(struct smtp_session *session, bool is_new)
 {
-    unsigned room = session->plan.rcpts_per_session - session->rcpt_count;
-    struct slice domain = buffer_slice(&session->domain);
-    struct smtp_entry *entry, *before = NULL;
+    unsigned room = session->plan->rcpts_per_session - session->rcpt_count;
+    struct slice domain = slice_from_string(session->domain);
+    struct smtp_recipient *recipient, *before = NULL;
 
     room = room > session->transaction.count ? room - session->transaction.count : 0;
-    while ((entry = before != NULL ? before->next : session->waiting.first) != NULL && room > 0 &&
-           session->transaction_count < session->plan.rcpts_per_transaction) {
-        if (!slice_equal_nocase(smtp_entry_domain(entry), domain) ||
-            (entry->needs_smtputf8 && !session->transaction_utf8 && !is_new)) {
-            before = entry;
+    while ((recipient = next_of(&session->waiting, before)) != NULL && room > 0 &&
+           session->transaction_count < session->plan->rcpts_per_transaction) {
+        if (!slice_equal_nocase(smtp_recipient_domain(recipient), domain) ||
+            (recipient->is_utf8 && !session->transaction_utf8 && !is_new)) {
+            before = recipient;
             continue;
         }
         smtp_queue_push(&session->transaction, smtp_queue_take_after(&session->waiting, before));
-        session->transaction_utf8 |= entry->needs_smtputf8;
+        session->transaction_utf8 |= recipient->is_utf8;
         session->transaction_count++;
         room--;
     }
 }
 
+/* Most sessions are about one domain: its name is kept from one transaction to the next. */
+static bool keep_domain(struct smtp_session *session, struct slice domain)
+{
+    if (session->domain != NULL && slice_equal(domain, slice_from_string(session->domain)))
+        return true;
+    memory_free(session->domain);
+    session->domain = memory_copy_string(domain.ptr, domain.len);
+    return session->domain != NULL;
+}
+
 static void begin_transaction(struct smtp_session *session)
 {
     session->transaction_count = 0;
-    session->transaction_utf8 = !utf8_is_ascii(session->plan.sender);
-    buffer_clear(&session->domain);
-    if (!buffer_append_slice(&session->domain, smtp_entry_domain(session->waiting.first)))
-        session->lacks_memory = true;
-    else
+    session->transaction_utf8 = !utf8_is_ascii(session->plan->sender);
+    if (keep_domain(session, smtp_recipient_domain(smtp_queue_first(&session->waiting))))
         fill_transaction(session, true);
+    else
+        session->lacks_memory = true;
 }
 
 /* Nobody more may be asked: everyone who is left goes untried. */
@@ -217,13 +241,13 @@ enum smtp_state smtp_machine_choose(struct smtp_session *session)
         smtp_queue_append(&session->waiting, &session->transaction);
         return SMTP_STATE_STARTTLS;
     }
-    if (session->plan.tls == SMTP_TLS_REQUIRED && !session->is_tls) {
+    if (session->plan->tls == SMTP_TLS_REQUIRED && !session->is_tls) {
         smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_TLS_NOT_OFFERED,
                             SMTP_STAGE_STARTTLS, "the server does not offer STARTTLS");
         return SMTP_STATE_QUIT;
     }
     settle_unsendable(session);
-    if (session->rcpt_count >= session->plan.rcpts_per_session)
+    if (session->rcpt_count >= session->plan->rcpts_per_session)
         leave_rest(session, "the session has asked as many recipients as it may");
     if (session->has_mail)
         fill_transaction(session, false);

@@ -14,8 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
-#include "smtp/ehlo.h"
 #include "smtp/queue.h"
 #include "smtp/reply.h"
 #include "smtp/session.h"
@@ -78,29 +76,31 @@ struct smtp_row {
 extern const struct smtp_row smtp_machine_table[SMTP_STATE_COUNT];
 
 struct smtp_session {
-    struct smtp_plan plan;
-    enum smtp_state state;
+    const struct smtp_plan *plan;
     uint64_t now_ms;       /* as last told */
     uint64_t deadline_ms;  /* of the state */
-    uint64_t next_rcpt_ms; /* not before: plan.gap_ms */
+    uint64_t next_rcpt_ms; /* not before: plan->gap_ms */
     struct smtp_queue waiting, transaction, settled;
-    unsigned outstanding;       /* commands sent and not answered */
-    unsigned in_flight;         /* of the transaction's recipients: RCPT sent and not answered */
-    unsigned transaction_count; /* recipients of the transaction so far, answered ones too */
-    unsigned rcpt_count;        /* RCPT commands sent */
-    struct buffer domain;       /* of the transaction */
-    struct buffer out;          /* commands to be sent */
-    struct buffer in;           /* bytes received and not read yet begin at in_at */
-    size_t in_at;
-    struct smtp_reply_parser *parser; /* only while a reply is being read or told */
-    struct smtp_ehlo ehlo;
-    struct slice greeting;              /* owned; ptr NULL: none */
+    unsigned outstanding;               /* commands sent and not answered */
+    unsigned in_flight;                 /* recipients whose RCPT was sent and not answered */
+    unsigned transaction_count;         /* of the transaction so far, answered ones too */
+    unsigned rcpt_count;                /* RCPT commands sent */
+    struct slice in;                    /* bytes received and not read yet; borrowed */
+    char *domain;                       /* of the transaction; owned; NULL: none so far */
+    struct smtp_reply_part *part;       /* of a reply that came by halves; owned; NULL: none */
+    char *greeting;                     /* owned; NULL: none, or forgotten */
     struct smtp_transcript *transcript; /* NULL: not kept */
     const char *broken_detail;          /* how the conversation broke, for the reactions */
+    uint8_t state;                      /* enum smtp_state */
     uint8_t broken_outcome;             /* enum smtp_outcome */
     uint8_t closed_why;                 /* enum smtp_outcome */
-    bool is_closed : 1;                 /* the connection is gone */
-    bool closed_is_new : 1;             /* and the machine does not know yet */
+    bool is_reading : 1;                /* the desk's parser holds the beginning of a reply */
+    bool starttls_offered : 1;
+    bool pipelining_offered : 1;
+    bool smtputf8_offered : 1;
+    bool size_offered : 1;
+    bool is_closed : 1;     /* the connection is gone */
+    bool closed_is_new : 1; /* and the machine does not know yet */
     bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;     /* nothing is asked any more */
     bool is_time_stale : 1; /* time may have passed since it was told */
@@ -112,11 +112,14 @@ struct smtp_session {
     bool tls_tried : 1;
     bool tls_demanded : 1; /* the server refused to go on without */
     bool used_helo : 1;
-    bool out_is_told : 1;    /* `out` was given to the caller */
+    bool out_is_told : 1;    /* what is on the desk was given to the caller */
     bool must_start_tls : 1; /* START_TLS is to be told */
     bool must_say_idle : 1;
     bool close_is_told : 1;
 };
+
+/* The desk, for this session: nobody else is at work there (a CHECK). */
+struct smtp_desk *smtp_machine_desk(struct smtp_session *session);
 
 /* Let something happen. */
 void smtp_machine_dispatch(struct smtp_session *session, enum smtp_event event);

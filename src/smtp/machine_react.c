@@ -3,14 +3,14 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "smtp/ehlo.h"
 #include "smtp/machine.h"
 
 #define GREETING_MAX 512 /* octets of the greeting's text kept */
 
-static struct smtp_reply reply_of(const struct smtp_session *session)
+static struct smtp_reply reply_of(struct smtp_session *session)
 {
-    CHECK(session->parser != NULL);
-    return smtp_reply_parsed(session->parser);
+    return smtp_reply_parsed(&smtp_machine_desk(session)->parser);
 }
 
 static void settle_all(struct smtp_session *session, enum smtp_outcome outcome, const char *detail)
@@ -46,7 +46,7 @@ bool smtp_react_break_asked(struct smtp_session *session)
     enum smtp_stage stage = smtp_machine_stage(session);
 
     while (session->transaction.count > 0 &&
-           (session->state == SMTP_STATE_MAIL || session->transaction.first->is_sent))
+           (session->state == SMTP_STATE_MAIL || smtp_queue_first(&session->transaction)->is_sent))
         smtp_machine_settle_first(session, session->broken_outcome, stage, session->broken_detail);
     settle_all(session, SMTP_OUTCOME_UNTRIED, session->broken_detail);
     return true;
@@ -66,12 +66,14 @@ bool smtp_react_break_late(struct smtp_session *session)
 /* Those who were not asked end untried; answers that are under way are still taken. */
 bool smtp_react_leave(struct smtp_session *session)
 {
-    struct smtp_entry *last_sent = NULL, *entry;
+    struct smtp_recipient *last_sent = NULL, *recipient;
 
-    for (entry = session->transaction.first; entry != NULL && entry->is_sent; entry = entry->next)
-        last_sent = entry;
-    while ((entry = smtp_queue_take_after(&session->transaction, last_sent)) != NULL)
-        smtp_queue_push(&session->waiting, entry);
+    for (recipient = smtp_queue_first(&session->transaction);
+         recipient != NULL && recipient->is_sent;
+         recipient = smtp_queue_after(&session->transaction, recipient))
+        last_sent = recipient;
+    while ((recipient = smtp_queue_take_after(&session->transaction, last_sent)) != NULL)
+        smtp_queue_push(&session->waiting, recipient);
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,
                         smtp_machine_stage(session), NULL);
     session->is_ending = true;
@@ -93,14 +95,25 @@ bool smtp_react_greeting(struct smtp_session *session)
 
     if (copy == NULL)
         session->lacks_memory = true;
-    else
-        session->greeting = (struct slice){copy, text.len};
+    session->greeting = copy;
     return !session->is_ending;
+}
+
+static void forget_offers(struct smtp_session *session)
+{
+    session->starttls_offered = session->pipelining_offered = false;
+    session->smtputf8_offered = session->size_offered = false;
 }
 
 bool smtp_react_ehlo(struct smtp_session *session)
 {
-    smtp_ehlo_parse(reply_of(session).text, &session->ehlo);
+    struct smtp_ehlo ehlo;
+
+    smtp_ehlo_parse(reply_of(session).text, &ehlo);
+    session->starttls_offered = ehlo.starttls;
+    session->pipelining_offered = ehlo.pipelining;
+    session->smtputf8_offered = ehlo.smtputf8;
+    session->size_offered = ehlo.size;
     return true;
 }
 
@@ -129,8 +142,8 @@ static bool demands_tls(struct smtp_session *session)
 {
     bool is_helo = smtp_machine_stage(session) == SMTP_STAGE_HELO;
 
-    if (session->is_tls || session->tls_tried || session->plan.tls == SMTP_TLS_NEVER ||
-        session->is_ending || (!is_helo && !session->ehlo.starttls))
+    if (session->is_tls || session->tls_tried || session->plan->tls == SMTP_TLS_NEVER ||
+        session->is_ending || (!is_helo && !session->starttls_offered))
         return false;
     if (!names_tls_requirement(reply_of(session)))
         return false;
@@ -155,7 +168,7 @@ bool smtp_react_ehlo_refused(struct smtp_session *session)
 bool smtp_react_helo(struct smtp_session *session)
 {
     session->used_helo = true;
-    session->ehlo = (struct smtp_ehlo){0};
+    forget_offers(session);
     return true;
 }
 
@@ -176,7 +189,7 @@ bool smtp_react_starttls(struct smtp_session *session)
 /* True: go on in clear. */
 bool smtp_react_starttls_refused(struct smtp_session *session)
 {
-    if (session->plan.tls == SMTP_TLS_OPPORTUNISTIC && !session->tls_demanded)
+    if (session->plan->tls == SMTP_TLS_OPPORTUNISTIC && !session->tls_demanded)
         return true;
     smtp_react_refuse_all(session);
     return false;
@@ -188,7 +201,7 @@ bool smtp_react_secured(struct smtp_session *session)
     session->is_tls = true;
     session->used_helo = false;
     session->has_mail = false;
-    session->ehlo = (struct smtp_ehlo){0};
+    forget_offers(session);
     return true;
 }
 
@@ -209,11 +222,12 @@ bool smtp_react_mail(struct smtp_session *session)
 /* True: RCPTs went out with MAIL, whose replies mean nothing now. */
 bool smtp_react_mail_refused(struct smtp_session *session)
 {
-    struct smtp_entry *entry;
+    struct smtp_recipient *recipient;
 
     if (demands_tls(session)) {
-        for (entry = session->transaction.first; entry != NULL; entry = entry->next)
-            entry->is_sent = false;
+        for (recipient = smtp_queue_first(&session->transaction); recipient != NULL;
+             recipient = smtp_queue_after(&session->transaction, recipient))
+            recipient->is_sent = false;
         session->in_flight = 0;
         smtp_queue_append(&session->waiting, &session->transaction);
     } else {
@@ -239,14 +253,14 @@ bool smtp_react_rcpt(struct smtp_session *session)
 
 bool smtp_react_rcpt_refused(struct smtp_session *session)
 {
-    struct smtp_entry *entry;
+    struct smtp_recipient *recipient;
 
     if (!demands_tls(session))
         return smtp_react_rcpt(session);
-    entry = smtp_queue_pop(&session->transaction);
-    entry->is_sent = false;
+    recipient = smtp_queue_pop(&session->transaction);
+    recipient->is_sent = false;
     session->in_flight--;
-    smtp_queue_push(&session->waiting, entry);
+    smtp_queue_push(&session->waiting, recipient);
     return session->outstanding > 0;
 }
 

@@ -10,10 +10,12 @@
 /* The caller of `send` has seen what was in `out` before. */
 static struct buffer *fresh_out(struct smtp_session *session)
 {
+    struct smtp_desk *desk = smtp_machine_desk(session);
+
     if (session->out_is_told)
-        buffer_clear(&session->out);
+        buffer_clear(&desk->out);
     session->out_is_told = false;
-    return &session->out;
+    return &desk->out;
 }
 
 static void sent(struct smtp_session *session, bool ok)
@@ -26,7 +28,7 @@ static void sent(struct smtp_session *session, bool ok)
 
 static bool is_batching(const struct smtp_session *session)
 {
-    return session->plan.use_pipelining && session->ehlo.pipelining;
+    return session->plan->use_pipelining && session->pipelining_offered;
 }
 
 void smtp_send_nothing(struct smtp_session *session)
@@ -36,12 +38,12 @@ void smtp_send_nothing(struct smtp_session *session)
 
 void smtp_send_ehlo(struct smtp_session *session)
 {
-    sent(session, smtp_command_ehlo(fresh_out(session), session->plan.helo_name));
+    sent(session, smtp_command_ehlo(fresh_out(session), session->plan->helo_name));
 }
 
 void smtp_send_helo(struct smtp_session *session)
 {
-    sent(session, smtp_command_helo(fresh_out(session), session->plan.helo_name));
+    sent(session, smtp_command_helo(fresh_out(session), session->plan->helo_name));
 }
 
 void smtp_send_starttls(struct smtp_session *session)
@@ -58,16 +60,17 @@ void smtp_send_quit(struct smtp_session *session)
 static void write_rcpts(struct smtp_session *session)
 {
     struct buffer *out = fresh_out(session);
-    uint64_t gap_ms = session->plan.gap_ms;
-    struct smtp_entry *entry;
+    uint64_t gap_ms = session->plan->gap_ms;
+    struct smtp_recipient *recipient;
 
-    for (entry = session->transaction.first; entry != NULL; entry = entry->next) {
-        CHECK(!entry->is_sent); /* the batch before has been answered */
-        if (!smtp_command_rcpt(out, entry->mailbox)) {
+    for (recipient = smtp_queue_first(&session->transaction); recipient != NULL;
+         recipient = smtp_queue_after(&session->transaction, recipient)) {
+        CHECK(!recipient->is_sent); /* the batch before has been answered */
+        if (!smtp_command_rcpt(out, recipient->mailbox)) {
             session->lacks_memory = true;
             return;
         }
-        entry->is_sent = true;
+        recipient->is_sent = true;
         session->in_flight++;
         session->outstanding++;
         session->rcpt_count++;
@@ -88,8 +91,8 @@ void smtp_send_mail(struct smtp_session *session)
 {
     if (session->outstanding > 0)
         return;
-    sent(session, smtp_command_mail(fresh_out(session), session->plan.sender,
-                                    session->transaction_utf8 && session->ehlo.smtputf8));
+    sent(session, smtp_command_mail(fresh_out(session), session->plan->sender,
+                                    session->transaction_utf8 && session->smtputf8_offered));
     if (is_batching(session))
         write_rcpts(session);
 }
@@ -99,7 +102,7 @@ void smtp_send_rset(struct smtp_session *session)
     sent(session, smtp_command_rset(fresh_out(session)));
     if (!is_batching(session))
         return;
-    sent(session, smtp_command_mail(fresh_out(session), session->plan.sender,
-                                    session->transaction_utf8 && session->ehlo.smtputf8));
+    sent(session, smtp_command_mail(fresh_out(session), session->plan->sender,
+                                    session->transaction_utf8 && session->smtputf8_offered));
     write_rcpts(session);
 }

@@ -1,61 +1,71 @@
 #include "smtp/queue.h"
 
 #include "base/check.h"
-#include "base/memory.h"
 
-void smtp_queue_push(struct smtp_queue *queue, struct smtp_entry *entry)
+struct smtp_recipient *smtp_queue_first(const struct smtp_queue *queue)
 {
-    entry->next = NULL;
-    if (queue->last != NULL)
-        queue->last->next = entry;
-    else
-        queue->first = entry;
-    queue->last = entry;
+    return queue->last != NULL ? queue->last->next : NULL;
+}
+
+struct smtp_recipient *smtp_queue_after(const struct smtp_queue *queue,
+                                        const struct smtp_recipient *recipient)
+{
+    return recipient != queue->last ? recipient->next : NULL;
+}
+
+void smtp_queue_push(struct smtp_queue *queue, struct smtp_recipient *recipient)
+{
+    if (queue->last != NULL) {
+        recipient->next = queue->last->next;
+        queue->last->next = recipient;
+    } else {
+        recipient->next = recipient;
+    }
+    queue->last = recipient;
     queue->count++;
 }
 
-struct smtp_entry *smtp_queue_take_after(struct smtp_queue *queue, struct smtp_entry *before)
+struct smtp_recipient *smtp_queue_take_after(struct smtp_queue *queue,
+                                             struct smtp_recipient *before)
 {
-    struct smtp_entry **link = before != NULL ? &before->next : &queue->first, *entry = *link;
+    struct smtp_recipient *link = before != NULL ? before : queue->last, *recipient;
 
-    if (entry == NULL)
+    if (queue->last == NULL || before == queue->last)
         return NULL;
-    *link = entry->next;
-    if (queue->last == entry)
-        queue->last = before;
-    entry->next = NULL;
+    recipient = link->next;
+    if (recipient == link)
+        queue->last = NULL;
+    else if (recipient == queue->last)
+        queue->last = link;
+    link->next = recipient->next;
+    recipient->next = NULL;
     CHECK(queue->count > 0);
     queue->count--;
-    return entry;
+    return recipient;
 }
 
-struct smtp_entry *smtp_queue_pop(struct smtp_queue *queue)
+struct smtp_recipient *smtp_queue_pop(struct smtp_queue *queue)
 {
     return smtp_queue_take_after(queue, NULL);
 }
 
 void smtp_queue_append(struct smtp_queue *queue, struct smtp_queue *from)
 {
-    if (from->first == NULL)
+    struct smtp_recipient *first;
+
+    if (from->last == NULL)
         return;
-    if (queue->last != NULL)
-        queue->last->next = from->first;
-    else
-        queue->first = from->first;
+    if (queue->last != NULL) {
+        first = queue->last->next;
+        queue->last->next = from->last->next;
+        from->last->next = first;
+    }
     queue->last = from->last;
     queue->count += from->count;
     *from = (struct smtp_queue){0};
 }
 
-void smtp_queue_free(struct smtp_queue *queue)
+struct slice smtp_recipient_domain(const struct smtp_recipient *recipient)
 {
-    struct smtp_entry *entry;
-
-    while ((entry = smtp_queue_pop(queue)) != NULL)
-        memory_free(entry);
-}
-
-struct slice smtp_entry_domain(const struct smtp_entry *entry)
-{
-    return slice_from_offset(entry->mailbox, entry->domain_at);
+    return slice_from_offset(recipient->mailbox, recipient->domain_at);
 }

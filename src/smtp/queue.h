@@ -15,32 +15,25 @@
 #include "base/slice.h"
 #include "smtp/session.h"
 
-struct smtp_entry {
-    struct smtp_entry *next;
-    struct slice mailbox;
-    void *tag;
-    const char *detail; /* static words; with settled entries */
-    uint16_t domain_at; /* offset of the domain in mailbox */
-    uint8_t outcome;    /* enum smtp_outcome; with settled entries */
-    uint8_t stage;      /* enum smtp_stage; with settled entries */
-    bool needs_smtputf8;
-    bool is_sent; /* its RCPT has been sent and not been answered */
-};
-
 struct smtp_queue {
-    struct smtp_entry *first, *last;
+    struct smtp_recipient *last; /* whose next is the first: a ring */
     unsigned count;
 };
 
-void smtp_queue_push(struct smtp_queue *queue, struct smtp_entry *entry);
-struct smtp_entry *smtp_queue_pop(struct smtp_queue *queue); /* NULL when empty */
-/* Take out the entry that follows `before` (NULL: the first). */
-struct smtp_entry *smtp_queue_take_after(struct smtp_queue *queue, struct smtp_entry *before);
+/* NULL when empty. */
+struct smtp_recipient *smtp_queue_first(const struct smtp_queue *queue);
+/* NULL after the last. */
+struct smtp_recipient *smtp_queue_after(const struct smtp_queue *queue,
+                                        const struct smtp_recipient *recipient);
+
+void smtp_queue_push(struct smtp_queue *queue, struct smtp_recipient *recipient);
+struct smtp_recipient *smtp_queue_pop(struct smtp_queue *queue); /* NULL when empty */
+/* Take out the one that follows `before` (NULL: the first). */
+struct smtp_recipient *smtp_queue_take_after(struct smtp_queue *queue,
+                                             struct smtp_recipient *before);
 /* Append all of `from`, which is empty afterwards. */
 void smtp_queue_append(struct smtp_queue *queue, struct smtp_queue *from);
-/* Free every entry. */
-void smtp_queue_free(struct smtp_queue *queue);
 
-struct slice smtp_entry_domain(const struct smtp_entry *entry);
+struct slice smtp_recipient_domain(const struct smtp_recipient *recipient);
 
 #endif

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "base/check.h"
+#include "base/memory.h"
+
 static const struct slice separator = {" | ", 3};
 
 /* Where the text of a reply gathers, line by line. */
@@ -74,7 +77,6 @@ static bool gather(struct gathering *to, struct slice text)
 
 void smtp_reply_parser_init(struct smtp_reply_parser *parser)
 {
-    /* The buffers are not cleared: nothing beyond their lengths is ever read. */
     parser->code = 0;
     parser->enhanced = (struct smtp_enhanced){0};
     parser->line_count = 0;
@@ -87,6 +89,45 @@ void smtp_reply_parser_init(struct smtp_reply_parser *parser)
 bool smtp_reply_is_partial(const struct smtp_reply_parser *parser)
 {
     return !parser->is_done && (parser->line_count > 0 || parser->line_len > 0);
+}
+
+struct smtp_reply_part {
+    uint16_t code;
+    struct smtp_enhanced enhanced;
+    unsigned line_count;
+    size_t line_len, text_len;
+    char bytes[]; /* of the line, then the text */
+};
+
+struct smtp_reply_part *smtp_reply_put_by(const struct smtp_reply_parser *parser)
+{
+    struct smtp_reply_part *part =
+        memory_alloc(sizeof(*part) + parser->line_len + parser->text_len);
+
+    CHECK(smtp_reply_is_partial(parser) && parser->bad_reason == NULL);
+    if (part == NULL)
+        return NULL;
+    part->code = parser->code;
+    part->enhanced = parser->enhanced;
+    part->line_count = parser->line_count;
+    part->line_len = parser->line_len;
+    part->text_len = parser->text_len;
+    memcpy(part->bytes, parser->line, part->line_len);
+    memcpy(part->bytes + part->line_len, parser->text, part->text_len);
+    return part;
+}
+
+void smtp_reply_take_up(struct smtp_reply_part *part, struct smtp_reply_parser *parser)
+{
+    smtp_reply_parser_init(parser);
+    parser->code = part->code;
+    parser->enhanced = part->enhanced;
+    parser->line_count = part->line_count;
+    parser->line_len = part->line_len;
+    parser->text_len = part->text_len;
+    memcpy(parser->line, part->bytes, part->line_len);
+    memcpy(parser->text, part->bytes + part->line_len, part->text_len);
+    memory_free(part);
 }
 
 static enum smtp_reply_progress fail(struct smtp_reply_parser *parser, const char *why)

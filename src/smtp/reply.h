@@ -48,6 +48,7 @@ struct smtp_reply_parser {
     size_t text_len;
     bool is_done;
     const char *bad_reason; /* static string, set with BAD */
+    /* Not cleared: nothing beyond their lengths is ever read. */
     char line[SMTP_REPLY_LINE_MAX];
     char text[SMTP_REPLY_TEXT_MAX];
 };
@@ -64,6 +65,13 @@ bool smtp_reply_is_partial(const struct smtp_reply_parser *parser);
  */
 enum smtp_reply_progress smtp_reply_feed(struct smtp_reply_parser *parser, const char *bytes,
                                          size_t len, size_t *ret_consumed);
+
+/*
+ * A reply that came by halves, put by until more comes: only what was read of it. NULL: no memory.
+ * Taking it up again frees it.
+ */
+struct smtp_reply_part *smtp_reply_put_by(const struct smtp_reply_parser *parser);
+void smtp_reply_take_up(struct smtp_reply_part *part, struct smtp_reply_parser *parser);
 
 /* The finished reply; text borrows from the parser. */
 struct smtp_reply smtp_reply_parsed(const struct smtp_reply_parser *parser);

@@ -34,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         b = smtp_reply_feed(&pieces, bytes + at, piece, &took);
         CHECK(took <= piece);
         at += took;
+        if (b == SMTP_REPLY_MORE && data[0] >= 128)
+            smtp_reply_take_up(smtp_reply_put_by(&pieces), &pieces);
     }
     CHECK(a == b);
     if (a == SMTP_REPLY_DONE) {

@@ -174,6 +174,7 @@ static void feed_in_pieces(const struct row *row, size_t first)
 {
     enum smtp_reply_progress progress = SMTP_REPLY_MORE;
     struct smtp_reply_parser parser;
+    struct smtp_reply_part *part;
     size_t at = 0;
 
     smtp_reply_parser_init(&parser);
@@ -183,8 +184,13 @@ static void feed_in_pieces(const struct row *row, size_t first)
 
         progress = smtp_reply_feed(&parser, g.bytes, piece, &consumed);
         assert_true(consumed <= piece);
-        if (progress == SMTP_REPLY_MORE)
+        if (progress == SMTP_REPLY_MORE) {
             assert_int_equal(consumed, piece);
+            part = smtp_reply_put_by(&parser);
+            assert_non_null(part);
+            memset(&parser, 0x5a, sizeof(parser)); /* the desk has been another's */
+            smtp_reply_take_up(part, &parser);
+        }
         at += consumed;
         unguard(&g);
     }

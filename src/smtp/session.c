@@ -8,6 +8,8 @@
 #include "smtp/command.h"
 #include "smtp/machine.h"
 
+#define DESK_OUT_KEPT (64 * 1024)
+
 /* More unread bytes than this is no conversation: a hundred replies of common length are 10 KiB. */
 #define INPUT_MAX (256 * 1024)
 
@@ -29,9 +31,17 @@ const char *smtp_outcome_name(enum smtp_outcome outcome)
     return names[outcome];
 }
 
-static unsigned clamp(unsigned value, unsigned min, unsigned max)
+void smtp_desk_init(struct smtp_desk *desk)
 {
-    return value < min ? min : value > max ? max : value;
+    desk->user = NULL;
+    buffer_init(&desk->out, 0);
+    smtp_reply_parser_init(&desk->parser);
+}
+
+void smtp_desk_done(struct smtp_desk *desk)
+{
+    CHECK(desk->user == NULL);
+    buffer_done(&desk->out);
 }
 
 struct smtp_session *smtp_session_new(const struct smtp_plan *plan)
@@ -39,17 +49,13 @@ struct smtp_session *smtp_session_new(const struct smtp_plan *plan)
     struct smtp_session *session = memory_zalloc(1, sizeof(*session));
 
     CHECK(smtp_helo_name_is_safe(plan->helo_name) && smtp_sender_is_safe(plan->sender));
+    CHECK(plan->rcpts_per_session >= 1 && plan->rcpts_per_transaction >= 1);
+    CHECK(plan->timeout_percent >= 1 && plan->timeout_percent <= 100);
     if (session == NULL)
         return NULL;
-    session->plan = *plan;
-    session->plan.rcpts_per_session = clamp(plan->rcpts_per_session, 1, 100000);
-    session->plan.rcpts_per_transaction = clamp(plan->rcpts_per_transaction, 1, 100000);
-    session->plan.timeout_percent = clamp(plan->timeout_percent, 1, 100);
+    session->plan = plan;
     session->state = SMTP_STATE_NEW;
     session->deadline_ms = INSTANT_NEVER;
-    buffer_init(&session->in, INPUT_MAX);
-    buffer_init(&session->out, 0);
-    buffer_init(&session->domain, 0);
     if (plan->keep_transcript) {
         session->transcript = memory_alloc(sizeof(*session->transcript));
         if (session->transcript == NULL) {
@@ -61,18 +67,31 @@ struct smtp_session *smtp_session_new(const struct smtp_plan *plan)
     return session;
 }
 
+/* The desk is free for others; what lies on it is this session's no more. */
+static void leave_desk(struct smtp_session *session)
+{
+    struct smtp_desk *desk = session->plan->desk;
+
+    session->in = SLICE_EMPTY;
+    session->is_reading = false;
+    if (desk->user != session)
+        return;
+    desk->user = NULL;
+    if (desk->out.capacity > DESK_OUT_KEPT)
+        buffer_done(&desk->out);
+    else
+        buffer_clear(&desk->out);
+    session->out_is_told = false;
+}
+
 void smtp_session_free(struct smtp_session *session)
 {
     if (session == NULL)
         return;
-    smtp_queue_free(&session->waiting);
-    smtp_queue_free(&session->transaction);
-    smtp_queue_free(&session->settled);
-    buffer_done(&session->in);
-    buffer_done(&session->out);
-    buffer_done(&session->domain);
-    memory_free(session->parser);
-    memory_free((char *)session->greeting.ptr);
+    leave_desk(session);
+    memory_free(session->part);
+    memory_free(session->domain);
+    memory_free(session->greeting);
     if (session->transcript != NULL)
         smtp_transcript_done(session->transcript);
     memory_free(session->transcript);
@@ -86,50 +105,48 @@ static unsigned rcpt_room(const struct smtp_session *session)
                     session->in_flight;
 
     if (session->is_ending || session->finish_is_new || session->is_closed ||
-        session->lacks_memory || used >= session->plan.rcpts_per_session)
+        session->lacks_memory || used >= session->plan->rcpts_per_session)
         return 0;
-    return session->plan.rcpts_per_session - used;
+    return session->plan->rcpts_per_session - used;
 }
 
-int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient)
+int smtp_session_add(struct smtp_session *session, struct smtp_recipient *recipient)
 {
-    struct smtp_entry *entry;
     uint16_t domain_at;
 
     if (!smtp_mailbox_is_safe(recipient->mailbox, &domain_at))
         return ERROR_RANGE;
     if (rcpt_room(session) == 0)
         return ERROR_LIMIT;
-    entry = memory_alloc(sizeof(*entry));
-    if (entry == NULL)
-        return ERROR_NOMEM;
-    *entry = (struct smtp_entry){
-        .mailbox = recipient->mailbox,
-        .tag = recipient->tag,
-        .domain_at = domain_at,
-        .needs_smtputf8 = recipient->needs_smtputf8 || !utf8_is_ascii(recipient->mailbox) ||
-                          !utf8_is_ascii(session->plan.sender),
-    };
-    smtp_queue_push(&session->waiting, entry);
+    recipient->domain_at = domain_at;
+    recipient->is_utf8 = recipient->needs_smtputf8 || !utf8_is_ascii(recipient->mailbox) ||
+                         !utf8_is_ascii(session->plan->sender);
+    recipient->is_sent = false;
+    recipient->detail = NULL;
+    smtp_queue_push(&session->waiting, recipient);
     return 0;
 }
 
-static bool take_unsent(struct smtp_queue *queue, const void *tag)
+static bool take_unsent(struct smtp_queue *queue, const struct smtp_recipient *recipient)
 {
-    struct smtp_entry *entry, *before = NULL;
+    struct smtp_recipient *at, *before = NULL;
 
-    for (entry = queue->first; entry != NULL; before = entry, entry = entry->next) {
-        if (entry->tag != tag || entry->is_sent)
-            continue;
-        memory_free(smtp_queue_take_after(queue, before));
-        return true;
+    for (at = smtp_queue_first(queue); at != NULL; at = smtp_queue_after(queue, at)) {
+        if (at == recipient) {
+            if (at->is_sent)
+                return false;
+            smtp_queue_take_after(queue, before);
+            return true;
+        }
+        before = at;
     }
     return false;
 }
 
-bool smtp_session_withdraw(struct smtp_session *session, const void *tag)
+bool smtp_session_withdraw(struct smtp_session *session, struct smtp_recipient *recipient)
 {
-    return take_unsent(&session->waiting, tag) || take_unsent(&session->transaction, tag);
+    return take_unsent(&session->waiting, recipient) ||
+           take_unsent(&session->transaction, recipient);
 }
 
 static void tell_time(struct smtp_session *session, uint64_t now_ms)
@@ -164,14 +181,11 @@ void smtp_session_received(struct smtp_session *session, const char *bytes, size
     tell_time(session, now_ms);
     if (session->state == SMTP_STATE_DONE || session->is_closed || len == 0)
         return;
-    if (session->in_at > 0) {
-        buffer_consume(&session->in, session->in_at);
-        session->in_at = 0;
-    }
-    if (len > INPUT_MAX - session->in.len)
+    CHECK(session->in.len == 0);
+    if (len > INPUT_MAX)
         session->is_flooded = true;
-    else if (!buffer_append(&session->in, bytes, len))
-        session->lacks_memory = true;
+    else
+        session->in = slice_from(bytes, len);
 }
 
 void smtp_session_secured(struct smtp_session *session, uint64_t now_ms)
@@ -210,15 +224,14 @@ void smtp_session_finish(struct smtp_session *session, uint64_t now_ms)
 
 static void drop_input(struct smtp_session *session)
 {
-    buffer_done(&session->in);
-    session->in_at = 0;
+    session->in = SLICE_EMPTY;
 }
 
 /* A whole reply came: see what it is to this state. */
 static void take_reply(struct smtp_session *session)
 {
     static const enum smtp_event events[] = {SMTP_ON_2XX, SMTP_ON_3XX, SMTP_ON_4XX, SMTP_ON_5XX};
-    unsigned code = smtp_reply_parsed(session->parser).code;
+    unsigned code = smtp_reply_parsed(&session->plan->desk->parser).code;
     enum smtp_event event = code == 421 ? SMTP_ON_421 : events[code / 100 - 2];
 
     session->broken_outcome = SMTP_OUTCOME_PROTOCOL_ERROR;
@@ -244,22 +257,20 @@ static void take_reply(struct smtp_session *session)
 /* Read one reply from what was received. False: nothing to act on. */
 static bool read_input(struct smtp_session *session)
 {
-    struct slice bytes = slice_from_offset(buffer_slice(&session->in), session->in_at);
+    struct smtp_reply_parser *parser = &smtp_machine_desk(session)->parser;
+    struct slice bytes = session->in;
     enum smtp_reply_progress progress;
     size_t consumed;
 
-    if (session->parser == NULL) {
-        session->parser = memory_alloc(sizeof(*session->parser));
-        if (session->parser == NULL) {
-            session->lacks_memory = true;
-            return true;
-        }
-        smtp_reply_parser_init(session->parser);
-    } else if (!smtp_reply_is_partial(session->parser)) {
-        smtp_reply_parser_init(session->parser);
+    if (session->part != NULL) {
+        smtp_reply_take_up(session->part, parser);
+        session->part = NULL;
+    } else if (!session->is_reading) {
+        smtp_reply_parser_init(parser);
     }
-    progress = smtp_reply_feed(session->parser, bytes.ptr, bytes.len, &consumed);
-    session->in_at += consumed;
+    progress = smtp_reply_feed(parser, bytes.ptr, bytes.len, &consumed);
+    session->in = slice_from_offset(bytes, consumed);
+    session->is_reading = progress == SMTP_REPLY_MORE;
     if (session->transcript != NULL)
         smtp_transcript_received(session->transcript, slice_prefix(bytes, consumed),
                                  session->now_ms);
@@ -270,22 +281,21 @@ static bool read_input(struct smtp_session *session)
     } else {
         drop_input(session);
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
-                           session->parser->bad_reason);
+                           parser->bad_reason);
     }
     return true;
 }
 
 static bool take_input(struct smtp_session *session)
 {
-    if (session->in_at >= session->in.len)
+    if (session->in.len == 0)
         return false;
     switch (session->state) {
     case SMTP_STATE_NEW:
     case SMTP_STATE_CONNECTING:
     case SMTP_STATE_HANDSHAKE:
         if (session->transcript != NULL)
-            smtp_transcript_received(session->transcript, buffer_slice(&session->in),
-                                     session->now_ms);
+            smtp_transcript_received(session->transcript, session->in, session->now_ms);
         drop_input(session);
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
                            session->state == SMTP_STATE_HANDSHAKE
@@ -311,7 +321,7 @@ static void take_closed(struct smtp_session *session)
 
 static bool take_time(struct smtp_session *session)
 {
-    if (session->now_ms >= session->plan.deadline_ms) {
+    if (session->now_ms >= session->plan->deadline_ms) {
         smtp_machine_break(session, SMTP_ON_DEADLINE, SMTP_OUTCOME_TIMEOUT,
                            "the time for this session ran out");
         return true;
@@ -366,26 +376,23 @@ static bool step(struct smtp_session *session)
 
 static void tell_result(struct smtp_session *session, struct smtp_output *ret)
 {
-    struct smtp_entry *entry = smtp_queue_pop(&session->settled);
+    struct smtp_recipient *recipient = smtp_queue_pop(&session->settled);
 
     ret->kind = SMTP_OUTPUT_RESULT;
     ret->result = (struct smtp_result){
-        .tag = entry->tag,
-        .outcome = entry->outcome,
-        .stage = entry->stage,
-        .detail = entry->detail,
+        .recipient = recipient,
+        .outcome = recipient->outcome,
+        .stage = recipient->stage,
+        .detail = recipient->detail,
     };
-    if (entry->outcome == SMTP_OUTCOME_REPLY) {
-        CHECK(session->parser != NULL);
-        ret->result.reply = smtp_reply_parsed(session->parser);
-    }
-    memory_free(entry);
+    if (recipient->outcome == SMTP_OUTCOME_REPLY)
+        ret->result.reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
 }
 
 static void tell_bytes(struct smtp_session *session, struct smtp_output *ret)
 {
     ret->kind = SMTP_OUTPUT_SEND;
-    ret->bytes = buffer_slice(&session->out);
+    ret->bytes = buffer_slice(&session->plan->desk->out);
     session->out_is_told = true;
     if (session->transcript != NULL)
         smtp_transcript_sent(session->transcript, ret->bytes, session->now_ms);
@@ -405,7 +412,8 @@ static bool tell(struct smtp_session *session, struct smtp_output *ret)
     }
     if (session->is_closed || session->lacks_memory || session->state == SMTP_STATE_DONE)
         return false;
-    if (session->out.len > 0 && !session->out_is_told) {
+    if (session->plan->desk->user == session && session->plan->desk->out.len > 0 &&
+        !session->out_is_told) {
         tell_bytes(session, ret);
     } else if (session->must_start_tls) {
         session->must_start_tls = false;
@@ -425,22 +433,19 @@ static uint64_t next_deadline(const struct smtp_session *session)
         return INSTANT_NEVER;
     if (session->state == SMTP_STATE_IDLE && session->waiting.count > 0)
         return session->now_ms;
-    return session->deadline_ms < session->plan.deadline_ms ? session->deadline_ms
-                                                            : session->plan.deadline_ms;
+    return session->deadline_ms < session->plan->deadline_ms ? session->deadline_ms
+                                                             : session->plan->deadline_ms;
 }
 
-/* A session that waits holds no buffers: thousands of them wait at a time. */
-static void release_buffers(struct smtp_session *session)
+/* What is half done is put by; without memory for that the session gives up. */
+static bool put_by(struct smtp_session *session)
 {
-    drop_input(session);
-    if (session->out_is_told || session->state == SMTP_STATE_DONE) {
-        buffer_done(&session->out);
-        session->out_is_told = false;
-    }
-    if (session->parser != NULL && !smtp_reply_is_partial(session->parser)) {
-        memory_free(session->parser);
-        session->parser = NULL;
-    }
+    if (!session->is_reading)
+        return true;
+    session->is_reading = false;
+    session->part = smtp_reply_put_by(&session->plan->desk->parser);
+    session->lacks_memory = session->part == NULL;
+    return session->part != NULL;
 }
 
 enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smtp_output *ret)
@@ -450,12 +455,14 @@ enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smt
         if (tell(session, ret)) {
             if (ret->kind == SMTP_OUTPUT_IDLE)
                 ret->deadline_ms = next_deadline(session);
+            if (ret->kind == SMTP_OUTPUT_CLOSE)
+                leave_desk(session);
             return ret->kind;
         }
-    } while (session->state != SMTP_STATE_DONE && step(session));
+    } while (session->state != SMTP_STATE_DONE && (step(session) || !put_by(session)));
     ret->deadline_ms = next_deadline(session);
     session->is_time_stale = true;
-    release_buffers(session);
+    leave_desk(session);
     return SMTP_OUTPUT_WAIT;
 }
 
@@ -464,15 +471,21 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
     *ret_facts = (struct smtp_session_facts){
         .stage = smtp_machine_stage(session),
         .tls = session->is_tls,
-        .starttls_offered = session->ehlo.starttls,
-        .pipelining_offered = session->ehlo.pipelining,
-        .smtputf8_offered = session->ehlo.smtputf8,
-        .size_offered = session->ehlo.size,
+        .starttls_offered = session->starttls_offered,
+        .pipelining_offered = session->pipelining_offered,
+        .smtputf8_offered = session->smtputf8_offered,
+        .size_offered = session->size_offered,
         .used_helo = session->used_helo,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),
-        .greeting = session->greeting.ptr != NULL ? session->greeting : SLICE_EMPTY,
+        .greeting = slice_from_string(session->greeting != NULL ? session->greeting : ""),
         .transcript =
             session->transcript != NULL ? smtp_transcript_text(session->transcript) : SLICE_EMPTY,
     };
+}
+
+void smtp_session_forget_greeting(struct smtp_session *session)
+{
+    memory_free(session->greeting);
+    session->greeting = NULL;
 }

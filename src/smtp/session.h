@@ -6,6 +6,10 @@
  * by smtp_session_next until it says WAIT. There is no callback, no clock, and no way to say DATA
  * or BDAT: no state sends them.
  *
+ * Thousands of sessions wait at a time, so one that waits holds next to nothing: recipients are
+ * their owners', and what a session needs only while it works (a reply being read, commands being
+ * written) is a desk that all share.
+ *
  * Every recipient that was added gets exactly one RESULT, whatever happens: the reply to its RCPT;
  * or the reply (greeting, EHLO, STARTTLS, MAIL) that kept it from being asked; or how the
  * conversation broke; or UNTRIED when the session ended before its turn, for reasons of which
@@ -25,8 +29,24 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "base/buffer.h"
 #include "smtp/class.h"
 #include "smtp/reply.h"
+
+struct smtp_session; /* see machine.h; size by smtp_session_new */
+
+/*
+ * Where sessions work, one after the other: from the call that tells of something until WAIT or
+ * CLOSE the desk is one session's (a CHECK). Outlives its sessions.
+ */
+struct smtp_desk {
+    struct smtp_session *user; /* NULL: free */
+    struct buffer out;
+    struct smtp_reply_parser parser;
+};
+
+void smtp_desk_init(struct smtp_desk *desk);
+void smtp_desk_done(struct smtp_desk *desk);
 
 enum smtp_tls_policy {
     /* STARTTLS where offered; go on in clear where it is refused, in a new session if it fails */
@@ -36,26 +56,34 @@ enum smtp_tls_policy {
     SMTP_TLS_REQUIRED, /* no MAIL without TLS */
 };
 
+/* Borrowed for the life of the sessions that it is the plan of, and all that it points to. */
 struct smtp_plan {
-    struct slice helo_name; /* our host name, or an address literal; borrowed for the session;
-                               smtp_helo_name_is_safe */
-    struct slice sender;    /* reverse-path without "<>"; empty: the null sender; borrowed;
+    struct smtp_desk *desk;
+    struct slice helo_name; /* our host name, or an address literal; smtp_helo_name_is_safe */
+    struct slice sender;    /* reverse-path without "<>"; empty: the null sender;
                                smtp_sender_is_safe (smtp/command.h) */
     enum smtp_tls_policy tls;
     bool use_pipelining;
     bool keep_transcript;
     unsigned rcpts_per_transaction; /* at least 1 */
-    unsigned rcpts_per_session;     /* at least 1; further ones end UNTRIED */
+    unsigned rcpts_per_session;     /* at least 1 */
     uint32_t gap_ms;                /* least time between two RCPT commands (or batches) */
     unsigned timeout_percent;       /* of the RFC 5321 4.5.3.2 time-outs, 1 to 100 */
     uint64_t deadline_ms;           /* on the caller's clock; the whole session; INSTANT_NEVER */
 };
 
+/* Its owner's, lent to a session from smtp_session_add to its RESULT. */
 struct smtp_recipient {
-    struct slice mailbox; /* wire form, checked: no CR, LF, NUL, "<", ">" outside quotes; borrowed
-                             until its RESULT */
+    struct slice mailbox; /* wire form, checked: no CR, LF, NUL, "<", ">" outside quotes */
     bool needs_smtputf8;
-    void *tag; /* the caller's */
+    /* The session's own: */
+    bool is_utf8;       /* it, or our sender, can only be said with SMTPUTF8 */
+    bool is_sent;       /* its RCPT has been sent and not been answered */
+    uint8_t outcome;    /* enum smtp_outcome; when settled */
+    uint8_t stage;      /* enum smtp_stage; when settled */
+    uint16_t domain_at; /* offset of the domain in mailbox */
+    const char *detail; /* static words; when settled */
+    struct smtp_recipient *next;
 };
 
 enum smtp_outcome {
@@ -72,7 +100,7 @@ enum smtp_outcome {
 };
 
 struct smtp_result {
-    void *tag;
+    struct smtp_recipient *recipient; /* given back: the session has done with it */
     enum smtp_outcome outcome;
     enum smtp_stage stage;
     struct smtp_reply reply; /* with REPLY; text borrowed until the next call on the session */
@@ -95,31 +123,30 @@ struct smtp_output {
     uint64_t deadline_ms; /* with WAIT and IDLE: call smtp_session_tick then */
 };
 
-struct smtp_session; /* see session.c; size by smtp_session_new */
-
 /*
- * NULL: no memory. The plan's names must be safe to send (see there; a CHECK), its numbers are
- * clamped to their ranges. A session between replies holds under 512 bytes beside its transcript.
+ * NULL: no memory. The plan's names must be safe to send and its numbers within their ranges (see
+ * there; a CHECK).
  */
 struct smtp_session *smtp_session_new(const struct smtp_plan *plan);
 /* NULL accepted. Recipients without a RESULT get none. */
 void smtp_session_free(struct smtp_session *session);
 
 /*
- * Queue a recipient. 0, ERROR_NOMEM, ERROR_RANGE (the mailbox could not be sent safely) or
- * ERROR_LIMIT (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
+ * Queue a recipient. 0, ERROR_RANGE (the mailbox could not be sent safely) or ERROR_LIMIT
+ * (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
  * When IDLE was said and WAIT after it, tell the time with smtp_session_tick after adding: the
  * session goes on then. (It waits for a deadline that is past, so that forgetting costs one turn.)
  */
-int smtp_session_add(struct smtp_session *session, const struct smtp_recipient *recipient);
+int smtp_session_add(struct smtp_session *session, struct smtp_recipient *recipient);
 /*
- * Nobody wants to know any more: true when the recipient with this tag had not been asked; it gets
- * neither a RCPT nor a RESULT then. False: it is too late, and the RESULT comes as always.
+ * Nobody wants to know any more: true when the recipient had not been asked; it is given back and
+ * gets neither a RCPT nor a RESULT then. False: it is too late, and the RESULT comes as always.
  */
-bool smtp_session_withdraw(struct smtp_session *session, const void *tag);
+bool smtp_session_withdraw(struct smtp_session *session, struct smtp_recipient *recipient);
 
 void smtp_session_start(struct smtp_session *session, uint64_t now_ms); /* connecting begins */
 void smtp_session_connected(struct smtp_session *session, uint64_t now_ms);
+/* The bytes are borrowed until WAIT or CLOSE: outputs must be taken before more is received. */
 void smtp_session_received(struct smtp_session *session, const char *bytes, size_t len,
                            uint64_t now_ms);
 void smtp_session_secured(struct smtp_session *session, uint64_t now_ms);
@@ -144,11 +171,13 @@ struct smtp_session_facts {
     bool used_helo;        /* EHLO was refused, HELO used */
     unsigned rcpt_count;   /* RCPT commands sent */
     unsigned rcpt_room;    /* how many more recipients may be added */
-    struct slice greeting; /* text of the greeting, borrowed, "" if none yet */
+    struct slice greeting; /* text of the greeting, borrowed; "": none yet, or forgotten */
     struct slice transcript; /* "S: 220 …\nC: EHLO …\n", each line led by ms since start; bounded to
                                 16 KiB with a note where it was cut; borrowed until the next call */
 };
 void smtp_session_facts(const struct smtp_session *session, struct smtp_session_facts *ret_facts);
+/* The greeting has been read and is not wanted any more. */
+void smtp_session_forget_greeting(struct smtp_session *session);
 
 const char *smtp_outcome_name(enum smtp_outcome outcome); /* "reply", "timeout", ... */
 

@@ -39,10 +39,16 @@ static size_t answer(struct slice sent, char *to)
     return len;
 }
 
+#define RECIPIENTS_MAX 50
+
+static struct smtp_desk desk;
+
 static unsigned run_session(unsigned recipients, bool use_pipelining, bool keep_transcript)
 {
     static char replies[65536];
+    static struct smtp_recipient lent[RECIPIENTS_MAX];
     struct smtp_plan plan = {
+        .desk = &desk,
         .helo_name = SLICE("probe.example"),
         .use_pipelining = use_pipelining,
         .keep_transcript = keep_transcript,
@@ -51,15 +57,16 @@ static unsigned run_session(unsigned recipients, bool use_pipelining, bool keep_
         .timeout_percent = 100,
         .deadline_ms = INSTANT_NEVER,
     };
-    struct smtp_recipient recipient = {.mailbox = SLICE("someone.there@example.com")};
     struct smtp_session *session = smtp_session_new(&plan);
     struct smtp_output output;
     unsigned answered = 0;
     size_t len = 0;
 
     CHECK(session != NULL);
-    for (unsigned i = 0; i < recipients; i++)
-        CHECK(smtp_session_add(session, &recipient) == 0);
+    for (unsigned i = 0; i < recipients; i++) {
+        lent[i].mailbox = SLICE("someone.there@example.com");
+        CHECK(smtp_session_add(session, &lent[i]) == 0);
+    }
     smtp_session_start(session, 0);
     smtp_session_connected(session, 0);
     smtp_session_received(session, "220 mx.example\r\n", 16, 0);
@@ -123,6 +130,7 @@ static void bench_replies(void)
 
 int main(void)
 {
+    smtp_desk_init(&desk);
     bench_sessions("1 recipient a session", 1, false, false);
     bench_sessions("1 recipient a session, pipelined", 1, true, false);
     bench_sessions("1 recipient a session, with transcript", 1, false, true);

@@ -26,7 +26,7 @@ static void open_session(struct rig *rig, const uint8_t *head)
         .rcpts_per_transaction = 1 + head[1] % 8,
         .rcpts_per_session = 1 + head[2] % 60,
         .gap_ms = head[3] * 10u,
-        .timeout_percent = head[4],
+        .timeout_percent = 1 + head[4] % 100,
         .deadline_ms = head[5] == 0 ? INSTANT_NEVER : head[5] * 1000u,
     };
 
@@ -90,6 +90,7 @@ static size_t obey(struct rig *rig, struct slice input)
     case 8: /* what follows comes without the outputs being taken */
         return 1;
     default:
+        rig_pull(rig); /* what came before must have been read */
         smtp_session_received(s, line.ptr, line.len, rig->now_ms);
         return line.len;
     }

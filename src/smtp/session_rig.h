@@ -20,6 +20,7 @@
 #define RIG_RECIPIENTS_MAX 64
 
 struct rig_recipient {
+    struct smtp_recipient lent; /* first: what the session gives back */
     struct rig *rig;
     char mailbox[520];
     bool is_accepted, is_told;
@@ -27,6 +28,7 @@ struct rig_recipient {
 
 struct rig {
     struct smtp_session *session;
+    struct smtp_desk desk;
     struct smtp_plan plan;
     uint64_t now_ms, deadline_ms; /* deadline: of the last WAIT or IDLE */
     struct rig_recipient recipients[RIG_RECIPIENTS_MAX];
@@ -43,15 +45,16 @@ struct rig {
 static inline bool rig_new(struct rig *rig, const struct smtp_plan *plan)
 {
     memset(rig, 0, sizeof(*rig));
+    smtp_desk_init(&rig->desk);
     rig->plan = *plan;
-    rig->session = smtp_session_new(plan);
+    rig->plan.desk = &rig->desk;
+    rig->session = smtp_session_new(&rig->plan);
     return rig->session != NULL;
 }
 
 static inline int rig_add(struct rig *rig, struct slice mailbox, bool needs_smtputf8)
 {
     struct rig_recipient *recipient;
-    struct smtp_recipient what = {.needs_smtputf8 = needs_smtputf8};
     int r;
 
     CHECK(rig->added < RIG_RECIPIENTS_MAX);
@@ -61,9 +64,9 @@ static inline int rig_add(struct rig *rig, struct slice mailbox, bool needs_smtp
     CHECK(mailbox.len < sizeof(recipient->mailbox));
     if (mailbox.len > 0)
         memcpy(recipient->mailbox, mailbox.ptr, mailbox.len);
-    what.mailbox = (struct slice){recipient->mailbox, mailbox.len};
-    what.tag = recipient;
-    r = smtp_session_add(rig->session, &what);
+    recipient->lent.mailbox = (struct slice){recipient->mailbox, mailbox.len};
+    recipient->lent.needs_smtputf8 = needs_smtputf8;
+    r = smtp_session_add(rig->session, &recipient->lent);
     if (r == 0) {
         recipient->is_accepted = true;
         rig->added++;
@@ -76,7 +79,7 @@ static inline int rig_add(struct rig *rig, struct slice mailbox, bool needs_smtp
 /* Whom nobody wants any more counts as told: a RESULT after that is one too many. */
 static inline bool rig_withdraw(struct rig *rig, struct rig_recipient *recipient)
 {
-    if (!smtp_session_withdraw(rig->session, recipient))
+    if (!smtp_session_withdraw(rig->session, &recipient->lent))
         return false;
     CHECK(recipient->is_accepted && !recipient->is_told);
     recipient->is_told = true;
@@ -136,7 +139,7 @@ static inline void rig_check_bytes(struct rig *rig, struct slice bytes)
 
 static inline void rig_check_result(struct rig *rig, const struct smtp_result *result)
 {
-    struct rig_recipient *recipient = result->tag;
+    struct rig_recipient *recipient = (struct rig_recipient *)result->recipient;
 
     CHECK(recipient->rig == rig && recipient->is_accepted && !recipient->is_told);
     recipient->is_told = true;
@@ -223,6 +226,7 @@ static inline void rig_free(struct rig *rig)
     CHECK(rig_next(rig) == SMTP_OUTPUT_WAIT);
     smtp_session_free(rig->session);
     rig->session = NULL;
+    smtp_desk_done(&rig->desk);
 }
 
 #endif

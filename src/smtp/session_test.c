@@ -677,7 +677,7 @@ static void watch(struct rig *rig, const struct smtp_output *output)
         return;
     case SMTP_OUTPUT_RESULT:
         assert_true(buffer_printf(&player->seen, "= %s ",
-                                  ((struct rig_recipient *)output->result.tag)->mailbox));
+                                  ((struct rig_recipient *)output->result.recipient)->mailbox));
         if (output->result.outcome == SMTP_OUTCOME_REPLY)
             buffer_printf(&player->seen, "%u %s %.*s\n", output->result.reply.code,
                           smtp_stage_name(output->result.stage),
@@ -984,7 +984,7 @@ static void recipients_added_when_idle_is_said_are_asked_at_once(void **state)
     assert_int_equal(rig_next(&rig), SMTP_OUTPUT_IDLE);
     assert_int_equal(rig_add(&rig, SLICE("a@x.example"), false), 0);
     assert_int_equal(rig_next(&rig), SMTP_OUTPUT_SEND);
-    /* Bytes may come while outputs are still to be taken. */
+    /* Bytes may come while outputs are still to be taken, once those before are read. */
     assert_int_equal(rig_add(&rig, SLICE("b@x.example"), false), 0);
     smtp_session_received(rig.session, "550 no\r\n", 8, 0);
     assert_int_equal(rig_next(&rig), SMTP_OUTPUT_RESULT);
