@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install bench soak fuzz format lint coverage clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench soak fuzz format lint coverage clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -68,6 +68,12 @@ install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDI
 	@$(call ninja,-install)
 	@meson install -C $(BUILD)-install --no-rebuild --quiet
 	@echo "installed below $(DESTDIR)$(abspath $(PREFIX))"
+
+package: .deps/build .deps/package ## Debian packages of what is committed
+	@tools/build-package $(BUILD)/package
+
+test-package: package .deps/test ## the packages checked, installed on a view of this machine, run, removed
+	@python3 tests/package/package_test.py $(BUILD)/package
 
 soak: $(BUILD)/.with-tests ## random worlds with faults, on the virtual clock, until stopped
 	@ninja --quiet -C $(BUILD) tests/test-soak

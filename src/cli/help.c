@@ -56,6 +56,8 @@ static void paragraphs(struct buffer *out, const char *text, const struct help_s
     struct slice rest = slice_from_string(text), line;
     struct buffer paragraph;
 
+    /* The end is trimmed, not the beginning: a first line may be one that stays as it is. */
+    rest.len = (size_t)(slice_trim(rest).ptr - rest.ptr) + slice_trim(rest).len;
     buffer_init(&paragraph, 0);
     for (bool more = true; more;) {
         more = slice_split(&rest, '\n', &line);
