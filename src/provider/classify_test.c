@@ -482,6 +482,21 @@ static void pitfalls_are_avoided(void **state)
          SMTP_CLASS_AMBIGUOUS},
         {SMTP_STAGE_RCPT, "", "550 Destinatario desconocido o mailbox lleno", SMTP_CLASS_AMBIGUOUS},
         {SMTP_STAGE_RCPT, "qq", "550 Mailbox unavailable or access denied", SMTP_CLASS_AMBIGUOUS},
+        /* two statements that contradict each other */
+        {SMTP_STAGE_RCPT, "", "550 Blocked by policy | User unknown", SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "", "250 User unknown", SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "", "250 Accepted, but mail will be rejected", SMTP_CLASS_AMBIGUOUS},
+        {SMTP_STAGE_RCPT, "", "252 Cannot verify user, but will accept message",
+         SMTP_CLASS_ACCEPTED},
+        {SMTP_STAGE_RCPT, "", "251 User not local; will forward to <u@x.example>",
+         SMTP_CLASS_ACCEPTED},
+        {SMTP_STAGE_RCPT, "", "550 no such user, or you are not permitted to write to them",
+         SMTP_CLASS_AMBIGUOUS},
+        /* a name that is cited, and a host that is named */
+        {SMTP_STAGE_RCPT, "", "550 5.1.1 User \"over.quota\" unknown",
+         SMTP_CLASS_MAILBOX_NOT_FOUND},
+        {SMTP_STAGE_RCPT, "", "450 4.2.1 nosuchuser.example.com: try again later",
+         SMTP_CLASS_SERVER_TEMPORARY_FAILURE},
         /* nothing at all */
         {SMTP_STAGE_RCPT, "", "550", SMTP_CLASS_AMBIGUOUS},
         {SMTP_STAGE_RCPT, "", "550 5.7.1", SMTP_CLASS_POLICY_REJECTED},

@@ -617,15 +617,27 @@ static size_t put_bracketed(struct writer *w, struct slice s)
     return end + 1;
 }
 
-/* A quoted local part, "a b"@example.com. Returns its length, or 0 when it is none. */
+/*
+ * A quoted local part, "a b"@example.com, or one quoted word: a name that is cited, 'user "full"
+ * unknown'. Returns its length, or 0 when it is none.
+ */
 static size_t put_quoted(struct writer *w, struct slice s)
 {
     size_t end = 1;
+    bool has_blank = false;
 
-    while (end < s.len && end < BRACKET_MAX && s.ptr[end] != '"')
+    while (end < s.len && end < BRACKET_MAX && s.ptr[end] != '"') {
+        has_blank |= !is_run_byte(s.ptr[end]);
         end += s.ptr[end] == '\\' ? 2 : 1;
-    if (end + 1 >= s.len || s.ptr[end] != '"' || s.ptr[end + 1] != '@')
+    }
+    if (end >= s.len || s.ptr[end] != '"')
         return 0;
+    if (end + 1 >= s.len || s.ptr[end + 1] != '@') {
+        if (has_blank || memchr(s.ptr, '@', end) != NULL || memchr(s.ptr, ':', end) != NULL)
+            return 0;
+        put_token(w, "@quoted");
+        return end + 1;
+    }
     end += 2;
     while (end < s.len && is_run_byte(s.ptr[end]))
         end++;
