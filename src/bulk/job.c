@@ -11,8 +11,8 @@
 #define RETRY_MS         SECOND_MS /* after the engine had no room */
 #define INFO_SAVED_MS    (10 * SECOND_MS)
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
-#define FED_IN_A_TURN    2000 /* then the loop has other things to do */
-#define HELD_TO_ACTIVE   4    /* addresses held, waiting ones too, to the window */
+#define FED_IN_A_TURN    200 /* then the loop has other things to do */
+#define HELD_TO_ACTIVE   4   /* addresses held, waiting ones too, to the window */
 
 /* --- what the store knows of it ------------------------------------------------------------ */
 

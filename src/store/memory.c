@@ -513,7 +513,7 @@ static int page_read(struct store *store, uint64_t id, const struct store_query 
 
         if (query->until != 0 && row->number > query->until)
             break;
-        if (page->count == query->limit || looked_at++ == STORE_SCAN_MAX)
+        if (page->count == query->limit || looked_at++ == store_query_scan(query))
             return 0;
         line.row.key = line.row.turn = 0;
         if (result != NULL)

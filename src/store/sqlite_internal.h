@@ -63,8 +63,6 @@
                     " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0 AND NOT EXISTS"      \
                     " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \
                     " ORDER BY r.row")                                                             \
-    X(PAGE_ONE, SQLITE_STORE_LINE "JOIN result s ON s.job=r.job AND s.row=r.row"                   \
-                                  " WHERE r.job=?1 AND r.row=?2")                                  \
     X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES (?1,?2,?3,?4)"                 \
                 " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
                 " until_ms=excluded.until_ms")                                                     \

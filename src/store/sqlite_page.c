@@ -1,8 +1,9 @@
 /*
  * Pages in SQLite.
  *
- * Mostly a walk over the rows. Where mailboxes of certain reasons are wanted, one cursor a reason
- * walks the index and the smallest row of all comes next: rare reasons cost no walk over millions.
+ * Mostly a walk over the rows. Where certain reasons are wanted, one cursor a reason walks the
+ * index, one more the duplicates, whose reason is their first's, and the smallest row of all comes
+ * next: rare reasons cost no walk over millions.
  */
 #include "base/check.h"
 #include "store/sqlite_internal.h"
@@ -140,7 +141,7 @@ static int walk_rows(struct sqlite_store *store, uint64_t job, const struct stor
     sqlite3_bind_int64(statement, 1, (int64_t)job);
     sqlite3_bind_int64(statement, 2, (int64_t)query->after);
     sqlite3_bind_int64(statement, 3, (int64_t)last_row(query));
-    while (code == 0 && page->count < query->limit && looked_at++ < STORE_SCAN_MAX) {
+    while (code == 0 && page->count < query->limit && looked_at++ < store_query_scan(query)) {
         result = sqlite3_step(statement);
         if (result == SQLITE_ROW) {
             code = consider(store, statement, query, page, error);
@@ -158,8 +159,8 @@ static int walk_rows(struct sqlite_store *store, uint64_t job, const struct stor
 /* --- by reason ----------------------------------------------------------------------------- */
 
 struct cursors {
-    sqlite3_stmt *statements[VERDICT_REASON_COUNT];
-    uint64_t rows[VERDICT_REASON_COUNT]; /* where each stands */
+    sqlite3_stmt *statements[VERDICT_REASON_COUNT + 1];
+    uint64_t rows[VERDICT_REASON_COUNT + 1]; /* where each stands */
     size_t count;
 };
 
@@ -182,20 +183,26 @@ static int advance(struct sqlite_store *store, struct cursors *cursors, size_t i
     return 0;
 }
 
+#define OF_A_REASON                                                                                \
+    "SELECT row FROM result INDEXED BY result_reason WHERE job=?1 AND row>?2 AND row<=?3"          \
+    " AND reason=?4 ORDER BY row"
+#define DUPLICATES                                                                                 \
+    "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2 AND row<=?3"             \
+    " AND first<>0 ORDER BY row"
+
 static int open_cursor(struct sqlite_store *store, uint64_t job, const struct store_query *query,
-                       unsigned reason, struct cursors *cursors, struct error *error)
+                       const char *sql, unsigned reason, struct cursors *cursors,
+                       struct error *error)
 {
     sqlite3_stmt *statement;
 
-    if (sqlite3_prepare_v2(store->db,
-                           "SELECT row FROM result INDEXED BY result_reason WHERE job=?1 AND"
-                           " reason=?2 AND row>?3 AND row<=?4 ORDER BY row",
-                           -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK)
         return sqlite_store_fail(store, WHAT, error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
-    sqlite3_bind_int64(statement, 2, reason);
-    sqlite3_bind_int64(statement, 3, (int64_t)query->after);
-    sqlite3_bind_int64(statement, 4, (int64_t)last_row(query));
+    sqlite3_bind_int64(statement, 2, (int64_t)query->after);
+    sqlite3_bind_int64(statement, 3, (int64_t)last_row(query));
+    if (sqlite3_bind_parameter_count(statement) == 4)
+        sqlite3_bind_int64(statement, 4, reason);
     cursors->statements[cursors->count++] = statement;
     return advance(store, cursors, cursors->count - 1, error);
 }
@@ -213,13 +220,14 @@ static size_t smallest(const struct cursors *cursors)
 static int read_one(struct sqlite_store *store, uint64_t job, uint64_t row,
                     const struct store_query *query, struct store_page *page, struct error *error)
 {
-    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_PAGE_ONE);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_PAGE_ROWS);
     int result, code = 0;
 
     if (statement == NULL)
         return sqlite_store_fail(store, WHAT, error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
-    sqlite3_bind_int64(statement, 2, (int64_t)row);
+    sqlite3_bind_int64(statement, 2, (int64_t)row - 1);
+    sqlite3_bind_int64(statement, 3, (int64_t)row);
     result = sqlite3_step(statement);
     if (result == SQLITE_ROW)
         code = consider(store, statement, query, page, error);
@@ -238,8 +246,10 @@ static int merge_reasons(struct sqlite_store *store, uint64_t job, const struct 
 
     for (unsigned i = 0; i < VERDICT_REASON_COUNT && code == 0; i++)
         if (query->filter.reasons & (UINT64_C(1) << i))
-            code = open_cursor(store, job, query, i, &cursors, error);
-    while (code == 0 && page->count < query->limit && looked_at++ < STORE_SCAN_MAX) {
+            code = open_cursor(store, job, query, OF_A_REASON, i, &cursors, error);
+    if (code == 0 && query->scope == STORE_SCOPE_ROWS)
+        code = open_cursor(store, job, query, DUPLICATES, 0, &cursors, error);
+    while (code == 0 && page->count < query->limit && looked_at++ < store_query_scan(query)) {
         size_t next = smallest(&cursors);
 
         if (cursors.count == 0) {
@@ -260,7 +270,7 @@ int sqlite_page_read(struct store *base, uint64_t job, const struct store_query 
 {
     struct sqlite_store *store = sqlite_store_of(base);
 
-    if (query->scope == STORE_SCOPE_MAILBOXES && query->filter.reasons != 0)
+    if (query->scope != STORE_SCOPE_PENDING && query->filter.reasons != 0)
         return merge_reasons(store, job, query, page, error);
     return walk_rows(store, job, query, page, error);
 }

@@ -96,6 +96,8 @@ static const char *const migrations[] = {
     " UPDATE record_total SET bytes=bytes-old.bytes+new.bytes WHERE kind=new.kind; END;"
     "CREATE TRIGGER record_removed AFTER DELETE ON record BEGIN"
     " UPDATE record_total SET records=records-1, bytes=bytes-old.bytes WHERE kind=old.kind; END;",
+    /* Pages of certain reasons pass over the others, and duplicates have none of their own. */
+    "CREATE INDEX row_duplicate ON row (job, row) WHERE first<>0;",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

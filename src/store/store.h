@@ -216,6 +216,7 @@ struct store_query {
     uint64_t after; /* rows with numbers above */
     uint64_t until; /* up to and with this one; 0: the end */
     size_t limit;   /* lines wanted, at most STORE_PAGE_MAX */
+    size_t scan;    /* rows looked at in one call, at most; 0: STORE_SCAN_MAX */
     bool with_json, with_raw;
     struct store_filter filter; /* not with PENDING */
 };
@@ -223,6 +224,11 @@ struct store_query {
 #define STORE_PAGE_MAX 4096
 /* Rows looked at in one call, whatever the filter lets through. */
 #define STORE_SCAN_MAX 50000
+
+static inline size_t store_query_scan(const struct store_query *query)
+{
+    return query->scan != 0 && query->scan < STORE_SCAN_MAX ? query->scan : STORE_SCAN_MAX;
+}
 
 struct store_line {
     struct store_row row; /* key and turn are not read */
