@@ -15,6 +15,15 @@
 #include "service/session.h"
 #include "service/verifier.h"
 
+/* The numbers of a list, as JSON: counting millions of rows takes a while. */
+#define SERVICE_STATS_KEPT 8
+struct service_stats {
+    uint64_t id; /* 0: none */
+    uint64_t done, active_ms;
+    int64_t finished_unix_ms; /* with these two: the state of the list that was counted */
+    struct buffer json;
+};
+
 struct service {
     struct prober *prober;
     struct store *store;
@@ -33,6 +42,8 @@ struct service {
     struct service_metrics metrics;
     struct service_log log;
     struct service_days days;
+    struct service_stats stats[SERVICE_STATS_KEPT];
+    unsigned next_stats;              /* to be written over */
     struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
     uint64_t probe_before_ms;
     uint64_t retention_ms; /* not before */
@@ -133,6 +144,7 @@ int service_operator_lists_add(struct service *service, struct lists_operator *l
                                struct error *error);
 void service_stats_get(struct service_call *call); /* stats.c */
 void service_report_get(struct service_call *call);
+void service_stats_done(struct service *service);
 void service_ev_validate(struct service_call *call); /* emailverify.c */
 void service_ev_batch(struct service_call *call);
 void service_ev_result(struct service_call *call);

@@ -536,5 +536,6 @@ void service_close(struct service *service)
     service_sessions_close(&service->sessions);
     service_strangers_close(&service->strangers);
     service_log_close(&service->log);
+    service_stats_done(service);
     memory_free(service);
 }

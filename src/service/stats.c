@@ -144,6 +144,36 @@ static void write_numbers(struct json *json, struct bulk_stats *stats)
     json_object_end(json);
 }
 
+static bool is_of(const struct service_stats *stats, uint64_t id, const struct store_job *job)
+{
+    return id != 0 && stats->id == id && stats->done == job->done &&
+           stats->active_ms == job->active_ms && stats->finished_unix_ms == job->finished_unix_ms;
+}
+
+/* Kept in place of the oldest, where there is memory for it. */
+static void keep(struct service *service, uint64_t id, const struct store_job *job,
+                 struct slice json)
+{
+    struct service_stats *stats = &service->stats[service->next_stats];
+
+    service->next_stats = (service->next_stats + 1) % SERVICE_STATS_KEPT;
+    buffer_done(&stats->json);
+    buffer_init(&stats->json, 0);
+    *stats = (struct service_stats){
+        .id = buffer_append_slice(&stats->json, json) ? id : 0,
+        .done = job->done,
+        .active_ms = job->active_ms,
+        .finished_unix_ms = job->finished_unix_ms,
+        .json = stats->json,
+    };
+}
+
+void service_stats_done(struct service *service)
+{
+    for (unsigned i = 0; i < SERVICE_STATS_KEPT; i++)
+        buffer_done(&service->stats[i].json);
+}
+
 static void stats_done(struct service_errand *errand)
 {
     struct count *self = LIST_ELEMENT(errand, struct count, errand);
@@ -153,12 +183,39 @@ static void stats_done(struct service_errand *errand)
     buffer_init(&body, 0);
     json_init(&json, &body);
     write_numbers(&json, &self->stats);
+    if (!body.failed)
+        keep(errand->call->service, self->id, &self->job, buffer_slice(&body));
     service_answer(errand->call, 200, &body);
+}
+
+/* True: it was counted before, and nothing came since. */
+static bool answer_kept(struct service_call *call, uint64_t id)
+{
+    struct service *service = call->service;
+    struct error error = {0};
+    struct store_job job;
+    struct buffer body;
+    struct arena arena;
+    bool found = false;
+
+    arena_init(&arena);
+    if (id != 0 && store_job_get(service->store, id, &arena, &job, &error) == 0)
+        for (unsigned i = 0; i < SERVICE_STATS_KEPT && !found; i++) {
+            if (!is_of(&service->stats[i], id, &job))
+                continue;
+            buffer_init(&body, 0);
+            buffer_append_slice(&body, buffer_slice(&service->stats[i].json));
+            service_answer(call, 200, &body);
+            found = true;
+        }
+    arena_done(&arena);
+    return found;
 }
 
 void service_stats_get(struct service_call *call)
 {
-    begin(call, stats_done);
+    if (!answer_kept(call, service_list_id(call)))
+        begin(call, stats_done);
 }
 
 /* --- the page
