@@ -38,7 +38,7 @@ const routes = [
   [/^\/lists$/, listsView, t.lists, "lists"],
   [/^\/lists\/(\d+)$/, listView, t.lists, "lists"],
   [/^\/new$/, newView, t.newList, "lists"],
-  [/^\/settings$/, settingsView, t.settings, "admin"],
+  [/^\/settings(?:\/([a-z]+))?$/, settingsView, t.settings, "admin"],
 ];
 
 const moon = "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z";

@@ -4,30 +4,55 @@ import { choice, field, h, number } from "./dom.js";
 import { t } from "./texts.js";
 
 const vendors = [["emailverify", "EmailVerify.io"], ["zerobounce", "ZeroBounce"], ["neverbounce", "NeverBounce"], ["kickbox", "Kickbox"], ["reacher", "Reacher"]];
+const VIEW = "view";
+const ofVendors = ["status", "reason"]; // the columns that exist in a vendor's words
 
-export function exportMenu(id, list) {
+function presetChoices(list, view) {
+  const option = (value, name, says, count, checked) => h("label", { class: "pick" },
+    h("input", { type: "radio", name: "preset", value, checked }), h("span", { class: "pick-text" }, h("strong", {}, name), says ? h("small", {}, says) : null),
+    h("span", { class: "pick-count" }, count));
+  const sumOf = (statuses) => number(statuses.reduce((all, status) => all + (list.counts[status] || 0), 0));
+  return h("fieldset", { class: "picks" }, h("legend", {}, t.whichRows),
+    view ? option(VIEW, t.inView, view.words, view.count ? number(view.count) : "", true) : null,
+    Object.entries(t.presets).map(([value, [name, says, statuses]], index) => option(value, name, says, sumOf(statuses), !view && index === 0)));
+}
+
+// view: {filter, words, count} of what is filtered now, or null.
+export function openExport(id, list, view) {
   const format = choice("format", Object.entries(t.formats), "csv");
   const profile = choice("profile", [["", t.mailknockWords], ...vendors], "");
   const duplicates = choice("duplicates", Object.entries(t.duplicateChoices), "answer");
-  const menu = h("details", { class: "menu" }, h("summary", { class: "button primary" }, t.exportList));
-  const addressOf = (preset) => query(`/v1/lists/${id}/export`, { preset, format: format.value, profile: profile.value, duplicates: duplicates.value });
-  const link = ([preset, [name, statuses]]) => h("li", {}, h("a", { class: "menu-row", href: addressOf(preset), download: "", dataset: { preset }, onclick: () => { menu.open = false; } },
-    h("span", {}, name), h("span", { class: "hint" }, number(statuses.reduce((all, status) => all + (list().counts[status] || 0), 0)))));
-  const links = h("ul", {});
-  const draw = () => links.replaceChildren(...Object.entries(t.presets).map(link));
-  for (const control of [format, profile, duplicates]) control.addEventListener("change", draw);
-  menu.append(h("div", { class: "menu-body" }, h("p", { class: "hint" }, t.exportHint),
-    h("div", { class: "grid" }, field(t.format, "format", format), field(t.words, "profile", profile), field(t.duplicateRows, "duplicates", duplicates)), links));
-  menu.addEventListener("toggle", () => menu.open && draw());
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  const outside = (event) => {
-    if (!menu.isConnected) document.removeEventListener("click", outside);
-    else if (!menu.contains(event.target)) menu.open = false;
-  };
-  document.addEventListener("click", outside);
-  return menu;
+  const boxes = Object.entries(t.appended).map(([value, name]) => ({ value, name, box: h("input", { type: "checkbox", id: `column-${value}`, checked: true }) }));
+  const columns = h("fieldset", { class: "columns-wanted" }, h("legend", {}, t.appendedColumns), h("div", { class: "boxes" }, boxes.map(({ value, name, box }) => h("label", { for: `column-${value}` }, box, name))));
+  const note = h("p", { class: "hint" });
+  const take = h("a", { class: "button primary", download: "" }, t.download);
+  const form = h("form", { class: "form", onsubmit: (event) => event.preventDefault() }, presetChoices(list, view),
+    h("div", { class: "grid" }, field(t.format, "format", format), field(t.words, "profile", profile), field(t.duplicateRows, "duplicates", duplicates)), columns, note);
+  const dialog = h("dialog", { class: "question wide-question", "aria-labelledby": "export-title" },
+    h("div", { class: "drawer-head" }, h("h2", { id: "export-title" }, t.exportTitle), h("button", { type: "button", class: "small", onclick: () => dialog.close() }, t.close)),
+    form, h("div", { class: "actions end" }, take));
+
+  function draw() {
+    const isObjects = format.value === "ndjson";
+    for (const { value, box } of boxes) box.disabled = isObjects || (profile.value && !ofVendors.includes(value));
+    const wanted = boxes.filter(({ box }) => box.checked && !box.disabled).map(({ value }) => value);
+    const preset = form.elements.preset.value;
+    const all = wanted.length === boxes.filter(({ box }) => !box.disabled).length;
+    note.textContent = isObjects ? t.exportObjects : t.exportHint;
+    columns.hidden = isObjects;
+    const isNone = !isObjects && !wanted.length;
+    if (isNone) note.textContent = t.noColumn;
+    take.setAttribute("aria-disabled", String(isNone));
+    if (isNone) take.removeAttribute("href");
+    else take.href = query(`/v1/lists/${id}/export`, { ...(preset === VIEW ? view.filter : { preset }), format: format.value, profile: profile.value, duplicates: duplicates.value, columns: isObjects || all ? "" : wanted.join(",") });
+  }
+  form.addEventListener("change", draw);
+  take.addEventListener("click", () => { if (take.href) setTimeout(() => dialog.close(), 0); });
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  document.body.append(dialog);
+  draw();
+  dialog.showModal();
+  form.querySelector("input:checked").focus();
 }
+

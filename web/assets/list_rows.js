@@ -3,8 +3,9 @@ import { get, query } from "./api.js";
 import { badge, order } from "./chart.js";
 import { busy, choice, field, h, number, redraw, replace, tableOf, trouble } from "./dom.js";
 import { evidenceView, providerName, tags } from "./evidence.js";
-import { checkNow } from "./view_home.js";
-import { address, go } from "./app.js";
+import { acceptSuggestions, rowActions, suppressFilter } from "./list_actions.js";
+import { openExport } from "./list_export.js";
+import { address, go, may } from "./app.js";
 import { flags, providers, reasons, statuses, t } from "./texts.js";
 
 const PAGE = 100;
@@ -23,12 +24,15 @@ function called(name, value) {
   return (say && say()) || value;
 }
 
+const scoreLook = (score) => (score >= 90 ? "valid" : score >= 50 ? "catch_all" : score >= 30 ? "unknown" : "invalid");
+const scoreCell = (item) => h("span", { class: "score-cell" }, h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: `fill ${scoreLook(item.score)}`, style: { width: `${item.score}%` } })), item.score);
+
 // list: () => the list as it is known now.
 export function rowsOf(id, place, list) {
   let filter = {}, items = [];
   const tableId = `rows-${id}`;
-  const form = h("div"), chips = h("div", { class: "chips" }), table = h("div", { id: tableId });
-  replace(place, h("h2", {}, t.rows), form, chips, table);
+  const form = h("div"), chips = h("div", { class: "chips" }), tools = h("div", { class: "actions" }), table = h("div", { id: tableId });
+  replace(place, h("div", { class: "title-row" }, h("h2", {}, t.rows), tools), form, chips, table);
 
   const path = `/lists/${id}`;
   const change = (changes) => go(path, { ...filter, cursor: "", before: "", ...changes });
@@ -59,6 +63,22 @@ export function rowsOf(id, place, list) {
     set.length > 1 ? h("button", { type: "button", class: "quiet small", onclick: () => go(path) }, t.clear) : null);
   }
 
+  const asked = () => Object.fromEntries(names.filter((name) => filter[name]).map((name) => [name, filter[name]]));
+
+  // What can be done with the rows in view.
+  function drawTools() {
+    const isFiltered = Object.keys(asked()).length > 0;
+    const button = (key, name, action) => h("button", { type: "button", class: "small", dataset: { key }, onclick: action }, name);
+    redraw(tools, isFiltered && list().done ? button("take-view", t.exportView, () => openExport(id, list(), view())) : null,
+      list().done && (!filter.flag || filter.flag === "typo_suspected") ? button("suggestions", t.suggestions, () => acceptSuggestions(id, list().name, asked(), filter.flag ? known() : 0)) : null,
+      isFiltered && may("admin") ? button("suppress", t.suppress, () => suppressFilter(id, asked(), known())) : null);
+  }
+
+  function view() {
+    const words = names.filter((name) => filter[name]).map((name) => called(name, filter[name]));
+    return words.length ? { filter: asked(), words: words.join(" · "), count: known() } : null;
+  }
+
   // How many fit in all, where the list's own counts tell.
   function known() {
     const set = names.filter((name) => filter[name]);
@@ -76,17 +96,29 @@ export function rowsOf(id, place, list) {
       h("td", { class: "figure hint row-number" }, number(item.row)),
       h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, item.address || item.fault || t.empty)),
       h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.notYetShort)),
-      h("td", { class: "reason" }, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? item.score : ""),
+      h("td", { class: "reason" }, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? scoreCell(item) : ""),
       h("td", { class: "tags" }, tags(item.flags || [])), h("td", { class: "provider" }, providerName(item.provider)));
+  }
+
+  // Rows are found by their number: the page that begins with it.
+  function jump() {
+    if (list().rows <= PAGE || Object.keys(asked()).length) return null;
+    const input = h("input", { id: "jump", type: "number", min: "1", max: String(list().rows), inputmode: "numeric" });
+    return h("form", { class: "jump", onsubmit: (event) => {
+      event.preventDefault();
+      const row = Math.min(Math.max(1, Number(input.value) || 1), list().rows);
+      go(path, { ...filter, cursor: row > 1 ? String(row - 1) : "", before: row > 1 ? "0" : "" });
+    } }, h("label", { for: "jump" }, t.goToRow), input, h("button", { class: "small" }, t.goTo));
   }
 
   function pager(next) {
     const before = filter.before ? filter.before.split(",") : [];
     const from = before.length * PAGE + 1;
+    const isPlain = !Object.keys(asked()).length; // then places are the numbers of the rows
     const last = before[before.length - 1];
     const link = (words, parameters) => h("a", { class: "button small", href: address(path, { ...filter, ...parameters }), dataset: { key: `page-${words}` } }, words);
     return h("nav", { class: "pager", "aria-label": t.rows },
-      h("span", { class: "hint" }, t.rowsShown(number(from), number(from + items.length - 1), known() ? number(known()) : next ? "" : number(from + items.length - 1))),
+      jump(), h("span", { class: "hint" }, t.rowsShown(number(isPlain ? items[0].row : from), number(isPlain ? items[items.length - 1].row : from + items.length - 1), known() ? number(known()) : next ? "" : number(from + items.length - 1))),
       before.length > 1 ? link(t.first, { cursor: "", before: "" }) : null,
       before.length ? link(t.previous, { cursor: last === "0" ? "" : last, before: before.slice(0, -1).join(",") }) : null,
       next ? link(t.next, { cursor: next, before: [...before, filter.cursor || "0"].join(",") }) : null);
@@ -94,15 +126,15 @@ export function rowsOf(id, place, list) {
 
   let turn = 0;
   async function drawTable() {
-    const mine = ++turn, asked = { ...filter };
+    const mine = ++turn, wanted = { ...filter };
     const found = [];
-    let next = asked.cursor;
+    let next = wanted.cursor;
     table.setAttribute("aria-busy", "true");
     if (!table.childElementCount) replace(table, busy());
     try {
       // A filter that lets little through is looked through piece by piece.
       do {
-        const page = await get(query(`/v1/lists/${id}/results`, { ...asked, before: "", cursor: next, limit: PAGE - found.length }));
+        const page = await get(query(`/v1/lists/${id}/results`, { ...wanted, before: "", cursor: next, limit: PAGE - found.length }));
         if (mine !== turn || !table.isConnected) return;
         found.push(...page.items);
         next = page.next;
@@ -120,6 +152,11 @@ export function rowsOf(id, place, list) {
   }
 
   // --- one row --------------------------------------------------------------------------------------
+
+  function close() {
+    const dialog = document.querySelector("dialog.drawer");
+    if (dialog) dialog.remove();
+  }
 
   const mark = (row) => history.replaceState(null, "", address(path, { ...filter, row }));
 
@@ -146,7 +183,7 @@ export function rowsOf(id, place, list) {
       replace(body, busy());
       try {
         const line = await get(`/v1/lists/${id}/results/${row}`);
-        if (mine === row) replace(body, rowView(line));
+        if (mine === row) replace(body, rowView(line, fill));
       } catch (failure) {
         if (mine === row) replace(body, trouble(failure.status === 404 ? t.noRows : failure.message));
       }
@@ -159,12 +196,11 @@ export function rowsOf(id, place, list) {
     fill();
   }
 
-  function rowView(line) {
-    const live = h("div", { "aria-live": "polite" });
-    return [line.result ? evidenceView(line.result, null) : h("section", { class: "card" }, h("p", { class: "address" }, line.address || t.empty), h("p", { class: "hint" }, line.fault || t.notYet)),
+  function rowView(line, again) {
+    return [line.result ? evidenceView(line.result, (other) => { close(); go("/check", { address: other }); }) : h("section", { class: "card" }, h("p", { class: "address" }, line.address || t.empty), h("p", { class: "hint" }, line.fault || t.notYet)),
       line.duplicate_of ? h("p", { class: "hint" }, t.duplicateOf(number(line.duplicate_of))) : null,
       line.input ? [h("h3", {}, t.original), h("pre", { class: "transcript", tabindex: "0", role: "region", "aria-label": t.original }, line.input)] : null,
-      line.address ? h("p", {}, h("button", { type: "button", onclick: () => checkNow(line.address, live, true) }, t.askAgain)) : null, live];
+      line.address ? rowActions(id, line, again) : null];
   }
 
   return {
@@ -175,6 +211,7 @@ export function rowsOf(id, place, list) {
       filter = readFilter(parameters);
       drawForm();
       drawChips();
+      drawTools();
       const drawn = drawTable();
       const row = Number(parameters.get("row"));
       if (row > 0) drawn.then(() => openRow(row));
@@ -183,10 +220,10 @@ export function rowsOf(id, place, list) {
     refresh() {
       if (!document.querySelector("dialog[open]") && !String(getSelection()) && !table.hasAttribute("aria-busy")) drawTable();
     },
+    view,
     close() {
       turn++;
-      const dialog = document.querySelector("dialog.drawer");
-      if (dialog) dialog.remove();
+      close();
     },
   };
 }
