@@ -2,6 +2,7 @@
 // Exit status 77: can't be run here. Screenshots are left in OUT-FOLDER.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { missing, openBrowser } from "./browser.mjs";
@@ -25,10 +26,30 @@ function expectedCounts() {
   return { counts, rows: lines.length };
 }
 
+// Somebody who is called: counts, and answers that it heard.
+async function openHook() {
+  let calls = 0, seen = 0;
+  const server = createServer((request, response) => {
+    request.resume();
+    request.on("end", () => { calls++; response.end("heard"); });
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    base: `http://127.0.0.1:${server.address().port}`,
+    async called() {
+      for (const end = Date.now() + 30000; calls <= seen; await new Promise((done) => setTimeout(done, 50)))
+        assert.ok(Date.now() < end, "nobody called");
+      seen = calls;
+    },
+    close: () => server.close(),
+  };
+}
+
 const folder = mkdtempSync(join(tmpdir(), "mailknock-page-"));
 mkdirSync(out, { recursive: true });
 writeFileSync(join(folder, "all.scenario"), readFileSync(join(root, "examples/demo.scenario"), "utf8") + readFileSync(join(root, "tests/web/world.scenario"), "utf8"));
 const world = await openWorld(program, join(folder, "all.scenario"), 900);
+const hook = await openHook();
 const browser = await openBrowser(world.base, out);
 const { page } = browser;
 const { counts, rows } = expectedCounts();
@@ -207,12 +228,20 @@ const steps = {
   },
 
   async "what is exported is what was found"() {
-    const menu = page.locator("details.menu");
-    await page.locator("summary", { hasText: "Export" }).click();
-    await browser.shoot("export");
-    const take = async (preset) => {
-      if (!(await menu.evaluate((element) => element.open))) await menu.locator("summary").click();
-      const [download] = await Promise.all([page.waitForEvent("download"), menu.locator(`[data-preset="${preset}"]`).click()]);
+    const dialog = page.getByRole("dialog", { name: "Export" });
+    const open = async (button = "Export") => {
+      await page.getByRole("button", { name: button, exact: true }).click();
+      await dialog.waitFor();
+    };
+    await open();
+    await lookedAt("export");
+    await page.keyboard.press("Escape");
+    const take = async (preset, prepare = () => {}) => {
+      if (!(await dialog.count())) await open();
+      await dialog.locator(`[name="preset"][value="${preset}"]`).check();
+      await prepare();
+      const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("link", { name: "Download" }).click()]);
+      await dialog.waitFor({ state: "detached" });
       return [download.suggestedFilename(), readFileSync(await download.path(), "utf8").replace(/^\ufeff/, "").trim().split(/\r?\n/)];
     };
     const [name, safe] = await take("safe");
@@ -220,10 +249,78 @@ const steps = {
     assert.equal(safe.length, counts.valid + 1);
     assert.match(safe[0], /^id,name,email,city,/);
     assert.equal((await take("all"))[1].length, rows + 1);
-    await menu.locator("summary").click();
-    await menu.getByLabel("Format").selectOption("ndjson");
-    const [, objects] = await take("unknown");
+    const [, objects] = await take("unknown", () => dialog.getByLabel("Format").selectOption("ndjson"));
     assert.deepEqual(objects.map((line) => JSON.parse(line).mailknock.status), Array(counts.unknown).fill("unknown"));
+    const [, kickbox] = await take("all", () => dialog.getByLabel("Words of").selectOption("kickbox"));
+    assert.match(kickbox[0], /city,result,reason,/);
+  },
+
+  async "exactly what is in view is exported, with the columns chosen"() {
+    const dialog = page.getByRole("dialog", { name: "Export" });
+    await to("/lists/2?flag=role&provider=google");
+    await page.getByRole("button", { name: "Remove the filter role" }).waitFor();
+    await settled();
+    const shown = await texts("table.rows .address-cell");
+    assert.ok(shown.length > 0);
+    await page.getByRole("button", { name: "Export these rows" }).click();
+    await dialog.getByRole("radio", { name: /As filtered now/ }).waitFor();
+    for (const name of ["Score", "Advice", "Flags", "Suggestion", "Provider", "Explanation"]) await dialog.getByRole("checkbox", { name }).uncheck();
+    const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("link", { name: "Download" }).click()]);
+    const lines = readFileSync(await download.path(), "utf8").replace(/^\ufeff/, "").trim().split(/\r?\n/);
+    assert.equal(lines[0], "id,name,email,city,mk_status,mk_reason");
+    assert.equal(lines.length, shown.length + 1);
+    for (const [index, address] of shown.entries()) assert.ok(lines[index + 1].includes(`,${address},`), lines[index + 1]);
+    await page.getByRole("button", { name: "Clear all" }).click();
+  },
+
+  async "a list is renamed"() {
+    const rename = async (from, name) => {
+      await heading(from);
+      await page.getByRole("button", { name: "Rename" }).click();
+      await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
+      await page.keyboard.press("Enter");
+      await heading(name);
+      assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "rename");
+    };
+    await rename("customers.csv", `spring ${markup}`);
+    await rename(`spring ${markup}`, "customers.csv");
+  },
+
+  async "what was mistyped becomes a list of its own"() {
+    await settled();
+    const wanted = new Set((await (await api("/v1/lists/2/results?flag=typo_suspected&limit=1000")).json()).items.map((item) => item.suggestion));
+    await page.getByRole("button", { name: "Mistyped…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Accept what was suggested" });
+    await lookedAt("suggestions");
+    await dialog.getByRole("button", { name: "Make a list of them" }).click();
+    await heading("customers.csv, mended");
+    await state("Done");
+    await page.waitForFunction((count) => document.querySelectorAll("table.rows tbody tr").length === count, wanted.size);
+    assert.deepEqual(new Set(await texts("table.rows .address-cell")), wanted);
+    await page.evaluate(() => history.back());
+    await heading("customers.csv");
+    await api("/v1/lists/3").then((answer) => answer.json()).then((list) => assert.equal(list.name, "customers.csv, mended"));
+    assert.equal((await fetch(`${world.base}/v1/lists/3`, { method: "DELETE", headers: { "X-API-Key": world.key } })).status, 204);
+  },
+
+  async "one row joins an own list, and is asked about again"() {
+    await to("/lists/2?text=marta.kask");
+    await page.locator("table.rows").getByRole("button", { name: "marta.kask.demo@gmail.com" }).click();
+    const drawer = page.locator("dialog.drawer");
+    await drawer.getByRole("button", { name: "Add to own list…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Add to one of your own lists" });
+    await dialog.getByLabel("List").selectOption("complaint");
+    await lookedAt("own-list");
+    await dialog.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByText("1 added.").waitFor();
+    assert.match(await (await api("/v1/operator-lists/complaint")).text(), /marta\.kask\.demo@gmail\.com/);
+    await drawer.getByRole("button", { name: "Check this row again" }).click();
+    await page.getByText("It is being asked about again.").waitFor();
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "detached" });
+    await page.locator("table.rows .reason", { hasText: "Complained before" }).waitFor();
+    await fetch(`${world.base}/v1/operator-lists/complaint`, { method: "PUT", body: "", headers: { "X-API-Key": world.key, "Content-Type": "text/plain" } });
+    await page.getByRole("button", { name: "Remove the filter “marta.kask”" }).click();
   },
 
   async "the report is a page of its own"() {
@@ -260,9 +357,10 @@ const steps = {
   },
 
   async "own lists are checked line by line"() {
-    await to("/settings");
+    await to("/settings/lists");
     await heading("Settings");
     await settled();
+    await lookedAt("settings-lists");
     await Promise.all([page.waitForResponse(/operator-lists\/block$/), page.getByLabel("List", { exact: true }).selectOption("block")]);
     await page.getByLabel("Entries").fill("fine.example\nnot fine!\n");
     await page.getByRole("button", { name: "Save" }).click();
@@ -275,15 +373,53 @@ const steps = {
   },
 
   async "an address is erased everywhere, and that is written down"() {
+    await to("/settings/privacy");
+    await page.getByText("Lists and results stay until somebody erases them.").waitFor();
+    await lookedAt("settings-privacy");
     await page.getByRole("textbox", { name: "Address", exact: true }).fill("amara.okafor.demo@gmail.com");
     await page.getByRole("button", { name: "Erase", exact: true }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Erase" }).click();
     await page.getByText(/Erased from [1-9]\d* results\./).waitFor();
-    await page.reload();
-    await page.getByRole("region", { name: "What was done" }).getByRole("cell", { name: "erased", exact: true }).waitFor();
+    await to("/settings/audit");
+    await page.getByRole("region", { name: "Audit log" }).getByRole("cell", { name: "erased", exact: true }).waitFor();
+  },
+
+  async "health names what only the operator can mend"() {
+    await lookedAt("settings-audit");
+    await to("/settings/health");
+    await page.locator(".layer", { hasText: "Storage" }).waitFor();
+    assert.equal(await page.locator(".layer").count() >= 4, true);
+    await page.getByText("SMTP port").waitFor();
+    await lookedAt("settings-health");
+  },
+
+  async "a webhook is added, tested and removed"() {
+    await to("/settings/webhooks");
+    await page.getByText("Nobody is called yet.").waitFor();
+    await lookedAt("settings-webhooks-empty");
+    const url = `${hook.base}/hook`;
+    await page.getByLabel("Address to call").fill(url);
+    await page.getByRole("button", { name: "Add a webhook" }).click();
+    const secret = await page.locator(".secret code").textContent();
+    assert.ok(secret.length >= 16);
+    await page.getByRole("button", { name: `Test: ${url}` }).click();
+    await page.getByRole("heading", { name: `Deliveries to ${url}` }).waitFor();
+    await hook.called();
+    await page.getByRole("button", { name: `Deliveries: ${url}` }).click();
+    await page.locator(".pill", { hasText: "delivered" }).waitFor();
+    await lookedAt("settings-webhooks");
+    await page.getByRole("button", { name: /^Send again/ }).click();
+    await hook.called();
+    await page.getByRole("button", { name: `Switch off: ${url}` }).click();
+    await page.getByRole("button", { name: `Switch on: ${url}` }).waitFor();
+    await page.getByRole("button", { name: `Remove: ${url}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+    await page.getByText("Nobody is called yet.").waitFor();
   },
 
   async "a key is shown once, opens what it may, and is removed"() {
+    await to("/settings/keys");
+    await settled();
     await page.getByLabel("Name", { exact: true }).fill("sign-up form");
     await page.getByRole("button", { name: "Make a key" }).click();
     const key = await page.locator(".secret code").textContent();
@@ -342,6 +478,43 @@ const steps = {
     assert.equal(outline, "solid");
   },
 
+  async "a list is made, cancelled and read by the keyboard alone"() {
+    const { keyboard } = page;
+    const tabTo = async (name, most = 60) => {
+      for (let step = 0; step < most; step++) {
+        await keyboard.press("Tab");
+        const here = await page.evaluate(() => { const e = document.activeElement; return e.getAttribute("aria-label") || e.textContent.trim() || (e.labels && e.labels[0] && e.labels[0].textContent) || e.id; });
+        if (name.test(here)) return;
+      }
+      assert.fail(`Tab does not reach ${name}`);
+    };
+    await tabTo(/^New list$/);
+    await keyboard.press("Enter");
+    await heading("New list");
+    await tabTo(/^or paste addresses/);
+    await keyboard.type(Array.from({ length: 150 }, (_, index) => `key${index}@slow.example`).join("\n"));
+    await tabTo(/^Name$/);
+    await keyboard.type("by keyboard");
+    await tabTo(/^Start$/);
+    await keyboard.press("Enter");
+    await heading("by keyboard");
+    await page.locator("section.live tbody tr").first().waitFor();
+    await tabTo(/^Cancel$/);
+    await keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await tabTo(/^Cancel$/);
+    await keyboard.press("Enter");
+    await state("Cancelled");
+    await tabTo(/^key0@slow\.example$/, 80);
+    await keyboard.press("Enter");
+    await page.locator("dialog.drawer h2", { hasText: "Row 1" }).waitFor();
+    await keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "key0@slow.example");
+    await to("/");
+    await page.getByText("Latest lists").waitFor();
+  },
+
   async "dark is kept, and as readable"() {
     await page.getByRole("button", { name: "Dark colours" }).click();
     await page.reload();
@@ -370,7 +543,7 @@ const steps = {
 };
 
 const pages = [["/", "home", "Home"], ["/check?address=bram@lumenstudio.example", "check", "Check one address"], ["/lists", "lists", "Lists"],
-  ["/new", "new-list", "New list"], ["/lists/2", "results", "customers.csv"], ["/settings", "settings", "Settings"]];
+  ["/new", "new-list", "New list"], ["/lists/2", "results", "customers.csv"], ["/settings/keys", "settings", "Settings"], ["/settings/webhooks", "webhooks", "Settings"], ["/settings/health", "health", "Settings"]];
 
 let failure = null, done = 0;
 for (const [name, step] of Object.entries(steps)) {
@@ -386,6 +559,7 @@ for (const [name, step] of Object.entries(steps)) {
   }
 }
 await browser.close();
+hook.close();
 const { codes, log } = await world.close();
 rmSync(folder, { recursive: true, force: true });
 if (!failure && codes.some((code) => code !== 0)) failure = new Error(`the service and the lab ended with ${codes}:\n${log}`);

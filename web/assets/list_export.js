@@ -5,7 +5,6 @@ import { t } from "./texts.js";
 
 const vendors = [["emailverify", "EmailVerify.io"], ["zerobounce", "ZeroBounce"], ["neverbounce", "NeverBounce"], ["kickbox", "Kickbox"], ["reacher", "Reacher"]];
 const VIEW = "view";
-const ofVendors = ["status", "reason"]; // the columns that exist in a vendor's words
 
 function presetChoices(list, view) {
   const option = (value, name, says, count, checked) => h("label", { class: "pick" },
@@ -34,10 +33,9 @@ export function openExport(id, list, view) {
 
   function draw() {
     const isObjects = format.value === "ndjson";
-    for (const { value, box } of boxes) box.disabled = isObjects || (profile.value && !ofVendors.includes(value));
-    const wanted = boxes.filter(({ box }) => box.checked && !box.disabled).map(({ value }) => value);
+    const wanted = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
     const preset = form.elements.preset.value;
-    const all = wanted.length === boxes.filter(({ box }) => !box.disabled).length;
+    const all = wanted.length === boxes.length;
     note.textContent = isObjects ? t.exportObjects : t.exportHint;
     columns.hidden = isObjects;
     const isNone = !isObjects && !wanted.length;
