@@ -214,8 +214,9 @@ static const struct config_option rows[] = {
      .type = CONFIG_BOOL,
      AT(resume),
      .command_line_only = true,
-     .help = "Go on although options or the list have changed: results of mailboxes that are "
-             "still in it stay."},
+     .help = "Go on although the list has changed, or options that results depend on (depth, "
+             "patience, dedupe, catch-all, keep-evidence, tls, helo, mail-from, second-mail-from, "
+             "the column, the content of your own lists): results that are there stay."},
     {.name = "keep-job",
      .type = CONFIG_BOOL,
      AT(keep_job),

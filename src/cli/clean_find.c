@@ -12,32 +12,6 @@
 
 #define REMOVED_AT_ONCE 10000
 
-/* What changes results, as text: the same text, the same results. */
-static struct slice options_text(struct clean *clean)
-{
-    static const char *const depths[] = {"syntax", "dns", "smtp"};
-    static const char *const patiences[] = {"quick", "normal", "patient"};
-    static const char *const dedupes[] = {"off", "exact", "mailbox"};
-    const struct config *config = clean->call->config;
-    struct buffer out;
-    struct slice text;
-    struct json json;
-
-    buffer_init(&out, 0);
-    json_init(&json, &out);
-    json_object_begin(&json);
-    json_name_cstring(&json, "depth", depths[config->depth]);
-    json_name_cstring(&json, "patience", patiences[config->patience]);
-    json_name_cstring(&json, "dedupe", dedupes[clean->options->dedupe]);
-    json_name_bool(&json, "catch_all", config->catch_all);
-    json_name_bool(&json, "evidence", clean->options->keep_evidence);
-    json_name_cstring(&json, "column", clean->format.note);
-    json_object_end(&json);
-    text = out.failed ? slice_from(NULL, 0) : arena_slice(clean->call->arena, buffer_slice(&out));
-    buffer_done(&out);
-    return text;
-}
-
 static struct slice sources_text(struct clean *clean)
 {
     const struct bulk_job_source source = {clean->files, clean->file_count, clean->format};
@@ -65,6 +39,8 @@ static int check_same(struct clean_run *run, struct slice fingerprint, struct sl
                       struct error *error)
 {
     const char *path = run->clean->job_path;
+    struct buffer differences;
+    int code = 0;
 
     if (!slice_equal(run->job.fingerprint, fingerprint))
         return error_set(error, ERROR_USAGE,
@@ -72,12 +48,19 @@ static int check_same(struct clean_run *run, struct slice fingerprint, struct sl
                          "there). Take over the results of mailboxes that are still in it by "
                          "--resume, or start over with --new",
                          path, run->job.done);
-    if (slice_equal(run->job.options, options) || run->clean->options->resume)
+    if (run->clean->options->resume)
         return 0;
-    return error_set(error, ERROR_USAGE,
-                     "%s was begun with other options: %.*s, now %.*s. Go on with the new ones by "
-                     "--resume (results that are there stay), or start over with --new",
-                     path, SLICE_ARG(run->job.options), SLICE_ARG(options));
+    buffer_init(&differences, 0);
+    clean_options_compare(run->job.options, options, &differences);
+    if (differences.failed)
+        code = error_set(error, ERROR_NOMEM, "out of memory");
+    else if (differences.len > 0)
+        code = error_set(error, ERROR_USAGE,
+                         "%s was begun with other options: %.*s. Go on with the new ones by "
+                         "--resume (results that are there stay), or start over with --new",
+                         path, SLICE_ARG(buffer_slice(&differences)));
+    buffer_done(&differences);
+    return code;
 }
 
 /* The job of this list, or else the last: 1, 0 when the file holds none. */
@@ -123,7 +106,7 @@ static int make_job(struct clean_run *run, struct slice fingerprint, struct slic
     uint64_t id;
     int code;
 
-    if (job.sources.ptr == NULL || job.options.ptr == NULL)
+    if (job.sources.ptr == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     code = store_job_add(run->store, &job, &id, error);
     return code == 0 ? store_job_get(run->store, id, &run->arena, &run->job, error) : code;
@@ -168,12 +151,13 @@ static int find_job(struct clean_run *run, struct error *error)
 {
     struct clean *clean = run->clean;
     char fingerprint[BULK_FINGERPRINT_SIZE];
-    struct slice options;
+    struct slice options = SLICE_EMPTY;
     int code = spool_input(run, error);
 
     if (code == 0)
         code = find_format(clean, error);
-    options = options_text(clean);
+    if (code == 0)
+        code = clean_options_text(clean, &options, error);
     if (code == 0)
         code = bulk_job_fingerprint(clean->files, clean->file_count, fingerprint, error);
     if (code == 0 && clean->options->start_new)

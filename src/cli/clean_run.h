@@ -44,6 +44,11 @@ enum went clean_run_fail(struct clean_run *run, const struct error *error);
 /* Are results written as they come? */
 bool clean_run_streams(const struct clean_run *run);
 
+/* The options that change results, as JSON on the call's arena. ERROR_IO: a list can't be read. */
+int clean_options_text(const struct clean *clean, struct slice *ret_text, struct error *error);
+/* What differs, in words for people; nothing is added when nothing does. */
+void clean_options_compare(struct slice before, struct slice now, struct buffer *out);
+
 /* Lock and open the job file; the job of this list in run->job, made if need be. */
 enum went clean_run_find(struct clean_run *run);
 /* Take away all jobs of the file but one (0: all). */
