@@ -5,12 +5,14 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "bulk/job_outcome.h"
+#include "bulk/job_request.h"
 #include "cli/clean_run.h"
 #include "io/uv_loop.h"
 
 #define GRACE_MS   (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
 #define GOODBYE_MS (2 * SECOND_MS)
 #define LOOK_MS    100
+#define HEED_MS    500
 
 /* --- output as it comes ---------------------------------------------------------------------- */
 
@@ -145,9 +147,29 @@ static void signalled(void *user, int signal_number)
     }
 }
 
+/* `mailknock jobs pause` wants the same as Ctrl-C. */
+static void heed_requests(struct clean_run *run)
+{
+    enum bulk_job_request request;
+    uint64_t now = io_now_ms(run->prober.loop), id;
+
+    if (now < run->heeded_ms + HEED_MS)
+        return;
+    run->heeded_ms = now;
+    if (bulk_job_request_next(run->store, run->job.id - 1, io_unix_ms(run->prober.loop), &id,
+                              &request, NULL) != 0 ||
+        id != run->job.id || bulk_job_request_remove(run->store, id, NULL) != 1 ||
+        request != BULK_JOB_REQUEST_PAUSE)
+        return;
+    clean_say(run->clean, "asked to pause: what is under way gets some seconds");
+    bulk_job_stop(run->work, GRACE_MS);
+}
+
 static void look_around(struct io_timer *timer)
 {
     struct clean_run *run = timer->user;
+
+    heed_requests(run);
 
     clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
                        clean_is_asked());

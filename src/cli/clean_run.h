@@ -30,6 +30,7 @@ struct clean_run {
     struct bulk_habits *habits;
     struct bulk_job *work;
     struct io_timer look;
+    uint64_t heeded_ms; /* when requests of others were looked for */
     enum bulk_job_end end;
     unsigned signals;
     /* Output as it comes; NULL: at the end. */

@@ -4,6 +4,8 @@
  *   jobs FILE                 all jobs, one a line
  *   jobs show FILE            one in full
  *   jobs export FILE -o OUT   the list with what is known by now
+ *   jobs pause FILE           whoever works on it keeps what there is and stops
+ *   jobs resume --store URL   the service goes on with it
  *   jobs delete FILE          away with it
  */
 #include <inttypes.h>
@@ -14,32 +16,18 @@
 #include "base/json.h"
 #include "bulk/job_file.h"
 #include "bulk/job_source.h"
-#include "cli/clean.h"
 #include "cli/clean_rows.h"
+#include "cli/jobs.h"
 #include "cli/view.h"
 
 #define REMOVED_AT_ONCE 10000
 
-struct jobs_options {
-    struct clean_output_options out;
-    uint64_t job;
-    bool json;
-};
-
-struct jobs {
-    struct cli_call *call;
-    const struct jobs_options *options;
-    const char *url;
-    struct store *store;
-    struct arena arena;
-};
-
-static int fail(const struct jobs *jobs, const struct error *error)
+int jobs_fail(const struct jobs *jobs, const struct error *error)
 {
     return cli_fail(jobs->call, CLI_EXIT_USAGE, "%s", error->message);
 }
 
-static bool is_worked_on(const struct jobs *jobs)
+bool jobs_is_worked_on(const struct jobs *jobs)
 {
     const char *path = store_url_path(jobs->url);
 
@@ -56,8 +44,7 @@ static const char *state_of(const struct store_job *job, bool is_locked)
     return store_job_state_name(job->state);
 }
 
-/* The one with --job N, or the only one. */
-static int find_job(struct jobs *jobs, struct store_job *ret_job, struct error *error)
+int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error)
 {
     struct store_job second;
     int code;
@@ -147,14 +134,14 @@ static void write_in_full(struct buffer *out, const struct store_job *job, bool 
 
 static int show_job(struct jobs *jobs, const struct store_job *job, bool in_full)
 {
-    bool is_locked = is_worked_on(jobs);
+    bool is_locked = jobs_is_worked_on(jobs);
     struct store_counts counts;
     struct error error = {0};
     struct buffer out;
     int status = CLI_EXIT_OK;
 
     if (store_counts(jobs->store, job->id, &counts, &error) != 0)
-        return fail(jobs, &error);
+        return jobs_fail(jobs, &error);
     buffer_init(&out, 0);
     if (jobs->options->json)
         write_json(&out, job, is_locked, &counts);
@@ -179,7 +166,7 @@ static int run_list(struct jobs *jobs)
     while (status == CLI_EXIT_OK &&
            (code = store_job_next(jobs->store, job.id, &jobs->arena, &job, &error)) == 1)
         status = show_job(jobs, &job, false);
-    return status == CLI_EXIT_OK && code < 0 ? fail(jobs, &error) : status;
+    return status == CLI_EXIT_OK && code < 0 ? jobs_fail(jobs, &error) : status;
 }
 
 static int run_show(struct jobs *jobs)
@@ -187,7 +174,8 @@ static int run_show(struct jobs *jobs)
     struct store_job job;
     struct error error = {0};
 
-    return find_job(jobs, &job, &error) == 0 ? show_job(jobs, &job, true) : fail(jobs, &error);
+    return jobs_find(jobs, &job, &error) == 0 ? show_job(jobs, &job, true)
+                                              : jobs_fail(jobs, &error);
 }
 
 /* --- taking out ------------------------------------------------------------------------------- */
@@ -199,7 +187,7 @@ static int run_export(struct jobs *jobs)
     struct bulk_job_source source;
     struct store_job job;
     struct error error = {0};
-    int code = find_job(jobs, &job, &error);
+    int code = jobs_find(jobs, &job, &error);
 
     clean.output = options.out.output != NULL ? options.out.output : "-";
     clean_progress_init(&clean);
@@ -215,7 +203,7 @@ static int run_export(struct jobs *jobs)
         code = clean_write(&clean, jobs->store, &job, BULK_EXPORT_REST_EMPTY, &error);
     }
     if (code < 0)
-        return fail(jobs, &error);
+        return jobs_fail(jobs, &error);
     if (code == 0 && strcmp(clean.output, "-") != 0)
         clean_say(&clean, "%" PRIu64 " of %" PRIu64 " results, written to %s", job.done,
                   job.rows - job.duplicates, clean.output);
@@ -229,7 +217,7 @@ static int remove_rows(struct jobs *jobs, struct error *error)
     struct store_job job, other;
     int code;
 
-    code = find_job(jobs, &job, error);
+    code = jobs_find(jobs, &job, error);
     if (code != 0)
         return code;
     do {
@@ -255,7 +243,7 @@ static int run_delete(struct jobs *jobs)
     if (code == 0)
         bulk_job_file_remove(path);
     bulk_job_unlock(lock);
-    return code < 0 ? fail(jobs, &error) : CLI_EXIT_OK;
+    return code < 0 ? jobs_fail(jobs, &error) : CLI_EXIT_OK;
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
@@ -263,12 +251,11 @@ static int run_delete(struct jobs *jobs)
 static const struct {
     const char *word;
     int (*run)(struct jobs *jobs);
-    bool opens_itself;
+    bool opens_itself, wants_rest;
 } verbs[] = {
-    {"list", run_list, false},
-    {"show", run_show, false},
-    {"export", run_export, false},
-    {"delete", run_delete, true},
+    {"list", run_list, false, false},     {"show", run_show, false, false},
+    {"export", run_export, false, false}, {"pause", jobs_pause, true, false},
+    {"resume", jobs_resume, true, false}, {"delete", run_delete, true, true},
 };
 
 static int run_verb(struct jobs *jobs, size_t verb)
@@ -279,11 +266,11 @@ static int run_verb(struct jobs *jobs, size_t verb)
     if (store_url_path(jobs->url) == NULL)
         return cli_fail(jobs->call, CLI_EXIT_USAGE, "'%.200s' is no job file", jobs->url);
     arena_init(&jobs->arena);
-    if (verbs[verb].opens_itself && bulk_job_is_locked(store_url_path(jobs->url)))
+    if (verbs[verb].wants_rest && bulk_job_is_locked(store_url_path(jobs->url)))
         status = cli_fail(jobs->call, CLI_EXIT_USAGE, "somebody works on %s: stop that first",
                           jobs->url);
     else if (store_open(jobs->url, STORE_MODE_READ_ONLY, &jobs->store, &error) != 0)
-        status = fail(jobs, &error);
+        status = jobs_fail(jobs, &error);
     else {
         if (verbs[verb].opens_itself) {
             store_close(jobs->store);
@@ -337,16 +324,21 @@ static const struct config_option rows[] = {
 
 const struct cli_command cli_jobs = {
     .name = "jobs",
-    .arguments = "[list|show|export|delete] FILE",
+    .arguments = "[list|show|export|pause|resume|delete] FILE",
     .summary = "look into the job file of a list, take out what is known",
-    .details = "A job file (OUT.mkjob) stands beside the output of `mailknock clean` until the "
-               "list is cleaned. It can be looked at and exported at any time, also while the "
-               "list is being cleaned; delete wants it at rest. Going on is clean's own affair: "
-               "the same command again.\n\n"
-               "Examples:\n"
-               "  mailknock jobs customers.cleaned.csv.mkjob\n"
-               "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"
-               "  mailknock jobs export customers.cleaned.csv.mkjob -o so-far.csv --only valid",
+    .details =
+        "A job file (OUT.mkjob) stands beside the output of `mailknock clean` until the "
+        "list is cleaned. It can be looked at and exported at any time, also while the "
+        "list is being cleaned; delete wants it at rest. pause lets whoever works on it keep "
+        "what there is and stop: a clean, or mailknock serve (--store URL --job N). The "
+        "service goes on by resume; going on with a clean is its own affair: the same "
+        "command again.\n\n"
+        "Examples:\n"
+        "  mailknock jobs customers.cleaned.csv.mkjob\n"
+        "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"
+        "  mailknock jobs export customers.cleaned.csv.mkjob -o so-far.csv --only valid\n"
+        "  mailknock jobs pause customers.cleaned.csv.mkjob\n"
+        "  mailknock jobs resume --store sqlite:/var/lib/mailknock/mailknock.db --job 7",
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct jobs_options),
     .uses_common = true,

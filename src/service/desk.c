@@ -641,6 +641,7 @@ int service_desk_open(struct service_desk *desk, struct service *service, struct
         while ((code = store_job_next(service->store, job.id, &arena, &job, error)) == 1)
             go_on(desk, &job);
     arena_done(&arena);
+    service_desk_listen_to_requests(desk);
     return code;
 }
 
@@ -672,6 +673,7 @@ void service_desk_close(struct service_desk *desk)
 
     if (desk->service == NULL)
         return;
+    io_timer_stop(&desk->request_timer);
     while ((node = list_first(&desk->lists)) != NULL)
         list_free(LIST_ELEMENT(node, struct service_list, node));
     memory_free(desk->folder);

@@ -49,7 +49,11 @@ struct service_desk {
     char *folder;
     struct list lists;
     struct list listeners;
+    struct io_timer request_timer;
 };
+
+/* Look for what other processes want, from now on (service/desk_request.c). */
+void service_desk_listen_to_requests(struct service_desk *desk);
 
 /* Make the folder, go on with what was under way. ERROR_IO, ERROR_NOMEM. */
 int service_desk_open(struct service_desk *desk, struct service *service, struct error *error);

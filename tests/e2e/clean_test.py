@@ -250,6 +250,17 @@ class Online(WithFolder):
         self.end(child)
         _, err = self.clean(self.list, "--patience", "normal", status=2)
         self.assertIn("--resume", err)
+        opt_out = self.folder / "opt-out.txt"
+        opt_out.write_text("u5@slow.example\n")
+        for change, said in ((["--helo", "other.example"], "--helo was "),
+                             (["--opt-out", opt_out], "the lists of --opt-out are others"),
+                             (["--mail-from", "me@other.example"], "now me@other.example"),
+                             (["--tls", "never"], "--tls was opportunistic, now never")):
+            _, err = self.clean(self.list, *change, status=2)
+            err = " ".join(err.split())
+            self.assertIn("begun with other options", err)
+            self.assertIn(said, err)
+            self.assertNotIn("--depth", err)
         self.slow_list(3)
         _, err = self.clean(self.list, status=2)
         self.assertIn("has changed", err)
@@ -257,6 +268,24 @@ class Online(WithFolder):
         self.clean(self.list, "--new")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 3)
         self.assertFalse(job.exists())
+
+    def test_paused_by_another_process(self):
+        self.slow_list()
+        child, job = self.begin()
+        status, out, err = run("jobs", "pause", str(job))
+        self.assertEqual(status, 0, err)
+        self.assertRegex(out.decode(), r"job 1 is paused: \d+ of 60 results are kept")
+        status, err = self.end(child)
+        self.assertEqual(status, 3, err)
+        self.assertIn("asked to pause", err)
+        for verb, said in (("pause", "nobody works on job 1 (it is paused)"),
+                           ("resume", "goes on with the same command")):
+            status, _, err = run("jobs", verb, str(job))
+            self.assertEqual(status, 2)
+            self.assertIn(said, " ".join(err.decode().split()))
+        self.clean(self.list)
+        self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
+                         {"accepted"})
 
     def test_a_longer_list(self):
         self.slow_list()

@@ -538,6 +538,18 @@ class Course(Case):
         said = self.problem(self.service.post(f"/v1/lists/{one}/pause"), 409)
         self.assertNotIn("job", said["detail"])
 
+    def test_paused_and_resumed_from_the_command_line(self):
+        list_id, store = self.begin(), self.service.folder / "data" / "mailknock.db"
+        self.wait_for_some(list_id)
+        for verb, state in (("pause", b"paused"), ("resume", b"running")):
+            status, out, err = run("jobs", verb, str(store), "--job", str(list_id))
+            self.assertEqual(status, 0, err)
+            self.assertIn(state, out)
+            status, _, err = run("jobs", verb, str(store), "--job", str(list_id))
+            self.assertEqual(status, 2, err)
+        self.service.wait(list_id)
+        self.assertEqual({r["status"] for r in self.rows(list_id)}, {"valid"})
+
     def restart(self, sign):
         list_id = self.begin()
         self.wait_for_some(list_id)

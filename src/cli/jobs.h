@@ -1,0 +1,33 @@
+/* The parts of `mailknock jobs`. Only src/cli/jobs*.c include this. */
+#ifndef MK_CLI_JOBS_H
+#define MK_CLI_JOBS_H
+
+#include "cli/clean.h"
+#include "store/store.h"
+
+struct jobs_options {
+    struct clean_output_options out;
+    uint64_t job;
+    bool json;
+};
+
+struct jobs {
+    struct cli_call *call;
+    const struct jobs_options *options;
+    const char *url;
+    struct store *store;
+    struct arena arena;
+};
+
+/* Say the error; the exit status. */
+int jobs_fail(const struct jobs *jobs, const struct error *error);
+/* Does somebody hold the job file? (The service's store is never held.) */
+bool jobs_is_worked_on(const struct jobs *jobs);
+/* The one with --job N, or the only one. */
+int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error);
+
+/* Ask whoever works on it, and see that it was done. They open the store themselves. */
+int jobs_pause(struct jobs *jobs);
+int jobs_resume(struct jobs *jobs);
+
+#endif
