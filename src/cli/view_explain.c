@@ -11,6 +11,7 @@
 #include "lists/operator.h"
 #include "verdict/explain.h"
 #include "verdict/finding.h"
+#include "verdict/score.h"
 
 #define LAYER_WIDTH 11 /* "catch-all" and two blanks */
 
@@ -337,6 +338,22 @@ static void layer_catch_all(struct explaining *to, struct buffer *words)
     layer(to, marks[evidence->catch_all], "catch-all", words, 0);
 }
 
+/* What the score is made of: log odds, so that the parts can be added up. */
+static void layer_score(struct explaining *to, struct buffer *words)
+{
+    struct score score;
+
+    verdict_score(to->evidence, &score);
+    buffer_printf(words, "%u %%: %s %+.2f", to->verdict->score, score.basis->meaning,
+                  score.basis->milli / 1000.0);
+    for (size_t i = 0; i < score.term_count; i++)
+        buffer_printf(words, "; %s %+.2f", score.terms[i].weight->meaning,
+                      score.terms[i].milli / 1000.0);
+    if (score.term_count > 0)
+        buffer_printf(words, "; in all %+.2f", score.log_odds_milli / 1000.0);
+    layer(to, MARK_NOT_ASKED, "score", words, 0);
+}
+
 /* --- what was said ---------------------------------------------------------------------------- */
 
 static void dns_answers(struct explaining *to)
@@ -423,6 +440,7 @@ void view_explain(struct buffer *out, const struct evidence *evidence,
     layer_domain(&to, &words);
     layer_mailbox(&to, &words);
     layer_catch_all(&to, &words);
+    layer_score(&to, &words);
     buffer_done(&words);
     dns_answers(&to);
     transcripts(&to);

@@ -127,6 +127,17 @@ struct evidence_history {
     int64_t delivered_unix_ms; /* of the last delivery, and no bounce since; 0: none */
 };
 
+/*
+ * What is known of the domain's other mailboxes; zero: nothing. For the score only: no status
+ * follows from it.
+ */
+struct evidence_peers {
+    uint32_t proven;             /* mailboxes of people's names that are known to exist */
+    uint32_t alike;              /* those whose names are made by this one's pattern, of them */
+    uint32_t refused;            /* recipients that its servers called unknown */
+    uint32_t delivered, bounced; /* what own messages to them met */
+};
+
 #define EVIDENCE_DEPTHS(X)                                                                         \
     X(SYNTAX, "syntax")                                                                            \
     X(DNS, "dns")                                                                                  \
@@ -178,6 +189,7 @@ struct evidence {
     struct slice catch_all_text; /* the reply to the random recipient, when remembered; or "" */
     uint16_t catch_all_code;
     struct evidence_history history;
+    struct evidence_peers peers;
     bool is_remembered; /* all of this was found out at checked_unix_ms, for another question */
     enum evidence_stop stop;
     struct slice internal;

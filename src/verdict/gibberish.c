@@ -3,6 +3,11 @@
 #include <stddef.h>
 
 #include "base/check.h"
+#include "verdict/letters.h"
+
+#define SURPLUS_BITS 18
+#define SURPLUS_LEN  7 /* letters of the word */
+#define DOUBTED_LEN  5
 
 struct traits {
     size_t letters, vowels, digits, others;
@@ -74,16 +79,50 @@ static void look_at(struct slice local, struct traits *traits)
     }
 }
 
-bool gibberish_suspected(struct slice local)
+/* Without a tag; empty where letters are not of ASCII. */
+static struct slice legible_part(struct slice local)
 {
     ptrdiff_t plus = slice_find_byte(local, '+');
-    struct traits traits;
 
     if (plus > 0)
         local = slice_prefix(local, (size_t)plus);
     for (size_t i = 0; i < local.len; i++)
         if ((unsigned char)local.ptr[i] >= 0x80)
-            return false;
+            return SLICE_EMPTY;
+    return local;
+}
+
+/* The greatest surplus of the words of at least len_min letters; 0 without one. */
+static int greatest_surplus(struct slice local, size_t len_min)
+{
+    int greatest = 0;
+    size_t start = 0;
+
+    for (size_t i = 0; i <= local.len; i++) {
+        if (i < local.len && ascii_is_alpha(local.ptr[i]))
+            continue;
+        if (i - start >= len_min) {
+            int surplus = letters_surplus_bits(slice_from(local.ptr + start, i - start));
+
+            greatest = surplus > greatest ? surplus : greatest;
+        }
+        start = i + 1;
+    }
+    return greatest;
+}
+
+int gibberish_surplus_bits(struct slice local)
+{
+    return greatest_surplus(legible_part(local), DOUBTED_LEN);
+}
+
+bool gibberish_suspected(struct slice local)
+{
+    struct traits traits;
+
+    local = legible_part(local);
+    if (greatest_surplus(local, SURPLUS_LEN) >= SURPLUS_BITS)
+        return true;
     look_at(local, &traits);
     if (traits.consonants_in_row >= 6 && traits.vowels * 4 < traits.letters)
         return true;

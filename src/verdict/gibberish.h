@@ -2,8 +2,10 @@
  * Does a local part look like fingers on a keyboard, or a random string, rather than a name?
  *
  * A modest guess from the letters alone, for a flag and a few points of the score, never for a
- * verdict. It asks for one of three signs, each tuned to leave names, words and initials of the
+ * verdict. It asks for one of four signs, each tuned to leave names, words and initials of the
  * European languages alone:
+ *   - a word of seven letters or more that random letters explain better than names and words do,
+ *     by 18 bits or more (verdict/letters.h);
  *   - six consonants in a row, where "sch", "th" and their like count as one, in a local part whose
  *     letters are less than a quarter vowels;
  *   - eight letters or more and no vowel;
@@ -19,5 +21,11 @@
 #include "base/slice.h"
 
 bool gibberish_suspected(struct slice local);
+
+/*
+ * The first sign by degrees: the greatest surplus of its words in bits (letters_surplus_bits), at
+ * least 0. Of words of fewer than five letters nothing is known.
+ */
+int gibberish_surplus_bits(struct slice local);
 
 #endif

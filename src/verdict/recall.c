@@ -319,6 +319,20 @@ static void read_outcomes(struct reading *reading, const cJSON *kept, struct evi
     history->delivered_unix_ms = moment_of(outcomes, "delivered_at");
 }
 
+static void read_peers(const cJSON *kept, struct evidence *evidence)
+{
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(kept, "peers");
+    struct evidence_peers *peers = &evidence->peers;
+
+    if (!cJSON_IsObject(object))
+        return;
+    peers->proven = (uint32_t)number_of(object, "proven", UINT32_MAX);
+    peers->alike = (uint32_t)number_of(object, "alike", peers->proven);
+    peers->refused = (uint32_t)number_of(object, "refused", UINT32_MAX);
+    peers->delivered = (uint32_t)number_of(object, "delivered", UINT32_MAX);
+    peers->bounced = (uint32_t)number_of(object, "bounced", UINT32_MAX);
+}
+
 static int read_all(struct reading *reading, const cJSON *root, struct evidence *ret_evidence)
 {
     const cJSON *kept = cJSON_GetObjectItemCaseSensitive(root, "evidence");
@@ -345,6 +359,7 @@ static int read_all(struct reading *reading, const cJSON *root, struct evidence 
     read_habit(reading, kept, &evidence);
     read_lists(kept, &evidence);
     read_outcomes(reading, kept, &evidence);
+    read_peers(kept, &evidence);
     if (reading->code == 0)
         *ret_evidence = evidence;
     return reading->code;

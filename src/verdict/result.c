@@ -4,6 +4,7 @@
 #include "lists/operator.h"
 #include "verdict/advice.h"
 #include "verdict/finding.h"
+#include "verdict/score.h"
 
 static void write_ip(struct json *json, const char *name, const struct ip *ip)
 {
@@ -339,6 +340,53 @@ static void write_outcomes(struct json *json, const struct evidence_history *his
     json_object_end(json);
 }
 
+/* Of other mailboxes of the domain; null when nothing is known. */
+static void write_peers(struct json *json, const struct evidence_peers *peers)
+{
+    json_name(json, "peers");
+    if (peers->proven == 0 && peers->refused == 0 && peers->delivered == 0 && peers->bounced == 0) {
+        json_null(json);
+        return;
+    }
+    json_object_begin(json);
+    json_name_int(json, "proven", peers->proven);
+    json_name_int(json, "alike", peers->alike);
+    json_name_int(json, "refused", peers->refused);
+    json_name_int(json, "delivered", peers->delivered);
+    json_name_int(json, "bounced", peers->bounced);
+    json_object_end(json);
+}
+
+static void write_milli(struct json *json, const char *name, int32_t milli)
+{
+    json_name(json, name);
+    json_double(json, milli / 1000.0, 3);
+}
+
+/* Log odds, and what they are the sum of. */
+static void write_score(struct json *json, const struct evidence *evidence)
+{
+    struct score score;
+
+    verdict_score(evidence, &score);
+    json_name(json, "score");
+    json_object_begin(json);
+    json_name_cstring(json, "basis", score.basis->name);
+    write_milli(json, "basis_log_odds", score.basis->milli);
+    write_milli(json, "log_odds", score.log_odds_milli);
+    json_name(json, "features");
+    json_array_begin(json);
+    for (size_t i = 0; i < score.term_count; i++) {
+        json_object_begin(json);
+        json_name_cstring(json, "name", score.terms[i].weight->name);
+        write_milli(json, "value", score.terms[i].value_milli);
+        write_milli(json, "log_odds", score.terms[i].milli);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_object_end(json);
+}
+
 static void write_evidence(struct json *json, const struct evidence *evidence)
 {
     const struct evidence_domain *domain = evidence->domain;
@@ -358,6 +406,8 @@ static void write_evidence(struct json *json, const struct evidence *evidence)
     write_habit(json, evidence);
     write_lists(json, evidence);
     write_outcomes(json, &evidence->history);
+    write_peers(json, &evidence->peers);
+    write_score(json, evidence);
     json_object_end(json);
 }
 

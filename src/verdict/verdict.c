@@ -192,26 +192,45 @@ static uint32_t flags_of(const struct evidence *evidence, const struct finding *
                    VERDICT_FLAG_OWN_HISTORY);
 }
 
-void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
+/* All but advice and explanation. Returns what stands without lists. */
+static enum verdict_reason judge(const struct evidence *evidence, struct finding *finding,
+                                 bool *ret_asked, struct verdict *ret_verdict)
 {
     enum verdict_reason skip = reason_to_skip(evidence), proven;
-    struct finding finding;
-    bool asked;
 
     *ret_verdict = (struct verdict){
         .attempt = -1,
         .classification = {.reply_class = SMTP_CLASS_AMBIGUOUS},
     };
-    proven = reason_of_layers(evidence, &finding, &asked);
+    proven = reason_of_layers(evidence, finding, ret_asked);
     ret_verdict->reason = skip != VERDICT_REASON_COUNT ? skip : reason_of_all(evidence, proven);
     ret_verdict->status = verdict_reason_status(ret_verdict->reason);
-    ret_verdict->flags = flags_of(evidence, asked ? &finding : NULL, ret_verdict->reason);
-    if (asked) {
-        ret_verdict->attempt = finding.attempt;
-        ret_verdict->classification = finding.classification;
+    ret_verdict->flags = flags_of(evidence, *ret_asked ? finding : NULL, ret_verdict->reason);
+    if (*ret_asked) {
+        ret_verdict->attempt = finding->attempt;
+        ret_verdict->classification = finding->classification;
     }
+    return proven;
+}
+
+void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
+{
+    struct finding finding;
+    bool asked;
+    enum verdict_reason proven = judge(evidence, &finding, &asked, ret_verdict);
+
     advice_give(evidence, asked ? &finding : NULL, proven, ret_verdict);
     explain_verdict(evidence, asked ? &finding : NULL, ret_verdict);
+}
+
+void verdict_score(const struct evidence *evidence, struct score *ret_score)
+{
+    struct verdict verdict;
+    struct finding finding;
+    bool asked;
+    enum verdict_reason proven = judge(evidence, &finding, &asked, &verdict);
+
+    advice_score(evidence, asked ? &finding : NULL, proven, &verdict, ret_score);
 }
 
 void verdict_of_reply(const struct classification *classification, unsigned code,

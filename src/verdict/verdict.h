@@ -150,6 +150,10 @@ struct verdict {
 /* Judge. Never fails. */
 void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict);
 
+/* What the score of the same evidence is made of (verdict/score.h), to show it. */
+struct score;
+void verdict_score(const struct evidence *evidence, struct score *ret_score);
+
 /*
  * What one reply alone would mean at its stage, for `mailknock classify`: an accepted RCPT is
  * valid/accepted, unless its provider accepts everybody, and a refusal in vague words stands, as if

@@ -1,0 +1,188 @@
+#include "verdict/naming.h"
+
+#include "base/check.h"
+#include "verdict/letters.h"
+
+#define PARTS_MAX   4
+#define PIECE_MIN   3  /* letters of each name in "firstlast" */
+#define SURPLUS_MAX 18 /* bits; above, letters are no name's (verdict/gibberish.h) */
+
+const char *naming_pattern_name(enum naming_pattern pattern)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        NAMING_PATTERNS(X)
+#undef X
+    };
+
+    CHECK((unsigned)pattern < ARRAY_LEN(names));
+    return names[pattern];
+}
+
+/* --- cutting up ------------------------------------------------------------------------------ */
+
+struct parts {
+    struct slice words[PARTS_MAX];
+    size_t count;
+    char separator; /* 0: none; 1: of two kinds, or too many */
+};
+
+static bool is_separator(char c)
+{
+    return c == '.' || c == '_' || c == '-';
+}
+
+static struct slice without_tag_and_number(struct slice local)
+{
+    ptrdiff_t plus = slice_find_byte(local, '+');
+
+    if (plus > 0)
+        local = slice_prefix(local, (size_t)plus);
+    while (local.len > 1 &&
+           (ascii_is_digit(local.ptr[local.len - 1]) || is_separator(local.ptr[local.len - 1])))
+        local.len--;
+    return local;
+}
+
+/* False: there is something else than letters and separators. */
+static bool cut(struct slice local, struct parts *parts)
+{
+    size_t start = 0;
+
+    *parts = (struct parts){.count = 0};
+    for (size_t i = 0; i <= local.len; i++) {
+        if (i < local.len && ascii_is_alpha(local.ptr[i]))
+            continue;
+        if (i == start || (i < local.len && !is_separator(local.ptr[i])) ||
+            parts->count == PARTS_MAX)
+            return false;
+        parts->words[parts->count++] = slice_from(local.ptr + start, i - start);
+        start = i + 1;
+        if (i < local.len && parts->separator != 0 && parts->separator != local.ptr[i])
+            parts->separator = 1;
+        else if (i < local.len)
+            parts->separator = local.ptr[i];
+    }
+    return true;
+}
+
+/* --- one word -------------------------------------------------------------------------------- */
+
+/* Where "firstlast" or "lastfirst" can be cut into two known names. */
+static enum naming_pattern pattern_of_joined(struct slice word)
+{
+    for (size_t at = PIECE_MIN; at + PIECE_MIN <= word.len; at++) {
+        struct slice head = slice_prefix(word, at), tail = slice_from_offset(word, at);
+
+        if (letters_is_given_name(head) && letters_is_surname(tail))
+            return NAMING_FIRST_LAST;
+        if (letters_is_surname(head) && letters_is_given_name(tail))
+            return NAMING_LAST_FIRST;
+    }
+    return NAMING_NONE;
+}
+
+static enum naming_pattern pattern_of_word(struct slice word)
+{
+    enum naming_pattern joined;
+    struct slice head, tail;
+
+    if (word.len < 2)
+        return NAMING_NONE;
+    if (letters_is_given_name(word))
+        return NAMING_FIRST;
+    if (letters_is_surname(word))
+        return NAMING_LAST;
+    head = slice_prefix(word, word.len - 1);
+    tail = slice_from_offset(word, 1);
+    if (tail.len >= PIECE_MIN && letters_is_surname(tail))
+        return NAMING_INITIAL_LAST;
+    joined = pattern_of_joined(word);
+    if (joined != NAMING_NONE)
+        return joined;
+    if (head.len >= PIECE_MIN && letters_is_given_name(head))
+        return NAMING_FIRST_INITIAL;
+    return letters_surplus_bits(word) >= SURPLUS_MAX ? NAMING_NONE : NAMING_WORD;
+}
+
+/* --- two words ------------------------------------------------------------------------------- */
+
+/* The patterns with "." come first, then those with "_" and "-". */
+static enum naming_pattern with_separator(enum naming_pattern dotted, char separator)
+{
+    return (enum naming_pattern)(dotted + (separator == '_' ? 1 : separator == '-' ? 2 : 0));
+}
+
+static enum naming_pattern pattern_of_two(struct slice one, struct slice two, char separator)
+{
+    int as_first_last = letters_is_given_name(one) + letters_is_surname(two);
+    int as_last_first = letters_is_surname(one) + letters_is_given_name(two);
+
+    if (one.len == 1 && two.len == 1)
+        return NAMING_NONE;
+    if (one.len == 1)
+        return with_separator(NAMING_INITIAL_DOT_LAST, separator);
+    if (two.len == 1)
+        return with_separator(NAMING_FIRST_DOT_INITIAL, separator);
+    if (letters_surplus_bits(one) >= SURPLUS_MAX || letters_surplus_bits(two) >= SURPLUS_MAX)
+        return NAMING_NONE;
+    return with_separator(
+        as_last_first > as_first_last ? NAMING_LAST_DOT_FIRST : NAMING_FIRST_DOT_LAST, separator);
+}
+
+enum naming_pattern naming_pattern_of(struct slice local)
+{
+    struct parts parts;
+
+    if (!cut(without_tag_and_number(local), &parts))
+        return NAMING_NONE;
+    if (parts.count == 1)
+        return pattern_of_word(parts.words[0]);
+    if (parts.count == 2)
+        return pattern_of_two(parts.words[0], parts.words[1], parts.separator);
+    return NAMING_THREE;
+}
+
+bool naming_has_known_name(struct slice local)
+{
+    enum naming_pattern pattern = naming_pattern_of(local);
+    struct parts parts;
+
+    if (pattern == NAMING_NONE || pattern == NAMING_WORD ||
+        !cut(without_tag_and_number(local), &parts))
+        return false;
+    if (parts.count == 1)
+        return true;
+    for (size_t i = 0; i < parts.count; i++)
+        if (letters_is_given_name(parts.words[i]) || letters_is_surname(parts.words[i]))
+            return true;
+    return false;
+}
+
+/* --- habits ---------------------------------------------------------------------------------- */
+
+void naming_learn(struct naming_habits *habits, enum naming_pattern pattern)
+{
+    CHECK((unsigned)pattern < NAMING_PATTERN_COUNT);
+    if (pattern == NAMING_NONE)
+        return;
+    if (habits->counts[pattern] == UINT8_MAX)
+        for (size_t i = 0; i < NAMING_PATTERN_COUNT; i++)
+            habits->counts[i] /= 2;
+    habits->counts[pattern]++;
+}
+
+unsigned naming_total(const struct naming_habits *habits)
+{
+    unsigned total = 0;
+
+    for (size_t i = 0; i < NAMING_PATTERN_COUNT; i++)
+        total += habits->counts[i];
+    return total;
+}
+
+unsigned naming_alike(const struct naming_habits *habits, enum naming_pattern pattern)
+{
+    CHECK((unsigned)pattern < NAMING_PATTERN_COUNT);
+    return habits->counts[pattern];
+}
