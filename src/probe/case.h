@@ -66,6 +66,7 @@ struct probe_case {
     bool retried_at_once;
     bool is_withdrawn;    /* OUT, and nobody wants it to go further */
     bool has_mailbox_key; /* in engine->mailboxes */
+    bool is_noted;        /* its domain has learnt from its verdict */
     char wire[];          /* NUL-terminated; "" for a bad address */
 };
 

@@ -8,6 +8,7 @@
 #define MK_PROBE_DOMAIN_H
 
 #include "probe/state.h"
+#include "verdict/naming.h"
 
 struct probe_stranger;
 
@@ -40,6 +41,9 @@ struct probe_domain {
     unsigned refused;         /* recipients that it did not know */
     unsigned accepted_in_row; /* since the last of them, or since the habit was learnt */
     uint8_t doubts;           /* how often the habit was looked at again */
+
+    struct naming_habits naming;  /* of its proven mailboxes */
+    struct evidence_peers record; /* what is known of its mailboxes otherwise; alike is not used */
 };
 
 /* name: lower-case A-labels, or a literal with brackets. Held for the caller. NULL: no memory. */
@@ -58,6 +62,14 @@ int probe_domain_make_literal(struct probe_domain *domain, const struct ip *ip);
 
 /* The greeting gave away who runs an unknown host. */
 void probe_domain_greeted(struct probe_domain *domain, const struct provider_profile *profile);
+
+/* --- probe/peers.c --------------------------------------------------------------------------- */
+
+/* What is known of the domain's other mailboxes, beside the one that the evidence is of. */
+void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence);
+/* A verdict from today's answers: one more mailbox is known to be there, or not to be. */
+void probe_domain_note_verdict(struct probe_domain *domain, const struct evidence *evidence,
+                               const struct verdict *verdict);
 
 /* --- probe/habit.c --------------------------------------------------------------------------- */
 

@@ -34,6 +34,7 @@ struct outcome {
     enum verdict_reason reason;
     size_t attempts, random_attempts;
     enum evidence_stop stop;
+    struct evidence_peers peers;
     char explanation[VERDICT_EXPLANATION_SIZE];
 };
 
@@ -127,6 +128,7 @@ static void finished(void *user, const struct evidence *evidence, const struct v
     outcome->reason = verdict->reason;
     outcome->attempts = evidence->attempt_count;
     outcome->stop = evidence->stop;
+    outcome->peers = evidence->peers;
     for (size_t i = 0; i < evidence->attempt_count; i++) {
         outcome->random_attempts += evidence->attempts[i].random_recipient;
         assert_true(evidence->attempts[i].recipient.len > 0);
@@ -275,6 +277,35 @@ static void catch_all_domains_are_found_once(void **state)
     assert_int_equal(bench->outcomes[3].reason, REASON_ACCEPTS_ALL);
     assert_int_equal(bench->outcomes[3].random_attempts, 0);
     assert_int_equal(counts_of(bench).random_rcpts, 1);
+    bench_free(bench);
+}
+
+/* What was proven of a domain's people tells of those that nobody vouches for. */
+static void domains_are_known_by_their_mailboxes(void **state)
+{
+    struct bench *bench = bench_new();
+    const struct outcome *outcome;
+
+    bench->settings.patience = PROBE_PATIENCE_QUICK;
+    assert_true(bench_build(bench, "domain a.example\n"
+                                   "  mx 10 mx.a.example\n"
+                                   "server mx.a.example 192.0.2.1\n"
+                                   "  mailbox ann.schmidt\n"
+                                   "  mailbox bob.kowalczyk\n"
+                                   "  mailbox info\n"
+                                   "  mailbox cas.weber 451 4.3.0 Temporary trouble\n"
+                                   "expect ann.schmidt@a.example valid accepted\n"
+                                   "expect bob.kowalczyk@a.example valid accepted\n"
+                                   "expect info@a.example valid accepted\n"
+                                   "expect nobody@a.example invalid mailbox_not_found\n"));
+    bench_run(bench);
+    outcome = submit(bench, SLICE("cas.weber@a.example"));
+    assert_non_null(outcome);
+    io_loop_run(bench->loop);
+    assert_int_equal(outcome->status, VERDICT_UNKNOWN);
+    assert_int_equal(outcome->peers.proven, 2);
+    assert_int_equal(outcome->peers.alike, 2);
+    assert_int_equal(outcome->peers.refused, 2); /* nobody, and the stranger */
     bench_free(bench);
 }
 
@@ -1267,6 +1298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mailboxes_are_told_apart_in_one_session),
         cmocka_unit_test(catch_all_domains_are_found_once),
+        cmocka_unit_test(domains_are_known_by_their_mailboxes),
         cmocka_unit_test(domains_without_mail_need_no_connection),
         cmocka_unit_test(greylists_are_waited_for),
         cmocka_unit_test(wishes_are_heard),

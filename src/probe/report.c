@@ -95,7 +95,12 @@ void probe_case_tell(struct probe_case *kase, struct probe_submission *submissio
     fill(kase, &evidence);
     evidence.stop = stop;
     probe_offline_fill(submission->input, &world, &evidence, suggestion);
+    if (kase->domain != NULL)
+        probe_domain_fill_peers(kase->domain, &evidence);
     verdict_judge(&evidence, &verdict);
+    if (kase->domain != NULL && !kase->is_noted)
+        probe_domain_note_verdict(kase->domain, &evidence, &verdict);
+    kase->is_noted = true;
     probe_owner_count_out(kase, submission);
     kase->engine->counts.finished++;
     submission->done(submission->user, &evidence, &verdict);
