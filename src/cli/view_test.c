@@ -314,6 +314,7 @@ static void an_address_is_explained(void **state)
             "  ✓ mailbox    mx.example.org [192.0.2.1] at RCPT TO: 250 ok (340 ms)\n"
             "  ✓ catch-all  mailknock-x7@example.org, made up: mx.example.org [192.0.2.1] at\n"
             "               RCPT TO: 550 no such user (340 ms)\n"
+            "  - score      97 %: accepted, and a made-up recipient refused +3.48\n"
             "\n"
             "DNS answers\n"
             "  MX    example.org  10 mx.example.org, 20 dead.example.org  (for 300 s)\n"
