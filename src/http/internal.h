@@ -66,6 +66,8 @@ struct http_request {
     http_read *read;
     void *read_user;
     bool stream_waits;
+    bool is_gone;            /* the client, while a stream waited */
+    struct io_watch *hangup; /* while a stream waits; NULL: nobody looks */
 };
 
 void http_server_run(struct http_server *server);
@@ -76,6 +78,9 @@ enum MHD_Result http_response_queue(struct http_request *request);
 void http_request_free(struct http_request *request);
 /* Has MHD been told to wait for us? */
 bool http_request_is_suspended(const struct http_request *request);
+/* Notice that the client leaves, and wake the stream to end it (hangup.c). */
+void http_hangup_watch(struct http_request *request);
+void http_hangup_unwatch(struct http_request *request);
 struct io_endpoint http_endpoint_from(const struct sockaddr_storage *address);
 
 #endif

@@ -13,6 +13,7 @@ void http_request_free(struct http_request *request)
 {
     struct http_header *header, *next;
 
+    http_hangup_unwatch(request);
     if (request->multipart != NULL)
         (void)MHD_destroy_post_processor(request->multipart);
     for (header = request->headers; header != NULL; header = next) {

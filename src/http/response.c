@@ -132,9 +132,12 @@ void http_respond(struct http_request *request, unsigned status, const char *con
 static ssize_t read_stream(void *user, uint64_t position, char *out, size_t size)
 {
     struct http_request *request = user;
-    ptrdiff_t len = request->read(request->read_user, out, size);
+    ptrdiff_t len;
 
     (void)position;
+    if (request->is_gone)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    len = request->read(request->read_user, out, size);
     if (len > 0)
         return len;
     if (len == HTTP_READ_END)
@@ -142,6 +145,7 @@ static ssize_t read_stream(void *user, uint64_t position, char *out, size_t size
     if (len < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     request->stream_waits = true;
+    http_hangup_watch(request);
     MHD_suspend_connection(request->connection);
     return 0;
 }
@@ -161,5 +165,6 @@ void http_respond_wake(struct http_request *request)
     if (!request->stream_waits)
         return;
     request->stream_waits = false;
+    http_hangup_unwatch(request);
     http_server_resume(request->server, request);
 }

@@ -34,6 +34,7 @@ struct client {
     struct buffer got;
     bool closed;
     bool leave_at_once;
+    bool leave_when_told; /* as soon as something came */
 };
 
 /* --- the served side ------------------------------------------------------------------------- */
@@ -75,6 +76,14 @@ static ptrdiff_t read_pieces(void *user, char *out, size_t size)
     return snprintf(out, size, "piece %u\n", ++bench->pieces);
 }
 
+/* Says something, and never anything again. */
+static ptrdiff_t read_once(void *user, char *out, size_t size)
+{
+    struct bench *bench = user;
+
+    return bench->pieces++ == 0 ? snprintf(out, size, "so far\n") : 0;
+}
+
 static void complete(void *user, struct http_request *request)
 {
     struct bench *bench = user;
@@ -101,6 +110,8 @@ static void complete(void *user, struct http_request *request)
     } else if (strcmp(path, "/stream") == 0) {
         bench->waiting = request;
         http_respond_stream(request, 200, "text/plain", read_pieces, bench);
+    } else if (strcmp(path, "/silent stream") == 0) {
+        http_respond_stream(request, 200, "text/plain", read_once, bench);
     } else if (strcmp(path, "/sunk") == 0) {
         http_respond(request, 200, "text/plain", buffer_slice(&bench->sunk));
     }
@@ -201,6 +212,11 @@ static void client_received(void *user, const char *bytes, size_t len)
     struct client *client = user;
 
     buffer_append(&client->got, bytes, len);
+    if (client->leave_when_told) {
+        io_stream_close(client->stream);
+        client->closed = true;
+        io_timer_start(&client->bench->give_up, io_now_ms(client->bench->loop) + 300);
+    }
 }
 
 static void client_closed(void *user, enum io_close_reason reason, const char *detail)
@@ -398,6 +414,22 @@ static void test_client_leaves(void **state)
     bench_close(&bench);
 }
 
+/* Nothing is sent that could fail, and yet it is noticed. */
+static void test_client_leaves_a_stream(void **state)
+{
+    struct http_limits limits = {0};
+    struct bench bench;
+    struct client client = {.leave_when_told = true};
+
+    (void)state;
+    bench_open(&bench, &limits);
+    ask(&bench, &client, "GET /silent%20stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(bench.ended, 1);
+    assert_true(bench.pieces >= 2);
+    buffer_done(&client.got);
+    bench_close(&bench);
+}
+
 static void test_ends_with_open_requests(void **state)
 {
     static const char *const open[] = {
@@ -455,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_compresses),
         cmocka_unit_test(test_hangs_up_on_dripping_headers),
         cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_client_leaves_a_stream),
         cmocka_unit_test(test_ends_with_open_requests),
         cmocka_unit_test(test_address_in_use),
     };
