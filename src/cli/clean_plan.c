@@ -18,11 +18,9 @@
 #include "cli/clean.h"
 #include "provider/profile.h"
 
-#define SEEN_MEMORY    ((size_t)256 << 20)
-#define DOMAINS_MAX    1000000 /* told apart; the rest is counted together */
-#define SHOWN          10
-#define ROUND_TRIP_MS  100 /* assumed of a mail server */
-#define GREETING_TRIPS 5   /* connect, greeting, EHLO, MAIL, QUIT */
+#define SEEN_MEMORY ((size_t)256 << 20)
+#define DOMAINS_MAX 1000000 /* told apart; the rest is counted together */
+#define SHOWN       10
 
 struct plan_domain {
     uint64_t count;
@@ -111,20 +109,6 @@ static int count_rows(struct plan *plan, struct error *error)
 
 /* --- the time -------------------------------------------------------------------------------- */
 
-/* Seconds that `count` recipients take at least within these limits. */
-static double seconds_within(const struct provider_limits *limits, uint64_t count)
-{
-    double per_session = limits->rcpts_per_session;
-    double step_s = (ROUND_TRIP_MS + (double)limits->gap_ms) / 1000;
-    double session_s = GREETING_TRIPS * ROUND_TRIP_MS / 1000.0 + per_session * step_s;
-    double per_s = limits->connections * per_session / session_s;
-
-    if (limits->connections_per_minute > 0 &&
-        limits->connections_per_minute * per_session / 60 < per_s)
-        per_s = limits->connections_per_minute * per_session / 60;
-    return (double)count / per_s;
-}
-
 struct plan_site {
     const struct provider_profile *profile; /* NULL: one domain of its own */
     const char *name;
@@ -165,9 +149,9 @@ static struct plan_site *list_sites(const struct plan *plan, bool join, size_t *
         sites[at].count += domain->count;
     }
     for (size_t i = 0; i < count; i++)
-        sites[i].seconds = seconds_within(sites[i].profile != NULL ? &sites[i].profile->limits
-                                                                   : &provider_generic()->limits,
-                                          sites[i].count);
+        sites[i].seconds = provider_limits_seconds(
+            sites[i].profile != NULL ? &sites[i].profile->limits : &provider_generic()->limits,
+            sites[i].count);
     if (sites != NULL)
         qsort(sites, count, sizeof(*sites), by_count);
     *ret_count = count;

@@ -5,6 +5,9 @@
 #include "address/suffix.h"
 #include "provider/data.h"
 
+#define ROUND_TRIP_MS  100 /* assumed of a mail server */
+#define GREETING_TRIPS 5   /* connect, greeting, EHLO, MAIL, QUIT */
+
 const struct provider_name *provider_find_name(const struct provider_name *names, size_t count,
                                                struct slice name)
 {
@@ -23,6 +26,19 @@ const struct provider_name *provider_find_name(const struct provider_name *names
             high = middle;
     }
     return NULL;
+}
+
+double provider_limits_seconds(const struct provider_limits *limits, uint64_t recipients)
+{
+    double per_session = limits->rcpts_per_session;
+    double step_s = (ROUND_TRIP_MS + (double)limits->gap_ms) / 1000;
+    double session_s = GREETING_TRIPS * ROUND_TRIP_MS / 1000.0 + per_session * step_s;
+    double per_s = limits->connections * per_session / session_s;
+
+    if (limits->connections_per_minute > 0 &&
+        limits->connections_per_minute * per_session / 60 < per_s)
+        per_s = limits->connections_per_minute * per_session / 60;
+    return (double)recipients / per_s;
 }
 
 const struct provider_profile *provider_generic(void)

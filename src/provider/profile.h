@@ -51,6 +51,9 @@ struct provider_profile {
     const char *source;       /* where it was learnt */
 };
 
+/* How long that many recipients take at least within these limits, in seconds. */
+double provider_limits_seconds(const struct provider_limits *limits, uint64_t recipients);
+
 /* Never NULL: the generic profile where none is named so. */
 const struct provider_profile *provider_generic(void);
 /* NULL when there is none. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include <math.h>
 
 #include "base/check.h"
 #include "lists/builtin.h"
@@ -254,9 +255,32 @@ static void sites_have_keys(void **state)
     assert_int_equal(strlen(key), sizeof(key) - 1);
 }
 
+static void limits_take_their_time(void **state)
+{
+    static const struct {
+        struct provider_limits limits;
+        uint64_t recipients;
+        double seconds;
+    } rows[] = {
+        /* Two sessions of ten, each 0.5 s of greeting and ten steps of 0.1 s. */
+        {{.connections = 2, .rcpts_per_session = 10}, 2000, 150},
+        /* A second's pause between recipients. */
+        {{.connections = 1, .rcpts_per_session = 1, .gap_ms = 1000}, 10, 16},
+        /* One new connection a minute is what holds it up. */
+        {{.connections = 9, .connections_per_minute = 1, .rcpts_per_session = 5}, 50, 600},
+        {{.connections = 9, .rcpts_per_session = 5}, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_true(fabs(provider_limits_seconds(&rows[i].limits, rows[i].recipients) -
+                         rows[i].seconds) < 0.001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_take_their_time),
         cmocka_unit_test(mail_hosts_name_their_operator),
         cmocka_unit_test(mx_sets_are_known_by_the_first_known_host),
         cmocka_unit_test(greetings_tell_operators_before_software),
