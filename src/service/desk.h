@@ -63,14 +63,21 @@ void service_desk_close(struct service_desk *desk);
 void service_desk_stop(struct service_desk *desk);
 bool service_desk_is_idle(const struct service_desk *desk); /* no job is under way */
 
+/* Where a new list comes from. Texts are borrowed for the call. */
+struct service_list_source {
+    const char *upload;      /* its file, which is moved away */
+    const char *ending;      /* of its name, with the dot, or "" */
+    const char *name;        /* for people */
+    const char *from;        /* "web", "api", a dialect */
+    const char *fingerprint; /* of the file's bytes, or "" */
+    uint64_t key;            /* whose it is; 0: nobody's */
+};
+
 /*
- * A new list from a file at `upload` (moved away). `ending` is of its name, with the dot, or "".
- * key: whose it is, 0: nobody's.
- * Loading begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store and the
- * reader.
+ * A new list; loading begins. ERROR_FORMAT: not a list, or no addresses in it; others as the store
+ * and the reader.
  */
-int service_desk_add(struct service_desk *desk, const char *upload, const char *ending,
-                     const char *name, const char *source, uint64_t key,
+int service_desk_add(struct service_desk *desk, const struct service_list_source *source,
                      const struct service_list_options *options, uint64_t *ret_id,
                      struct error *error);
 

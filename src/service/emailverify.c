@@ -163,6 +163,13 @@ void service_ev_batch(struct service_call *call)
     struct service_list_options options;
     struct error error = {0};
     char path[SERVICE_BATCH_PATH_SIZE];
+    struct service_list_source source = {
+        .upload = path,
+        .ending = ".ndjson",
+        .name = title != NULL ? title : "batch",
+        .from = "emailverify",
+        .fingerprint = "",
+    };
     size_t rejected;
     uint64_t id = 0;
     int code;
@@ -176,10 +183,10 @@ void service_ev_batch(struct service_call *call)
     }
     service_list_options_init(&options, &service->prober->settings);
     options.field = "address";
+    source.key = call->key_id; /* known only since it was admitted */
     code = service_batch_file(service, batch, path, &rejected, &error);
     if (code == 0)
-        code = service_desk_add(&service->desk, path, ".ndjson", title != NULL ? title : "batch",
-                                "emailverify", call->key_id, &options, &id, &error);
+        code = service_desk_add(&service->desk, &source, &options, &id, &error);
     if (code == ERROR_USAGE || code == ERROR_FORMAT)
         refuse(call, 400, "Invalid Request");
     else if (code != 0)

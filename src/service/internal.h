@@ -136,7 +136,8 @@ void service_result_get(struct service_call *call);
 void service_events_get(struct service_call *call); /* events.c */
 /* Streams of events end when the service stops. */
 void service_events_stop(struct service *service);
-void service_export_get(struct service_call *call);        /* export.c */
+void service_export_get(struct service_call *call); /* export.c */
+void service_operator_lists_get(struct service_call *call);
 void service_operator_list_get(struct service_call *call); /* operator_lists.c */
 void service_operator_list_put(struct service_call *call);
 /* What is kept here, on top of the files' entries. The store's and the lists' errors. */

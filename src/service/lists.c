@@ -167,13 +167,14 @@ void service_lists_post(struct service_call *call)
     const cJSON *object, *name;
     struct error error = {0};
     struct arena arena;
-    char digest[SERVICE_KEY_HASH_SIZE];
+    char fingerprint[SERVICE_KEY_HASH_SIZE], digest[SERVICE_KEY_HASH_SIZE];
+    struct service_list_source source = {.fingerprint = fingerprint, .key = call->key_id};
     uint64_t id = 0;
     int code = 0;
 
     if (http_request_is_answered(call->request) || !service_upload_finish(call))
         return;
-    service_upload_digest(upload, digest);
+    service_upload_digest(upload, fingerprint, digest);
     switch (service_idempotency_look(call, digest, &id)) {
     case SERVICE_REPEAT_REFUSED:
         return;
@@ -192,12 +193,12 @@ void service_lists_post(struct service_call *call)
         code = service_list_options_read(&options, object, &arena, &error);
     if (code == 0)
         code = check_webhook(service, &options, &error);
+    source.upload = service_upload_path(upload);
+    source.ending = service_upload_ending(upload);
+    source.name = cJSON_IsString(name) ? name->valuestring : service_upload_name(upload);
+    source.from = http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api";
     if (code == 0)
-        code = service_desk_add(
-            &service->desk, service_upload_path(upload), service_upload_ending(upload),
-            cJSON_IsString(name) ? name->valuestring : service_upload_name(upload),
-            http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api",
-            call->key_id, &options, &id, &error);
+        code = service_desk_add(&service->desk, &source, &options, &id, &error);
     if (code == 0 && options.webhook != NULL)
         code = add_webhook(service, &options, id, &error);
     arena_done(&arena);

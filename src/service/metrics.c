@@ -136,6 +136,17 @@ static void write_http(const struct service *service, struct buffer *out)
                       (uintmax_t)service->metrics.responses[i]);
     one(out, "http_connections_open", "gauge", "Open HTTP connections.", counts.open_connections);
     one(out, "http_requests_open", "gauge", "Requests being answered.", counts.open_requests);
+    one(out, "event_listeners", "gauge", "Open streams of events.", service->listeners);
+    one(out, "webhook_deliveries_pending", "gauge", "Events on their way to webhooks.",
+        service->courier.parcels);
+    one(out, "webhook_deliveries_total", "counter", "Events that webhooks took.",
+        service->courier.delivered);
+    one(out, "webhook_failures_total", "counter", "Tries that they did not take.",
+        service->courier.failed_tries);
+    one(out, "webhook_given_up_total", "counter", "Events that were tried in vain to the end.",
+        service->courier.given_up);
+    one(out, "webhook_dropped_total", "counter", "Events that there was no room for.",
+        service->courier.dropped);
     one(out, "verify_cache_hits_total", "counter", "Single checks answered from memory.",
         service->verifier.hits);
     one(out, "verify_cache_misses_total", "counter", "Single checks that were probed.",

@@ -23,6 +23,73 @@ static bool read_kind(struct service_call *call, enum lists_operator_kind *ret_k
     return false;
 }
 
+/* Entries that are kept here, not in a file. */
+static int count_own(struct service *service, enum lists_operator_kind kind, size_t *ret_count,
+                     struct error *error)
+{
+    struct lists_operator *own = lists_operator_new();
+    struct slice text;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = own != NULL ? store_note_get(service->store, KIND, lists_operator_kind_name(kind),
+                                        &arena, &text, error)
+                       : error_set(error, ERROR_NOMEM, "out of memory");
+    if (code == 0)
+        code = lists_operator_load(own, kind, text, error);
+    if (code == ERROR_NOT_FOUND)
+        code = 0;
+    if (code == 0)
+        *ret_count = lists_operator_count(own, kind);
+    lists_operator_free(own);
+    arena_done(&arena);
+    return code;
+}
+
+/* GET /v1/operator-lists: every kind, what is in effect and where it comes from. */
+void service_operator_lists_get(struct service_call *call)
+{
+    const struct service *service = call->service;
+    struct error error = {0};
+    struct buffer body;
+    struct json json;
+    int code = 0;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name(&json, "items");
+    json_array_begin(&json);
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
+        enum lists_operator_kind kind = (enum lists_operator_kind)i;
+        const struct config_list *files = &service->config->lists[kind];
+        size_t own = 0;
+
+        code = count_own(call->service, kind, &own, &error);
+        json_object_begin(&json);
+        json_name_cstring(&json, "kind", lists_operator_kind_name(kind));
+        json_name_int(&json, "in_effect",
+                      (int64_t)lists_operator_count(service->prober->lists, kind));
+        json_name_int(&json, "own", (int64_t)own);
+        json_name(&json, "files");
+        json_array_begin(&json);
+        for (size_t k = 0; k < files->count; k++)
+            json_cstring(&json, files->values[k]);
+        json_array_end(&json);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    json_name_null(&json, "next");
+    json_object_end(&json);
+    if (code != 0) {
+        buffer_done(&body);
+        service_problem_of(call, &error);
+    } else {
+        service_answer(call, 200, &body);
+    }
+}
+
 void service_operator_list_get(struct service_call *call)
 {
     enum lists_operator_kind kind;

@@ -2,9 +2,11 @@
  * GET /v1/lists/{id}/preflight: what a list looks like before it is started: its columns with
  * samples, its first rows, and to whom its addresses belong by their domains. No network.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "address/address.h"
+#include "base/instant.h"
 #include "base/memory.h"
 #include "bulk/csv.h"
 #include "bulk/format.h"
@@ -31,7 +33,7 @@ struct column {
 struct preflight {
     struct service_errand errand; /* first */
     uint64_t id;
-    struct store_job job;
+    struct store_job job, same; /* same.id 0: there is none */
     struct arena arena;
     struct bulk_reader *reader;
     struct column columns[COLUMNS_MAX];
@@ -203,6 +205,67 @@ static void write_top(struct json *json, const char *name, const char *what,
     json_array_end(json);
 }
 
+/* The lower bound that the operators' limits allow: that of the one who takes longest. */
+static double least_seconds(const struct bulk_tally *tally, bool by_domain)
+{
+    double longest = 0;
+
+    for (size_t i = 0; i < tally->count; i++) {
+        const struct bulk_tally_entry *entry = tally->entries[i];
+        const struct provider_profile *profile =
+            by_domain ? provider_by_domain(entry->name) : provider_by_name(entry->name);
+        double seconds;
+
+        if (by_domain && profile != NULL)
+            continue; /* counted with its operator's other domains */
+        seconds = provider_limits_seconds(&(profile != NULL ? profile : provider_generic())->limits,
+                                          entry->total);
+        if (seconds > longest)
+            longest = seconds;
+    }
+    return longest;
+}
+
+static void write_estimate(struct json *json, const struct preflight *self)
+{
+    double of_domains = least_seconds(&self->domains, true);
+    double of_providers = least_seconds(&self->providers, false);
+
+    json_name(json, "estimate_s");
+    json_double(json, of_domains > of_providers ? of_domains : of_providers, 0);
+}
+
+/* The newest other list that was made of the same bytes. */
+static int find_same(struct preflight *self, struct store *store, struct error *error)
+{
+    struct store_job job = {0};
+    int code;
+
+    if (self->job.fingerprint.len == 0)
+        return 0;
+    while ((code = store_job_next(store, job.id, &self->arena, &job, error)) == 1)
+        if (job.id != self->id && slice_equal(job.fingerprint, self->job.fingerprint))
+            self->same = job;
+    return code;
+}
+
+static void write_same(struct json *json, const struct store_job *job)
+{
+    char id[24], at[INSTANT_TEXT_SIZE];
+
+    json_name(json, "seen_before");
+    if (job->id == 0) {
+        json_null(json);
+        return;
+    }
+    snprintf(id, sizeof(id), "%ju", (uintmax_t)job->id);
+    json_object_begin(json);
+    json_name_cstring(json, "id", id);
+    json_name_string(json, "name", job->name);
+    json_name_cstring(json, "created_at", instant_format(job->created_unix_ms, at));
+    json_object_end(json);
+}
+
 static void preflight_done(struct service_errand *errand)
 {
     struct preflight *self = LIST_ELEMENT(errand, struct preflight, errand);
@@ -231,6 +294,8 @@ static void preflight_done(struct service_errand *errand)
     json_name_int(&json, "unreadable", (int64_t)self->job.faults);
     write_top(&json, "top_domains", "domain", &self->domains);
     write_top(&json, "top_providers", "provider", &self->providers);
+    write_estimate(&json, self);
+    write_same(&json, &self->same);
     json_object_end(&json);
     service_answer(errand->call, 200, &body);
 }
@@ -246,6 +311,8 @@ static int open_parts(struct preflight *self, struct service_call *call, struct 
         code = error_set(error, ERROR_BUSY, "the list is being loaded; ask again in a moment");
     if (code == 0)
         code = service_desk_open_reader(&service->desk, self->id, &self->reader, error);
+    if (code == 0)
+        code = find_same(self, service->store, error);
     return code == 0 ? read_sample(self, error) : code;
 }
 

@@ -269,6 +269,14 @@ void service_reacher_bulk(struct service_call *call)
     const cJSON *input = cJSON_GetObjectItemCaseSensitive(object, "input");
     struct service_list_options options;
     char path[SERVICE_BATCH_PATH_SIZE];
+    const struct service_list_source source = {
+        .upload = path,
+        .ending = ".ndjson",
+        .name = "bulk",
+        .from = "reacher",
+        .fingerprint = "",
+        .key = call->key_id,
+    };
     struct error error = {0};
     struct buffer body;
     struct json json;
@@ -283,8 +291,7 @@ void service_reacher_bulk(struct service_call *call)
     service_list_options_init(&options, &service->prober->settings);
     options.field = "address";
     if (service_batch_file(service, input, path, &rejected, &error) != 0 ||
-        service_desk_add(&service->desk, path, ".ndjson", "bulk", "reacher", call->key_id, &options, &id,
-                         &error) != 0) {
+        service_desk_add(&service->desk, &source, &options, &id, &error) != 0) {
         refuse(call, error.code == ERROR_USAGE ? 400 : 500, error.message);
     } else {
         buffer_init(&body, 0);

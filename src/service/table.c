@@ -31,6 +31,7 @@ const struct service_route service_routes[] = {
     {"GET", "/v1/lists/{id}/events", LISTS, service_events_get, NULL, false},
     {"GET", "/v1/overview", LISTS, service_overview_get, NULL, false},
     {"GET", "/v1/settings", ADMIN, service_settings_get, NULL, false},
+    {"GET", "/v1/operator-lists", ADMIN, service_operator_lists_get, NULL, false},
     {"GET", "/v1/operator-lists/{kind}", ADMIN, service_operator_list_get, NULL, false},
     {"PUT", "/v1/operator-lists/{kind}", ADMIN, service_operator_list_put, NULL, false},
     {"POST", "/v1/erase", ADMIN, service_erase, NULL, false},

@@ -281,9 +281,9 @@ bool service_upload_finish(struct service_call *call)
     return true;
 }
 
-void service_upload_digest(const struct service_upload *upload, char ret_digest[])
+void service_upload_digest(const struct service_upload *upload, char ret_file[], char ret_all[])
 {
-    struct slice body = http_request_body(upload->call->request);
+    struct slice body = http_request_body(upload->call->request), parts[3];
     struct slice options = buffer_slice(&upload->options_text);
     EVP_MD_CTX *digest = upload->digest;
     unsigned char hash[EVP_MAX_MD_SIZE];
@@ -291,12 +291,18 @@ void service_upload_digest(const struct service_upload *upload, char ret_digest[
 
     if (options.len == 0)
         options = service_query_text(upload->call, "options");
-    /* The name's NUL stands between the parts: none of them can hold it unseen. */
-    CHECK(EVP_DigestUpdate(digest, upload->name, strlen(upload->name) + 1) == 1);
-    CHECK(EVP_DigestUpdate(digest, options.ptr, options.len) == 1);
     CHECK(EVP_DigestUpdate(digest, body.ptr, body.len) == 1);
     CHECK(EVP_DigestFinal_ex(digest, hash, &len) == 1);
-    service_hash(slice_from((const char *)hash, len), ret_digest);
+    service_hex(hash, len, ret_file);
+    /* The name's NUL stands between the parts: none of them can hold it unseen. */
+    parts[0] = slice_from_string(ret_file);
+    parts[1] = slice_from(upload->name, strlen(upload->name) + 1);
+    parts[2] = options;
+    CHECK(EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        CHECK(EVP_DigestUpdate(digest, parts[i].ptr, parts[i].len) == 1);
+    CHECK(EVP_DigestFinal_ex(digest, hash, &len) == 1);
+    service_hex(hash, len, ret_all);
 }
 
 const char *service_upload_path(const struct service_upload *upload)

@@ -16,8 +16,11 @@ struct service_upload;
 
 /* What came, once it is all there. False: a problem was said. */
 bool service_upload_finish(struct service_call *call);
-/* What was asked for, as one hash (SERVICE_KEY_HASH_SIZE bytes). Once, after finish. */
-void service_upload_digest(const struct service_upload *upload, char ret_digest[]);
+/*
+ * The file (or the JSON that held the addresses) as one hash, and everything that was asked for as
+ * another (SERVICE_KEY_HASH_SIZE bytes each). Once, after finish.
+ */
+void service_upload_digest(const struct service_upload *upload, char ret_file[], char ret_all[]);
 const char *service_upload_path(const struct service_upload *upload);
 const char *service_upload_name(const struct service_upload *upload);   /* for people */
 const char *service_upload_ending(const struct service_upload *upload); /* ".csv", or "" */

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
+#include "service/idempotency.h"
 #include "service/internal.h"
 #include "verdict/dialect.h"
 
@@ -149,6 +150,32 @@ static void ask(struct verify *verify)
     }
 }
 
+/*
+ * A POST with an Idempotency-Key that came before is answered from memory, or joins what is under
+ * way: nobody is asked anew, even with "fresh". False: a problem was said.
+ */
+static bool is_first(struct verify *verify)
+{
+    struct service_call *call = verify->call;
+    char digest[SERVICE_KEY_HASH_SIZE];
+    uint64_t made;
+
+    if (verify->body == NULL)
+        return true;
+    service_hash(http_request_body(call->request), digest);
+    switch (service_idempotency_look(call, digest, &made)) {
+    case SERVICE_REPEAT_REFUSED:
+        return false;
+    case SERVICE_REPEAT_AGAIN:
+        http_response_header(call->request, "Idempotency-Replayed", "true");
+        verify->fresh = false;
+        return true;
+    default:
+        service_idempotency_keep(call, digest, 0);
+        return true;
+    }
+}
+
 void service_verify(struct service_call *call)
 {
     struct verify *verify = memory_zalloc(1, sizeof(*verify));
@@ -174,6 +201,6 @@ void service_verify(struct service_call *call)
         service_problem(call, 422, "no_address", "\"address\" is missing");
         return;
     }
-    if (parse_depth(verify) && parse_profile(verify))
+    if (parse_depth(verify) && parse_profile(verify) && is_first(verify))
         ask(verify);
 }

@@ -518,6 +518,28 @@ class Course(Case):
     def rows(self, list_id):
         return self.service.get(f"/v1/lists/{list_id}/results?limit=1000").json()["items"]
 
+    def test_listeners_that_leave_are_noticed(self):
+        made = SERVICE.upload(b"u1@one.example\n", options={"start": False})
+        SERVICE.wait(made["id"], ("ready",))
+
+        def listening():
+            metrics = SERVICE.get("/metrics").body.decode()
+            return int(re.search(r"^mailknock_event_listeners (\d+)$", metrics, re.M).group(1))
+
+        before = listening()
+        streams = []
+        for _ in range(5):
+            stream = socket.create_connection(("127.0.0.1", SERVICE.port), timeout=10)
+            stream.sendall(f"GET /v1/lists/{made['id']}/events HTTP/1.1\r\nHost: x\r\n"
+                           f"X-API-Key: {SERVICE.key}\r\n\r\n".encode())
+            self.assertIn(b"200", stream.recv(100))
+            streams.append(stream)
+        self.until(lambda: listening() == before + 5)
+        for stream in streams:
+            stream.close()
+        # Long before the next heartbeat.
+        self.until(lambda: listening() == before, limit=5)
+
     def test_pause_resume_cancel(self):
         one, two = self.begin(), self.begin(name="second", start=False)
         self.service.wait(two, ("ready",))
@@ -597,6 +619,18 @@ class Again(Case):
         self.assertEqual(answers[0].json()["id"], answers[1].json()["id"])
         self.problem(SERVICE.post("/v1/lists", body, headers={"Idempotency-Key": "x" * 300}), 422)
 
+    def test_a_check_sent_twice_asks_once(self):
+        asked = {"address": "idem@nobody-knows.example", "fresh": True, "depth": "dns"}
+        first = SERVICE.post("/v1/verify", asked, {"Idempotency-Key": "check-1"})
+        second = SERVICE.post("/v1/verify", asked, {"Idempotency-Key": "check-1"})
+        self.assertIsNone(first.headers.get("Idempotency-Replayed"))
+        self.assertEqual(second.headers["Idempotency-Replayed"], "true")
+        self.assertEqual((first.json()["source"], second.json()["source"]), ("live", "cache"))
+        self.problem(SERVICE.post("/v1/verify", {**asked, "address": "other@b.example"},
+                                  {"Idempotency-Key": "check-1"}), 422, "idempotency_key_reused")
+        third = SERVICE.post("/v1/verify", asked, {"Idempotency-Key": "check-2"})
+        self.assertEqual(third.json()["source"], "live")
+
     def test_recheck(self):
         made = SERVICE.upload(f"{GOOD}\nx y\n{GOOD}\nnobody.here@gmail.com\n".encode(), "r.txt",
                               {"depth": "syntax"})
@@ -638,6 +672,15 @@ class Again(Case):
         self.assertEqual(got["columns"][3]["samples"][0], "Pärnu")
         self.assertEqual(got["top_domains"][0]["domain"], "gmail.com")
         self.assertTrue(got["top_providers"])
+        self.assertGreater(got["estimate_s"], 0)
+        # The same bytes once more, under another name.
+        again = SERVICE.upload(CUSTOMERS.read_bytes(), "again.csv", {"start": False})
+        SERVICE.wait(again["id"], ("ready",))
+        seen = SERVICE.get(f"/v1/lists/{again['id']}/preflight").json()["seen_before"]
+        self.assertEqual((seen["id"], seen["name"]), (made["id"], made["name"]))
+        other = SERVICE.upload(b"u@one.example\n", "other.csv", {"start": False})
+        SERVICE.wait(other["id"], ("ready",))
+        self.assertIsNone(SERVICE.get(f"/v1/lists/{other['id']}/preflight").json()["seen_before"])
         # The column can still be changed.
         self.assertEqual(SERVICE.call("PATCH", f"/v1/lists/{made['id']}",
                                       {"column": "email", "depth": "syntax"}).status, 200)
@@ -828,6 +871,19 @@ class Operator(Case):
         got = SERVICE.get("/v1/verify?address=a@blocked.example").json()
         self.assertEqual(got["status"], "skipped")
         self.problem(SERVICE.get("/v1/operator-lists/friends"), 404, "no_such_kind")
+
+    def test_lists_from_files_are_told(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("one.example\ntwo@example.org\n")
+            file.flush()
+            with served(LAB.config, "--block", file.name) as own:
+                own.call("PUT", "/v1/operator-lists/block", "three.example\n",
+                         {"Content-Type": "text/plain"})
+                told = {one["kind"]: one for one in own.get("/v1/operator-lists").json()["items"]}
+        self.assertEqual(len(told), 8)
+        self.assertEqual(told["block"], {"kind": "block", "in_effect": 3, "own": 1,
+                                         "files": [file.name]})
+        self.assertEqual((told["allow"]["in_effect"], told["allow"]["files"]), (0, []))
 
 
 class Watching(Case):

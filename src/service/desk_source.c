@@ -1,0 +1,70 @@
+/* Where a list lies, and how it is read. */
+#include <string.h>
+
+#include "service/desk_internal.h"
+#include "service/internal.h"
+
+/* sources: {"file":"12.csv","from":"web","key":"3"} */
+int service_desk_path(struct service_desk *desk, const struct store_job *job, struct arena *arena,
+                      const char **ret_path, struct error *error)
+{
+    cJSON *object = cJSON_ParseWithLength(job->sources.ptr, job->sources.len);
+    const cJSON *file = cJSON_GetObjectItemCaseSensitive(object, "file");
+    int code = 0;
+
+    if (!cJSON_IsString(file) || strchr(file->valuestring, '/') != NULL) {
+        code = error_set(error, ERROR_FORMAT, "list %ju has no file here", (uintmax_t)job->id);
+    } else {
+        *ret_path = arena_printf(arena, "%s/%s", desk->folder, file->valuestring);
+        if (*ret_path == NULL)
+            code = error_set(error, ERROR_NOMEM, "out of memory");
+    }
+    cJSON_Delete(object);
+    return code;
+}
+
+/* Fill options and path of a list from what the store has. */
+int service_list_read(struct service_list *list, struct error *error)
+{
+    struct service_desk *desk = list->desk;
+    struct store_job job;
+    int code = service_desk_get_job(desk, list->id, &list->arena, &job, error);
+
+    service_list_options_init(&list->options, &desk->service->prober->settings);
+    if (code == 0)
+        code = service_list_options_parse(&list->options, job.options, &list->arena, error);
+    if (code == 0)
+        code = service_desk_path(desk, &job, &list->arena, &list->path, error);
+    return code;
+}
+
+int service_list_open_reader(const char *path, const struct service_list_options *options,
+                             struct bulk_reader **ret_reader, struct error *error)
+{
+    struct bulk_format format;
+
+    service_list_options_format(options, &format);
+    return bulk_reader_open(&path, 1, &format, ret_reader, error);
+}
+
+int service_desk_open_reader(struct service_desk *desk, uint64_t id,
+                             struct bulk_reader **ret_reader, struct error *error)
+{
+    struct service_list_options options;
+    struct store_job job;
+    struct arena arena;
+    const char *path;
+    int code;
+
+    arena_init(&arena);
+    service_list_options_init(&options, &desk->service->prober->settings);
+    code = service_desk_get_job(desk, id, &arena, &job, error);
+    if (code == 0)
+        code = service_list_options_parse(&options, job.options, &arena, error);
+    if (code == 0)
+        code = service_desk_path(desk, &job, &arena, &path, error);
+    if (code == 0)
+        code = service_list_open_reader(path, &options, ret_reader, error);
+    arena_done(&arena);
+    return code;
+}
