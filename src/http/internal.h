@@ -44,7 +44,8 @@ enum http_phase {
 
 struct http_header {
     struct http_header *next;
-    char *name, *value;
+    char *value; /* in text */
+    char text[]; /* name and value, each with its NUL */
 };
 
 struct http_request {

@@ -18,8 +18,6 @@ void http_request_free(struct http_request *request)
         (void)MHD_destroy_post_processor(request->multipart);
     for (header = request->headers; header != NULL; header = next) {
         next = header->next;
-        memory_free(header->name);
-        memory_free(header->value);
         memory_free(header);
     }
     if (request->response != NULL)

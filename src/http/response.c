@@ -16,22 +16,18 @@ static bool is_clean(const char *text)
 
 void http_response_header(struct http_request *request, const char *name, const char *value)
 {
+    size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
     struct http_header *header;
 
     CHECK(request->phase != HTTP_PHASE_ANSWERED);
     if (!is_clean(name) || !is_clean(value))
         return;
-    header = memory_zalloc(1, sizeof(*header));
+    header = memory_alloc(sizeof(*header) + name_size + value_size);
     if (header == NULL)
         return;
-    header->name = memory_copy_string(name, strlen(name));
-    header->value = memory_copy_string(value, strlen(value));
-    if (header->name == NULL || header->value == NULL) {
-        memory_free(header->name);
-        memory_free(header->value);
-        memory_free(header);
-        return;
-    }
+    memcpy(header->text, name, name_size);
+    header->value = header->text + name_size;
+    memcpy(header->value, value, value_size);
     header->next = request->headers;
     request->headers = header;
 }
@@ -99,31 +95,59 @@ enum MHD_Result http_response_queue(struct http_request *request)
     if (response == NULL)
         return MHD_NO;
     for (struct http_header *header = request->headers; header != NULL; header = header->next)
-        (void)MHD_add_response_header(response, header->name, header->value);
+        (void)MHD_add_response_header(response, header->text, header->value);
     result = MHD_queue_response(request->connection, request->status, response);
     request->response = NULL;
     MHD_destroy_response(response); /* MHD has counted itself in */
     return result;
 }
 
+/* A response that owns the bytes, or NULL, and they are freed. */
+static struct MHD_Response *own(void *bytes, size_t len)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(len, bytes, memory_free);
+
+    if (response == NULL)
+        memory_free(bytes);
+    return response;
+}
+
+/* Compressed where that pays; NULL: it doesn't. */
+static struct MHD_Response *packed_response(struct http_request *request, const char *content_type,
+                                            struct slice body)
+{
+    size_t len = 0;
+    void *packed = may_compress(request, content_type, body.len) ? compress_body(body, &len) : NULL;
+
+    if (packed == NULL)
+        return NULL;
+    http_response_header(request, "Content-Encoding", "gzip");
+    return own(packed, len);
+}
+
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   struct slice body)
 {
-    struct MHD_Response *response;
-    size_t packed_len = 0;
-    void *packed = NULL;
+    struct MHD_Response *response = packed_response(request, content_type, body);
 
-    if (may_compress(request, content_type, body.len))
-        packed = compress_body(body, &packed_len);
-    if (packed != NULL) {
-        http_response_header(request, "Content-Encoding", "gzip");
-        response =
-            MHD_create_response_from_buffer_with_free_callback(packed_len, packed, memory_free);
-        if (response == NULL)
-            memory_free(packed);
-    } else {
+    if (response == NULL)
         response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
                                                    MHD_RESPMEM_MUST_COPY);
+    http_response_header(request, "Vary", "Accept-Encoding");
+    set_answer(request, status, content_type, response);
+}
+
+void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
+                         struct buffer *body)
+{
+    struct MHD_Response *response = packed_response(request, content_type, buffer_slice(body));
+
+    if (response != NULL || body->ptr == NULL) {
+        buffer_done(body);
+    } else {
+        response = own(body->ptr, body->len);
+        buffer_init(body, 0);
     }
     http_response_header(request, "Vary", "Accept-Encoding");
     set_answer(request, status, content_type, response);

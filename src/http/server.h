@@ -101,6 +101,10 @@ void http_response_header(struct http_request *request, const char *name, const 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   struct slice body);
 
+/* The same, and the buffer's bytes are taken over: it is empty afterwards. */
+void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
+                         struct buffer *body);
+
 /*
  * An answer in pieces. `read` fills out[size] and returns how much: 0: nothing now
  * (http_respond_wake when there is), HTTP_READ_END, HTTP_READ_ABORT (the connection breaks, so that

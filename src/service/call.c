@@ -47,7 +47,7 @@ void service_answer(struct service_call *call, unsigned status, struct buffer *b
 
     http_response_header(call->request, "Cache-Control", "no-store");
     if (complete)
-        http_respond(call->request, status, "application/json", buffer_slice(body));
+        http_respond_buffer(call->request, status, "application/json", body);
     else
         service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
     buffer_done(body);

@@ -27,10 +27,15 @@ void service_hex(const unsigned char *bytes, size_t len, char *out)
 
 void service_hash(struct slice bytes, char ret_hash[SERVICE_KEY_HASH_SIZE])
 {
+    static EVP_MD *sha256; /* fetched once: every request's key is hashed, and looking the algorithm
+                              up costs more than the hash */
     unsigned char hash[32];
     unsigned len = 0;
 
-    CHECK(EVP_Digest(bytes.ptr, bytes.len, hash, &len, EVP_sha256(), NULL) == 1 && len == 32);
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    CHECK(sha256 != NULL);
+    CHECK(EVP_Digest(bytes.ptr, bytes.len, hash, &len, sha256, NULL) == 1 && len == 32);
     service_hex(hash, sizeof(hash), ret_hash);
 }
 

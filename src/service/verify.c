@@ -99,6 +99,7 @@ static void add_members(struct buffer *out, struct slice object, const struct ve
     struct dialect_words words;
 
     CHECK(object.len >= 2 && object.ptr[object.len - 1] == '}');
+    (void)buffer_reserve(out, object.len + 2); /* the usual case in one piece */
     buffer_append(out, object.ptr, object.len - 1);
     if (pending)
         buffer_append_string(out, ",\"pending\":true");
