@@ -762,6 +762,16 @@ class EmailVerify(Case):
         answer = self.get("/api/v1/validate")
         self.assertEqual((answer.status, answer.json()), (400, {"error": "Invalid Request"}))
 
+    def test_skipped_and_doubtful_words(self):
+        """Statuses are the six of the vendor, and a doubt is no verdict."""
+        SERVICE.call("PUT", "/v1/operator-lists/opt_out", "gone@optout.example\n",
+                     {"Content-Type": "text/plain"})
+        self.addCleanup(SERVICE.call, "PUT", "/v1/operator-lists/opt_out", "",
+                        {"Content-Type": "text/plain"})
+        got = self.get("/api/v1/validate", email="gone@optout.example").json()
+        self.assertEqual((got["status"], got["sub_status"]), ("skipped", "opt_out"))
+        self.assertEqual(set(got), {"email", "status", "sub_status"})
+
     def test_account(self):
         answer = self.get("/api/v2/check-account-balance").json()
         self.assertIn("api_status", answer)
@@ -979,6 +989,24 @@ class Attacks(Case):
                         peer.recv(4096)
                         break
             self.assertLess(time.monotonic() - began, 50)
+
+    def test_dripping_bodies(self):
+        """The same with a body that is promised and never comes."""
+        with socket.create_connection(("127.0.0.1", SERVICE.port), timeout=120) as peer:
+            began = time.monotonic()
+            peer.sendall(f"POST /v1/verify HTTP/1.1\r\nHost: x\r\nX-API-Key: {SERVICE.key}\r\n"
+                         "Content-Length: 1000\r\n\r\n".encode())
+            peer.settimeout(1)
+            while time.monotonic() - began < 110:
+                with contextlib.suppress(TimeoutError):
+                    try:
+                        peer.sendall(b"{")
+                        if peer.recv(4096) == b"":
+                            break
+                    except (ConnectionError, BrokenPipeError):
+                        break
+            self.assertLess(time.monotonic() - began, 100)
+            self.assertEqual(SERVICE.get("/healthz", key=None).status, 200)
 
     def test_strings_stay_data(self):
         evil = '"><img src=x onerror=alert(1)>@b.example'
