@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench soak fuzz format lint coverage clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http soak fuzz format lint coverage clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -81,6 +81,10 @@ soak: $(BUILD)/.with-tests ## random worlds with faults, on the virtual clock, u
 
 bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 	@tools/run-benches $(BUILD)-bench
+
+bench-http: $(BUILD)-bench/build.ninja .deps/test ## figures of the service: checks from memory, a list beside, listeners, an upload
+	@ninja --quiet -C $(BUILD)-bench mailknock bench/bench-hello
+	@tools/bench-http $(BUILD)-bench
 
 fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name: that one)
 	@$(call ninja,-fuzz)
