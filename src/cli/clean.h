@@ -11,6 +11,7 @@
 #ifndef MK_CLI_CLEAN_H
 #define MK_CLI_CLEAN_H
 
+#include "base/json.h"
 #include "bulk/job.h"
 #include "bulk/job_export.h"
 #include "bulk/job_key.h"
@@ -132,5 +133,17 @@ void clean_progress_clear(struct clean_progress *progress);
 /* A line beside the progress, not when quiet. */
 void clean_say(struct clean *clean, const char *format, ...) __attribute__((format(printf, 2, 3)));
 uint64_t clean_clock_ms(void);
+
+/* The operators that are waited for, on demand, below the line about the job. */
+void clean_progress_sites(struct clean_progress *progress, struct probe_engine *engine,
+                          struct io_loop *loop);
+/* "14:35", local time. */
+void clean_add_clock(struct buffer *out, int64_t unix_ms);
+
+/* --- cli/clean_sites.c ------------------------------------------------------------------------ */
+
+void clean_sites_write(struct json *json, struct probe_engine *engine, struct io_loop *loop);
+/* Lines that begin with a line end; nothing when nothing is waited for. */
+void clean_sites_print(struct buffer *out, struct probe_engine *engine, struct io_loop *loop);
 
 #endif

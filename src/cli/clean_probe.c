@@ -137,6 +137,7 @@ static void signalled(void *user, int signal_number)
     if (signal_number == SIGUSR1) {
         clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
                            true);
+        clean_progress_sites(&run->clean->progress, run->prober.engine, run->prober.loop);
         return;
     }
     if (run->signals++ == 0) {

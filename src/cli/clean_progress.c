@@ -163,7 +163,7 @@ void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint
 
 /* --- a running job --------------------------------------------------------------------------- */
 
-static void add_clock(struct buffer *out, int64_t unix_ms)
+void clean_add_clock(struct buffer *out, int64_t unix_ms)
 {
     time_t seconds = (time_t)(unix_ms / 1000);
     struct tm local;
@@ -181,8 +181,10 @@ static void count_statuses(const struct store_counts *counts,
 }
 
 static void add_job_json(struct buffer *line, const struct bulk_job_progress *progress,
-                         const struct probe_counts *counts)
+                         const struct probe_counts *counts, struct probe_engine *engine,
+                         struct io_loop *loop)
 {
+    char moment[INSTANT_TEXT_SIZE];
     uint64_t by_status[VERDICT_STATUS_COUNT];
     struct json json;
 
@@ -200,12 +202,21 @@ static void add_job_json(struct buffer *line, const struct bulk_job_progress *pr
     json_name_int(&json, "probes", (int64_t)counts->rcpts);
     json_name_int(&json, "connections", (int64_t)counts->connections);
     json_name_int(&json, "waiting", (int64_t)counts->greylist_waiting);
+    if (counts->greylist_waiting == 0 || counts->next_retry_ms == INSTANT_NEVER)
+        json_name_null(&json, "waiting_until");
+    else
+        json_name_cstring(&json, "waiting_until",
+                          instant_format(io_unix_ms(loop) + (int64_t)counts->next_retry_ms -
+                                             (int64_t)io_now_ms(loop),
+                                         moment));
     if (progress->eta_ms == INSTANT_NEVER)
         json_name_null(&json, "eta_s");
     else
         json_name_int(&json, "eta_s", (int64_t)(progress->eta_ms / SECOND_MS));
     for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
         json_name_int(&json, verdict_status_name((enum verdict_status)i), (int64_t)by_status[i]);
+    json_name(&json, "sites");
+    clean_sites_write(&json, engine, loop);
     json_object_end(&json);
 }
 
@@ -227,7 +238,7 @@ static void add_job_line(struct buffer *line, const struct bulk_job_progress *pr
         buffer_printf(line, ", %s left", span_format(progress->eta_ms, span));
     if (counts->greylist_waiting > 0 && counts->next_retry_ms != INSTANT_NEVER) {
         buffer_printf(line, ", %" PRIu64 " waiting until ", counts->greylist_waiting);
-        add_clock(line, io_unix_ms(loop) + (int64_t)(counts->next_retry_ms - now));
+        clean_add_clock(line, io_unix_ms(loop) + (int64_t)(counts->next_retry_ms - now));
     }
     count_statuses(&progress->counts, by_status);
     for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
@@ -249,8 +260,27 @@ void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
     bulk_job_progress(job, &state);
     probe_engine_counts(engine, &counts);
     if (progress->is_json)
-        add_job_json(&line, &state, &counts);
+        add_job_json(&line, &state, &counts, engine, loop);
     else
         add_job_line(&line, &state, &counts, loop, progress->call->err_is_terminal);
     draw(progress, &line);
+}
+
+void clean_progress_sites(struct clean_progress *progress, struct probe_engine *engine,
+                          struct io_loop *loop)
+{
+    struct buffer lines;
+
+    if (progress->is_json)
+        return; /* they are in each event */
+    buffer_init(&lines, 0);
+    clean_sites_print(&lines, engine, loop);
+    if (progress->is_drawn)
+        fputc('\n', progress->call->err); /* the bar stays above them */
+    if (lines.len > 0 && !lines.failed)
+        fprintf(progress->call->err, "%.*s\n",
+                SLICE_ARG(slice_from_offset(buffer_slice(&lines), 1)));
+    progress->is_drawn = false;
+    fflush(progress->call->err);
+    buffer_done(&lines);
 }

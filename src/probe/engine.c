@@ -392,25 +392,75 @@ void probe_engine_counts(const struct probe_engine *engine, struct probe_counts 
     ret_counts->next_retry_ms = probe_alarms_next(&engine->waits);
 }
 
-bool probe_engine_next_site(const struct probe_engine *engine, size_t *cursor,
-                            struct probe_site_state *ret_state)
+static void forget_later(struct probe_engine *engine)
 {
-    const struct probe_site *site;
+    size_t cursor = 0;
     struct slice key;
     void *value;
 
-    if (!table_next(&engine->sites, cursor, &key, &value))
-        return false;
-    site = value;
+    while (table_next(&engine->sites, &cursor, &key, &value)) {
+        struct probe_site *site = value;
+
+        site->later_count = 0;
+        site->later_ms = INSTANT_NEVER;
+    }
+}
+
+/* Counted when somebody looks: a case that waits holds neither host nor site. */
+static void count_later(struct probe_engine *engine)
+{
+    struct list_node *node;
+
+    forget_later(engine);
+    for (node = list_first(&engine->cases); node != NULL; node = list_after(&engine->cases, node)) {
+        const struct probe_case *kase = LIST_ELEMENT(node, struct probe_case, in_cases);
+        const struct probe_host *host;
+        uint64_t at_ms = probe_alarm_time(&kase->wait);
+
+        if (kase->state != PROBE_CASE_WAITING || kase->answered_by.profile == NULL)
+            continue;
+        host = probe_host_find(engine, &kase->answered_by.ip);
+        if (host == NULL)
+            continue;
+        host->site->later_count++;
+        if (at_ms < host->site->later_ms)
+            host->site->later_ms = at_ms;
+    }
+}
+
+static void describe_site(const struct probe_site *site, struct probe_site_state *ret_state)
+{
+    uint64_t now = probe_engine_now(site->engine), until = 0;
+    double per_s = probe_pace_per_s(&site->pace, now);
+
     *ret_state = (struct probe_site_state){
         .key = site->key,
         .profile = site->profile,
         .waiting = site->waiting_count,
         .sessions = site->limits.open,
         .connection_limit = site->limits.allowed,
-        .breaker_until_ms = probe_breaker_is_open(&site->breaker, probe_engine_now(engine))
-                                ? site->breaker.until_ms
-                                : 0,
+        .rcpts_per_s = per_s,
+        .eta_ms = site->waiting_count == 0 ? 0 : INSTANT_NEVER,
+        .later = site->later_count,
+        .later_ms = site->later_ms,
     };
+    if (probe_breaker_is_open(&site->breaker, now))
+        ret_state->breaker_until_ms = until = site->breaker.until_ms;
+    if (site->waiting_count > 0 && per_s > 0)
+        ret_state->eta_ms = (uint64_t)((double)site->waiting_count * SECOND_MS / per_s) +
+                            (until > now ? until - now : 0);
+}
+
+bool probe_engine_next_site(struct probe_engine *engine, size_t *cursor,
+                            struct probe_site_state *ret_state)
+{
+    struct slice key;
+    void *value;
+
+    if (*cursor == 0)
+        count_later(engine);
+    if (!table_next(&engine->sites, cursor, &key, &value))
+        return false;
+    describe_site(value, ret_state);
     return true;
 }

@@ -157,8 +157,12 @@ struct probe_site_state {
     size_t waiting, sessions;
     unsigned connection_limit; /* as adapted now */
     uint64_t breaker_until_ms; /* 0: closed */
+    double rcpts_per_s;        /* answered, over the last minute */
+    uint64_t eta_ms;           /* until the queue is worked off; INSTANT_NEVER: not known */
+    size_t later;              /* addresses that wait for a later attempt there (a greylist) */
+    uint64_t later_ms;         /* when the first of them goes on; INSTANT_NEVER: none */
 };
-bool probe_engine_next_site(const struct probe_engine *engine, size_t *cursor,
+bool probe_engine_next_site(struct probe_engine *engine, size_t *cursor,
                             struct probe_site_state *ret_state);
 
 #endif

@@ -79,11 +79,17 @@ static void host_free(struct probe_host *host)
     memory_free(host);
 }
 
+struct probe_host *probe_host_find(struct probe_engine *engine, const struct ip *ip)
+{
+    char key[17];
+
+    return table_get(&engine->hosts, key_of(ip, key));
+}
+
 struct probe_host *probe_host_get(struct probe_engine *engine, const struct ip *ip,
                                   struct slice name)
 {
-    char key[17];
-    struct probe_host *host = table_get(&engine->hosts, key_of(ip, key));
+    struct probe_host *host = probe_host_find(engine, ip);
 
     if (host != NULL)
         return host;

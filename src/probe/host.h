@@ -57,6 +57,8 @@ struct probe_host {
 /* Find or make; NULL: no memory. name: lower-case, for its site's key and profile. */
 struct probe_host *probe_host_get(struct probe_engine *engine, const struct ip *ip,
                                   struct slice name);
+/* NULL: it is not remembered. */
+struct probe_host *probe_host_find(struct probe_engine *engine, const struct ip *ip);
 void probe_host_hold(struct probe_host *host);
 void probe_host_release(
     struct probe_host *host); /* the engine keeps it a while for what it knows */

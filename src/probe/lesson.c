@@ -73,6 +73,7 @@ static void count(struct probe_engine *engine, const struct probe_ask *ask,
         answer->result->outcome != SMTP_OUTCOME_UNTRIED) {
         engine->counts.rcpts++;
         engine->counts.random_rcpts += ask->is_random;
+        probe_pace_note(&answer->session->host->site->pace, answer->now_ms);
     }
     engine->counts.refusals_of_us += answer->plan.refuses_us;
 }

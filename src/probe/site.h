@@ -8,6 +8,7 @@
 #ifndef MK_PROBE_SITE_H
 #define MK_PROBE_SITE_H
 
+#include "probe/pace.h"
 #include "probe/state.h"
 
 struct probe_host;
@@ -30,6 +31,9 @@ struct probe_site {
     struct list sessions;
     struct list idle_sessions;
     size_t host_count, waiting_count;
+    struct probe_pace pace; /* of recipients answered */
+    size_t later_count;     /* cases that wait for a later attempt, as last counted */
+    uint64_t later_ms;      /* when the first of them goes on */
     struct list_node in_dirty;
     struct heap_node in_starved;
     struct probe_alarm alarm;

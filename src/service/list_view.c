@@ -79,8 +79,8 @@ static void write_progress(struct service *service, struct json *json,
         json_name_int(json, "eta_s", (int64_t)(progress.eta_ms / SECOND_MS));
     json_name(json, "waiting");
     json_object_begin(json);
-    json_name_int(json, "count", (int64_t)counts.greylist_waiting);
-    write_until(service, json, "until", counts.next_retry_ms);
+    json_name_int(json, "count", (int64_t)progress.waiting);
+    write_until(service, json, "until", progress.waiting > 0 ? counts.next_retry_ms : 0);
     json_object_end(json);
 }
 
@@ -162,7 +162,8 @@ void service_sites_view_write(struct service_desk *desk, struct json *json)
     json_array_begin(json);
     for (size_t cursor = 0;
          shown < SITES_SHOWN && probe_engine_next_site(service->prober->engine, &cursor, &state);) {
-        if (state.waiting == 0 && state.sessions == 0 && state.breaker_until_ms == 0)
+        if (state.waiting == 0 && state.sessions == 0 && state.later == 0 &&
+            state.breaker_until_ms == 0)
             continue;
         is_generic = state.profile == NULL || state.profile == provider_generic();
         json_object_begin(json);
@@ -171,6 +172,17 @@ void service_sites_view_write(struct service_desk *desk, struct json *json)
         json_name_int(json, "waiting", (int64_t)state.waiting);
         json_name_int(json, "sessions", (int64_t)state.sessions);
         json_name_int(json, "limit", state.connection_limit);
+        json_name(json, "rate");
+        json_double(json, state.rcpts_per_s, 1);
+        if (state.eta_ms == INSTANT_NEVER)
+            json_name_null(json, "eta_s");
+        else
+            json_name_int(json, "eta_s", (int64_t)((state.eta_ms + SECOND_MS - 1) / SECOND_MS));
+        json_name(json, "later");
+        json_object_begin(json);
+        json_name_int(json, "count", (int64_t)state.later);
+        write_until(service, json, "until", state.later_ms);
+        json_object_end(json);
         write_until(service, json, "blocked_until",
                     state.breaker_until_ms > service_now_ms(service) ? state.breaker_until_ms : 0);
         json_object_end(json);

@@ -139,6 +139,33 @@ class Formats(unittest.TestCase):
             self.assertEqual(len(text.replace(end, "")), len(text) - 3 * len(end))
             self.assertNotIn("\n" if end == "\r" else "\r" if end == "\n" else "\n\n", text)
 
+    def test_libreoffice(self):
+        """tests/files/libreoffice*: made once by LibreOffice 7.4 from libreoffice.fods (README there)."""
+        files = os.path.join(os.environ["MK_SOURCE_ROOT"], "tests", "files", "libreoffice")
+        for name, encoding, delimiter in (("-comma.csv", "utf-8", ","), ("-windows.csv", "cp1252", ";"),
+                                          ("-utf16.csv", "utf-16", "\t"), (".xlsx", None, ",")):
+            with self.subTest(name):
+                more = ["--sheet", "People"] if encoding is None else []
+                status, _, err = run("clean", files + name, "-o", self.path("out.csv"), "--depth",
+                                     "syntax", "--new", *more)
+                self.assertEqual(status, 0, err)
+                self.assertIn('addresses in column 3 "E-Mail"', err.decode())
+                back = {"utf-16": "utf-8-sig", None: "utf-8"}.get(encoding, encoding)
+                with open(self.path("out.csv"), encoding=back, newline="") as file:
+                    rows = list(csv.reader(file, delimiter=delimiter))
+                self.assertEqual(rows[0], ["id", "Name", "E-Mail", "Note", "Since"] + COLUMNS)
+                self.assertEqual([row[0] for row in rows[1:]], ["1", "2.5", "0003", "4"])
+                self.assertEqual([row[1] for row in rows[1:]],
+                                 ["Müller, \"Jo\"", "O'Brien; Pat", "Anna Rich", "=1+1"])
+                self.assertEqual([row[3].replace("\r\n", "\n") for row in rows[1:3]],
+                                 ["two\nlines", ""])
+                self.assertEqual(rows[1][4], "2024-02-29")
+                self.assertEqual({len(row) for row in rows}, {5 + len(COLUMNS)})
+                if encoding is not None:
+                    with open(files + name, encoding=encoding, newline="") as file:
+                        sent = list(csv.reader(file, delimiter=delimiter))
+                    self.assertEqual([row[:5] for row in rows], sent)
+
     def test_gzip(self):
         with gzip.open(self.path("in.csv.gz"), "wt", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(ROWS)
