@@ -25,6 +25,7 @@ static const struct cli_command *const commands[] = {
     &cli_serve,
     &cli_keys,
     &cli_erase,
+    &cli_mcp,
     &cli_doctor,
     &cli_lab,
     &cli_config,
