@@ -35,7 +35,7 @@ def same(what, wanted, found):
 def main():
     statuses = dict(re.findall(r'X\((\w+), "(\w+)"\)', block("STATUSES")))
     reasons = re.findall(r'X\((\w+), "(\w+)", (\w+)\)', block("REASONS"))
-    actions = dict(re.findall(r"\[REASON_(\w+)\] = \{\d+, ACTION_(\w+)", advice))
+    actions = dict(re.findall(r"\[REASON_(\w+)\] = \{ACTION_(\w+)", advice))
     shown = rows("## Reasons")
     same("statuses", set(statuses.values()), set(rows("# Every verdict")))
     same("reasons", [name for _, name, _ in reasons], list(shown))
