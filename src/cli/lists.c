@@ -14,6 +14,7 @@
 #include "cli/view.h"
 #include "config/prober.h"
 #include "lists/builtin.h"
+#include "provider/mailbox.h"
 #include "provider/profile.h"
 
 #define NAME_WIDTH 16
@@ -98,8 +99,28 @@ static void profile_limits(struct buffer *out, const struct cli_call *call,
         profile->greylist_ms > 0 ? span_format(profile->greylist_ms, span) : "the usual calendar");
 }
 
+static struct slice domain_of(struct slice what)
+{
+    ptrdiff_t at = slice_rfind_byte(what, '@');
+
+    return at >= 0 ? slice_from_offset(what, (size_t)at + 1) : what;
+}
+
+/* what: as it was asked for; a consumer domain has rules of its own. */
+static void profile_mailboxes(struct buffer *out, const struct cli_call *call, struct slice what)
+{
+    char names[PROVIDER_MAILBOX_WORDS], folds[PROVIDER_MAILBOX_WORDS];
+
+    if (!provider_mailbox_words(domain_of(what), names, folds))
+        return;
+    if (names[0] != '\0')
+        row(out, call, "local parts", names);
+    if (folds[0] != '\0')
+        row(out, call, "one mailbox", folds);
+}
+
 static void write_profile(struct buffer *out, const struct cli_call *call,
-                          const struct provider_profile *profile)
+                          const struct provider_profile *profile, struct slice what)
 {
     buffer_printf(out, "%s: %s\n", profile->name, profile->title);
     row(out, call, "mail hosts",
@@ -117,6 +138,7 @@ static void write_profile(struct buffer *out, const struct cli_call *call,
     row(out, call, "made-up address",
         profile->random_in_own_session ? "asked in a session of its own"
                                        : "may follow the real one in its session");
+    profile_mailboxes(out, call, what);
     profile_limits(out, call, profile);
     row(out, call, "learnt from", profile->source);
 }
@@ -158,10 +180,8 @@ static void write_profile_json(struct buffer *out, const struct provider_profile
 static const struct provider_profile *find_profile(struct slice what)
 {
     const struct provider_profile *profile = provider_by_name(what);
-    ptrdiff_t at = slice_rfind_byte(what, '@');
 
-    if (profile == NULL && at >= 0)
-        what = slice_from_offset(what, (size_t)at + 1);
+    what = domain_of(what);
     if (profile == NULL)
         profile = provider_by_domain(what);
     return profile != NULL ? profile : provider_by_mx(what);
@@ -217,7 +237,7 @@ static int run_provider(struct cli_call *call)
         else if (options->json)
             write_profile_json(&out, profile);
         else
-            write_profile(&out, call, profile);
+            write_profile(&out, call, profile, slice_from_string(what));
     }
     return cli_print(call, &out) == CLI_EXIT_OK ? status : CLI_EXIT_USAGE;
 }

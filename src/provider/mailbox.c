@@ -1,5 +1,6 @@
 #include "provider/mailbox.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -171,4 +172,56 @@ bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
         strchr(rule->chars, '+') == NULL)
         return false;
     return plus > 0;
+}
+
+/* "6 to 30", "at least 6", "up to 30" or "any number of". */
+static void length_words(const struct mailbox_rule *rule, char out[32])
+{
+    if (rule->least > 0 && rule->most > 0)
+        snprintf(out, 32, "%u to %u", rule->least, rule->most);
+    else if (rule->least > 0)
+        snprintf(out, 32, "at least %u", rule->least);
+    else if (rule->most > 0)
+        snprintf(out, 32, "up to %u", rule->most);
+    else
+        snprintf(out, 32, "any number of");
+}
+
+bool provider_mailbox_words(struct slice domain, char ret_names[PROVIDER_MAILBOX_WORDS],
+                            char ret_folds[PROVIDER_MAILBOX_WORDS])
+{
+    static const struct {
+        unsigned fold;
+        const char *words;
+    } folds[] = {
+        {MAILBOX_FOLD_LOWER, "case does not count"},
+        {MAILBOX_FOLD_DOTS, "dots do not count"},
+        {MAILBOX_FOLD_SEPARATORS, "'.', '_' and '-' do not count"},
+        {MAILBOX_FOLD_DOT_IS_DASH, "'-' is '.'"},
+        {MAILBOX_FOLD_PLUS, "'+tag' is cut off"},
+        {MAILBOX_FOLD_DASH, "'base-keyword' is an alias of its own"},
+        {MAILBOX_FOLD_SUBDOMAIN, "x@user.domain is user@domain"},
+    };
+    const struct mailbox_rule *rule = mailbox_rule_of_domain(domain);
+    size_t len = 0;
+    char length[32];
+
+    if (rule == NULL)
+        return false;
+    ret_names[0] = ret_folds[0] = '\0';
+    length_words(rule, length);
+    if (rule->has_chars)
+        snprintf(ret_names, PROVIDER_MAILBOX_WORDS, "%s letters and digits%s%s", length,
+                 rule->chars[0] != '\0' ? " and any of " : "", rule->chars);
+    else if (rule->least > 0 || rule->most > 0)
+        snprintf(ret_names, PROVIDER_MAILBOX_WORDS, "%s characters", length);
+    for (size_t i = 0; i < ARRAY_LEN(folds) && len < PROVIDER_MAILBOX_WORDS; i++) {
+        if (rule->folds & folds[i].fold)
+            len += (size_t)snprintf(ret_folds + len, PROVIDER_MAILBOX_WORDS - len, "%s%s",
+                                    len > 0 ? "; " : "", folds[i].words);
+    }
+    if (rule->key_domain[0] != '\0' && len < PROVIDER_MAILBOX_WORDS)
+        snprintf(ret_folds + len, PROVIDER_MAILBOX_WORDS - len, "%sat %s", len > 0 ? "; " : "",
+                 rule->key_domain);
+    return true;
 }

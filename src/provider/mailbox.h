@@ -37,4 +37,14 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
 bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
                                     const struct provider_profile *profile);
 
+#define PROVIDER_MAILBOX_WORDS 320
+
+/*
+ * In words, what is known of local parts at a consumer domain: which can exist, and which spellings
+ * are one mailbox. Into ret_names and ret_folds; "" where nothing is known. False when the domain
+ * has no row.
+ */
+bool provider_mailbox_words(struct slice domain, char ret_names[PROVIDER_MAILBOX_WORDS],
+                            char ret_folds[PROVIDER_MAILBOX_WORDS]);
+
 #endif

@@ -221,9 +221,25 @@ static void tags_are_seen_where_they_are_tags(void **state)
     }
 }
 
+static void rules_are_told_in_words(void **state)
+{
+    char names[PROVIDER_MAILBOX_WORDS], folds[PROVIDER_MAILBOX_WORDS];
+
+    assert_true(provider_mailbox_words(SLICE("googlemail.com"), names, folds));
+    assert_string_equal(names, "6 to 30 letters and digits and any of .");
+    assert_string_equal(folds, "case does not count; dots do not count; '+tag' is cut off; at "
+                               "gmail.com");
+    assert_true(provider_mailbox_words(SLICE("yandex.ru"), names, folds));
+    assert_non_null(strstr(folds, "'-' is '.'"));
+    assert_true(provider_mailbox_words(SLICE("rediffmail.com"), names, folds));
+    assert_string_equal(names, "");
+    assert_false(provider_mailbox_words(SLICE("firm.example"), names, folds));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_are_told_in_words),
         cmocka_unit_test(only_what_no_account_can_be_is_a_breach),
         cmocka_unit_test(spellings_of_one_mailbox_have_one_key),
         cmocka_unit_test(the_longest_address_fits),
