@@ -1,4 +1,4 @@
-// What can be done with many rows, or with one: own lists, suggestions, asking again, saying it was wrong.
+// What can be done with many rows, or with one: own lists, suggestions, asking again.
 import { call, get, query } from "./api.js";
 import { choice, field, h, number, replace, say, trouble } from "./dom.js";
 import { go, may } from "./app.js";
@@ -78,8 +78,8 @@ export function acceptSuggestions(id, name, filter, count) {
   });
 }
 
-// The buttons below one row.
-export function rowActions(id, line, again) {
+// The buttons below one row. changed: told the list once it is asked about again.
+export function rowActions(id, line, changed) {
   const problem = h("div", { "aria-live": "polite" });
   const attempt = (work) => async () => {
     try {
@@ -91,19 +91,6 @@ export function rowActions(id, line, again) {
   };
   const row = line.duplicate_of || line.row;
   return [h("div", { class: "actions" },
-    h("button", { type: "button", onclick: attempt(async () => { await call("POST", `/v1/lists/${id}/recheck`, { rows: [row] }); say(t.rechecking); again(); }) }, t.recheckRow),
-    may("admin") ? h("button", { type: "button", onclick: () => openSuppress(t.thisAddress, async () => [line.address]) }, t.suppress) : null,
-    wrongMenu(line, attempt)), problem];
-}
-
-// What really happened overrules what was thought.
-function wrongMenu(line, attempt) {
-  if (!line.result) return null;
-  const menu = h("details", { class: "menu" }, h("summary", { class: "button" }, t.markWrong), h("div", { class: "menu-body" }, h("p", { class: "hint" }, t.markWrongHint),
-    Object.entries(t.outcomes).map(([outcome, name]) => h("button", { type: "button", class: "menu-row", onclick: attempt(async () => {
-      menu.open = false;
-      await call("POST", "/v1/feedback", { address: line.address, outcome });
-      say(t.markedWrong);
-    }) }, name))));
-  return menu;
+    h("button", { type: "button", dataset: { key: "recheck-row" }, onclick: attempt(async () => { changed(await call("POST", `/v1/lists/${id}/recheck`, { rows: [row] })); say(t.rechecking); }) }, t.recheckRow),
+    may("admin") ? h("button", { type: "button", onclick: () => openSuppress(t.thisAddress, async () => [line.address]) }, t.suppress) : null), problem];
 }

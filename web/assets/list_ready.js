@@ -35,7 +35,7 @@ function preflightView(found, list, use) {
 
 // act: starts it; changed: it is read anew, in another way.
 export function readyView(list, id, act, changed) {
-  const columns = h("div", { class: "part" }, busy()), first = h("div"), problem = h("div"), estimate = h("dd", {}, t.none);
+  const columns = h("div", { class: "part" }, busy()), first = h("div"), problem = h("div"), estimate = h("div", { class: "tile", hidden: true });
   const options = optionFields(list.options);
   const fact = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
   async function change(values) {
@@ -48,7 +48,8 @@ export function readyView(list, id, act, changed) {
   }
   get(`/v1/lists/${id}/preflight`).then((found) => {
     replace(columns, preflightView(found, list, (column) => change({ column })));
-    if (found.estimate_s !== undefined && found.estimate_s !== null) estimate.textContent = t.about(span(found.estimate_s));
+    estimate.hidden = found.estimate_s === undefined || found.estimate_s === null;
+    replace(estimate, h("dt", {}, t.estimate), h("dd", {}, t.about(span(found.estimate_s))));
   }, (failure) => replace(columns, trouble(failure.message)));
   get(`/v1/lists/${id}/results?limit=5`).then((page) => replace(first, tableOf(t.firstRows, "compact", [[t.row, true], [t.addressRead], [t.asItCame]], page.items.map((item) =>
     h("tr", {}, h("td", { class: "figure" }, number(item.row)), h("td", { class: "host" }, item.address || item.fault || t.empty), h("td", { class: "answer" }, item.input))))),
@@ -57,7 +58,7 @@ export function readyView(list, id, act, changed) {
   return h("section", { class: "card ready", "aria-label": t.readyTitle },
     h("div", { class: "title-row" }, h("div", {}, h("h2", {}, t.readyTitle), h("p", { class: "hint" }, t.readyHint)), start()),
     h("dl", { class: "tiles flat" }, fact(t.rows, number(list.rows)), fact(t.unique, number(list.unique)), fact(t.duplicates, number(list.duplicates)), fact(t.unreadable, number(list.unreadable)),
-      h("div", { class: "tile" }, h("dt", {}, t.estimate), estimate)),
+      estimate),
     columns, h("h3", {}, t.firstRows), first, problem,
     h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: (event) => { event.preventDefault(); change(options.values()); } },
       h("div", { class: "grid thirds" }, options.elements), h("p", {}, h("button", {}, t.apply)))));

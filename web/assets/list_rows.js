@@ -27,9 +27,9 @@ function called(name, value) {
 const scoreLook = (score) => (score >= 90 ? "valid" : score >= 50 ? "catch_all" : score >= 30 ? "unknown" : "invalid");
 const scoreCell = (item) => h("span", { class: "score-cell" }, h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: `fill ${scoreLook(item.score)}`, style: { width: `${item.score}%` } })), item.score);
 
-// list: () => the list as it is known now.
-export function rowsOf(id, place, list) {
-  let filter = {}, items = [];
+// list: () => the list as it is known now; changed: told the list when it was set going from here.
+export function rowsOf(id, place, list, changed) {
+  let filter = {}, items = [], refill = null; // of the row that is open
   const tableId = `rows-${id}`;
   const form = h("div"), chips = h("div", { class: "chips" }), tools = h("div", { class: "actions" }), table = h("div", { id: tableId });
   replace(place, h("div", { class: "title-row" }, h("h2", {}, t.rows), tools), form, chips, table);
@@ -155,6 +155,7 @@ export function rowsOf(id, place, list) {
 
   function close() {
     const dialog = document.querySelector("dialog.drawer");
+    refill = null;
     if (dialog) dialog.remove();
   }
 
@@ -174,33 +175,34 @@ export function rowsOf(id, place, list) {
       row = other.row;
       fill();
     }
-    async function fill() {
+    async function fill(isAgain) {
       const mine = row;
       title.textContent = t.rowTitle(number(row));
       back.disabled = at() <= 0;
       on.disabled = at() < 0 || at() >= items.length - 1;
       mark(String(row));
-      replace(body, busy());
+      if (isAgain !== true) replace(body, busy());
       try {
         const line = await get(`/v1/lists/${id}/results/${row}`);
-        if (mine === row) replace(body, rowView(line, fill));
+        if (mine === row) redraw(body, rowView(line));
       } catch (failure) {
         if (mine === row) replace(body, trouble(failure.status === 404 ? t.noRows : failure.message));
       }
-      dialog.scrollTop = 0;
+      if (isAgain !== true) dialog.scrollTop = 0;
     }
-    dialog.addEventListener("close", () => { dialog.remove(); mark(""); });
+    refill = () => fill(true);
+    dialog.addEventListener("close", () => { refill = null; dialog.remove(); mark(""); });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     document.body.append(dialog);
     dialog.showModal();
     fill();
   }
 
-  function rowView(line, again) {
+  function rowView(line) {
     return [line.result ? evidenceView(line.result, (other) => { close(); go("/check", { address: other }); }) : h("section", { class: "card" }, h("p", { class: "address" }, line.address || t.empty), h("p", { class: "hint" }, line.fault || t.notYet)),
       line.duplicate_of ? h("p", { class: "hint" }, t.duplicateOf(number(line.duplicate_of))) : null,
       line.input ? [h("h3", {}, t.original), h("pre", { class: "transcript", tabindex: "0", role: "region", "aria-label": t.original }, line.input)] : null,
-      line.address ? rowActions(id, line, again) : null];
+      line.address ? rowActions(id, line, changed) : null];
   }
 
   return {
@@ -214,7 +216,8 @@ export function rowsOf(id, place, list) {
       drawTools();
       const drawn = drawTable();
       const row = Number(parameters.get("row"));
-      if (row > 0) drawn.then(() => openRow(row));
+      if (refill) refill();
+      else if (row > 0) drawn.then(() => openRow(row));
     },
     // New results have come: what is shown is read again, unless somebody is at it.
     refresh() {

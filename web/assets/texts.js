@@ -160,8 +160,6 @@ export const t = {
   suggestSays: (n) => `Rows that seem mistyped: ${n}. What they were meant to be becomes a list of its own and is checked; nothing is changed here.`,
   suggestedName: (name) => `${name}, mended`, noSuggestions: "There is no suggestion among these rows.",
   recheckRow: "Check this row again", rechecking: "It is being asked about again.",
-  markWrong: "This is wrong…", markWrongHint: "What really happened to mail for this address:", markedWrong: "Noted. It counts from now on.",
-  outcomes: { delivered: "It was delivered", bounced: "It bounced for good", deferred: "It was put off", complained: "They complained" },
 
   // Export.
   exportList: "Export", exportTitle: "Export", download: "Download", whichRows: "Rows", inView: "As filtered now",

@@ -17,17 +17,20 @@ export function listView(main, parameters, id) {
   replace(main, head, live, charts, table);
   let list = null, sites = [], source = null, isLeft = false, rowsDrawn = 0;
   const title = h("div", { class: "list-title" });
-  const rows = rowsOf(id, table, () => list);
+  const rows = rowsOf(id, table, () => list, going);
   const stats = statsOf(id, charts, rows);
   table.hidden = true;
+
+  function going(fresh) {
+    if (isLeft) return;
+    update(fresh);
+    if (isMoving(fresh)) listen();
+  }
 
   async function act(action) {
     if (action === "cancel" && !(await ask(t.cancelTitle, t.cancelSure, t.cancel))) return;
     try {
-      const fresh = await call("POST", `/v1/lists/${id}/${action}`);
-      if (isLeft) return;
-      update(fresh);
-      if (isMoving(fresh)) listen();
+      going(await call("POST", `/v1/lists/${id}/${action}`));
     } catch (failure) {
       say(failure.message, true);
     }
@@ -44,7 +47,7 @@ export function listView(main, parameters, id) {
       try {
         list = { ...list, name: (await call("PATCH", `/v1/lists/${id}`, { name: input.value.trim() })).name };
         drawHead();
-        title.querySelector("button").focus();
+        back();
       } catch (failure) {
         say(failure.message, true);
       }
