@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "lists/builtin.h"
 
 #define FLUSH_MS    SECOND_MS
 #define PENDING_MAX 1000 /* then they are kept without waiting */
@@ -153,6 +154,49 @@ static bool recall(void *user, struct slice domain, struct probe_habit *ret_habi
     return is_known;
 }
 
+/* --- outcomes of own messages --------------------------------------------------------------- */
+
+/* At most so many of a domain: a few tell how it names people, and the loop must not wait. */
+#define OUTCOMES_MAX 32
+
+/* Keys of mailboxes are LOCAL@DOMAIN (provider_mailbox_key). */
+static struct slice local_part(struct slice key)
+{
+    ptrdiff_t at = slice_rfind_byte(key, '@');
+
+    return at > 0 ? slice_prefix(key, (size_t)at) : SLICE_EMPTY;
+}
+
+static uint32_t walk_outcomes(struct bulk_habits *habits, enum store_record_kind kind,
+                              struct slice domain, struct naming_habits *naming)
+{
+    struct store_record record = {.key = SLICE_EMPTY};
+    uint32_t count = 0;
+
+    arena_reset(&habits->recalled);
+    for (unsigned i = 0; i < OUTCOMES_MAX; i++) {
+        struct slice local;
+
+        if (store_record_next(habits->store, kind, domain, record.key, &habits->recalled, &record,
+                              NULL) != 1)
+            break;
+        local = local_part(record.key);
+        if (record.expires_unix_ms <= io_unix_ms(habits->loop))
+            continue;
+        count++;
+        if (naming != NULL && (lists_local_classes(local) & (LISTS_ROLE | LISTS_NO_REPLY)) == 0)
+            naming_learn(naming, naming_pattern_of(local));
+    }
+    return count;
+}
+
+static void acquaint(void *user, struct slice domain, struct naming_habits *naming,
+                     struct evidence_peers *peers)
+{
+    peers->delivered += walk_outcomes(user, STORE_RECORD_DELIVERY, domain, naming);
+    peers->bounced += walk_outcomes(user, STORE_RECORD_BOUNCE, domain, NULL);
+}
+
 /* --- from start to end --------------------------------------------------------------------- */
 
 struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store)
@@ -182,5 +226,5 @@ void bulk_habits_free(struct bulk_habits *habits)
 
 struct probe_memory bulk_habits_memory(struct bulk_habits *habits)
 {
-    return (struct probe_memory){recall, learnt, habits};
+    return (struct probe_memory){recall, learnt, acquaint, habits};
 }

@@ -1,9 +1,11 @@
 /*
  * Habits of domains, kept in a store: the memory of an engine (probe/habit.h).
  *
- * What is learnt is gathered and kept in batches: by whoever keeps results, before those (so that a
- * job killed at any moment repeats no random recipient whose domain has results), and within a
- * second by itself. A store that fails costs a question more, no result: it is tried again.
+ * Beside them, what became of own messages (records of deliveries and bounces, whoever keeps
+ * those) is told of a domain when it is met. What is learnt is gathered and kept in batches: by
+ * whoever keeps results, before those (so that a job killed at any moment repeats no random
+ * recipient whose domain has results), and within a second by itself. A store that fails costs a
+ * question more, no result: it is tried again.
  */
 #ifndef MK_BULK_HABITS_H
 #define MK_BULK_HABITS_H

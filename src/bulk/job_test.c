@@ -805,9 +805,62 @@ static void rates_are_of_the_last_minute(void **state)
     assert_true(bulk_rate_per_s(&rate, 181000, count) < 60);
 }
 
+/* What own messages to a domain met is told when it is met; what has expired is not. */
+static void outcomes_acquaint_with_a_domain(void **state)
+{
+    static const struct {
+        enum store_record_kind kind;
+        const char *key;
+        int64_t left_ms;
+    } kept[] = {
+        {STORE_RECORD_DELIVERY, "ann.schmidt@a.example", 1000},
+        {STORE_RECORD_DELIVERY, "bob.kowalczyk@a.example", 1000},
+        {STORE_RECORD_DELIVERY, "info@a.example", 1000},
+        {STORE_RECORD_DELIVERY, "old.weber@a.example", -1000},
+        {STORE_RECORD_BOUNCE, "cas@a.example", 1000},
+        {STORE_RECORD_BOUNCE, "dee@b.example", 1000},
+    };
+    const struct lab_sim_plan plan = {.seed = 1};
+    struct io_loop *loop = lab_sim_loop_new(&plan);
+    struct naming_habits naming = {{0}};
+    struct evidence_peers peers = {0};
+    struct bulk_habits *habits;
+    struct probe_memory memory;
+    struct store *store;
+
+    assert_non_null(loop);
+    assert_int_equal(store_open("memory:", STORE_MODE_CREATE, &store, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        const struct store_record record = {
+            .kind = kept[i].kind,
+            .key = slice_from_string(kept[i].key),
+            .group =
+                slice_from_offset(slice_from_string(kept[i].key), strcspn(kept[i].key, "@") + 1),
+            .is_proof = true,
+            .checked_unix_ms = io_unix_ms(loop) - 2000,
+            .expires_unix_ms = io_unix_ms(loop) + kept[i].left_ms,
+            .body = SLICE_EMPTY,
+        };
+
+        assert_int_equal(store_records_put(store, &record, 1, NULL), 0);
+    }
+    habits = bulk_habits_new(loop, store);
+    assert_non_null(habits);
+    memory = bulk_habits_memory(habits);
+    memory.acquaint(memory.user, SLICE("a.example"), &naming, &peers);
+    assert_int_equal(peers.delivered, 3);
+    assert_int_equal(peers.bounced, 1);
+    assert_int_equal(naming_total(&naming), 2);
+    assert_int_equal(naming_alike(&naming, NAMING_FIRST_DOT_LAST), 2);
+    bulk_habits_free(habits);
+    store_close(store);
+    io_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(outcomes_acquaint_with_a_domain),
         cmocka_unit_test(a_list_is_cleaned),
         cmocka_unit_test(killed_jobs_go_on),
         cmocka_unit_test(stopped_jobs_keep_what_they_have),

@@ -42,6 +42,7 @@ struct probe_domain {
     unsigned accepted_in_row; /* since the last of them, or since the habit was learnt */
     uint8_t doubts;           /* how often the habit was looked at again */
 
+    bool is_acquainted;           /* engine->memory was asked for the two below */
     struct naming_habits naming;  /* of its proven mailboxes */
     struct evidence_peers record; /* what is known of its mailboxes otherwise; alike is not used */
 };

@@ -17,6 +17,7 @@
 #include "base/ip.h"
 #include "smtp/reply.h"
 #include "verdict/evidence.h"
+#include "verdict/naming.h"
 
 #define PROBE_HABIT_KEPT_MS DAY_MS
 
@@ -36,6 +37,12 @@ struct probe_memory {
      */
     bool (*recall)(void *user, struct slice domain, struct probe_habit *ret_habit);
     void (*learnt)(void *user, const struct probe_habit *habit);
+    /*
+     * Add what own messages to mailboxes of the domain met, and how those that were delivered are
+     * named. Both are zero before. May be NULL. Asked once for each time a domain is met.
+     */
+    void (*acquaint)(void *user, struct slice domain, struct naming_habits *naming,
+                     struct evidence_peers *peers);
     void *user;
 };
 

@@ -20,12 +20,24 @@ static bool has_habits(const struct probe_domain *domain)
     return !domain->is_literal && !domain->is_consumer;
 }
 
+static void recall(struct probe_domain *domain)
+{
+    const struct probe_memory *memory = &domain->engine->memory;
+
+    if (domain->is_acquainted || memory->acquaint == NULL)
+        return;
+    domain->is_acquainted = true;
+    memory->acquaint(memory->user, slice_from_string(domain->name), &domain->naming,
+                     &domain->record);
+}
+
 void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence)
 {
     enum naming_pattern pattern;
 
     if (!has_habits(domain))
         return;
+    recall(domain);
     evidence->peers = domain->record;
     evidence->peers.refused += domain->catch_all == EVIDENCE_CATCH_ALL_REFUSES;
     pattern = pattern_of(evidence);
