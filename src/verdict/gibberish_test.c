@@ -3,9 +3,12 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "verdict/finding.h"
 #include "verdict/gibberish.h"
 
@@ -44,6 +47,42 @@ static void names_are_left_alone_and_noise_is_not(void **state)
             fail_msg("%s", rows[i].local);
 }
 
+/* Of names, half of them in no table, hardly one is called noise; of noise most is (SCORING.md). */
+static void names_and_noise_are_told_apart_by_the_thousand(void **state)
+{
+    const char *root = getenv("MK_SOURCE_ROOT");
+    size_t names = 0, names_called = 0, noise_called = 0;
+    char path[4096], line[64];
+    struct random random;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/tests/score/names.tsv", root != NULL ? root : ".");
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        struct slice rest = slice_from_string(line), name;
+
+        if (line[0] == '#' || !slice_split(&rest, '\t', &name))
+            continue;
+        names++;
+        names_called += gibberish_suspected(name);
+    }
+    fclose(file);
+    random_init(&random, 7);
+    for (size_t i = 0; i < 1000; i++) {
+        size_t len = 7 + random_below(&random, 6);
+
+        for (size_t k = 0; k < len; k++)
+            line[k] = (char)('a' + random_below(&random, 26));
+        noise_called += gibberish_suspected(slice_from(line, len));
+    }
+    print_message("of %zu names %zu are called gibberish, of 1000 random strings %zu\n", names,
+                  names_called, noise_called);
+    assert_true(names >= 1000);
+    assert_true(names_called <= 2);
+    assert_true(noise_called >= 750);
+}
+
 static void replies_are_compared_without_names_and_numbers(void **state)
 {
     static const struct {
@@ -79,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_left_alone_and_noise_is_not),
+        cmocka_unit_test(names_and_noise_are_told_apart_by_the_thousand),
         cmocka_unit_test(replies_are_compared_without_names_and_numbers),
     };
 
