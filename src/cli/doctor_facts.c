@@ -5,23 +5,6 @@
 
 #include "base/check.h"
 
-const char *doctor_reverse_name(const struct ip *ip, const char *zone,
-                                char out[DOCTOR_REVERSE_SIZE])
-{
-    size_t at = 0;
-
-    if (ip->family == 4) {
-        snprintf(out, DOCTOR_REVERSE_SIZE, "%u.%u.%u.%u.%.255s", ip->bytes[3], ip->bytes[2],
-                 ip->bytes[1], ip->bytes[0], zone != NULL ? zone : "in-addr.arpa");
-        return out;
-    }
-    for (size_t i = 16; i-- > 0; at += 4)
-        snprintf(out + at, DOCTOR_REVERSE_SIZE - at, "%x.%x.", ip->bytes[i] & 15,
-                 ip->bytes[i] >> 4);
-    snprintf(out + at, DOCTOR_REVERSE_SIZE - at, "%.255s", zone != NULL ? zone : "ip6.arpa");
-    return out;
-}
-
 const char *doctor_public_resolver(const struct ip *ip)
 {
     static const struct {
@@ -85,19 +68,6 @@ size_t doctor_read_resolv_conf(struct slice text, struct io_endpoint *out, size_
             count++;
     }
     return count;
-}
-
-enum doctor_listing doctor_listing_of(const struct ip *answer)
-{
-    const uint8_t *b = answer->bytes;
-
-    if (answer->family != 4 || b[0] != 127)
-        return DOCTOR_LISTING_ODD;
-    if (b[1] == 255 && b[2] == 255)
-        return DOCTOR_LISTING_REFUSED;
-    if (b[1] == 0 && !(b[2] == 0 && b[3] <= 1))
-        return DOCTOR_LISTING_LISTED;
-    return DOCTOR_LISTING_ODD;
 }
 
 /* --- SPF -------------------------------------------------------------------------------------- */

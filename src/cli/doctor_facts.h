@@ -1,38 +1,18 @@
 /*
- * What the doctor knows without asking anybody: reverse names, public resolvers, SPF terms, the
- * codes of block lists, resolv.conf. Pure.
+ * What the doctor knows without asking anybody: public resolvers, SPF terms, resolv.conf. Pure.
  */
 #ifndef MK_CLI_DOCTOR_FACTS_H
 #define MK_CLI_DOCTOR_FACTS_H
 
 #include "base/ip.h"
-#include "dns/name.h"
+#include "dns/blocklist.h"
 #include "io/loop.h"
-
-/* Longest: 64 nibbles and dots, a zone of 253 octets. */
-#define DOCTOR_REVERSE_SIZE 320
-
-/*
- * The name below `zone` that stands for an address: octets or nibbles backwards (RFC 1035 3.5,
- * RFC 3596 2.5, RFC 5782 2.1, 2.4). zone NULL: in-addr.arpa or ip6.arpa. Returns out.
- */
-const char *doctor_reverse_name(const struct ip *ip, const char *zone,
-                                char out[DOCTOR_REVERSE_SIZE]);
 
 /* Whose public resolver an address is ("Cloudflare"), or NULL. */
 const char *doctor_public_resolver(const struct ip *ip);
 
 /* The `nameserver` lines of resolv.conf(5), at most `max`; returns how many. */
 size_t doctor_read_resolv_conf(struct slice text, struct io_endpoint *out, size_t max);
-
-/* What an answer of a block list means (RFC 5782 2.1; the refusals of Spamhaus, SORBS and others).
- */
-enum doctor_listing {
-    DOCTOR_LISTING_LISTED,  /* 127.0.0.0/16 but 127.0.0.1 */
-    DOCTOR_LISTING_REFUSED, /* 127.255.255.0/24: the question was refused, nothing is known */
-    DOCTOR_LISTING_ODD,     /* no answer a block list gives */
-};
-enum doctor_listing doctor_listing_of(const struct ip *answer);
 
 /* --- SPF (RFC 7208) ------------------------------------------------------------------------- */
 

@@ -164,9 +164,9 @@ static void judge_ptr_helo(struct doctor *doctor, const struct dns_answer *names
 
 static void check_reverse(struct doctor *doctor, const struct ip *ip)
 {
-    char name[DOCTOR_REVERSE_SIZE], text[IP_TEXT_SIZE], fix[400];
+    char name[DNS_REVERSE_SIZE], text[IP_TEXT_SIZE], fix[400];
     const struct dns_answer *names =
-        doctor_look_up(doctor, doctor_reverse_name(ip, NULL, name), DNS_TYPE_PTR);
+        doctor_look_up(doctor, dns_reverse_name(ip, NULL, name), DNS_TYPE_PTR);
     bool unknown = false;
 
     ip_format(ip, text);
@@ -274,12 +274,27 @@ void doctor_check_senders(struct doctor *doctor)
 
 /* --- block lists ------------------------------------------------------------------------------ */
 
+/* Any listing of ours is bad news, also one that would not matter of a mail server. */
+static enum dns_listing listing_of_ours(const char *zone, const struct ip *code,
+                                        const char **ret_meaning)
+{
+    struct dns_blocklist list;
+    enum dns_listing listing;
+
+    *ret_meaning = "";
+    if (dns_blocklist_parse(slice_from_string(zone), &list, NULL) != 0)
+        return DNS_LISTING_ODD;
+    listing = dns_blocklist_judge(&list, code, ret_meaning);
+    return listing == DNS_LISTING_NONE ? DNS_LISTING_LISTED : listing;
+}
+
 static void judge_listing(struct doctor *doctor, const char *zone, const struct ip *ip,
                           const struct dns_answer *answer, const struct dns_answer *why)
 {
     char text[IP_TEXT_SIZE], code[IP_TEXT_SIZE];
     struct slice words = why->record_count > 0 ? why->records[0].text : SLICE_EMPTY;
-    enum doctor_listing listing;
+    enum dns_listing listing;
+    const char *meaning;
 
     ip_format(ip, text);
     if (dns_outcome_is_failure(answer->outcome)) {
@@ -294,19 +309,20 @@ static void judge_listing(struct doctor *doctor, const char *zone, const struct 
         return;
     }
     ip_format(&answer->records[0].ip, code);
-    listing = doctor_listing_of(&answer->records[0].ip);
-    if (listing == DOCTOR_LISTING_LISTED)
+    listing = listing_of_ours(zone, &answer->records[0].ip, &meaning);
+    if (listing == DNS_LISTING_LISTED)
         doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_FAILED,
                           "Read on the list's own page why, mend the cause, and ask for removal "
                           "there; changing the address is no remedy.",
-                          "%s is in %s (code %s) %.*s", text, zone, code,
+                          "%s is in %s (code %s%s%s) %.*s", text, zone, code,
+                          meaning[0] != '\0' ? ", " : "", meaning,
                           SLICE_ARG(slice_prefix(words, 300)));
     else
         doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_NOT_CHECKED,
-                          listing == DOCTOR_LISTING_REFUSED
+                          listing == DNS_LISTING_REFUSED
                               ? "Ask through a resolver of your own, or register with the list."
                               : "See whether the zone still is a block list.",
-                          listing == DOCTOR_LISTING_REFUSED
+                          listing == DNS_LISTING_REFUSED
                               ? "%s refused the question about %s (code %s)"
                               : "%s gave for %s an answer that means nothing (%s)",
                           zone, text, code);
@@ -315,14 +331,14 @@ static void judge_listing(struct doctor *doctor, const char *zone, const struct 
 void doctor_check_blocklists(struct doctor *doctor)
 {
     const struct config_list *zones = &doctor->options->blocklists;
-    char name[DOCTOR_REVERSE_SIZE];
+    char name[DNS_REVERSE_SIZE];
 
     for (size_t i = 0; i < zones->count && i < BLOCKLISTS_MAX; i++) {
         for (size_t k = 0; k < doctor->source_count; k++) {
             static const struct dns_answer nothing = {0};
             const struct dns_answer *answer, *why = &nothing;
 
-            doctor_reverse_name(&doctor->sources[k], zones->values[i], name);
+            dns_reverse_name(&doctor->sources[k], zones->values[i], name);
             answer = doctor_look_up(doctor, name, DNS_TYPE_A);
             if (answer->record_count > 0)
                 why = doctor_look_up(doctor, name, DNS_TYPE_TXT);

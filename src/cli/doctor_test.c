@@ -35,9 +35,9 @@ static void reverse_names(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct ip ip = ip_of(rows[i].ip);
-        char out[DOCTOR_REVERSE_SIZE];
+        char out[DNS_REVERSE_SIZE];
 
-        assert_string_equal(doctor_reverse_name(&ip, rows[i].zone, out), rows[i].name);
+        assert_string_equal(dns_reverse_name(&ip, rows[i].zone, out), rows[i].name);
     }
 }
 
@@ -80,25 +80,6 @@ static void resolv_conf(void **state)
     }
     assert_int_equal(doctor_read_resolv_conf(SLICE(text), out, 2), 2);
     assert_int_equal(doctor_read_resolv_conf(SLICE_EMPTY, out, 2), 0);
-}
-
-static void listings(void **state)
-{
-    static const struct {
-        const char *ip;
-        enum doctor_listing listing;
-    } rows[] = {
-        {"127.0.0.2", DOCTOR_LISTING_LISTED},        {"127.0.0.255", DOCTOR_LISTING_LISTED},
-        {"127.0.1.2", DOCTOR_LISTING_LISTED},        {"127.0.0.1", DOCTOR_LISTING_ODD},
-        {"127.255.255.254", DOCTOR_LISTING_REFUSED}, {"127.255.255.252", DOCTOR_LISTING_REFUSED},
-        {"192.0.2.1", DOCTOR_LISTING_ODD},           {"::1", DOCTOR_LISTING_ODD},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct ip ip = ip_of(rows[i].ip);
-
-        assert_int_equal(doctor_listing_of(&ip), rows[i].listing);
-    }
 }
 
 /* --- SPF -------------------------------------------------------------------------------------- */
@@ -287,10 +268,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reverse_names), cmocka_unit_test(public_resolvers),
-        cmocka_unit_test(resolv_conf),   cmocka_unit_test(listings),
-        cmocka_unit_test(spf_records),   cmocka_unit_test(spf_terms),
-        cmocka_unit_test(spf_networks),  cmocka_unit_test(spf_prefixes),
-        cmocka_unit_test(spf_garbage),   cmocka_unit_test(report_shows),
+        cmocka_unit_test(resolv_conf),   cmocka_unit_test(spf_records),
+        cmocka_unit_test(spf_terms),     cmocka_unit_test(spf_networks),
+        cmocka_unit_test(spf_prefixes),  cmocka_unit_test(spf_garbage),
+        cmocka_unit_test(report_shows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,22 @@ static void layer_syntax(struct explaining *to, struct buffer *words)
     layer(to, to->evidence->mailbox_breach != NULL ? MARK_BAD : MARK_GOOD, "syntax", words, 0);
 }
 
+/* Block lists in DNS; one that would not answer is named too, so that it is mended. */
+static void say_listings(struct buffer *words, const struct evidence_domain *domain)
+{
+    for (size_t i = 0; domain != NULL && i < domain->listing_count; i++) {
+        const struct evidence_listing *listing = &domain->listings[i];
+        const char *before = words->len > 0 ? "; " : "";
+
+        if (listing->is_refused)
+            buffer_printf(words, "%s%.*s refuses to answer us", before, SLICE_ARG(listing->zone));
+        else
+            buffer_printf(words, "%s%.*s is in %.*s%s%.*s", before, SLICE_ARG(listing->subject),
+                          SLICE_ARG(listing->zone), listing->meaning.len > 0 ? ": " : "",
+                          SLICE_ARG(listing->meaning));
+    }
+}
+
 static void layer_lists(struct explaining *to, struct buffer *words)
 {
     const struct evidence *evidence = to->evidence;
@@ -148,6 +164,7 @@ static void layer_lists(struct explaining *to, struct buffer *words)
     }
     if (evidence->history.known_bounce)
         buffer_printf(words, "%sa bounce in your own records", words->len > 0 ? "; " : "");
+    say_listings(words, evidence->domain);
     if (words->len == 0)
         buffer_append_string(words, "on none");
     layer(to, is_listed ? MARK_BAD : MARK_GOOD, "lists", words, 0);

@@ -227,6 +227,24 @@ static const struct config_option rows[] = {
      .value_name = "FILE",
      .is_path = true,
      .help = "Domains that the built-in list of throwaway domains should not name."},
+    {.name = "domain-blocklist",
+     .type = CONFIG_LIST,
+     .offset = AT(domain_blocklists),
+     .value_name = "ZONE[=CODES]",
+     .check = config_check_blocklist,
+     .help =
+         "A block list of domains in DNS, such as dbl.spamhaus.org (mind its terms of use), asked "
+         "about domains and the names of their mail hosts: do_not_mail. CODES, such as "
+         "127.0.1.2-127.0.1.99, are those of its answers that count; without, "
+         "data/blocklists.tsv says for well-known lists, and any listing counts for others."},
+    {.name = "mx-blocklist",
+     .type = CONFIG_LIST,
+     .offset = AT(mx_blocklists),
+     .value_name = "ZONE[=CODES]",
+     .check = config_check_blocklist,
+     .help =
+         "A block list of addresses in DNS, such as zen.spamhaus.org, asked about those of mail "
+         "hosts. As above."},
     /* --- the program -------------------------------------------------------------------------- */
     {.name = "config",
      .type = CONFIG_TEXT,

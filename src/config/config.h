@@ -46,6 +46,8 @@ struct config {
     bool open_limits; /* --open-limits: the four above replace the profile's; labs only */
     /* The operator's lists: files, doc in lists/operator.h. */
     struct config_list lists[LISTS_OPERATOR_KIND_COUNT]; /* --allow FILE, --opt-out FILE ... */
+    struct config_list domain_blocklists;                /* --domain-blocklist ZONE[=CODES] ... */
+    struct config_list mx_blocklists;                    /* --mx-blocklist ZONE[=CODES] ... */
     unsigned colour;  /* --color auto|always|never: enum config_colour */
     uint64_t seed;    /* --seed N: for repeatable runs; 0: a new one each time */
     bool transcripts; /* no option: the command shows conversations */

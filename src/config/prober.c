@@ -17,6 +17,7 @@
 #define LIST_FILE_MAX   ((size_t)1 << 30) /* octets */
 #define HOSTS_MAX       65536             /* octets of /etc/hosts that are looked at */
 #define GOODBYE_LOOK_MS 20
+#define BLOCKLISTS_MAX  8 /* each costs several questions a domain */
 
 /* --- who we are ------------------------------------------------------------------------------ */
 
@@ -294,6 +295,32 @@ static int set_settings(struct prober *prober, const struct config *config, stru
 
 /* --- opening and closing --------------------------------------------------------------------- */
 
+static int set_blocklists(struct prober *prober, const struct config *config,
+                          struct dns_resolver_options *options, struct error *error)
+{
+    const struct config_list *sources[] = {&config->domain_blocklists, &config->mx_blocklists};
+    size_t count = sources[0]->count + sources[1]->count;
+    struct dns_blocklist *lists = arena_array(&prober->arena, count + 1, sizeof(*lists));
+    size_t at = 0;
+
+    if (lists == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    if (count > BLOCKLISTS_MAX)
+        return error_set(error, ERROR_USAGE, "there are more than %d block lists", BLOCKLISTS_MAX);
+    for (size_t kind = 0; kind < ARRAY_LEN(sources); kind++)
+        for (size_t i = 0; i < sources[kind]->count; i++, at++) {
+            int code =
+                dns_blocklist_parse(slice_from_string(sources[kind]->values[i]), &lists[at], error);
+
+            if (code < 0)
+                return code;
+            lists[at].of_addresses = kind == 1;
+        }
+    options->blocklists = prober->blocklists = lists;
+    options->blocklist_count = prober->blocklist_count = count;
+    return 0;
+}
+
 static int open_dns(struct prober *prober, const struct config *config, struct error *error)
 {
     size_t count = config->resolvers.count;
@@ -307,9 +334,13 @@ static int open_dns(struct prober *prober, const struct config *config, struct e
         .want_dmarc = true,
         .seed = prober->settings.seed,
     };
+    int code;
 
     if (servers == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
+    code = set_blocklists(prober, config, &options, error);
+    if (code < 0)
+        return code;
     for (size_t i = 0; i < count; i++)
         if (!config_parse_endpoint(slice_from_string(config->resolvers.values[i]), &servers[i]))
             return error_set(error, ERROR_USAGE, "'%.60s' is no resolver's address",

@@ -15,6 +15,8 @@ struct prober {
     struct dns_transport *transport;
     struct dns_resolver *resolver; /* NULL: the depth is syntax */
     struct lists_operator *lists;
+    const struct dns_blocklist *blocklists; /* as configured, on the arena */
+    size_t blocklist_count;
     struct probe_engine *engine;
     struct probe_settings settings; /* as given to the engine */
     struct ip_networks allowed;     /* parsed --allow-net, on the arena */

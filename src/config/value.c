@@ -5,6 +5,7 @@
 #include "address/address.h"
 #include "base/check.h"
 #include "base/ip.h"
+#include "dns/blocklist.h"
 #include "smtp/command.h"
 
 bool config_parse_endpoint(struct slice text, struct io_endpoint *ret_endpoint)
@@ -59,6 +60,13 @@ int config_check_ip(const char *value, struct error *error)
     if (ip_parse(slice_from_string(value), &ip))
         return 0;
     return error_set(error, ERROR_USAGE, "is no IP address");
+}
+
+int config_check_blocklist(const char *value, struct error *error)
+{
+    struct dns_blocklist list;
+
+    return dns_blocklist_parse(slice_from_string(value), &list, error);
 }
 
 int config_check_network(const char *value, struct error *error)

@@ -24,6 +24,8 @@ int config_check_network(const char *value, struct error *error);
 /* A name that a mail server can take seriously (RFC 5321 2.3.5): full, not localhost. */
 int config_check_helo(const char *value, struct error *error);
 int config_check_sender(const char *value, struct error *error);
+/* "ZONE" or "ZONE=CODES" (dns/blocklist.h). */
+int config_check_blocklist(const char *value, struct error *error);
 int config_check_store(const char *value, struct error *error);
 
 #endif

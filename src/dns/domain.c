@@ -5,7 +5,8 @@
  *   MX: no such name     facts; the domain does not exist
  *   MX: none             the domain's own addresses, as if it were its only MX
  *   MX: only "."         facts; it takes no mail
- *   MX: hosts            addresses of all of them at once, most preferred first in the facts
+ *   MX: hosts            addresses of all of them at once, most preferred first in the facts;
+ *                        then the block lists, if any (listing.c)
  */
 #include <string.h>
 
@@ -18,6 +19,7 @@ void dns_domain_free(struct dns_domain *domain)
     dns_query_forget(domain->mx);
     for (size_t i = 0; i < domain->host_count; i++)
         dns_host_release(&domain->hosts[i].wait);
+    dns_domain_release_listings(domain);
     if (domain->facts != NULL)
         dns_facts_release(&domain->facts->domain);
     CHECK(list_is_empty(&domain->waiters));
@@ -47,7 +49,27 @@ static uint32_t domain_ttl(const struct dns_domain *domain)
         if (host != NULL && dns_host_ttl(host) < ttl_s)
             ttl_s = dns_host_ttl(host);
     }
+    for (size_t i = 0; i < domain->listing_count; i++) {
+        const struct dns_host *host = domain->listings[i].wait.host;
+
+        /* What a list could not say is asked about another time. */
+        if (host != NULL && !dns_outcome_is_failure(dns_host_outcome(host)) &&
+            dns_host_ttl(host) < ttl_s)
+            ttl_s = dns_host_ttl(host);
+    }
     return ttl_s;
+}
+
+static void count_listings(struct dns_domain *domain)
+{
+    for (size_t i = 0; i < domain->listing_count; i++) {
+        const struct ip *code;
+        const char *meaning;
+        enum dns_listing found = dns_domain_listing_of(&domain->listings[i], &meaning, &code);
+
+        domain->resolver->counts.listings += found == DNS_LISTING_LISTED;
+        domain->resolver->counts.listing_refusals += found == DNS_LISTING_REFUSED;
+    }
 }
 
 /* Everything is known, or memory ran out: seal the facts and let the waiters go. */
@@ -58,6 +80,7 @@ static void domain_finish(struct dns_domain *domain)
     struct dns_facts *facts = NULL;
 
     list_remove(&domain->in_lookups);
+    count_listings(domain);
     if (!domain->no_memory &&
         dns_facts_seal(domain->facts, domain, ttl_s,
                        (uint32_t)(io_now_ms(resolver->loop) - domain->began_ms)) == 0)
@@ -67,11 +90,17 @@ static void domain_finish(struct dns_domain *domain)
         dns_host_release(&domain->hosts[i].wait);
     domain->host_count = 0;
     domain->hosts = NULL;
+    dns_domain_release_listings(domain);
     arena_done(&domain->arena);
     if (facts == NULL)
         domain_evict(&domain->cached);
     else
         dns_cache_keep(resolver, &domain->cached, ttl_s);
+}
+
+void dns_domain_listings_known(struct dns_domain *domain)
+{
+    domain_finish(domain);
 }
 
 static void domain_on_host(struct dns_host_wait *wait)
@@ -81,7 +110,7 @@ static void domain_on_host(struct dns_host_wait *wait)
 
     domain->no_memory |= wait->host->no_memory;
     if (--domain->host_pending == 0)
-        domain_finish(domain);
+        dns_domain_ask_listings(domain);
 }
 
 static const char *why_unusable(const char *name)
@@ -115,7 +144,7 @@ static void domain_ask_hosts(struct dns_domain *domain)
             domain->no_memory = true;
     }
     if (--domain->host_pending == 0)
-        domain_finish(domain);
+        dns_domain_ask_listings(domain);
 }
 
 /* Keep `from` in order of preference behind those that are there; the same name only once. */

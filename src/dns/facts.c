@@ -181,11 +181,53 @@ static void pack_host(struct pack *pack, const struct dns_domain_host *from,
     pack_align(pack);
 }
 
+static bool is_worth_telling(enum dns_listing listing)
+{
+    return listing == DNS_LISTING_LISTED || listing == DNS_LISTING_REFUSED;
+}
+
+/* What block lists say, and every question to one among the answers. */
+static void pack_listings(struct pack *pack, const struct dns_domain *domain,
+                          struct evidence_domain *to, struct evidence_dns_answer *answers)
+{
+    struct evidence_listing *listings = pack_take(pack, domain->listing_count, sizeof(*listings));
+
+    to->listings = listings;
+    to->listing_count = 0;
+    for (size_t i = 0; i < domain->listing_count; i++) {
+        const struct dns_domain_listing *from = &domain->listings[i];
+        const struct dns_host_family *family = &from->wait.host->families[0];
+        const struct ip *code;
+        const char *meaning;
+        enum dns_listing found = dns_domain_listing_of(from, &meaning, &code);
+        struct evidence_listing one = {
+            .subject = pack_text(pack, from->subject),
+            .zone = pack_text(pack, from->list->zone),
+            .meaning = slice_from_string(meaning),
+            .is_refused = found == DNS_LISTING_REFUSED,
+        };
+
+        *answer_at(answers, &to->answer_count) =
+            (struct evidence_dns_answer){.name = pack_text(pack, from->name),
+                                         .type = "A",
+                                         .outcome = family->outcome,
+                                         .ttl_s = family->ttl_s,
+                                         .text = pack_text(pack, family->text)};
+        if (!is_worth_telling(found))
+            continue;
+        one.code = *code;
+        if (listings != NULL)
+            listings[to->listing_count] = one;
+        to->listing_count++;
+    }
+    pack_align(pack);
+}
+
 static void pack_all(struct pack *pack, const struct dns_domain *domain, struct dns_facts *facts,
                      struct evidence_domain *to)
 {
     struct evidence_host *hosts = pack_take(pack, domain->host_count, sizeof(struct evidence_host));
-    size_t answers_max = 1 + 2 * domain->host_count + DNS_SIGNALS_MAX;
+    size_t answers_max = 1 + 2 * domain->host_count + domain->listing_count + DNS_SIGNALS_MAX;
     struct evidence_dns_answer *answers =
         pack_take(pack, answers_max, sizeof(struct evidence_dns_answer));
 
@@ -206,6 +248,7 @@ static void pack_all(struct pack *pack, const struct dns_domain *domain, struct 
         pack_host(pack, &domain->hosts[i], &domain->resolver->options,
                   hosts != NULL ? &hosts[i] : &nowhere, answers, &to->answer_count);
     }
+    pack_listings(pack, domain, to, answers);
     to->answers = facts->answers = answers;
 }
 

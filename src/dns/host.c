@@ -16,12 +16,18 @@ void dns_host_free(struct dns_host *host)
     memory_free(host);
 }
 
+/* Apart, so that nobody who names a mail host like a question to a list gets its answer. */
+static struct table *table_of(struct dns_resolver *resolver, bool is_listing)
+{
+    return is_listing ? &resolver->listings : &resolver->hosts;
+}
+
 /* Out of table and cache; those who hold it keep it. */
 static void host_detach(struct dns_host *host)
 {
     dns_cache_remove(host->resolver, &host->cached);
     if (!host->is_detached)
-        table_take(&host->resolver->hosts, slice_from_string(host->name));
+        table_take(table_of(host->resolver, host->is_listing), slice_from_string(host->name));
     host->is_detached = true;
     if (host->holds == 0)
         dns_host_free(host);
@@ -126,7 +132,7 @@ static bool host_asks_further(struct dns_host *host)
 {
     const enum dns_outcome outcome = dns_host_outcome(host);
 
-    if (host->no_memory || (outcome != DNS_NODATA && outcome != DNS_FOUND) ||
+    if (host->is_listing || host->no_memory || (outcome != DNS_NODATA && outcome != DNS_FOUND) ||
         host_may_be_probed(host))
         return false;
     for (size_t f = 0; f < ARRAY_LEN(host->families); f++) {
@@ -162,19 +168,21 @@ static void host_on_aaaa(void *owner, const struct dns_answer *answer)
     host_on_answer(host, &host->families[1], answer);
 }
 
-static struct dns_host *host_new(struct dns_resolver *resolver, const char *name)
+static struct dns_host *host_new(struct dns_resolver *resolver, const char *name, bool is_listing)
 {
     struct dns_host *host = memory_zalloc(1, sizeof(*host));
 
     if (host == NULL)
         return NULL;
     host->resolver = resolver;
+    host->is_listing = is_listing;
     host->cached.evict = host_evict;
     host->families[0].type = DNS_TYPE_A;
     host->families[1].type = DNS_TYPE_AAAA;
     list_init(&host->waiters);
     host->name = memory_copy_string(name, strlen(name));
-    if (host->name == NULL || table_put(&resolver->hosts, slice_from_string(name), host) != 0) {
+    if (host->name == NULL ||
+        table_put(table_of(resolver, is_listing), slice_from_string(name), host) != 0) {
         memory_free(host->name);
         memory_free(host);
         return NULL;
@@ -197,16 +205,17 @@ static int family_ask(struct dns_host *host, size_t index)
 static int host_start(struct dns_host *host)
 {
     const struct dns_resolver_options *options = &host->resolver->options;
-    int rc = options->use_ipv4 ? family_ask(host, 0) : 0;
+    int rc = options->use_ipv4 || host->is_listing ? family_ask(host, 0) : 0;
 
-    if (rc == 0 && options->use_ipv6)
+    if (rc == 0 && options->use_ipv6 && !host->is_listing)
         rc = family_ask(host, 1);
     return rc;
 }
 
-int dns_host_want(struct dns_resolver *resolver, const char *name, struct dns_host_wait *wait)
+static int want(struct dns_resolver *resolver, const char *name, bool is_listing,
+                struct dns_host_wait *wait)
 {
-    struct dns_host *host = table_get(&resolver->hosts, slice_from_string(name));
+    struct dns_host *host = table_get(table_of(resolver, is_listing), slice_from_string(name));
     int rc;
 
     if (host != NULL && host->pending == 0 && !dns_cache_is_fresh(resolver, &host->cached)) {
@@ -214,7 +223,7 @@ int dns_host_want(struct dns_resolver *resolver, const char *name, struct dns_ho
         host = NULL;
     }
     if (host == NULL) {
-        host = host_new(resolver, name);
+        host = host_new(resolver, name, is_listing);
         if (host == NULL)
             return ERROR_NOMEM;
         rc = host_start(host);
@@ -234,6 +243,17 @@ int dns_host_want(struct dns_resolver *resolver, const char *name, struct dns_ho
         return 1;
     list_append(&host->waiters, &wait->node);
     return 0;
+}
+
+int dns_host_want(struct dns_resolver *resolver, const char *name, struct dns_host_wait *wait)
+{
+    return want(resolver, name, false, wait);
+}
+
+int dns_host_want_listing(struct dns_resolver *resolver, const char *name,
+                          struct dns_host_wait *wait)
+{
+    return want(resolver, name, true, wait);
 }
 
 void dns_host_release(struct dns_host_wait *wait)

@@ -221,6 +221,7 @@ struct dns_resolver *dns_resolver_new(struct io_loop *loop, struct dns_transport
     random_init(&resolver->random, options->seed);
     table_init(&resolver->domains, random_next(&resolver->random));
     table_init(&resolver->hosts, random_next(&resolver->random));
+    table_init(&resolver->listings, random_next(&resolver->random));
     list_init(&resolver->recent);
     list_init(&resolver->queries);
     list_init(&resolver->signals);
@@ -252,8 +253,12 @@ void dns_resolver_free(struct dns_resolver *resolver)
     cursor = 0;
     while (table_next(&resolver->hosts, &cursor, &key, &value)) /* nobody holds them now */
         dns_host_free(value);
+    cursor = 0;
+    while (table_next(&resolver->listings, &cursor, &key, &value))
+        dns_host_free(value);
     CHECK(list_is_empty(&resolver->queries));
     table_done(&resolver->domains);
     table_done(&resolver->hosts);
+    table_done(&resolver->listings);
     memory_free(resolver);
 }

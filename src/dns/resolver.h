@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "dns/blocklist.h"
 #include "dns/transport.h"
 #include "io/loop.h"
 #include "verdict/evidence.h"
@@ -23,6 +24,8 @@ struct dns_resolver_options {
        none of these, to tell "out of our reach" from "not there". */
     bool use_ipv4, use_ipv6;
     bool want_spf, want_dmarc;
+    const struct dns_blocklist *blocklists; /* to ask about domains and mail hosts; borrowed */
+    size_t blocklist_count;
     uint32_t ttl_min_s, ttl_max_s; /* of positive and negative answers; 0: 60 and 86400 */
     uint32_t failure_ttl_s;        /* 0: 30 */
     unsigned hosts_max;            /* MX hosts looked at, most preferred first; 0: 16 */
@@ -40,8 +43,8 @@ void dns_resolver_free(struct dns_resolver *resolver);
  * `facts` is counted: the callback owns one count and gives it back with dns_facts_release. NULL
  * when memory ran out. The mail part is complete and final. SPF and DMARC hold nothing up: until
  * they are answered their outcome is NOT_ASKED, and they and their rows of `answers` are filled in
- * when they come, for as long as the facts and the resolver live. A callback may do anything, free
- * the resolver included.
+ * when they come, for as long as the facts and the resolver live. Block lists are waited for. A
+ * callback may do anything, free the resolver included.
  */
 typedef void dns_domain_done(void *user, const struct evidence_domain *facts);
 
@@ -58,6 +61,7 @@ void dns_facts_release(const struct evidence_domain *facts); /* NULL accepted */
 
 struct dns_resolver_counts {
     uint64_t questions, answers, failures, cache_hits, joined; /* joined: single flight */
+    uint64_t listings, listing_refusals; /* domains on block lists; lists that would not answer */
 };
 void dns_resolver_counts(const struct dns_resolver *resolver, struct dns_resolver_counts *ret);
 

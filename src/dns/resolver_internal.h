@@ -33,9 +33,10 @@ struct dns_resolver {
     struct dns_transport *transport;
     struct dns_resolver_options options;
     struct random random;
-    struct table domains; /* struct dns_domain, by name */
-    struct table hosts;   /* struct dns_host, by name */
-    struct list recent;   /* struct dns_cached */
+    struct table domains;  /* struct dns_domain, by name */
+    struct table hosts;    /* struct dns_host, by name */
+    struct table listings; /* the same, of questions to block lists */
+    struct list recent;    /* struct dns_cached */
     size_t recent_count;
     struct list queries, signals, lookups; /* under way */
     struct list ready, telling;            /* struct dns_waiter, to be told; being told */
@@ -81,6 +82,7 @@ struct dns_host {
     unsigned holds;
     bool is_detached; /* replaced or evicted: gone when the last hold is */
     bool no_memory;
+    bool is_listing; /* a question to a block list: A alone, and no address of anybody */
     unsigned pending;
     struct dns_host_family families[2]; /* A, AAAA */
     struct list waiters;                /* struct dns_host_wait */
@@ -95,6 +97,9 @@ struct dns_host_wait {
 
 /* 1: known already; 0: wait->done will be called; ERROR_NOMEM. */
 int dns_host_want(struct dns_resolver *resolver, const char *name, struct dns_host_wait *wait);
+/* The same for a question to a block list, whose answer is A records only. */
+int dns_host_want_listing(struct dns_resolver *resolver, const char *name,
+                          struct dns_host_wait *wait);
 void dns_host_release(struct dns_host_wait *wait); /* waits no longer; no-op without a host */
 enum dns_outcome dns_host_outcome(const struct dns_host *host); /* of both families together */
 uint32_t dns_host_ttl(const struct dns_host *host);
@@ -143,6 +148,16 @@ struct dns_domain_host {
     struct dns_host_wait wait;
 };
 
+#define DNS_LISTINGS_MAX 48 /* questions to block lists, of one domain */
+
+struct dns_domain_listing {
+    struct dns_domain *domain;
+    const struct dns_blocklist *list;
+    const char *name;    /* asked for */
+    const char *subject; /* the name or address that it is about */
+    struct dns_host_wait wait;
+};
+
 struct dns_domain {
     struct dns_cached cached;
     struct list_node in_lookups; /* while it is looked up */
@@ -160,6 +175,8 @@ struct dns_domain {
     bool null_mx, implicit_mx, no_memory;
     struct dns_domain_host *hosts;
     size_t host_count, hosts_left_out, host_pending;
+    struct dns_domain_listing *listings;
+    size_t listing_count, listing_pending;
 };
 
 struct dns_waiter {
@@ -173,6 +190,19 @@ struct dns_waiter {
 struct dns_domain *dns_domain_start(struct dns_resolver *resolver, const char *name,
                                     int *ret_error);
 void dns_domain_free(struct dns_domain *domain);
+
+/* --- block lists (listing.c) ----------------------------------------------------------------- */
+
+/* The hosts are known: ask; dns_domain_listings_known follows, perhaps during the call. */
+void dns_domain_ask_listings(struct dns_domain *domain);
+void dns_domain_listings_known(struct dns_domain *domain); /* in domain.c */
+void dns_domain_release_listings(struct dns_domain *domain);
+/* What the list says; *ret_code NULL: nothing. */
+enum dns_listing dns_domain_listing_of(const struct dns_domain_listing *listing,
+                                       const char **ret_meaning, const struct ip **ret_code);
+
+/* --- telling --------------------------------------------------------------------------------- */
+
 /* Their look-up is over (facts NULL: for want of memory): they are told soon. */
 void dns_resolver_ready(struct dns_resolver *resolver, struct list *waiters,
                         struct dns_facts *facts);

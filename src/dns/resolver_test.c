@@ -706,6 +706,65 @@ static void look_ups_are_shared(void **state)
     finish();
 }
 
+/* Asked about the domain and its hosts, once for all, when there are hosts; failures say nothing.
+ */
+static void block_lists_are_asked(void **state)
+{
+    static const struct row rows[] = {
+        {"bad.example", DNS_TYPE_MX, "MX 10 mx.example"},
+        {"also.example", DNS_TYPE_MX, "MX 10 mx.example"},
+        {"off.example", DNS_TYPE_MX, "MX 10 mx.off.example"},
+        {"mx.example", DNS_TYPE_A, "A 9.9.9.9"},
+        {"mx.off.example", DNS_TYPE_A, "A 9.9.9.8"},
+        {"bad.example.names.lab", DNS_TYPE_A, "A 127.0.0.2"},
+        {"mx.example.names.lab", DNS_TYPE_A, "SERVFAIL"},
+        {"off.example.names.lab", DNS_TYPE_A, "A 127.255.255.254"},
+        {"8.9.9.9.ips.lab", DNS_TYPE_A, "A 127.0.0.9; A 127.0.0.4"},
+        {NULL, 0, NULL},
+    };
+    struct dns_blocklist lists[] = {{.zone = "names.lab"},
+                                    {.zone = "ips.lab", .of_addresses = true}};
+    const struct dns_resolver_options options = {
+        .use_ipv6 = true, /* the lists' answers are A records all the same */
+        .use_ipv4 = true,
+        .blocklists = lists,
+        .blocklist_count = ARRAY_LEN(lists),
+    };
+    struct dns_resolver_counts counts;
+
+    start_with(rows, &options);
+    ask("bad.example");
+    run();
+    expect_log("MX bad.example, A mx.example, AAAA mx.example, A bad.example.names.lab, "
+               "A mx.example.names.lab, A 9.9.9.9.ips.lab");
+    assert_int_equal(told.facts->listing_count, 1);
+    assert_true(slice_equal(told.facts->listings[0].subject, SLICE("bad.example")));
+    assert_true(slice_equal(told.facts->listings[0].zone, SLICE("names.lab")));
+    assert_false(told.facts->listings[0].is_refused);
+    assert_int_equal(told.facts->answer_count, 6); /* every question is evidence */
+
+    ask("also.example"); /* the host is known, and what lists say of it */
+    run();
+    expect_log("MX also.example, A also.example.names.lab");
+    assert_int_equal(told.facts->listing_count, 0);
+
+    ask("off.example");
+    run();
+    expect_log("MX off.example, A mx.off.example, AAAA mx.off.example, A off.example.names.lab, "
+               "A mx.off.example.names.lab, A 8.9.9.9.ips.lab");
+    assert_int_equal(told.facts->listing_count, 2);
+    assert_true(told.facts->listings[0].is_refused);
+    assert_true(slice_equal(told.facts->listings[1].subject, SLICE("9.9.9.8")));
+
+    ask("gone.example"); /* nothing to ask about */
+    run();
+    expect_log("MX gone.example");
+    dns_resolver_counts(resolver, &counts);
+    assert_int_equal(counts.listings, 2);
+    assert_int_equal(counts.listing_refusals, 1);
+    finish();
+}
+
 static void the_cache_is_bounded(void **state)
 {
     const struct dns_resolver_options options = {.use_ipv4 = true, .cache_max = 3};
@@ -864,6 +923,7 @@ int main(void)
         cmocka_unit_test(signals_may_outlast_resolver_and_facts),
         cmocka_unit_test(answers_are_cached_for_their_time),
         cmocka_unit_test(look_ups_are_shared),
+        cmocka_unit_test(block_lists_are_asked),
         cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(look_ups_can_be_forgotten),
         cmocka_unit_test(callbacks_may_do_anything),

@@ -85,6 +85,8 @@ static int run_open(struct run *run, const struct lab_scenario *scenario, uint64
     run->setup.settings.port = SMTP_PORT;
     run->setup.settings.seed = seed;
     options.allowed = run->setup.settings.allowed;
+    options.blocklists = run->setup.blocklists;
+    options.blocklist_count = run->setup.blocklist_count;
     run->asked = memory_zalloc(lab_scenario_expectation_count(scenario) + 1, sizeof(*run->asked));
     run->loop = lab_sim_loop_new(&plan);
     if (run->asked == NULL || run->loop == NULL)

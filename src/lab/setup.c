@@ -99,6 +99,28 @@ static bool set_depth(struct lab_setup *setup, struct slice value)
     return true;
 }
 
+static bool add_blocklist(struct lab_setup *setup, struct slice value, bool of_addresses)
+{
+    struct dns_blocklist *list = &setup->blocklists[setup->blocklist_count];
+
+    if (setup->blocklist_count == LAB_SETUP_BLOCKLISTS_MAX ||
+        dns_blocklist_parse(value, list, NULL) != 0)
+        return false;
+    list->of_addresses = of_addresses;
+    setup->blocklist_count++;
+    return true;
+}
+
+static bool set_domain_blocklist(struct lab_setup *setup, struct slice value)
+{
+    return add_blocklist(setup, value, false);
+}
+
+static bool set_mx_blocklist(struct lab_setup *setup, struct slice value)
+{
+    return add_blocklist(setup, value, true);
+}
+
 static bool set_helo(struct lab_setup *setup, struct slice value)
 {
     setup->settings.helo_name = value;
@@ -176,8 +198,12 @@ static const struct {
     {{"connect-timeout", "TIME", true, "how long to wait for a connection"}, set_connect_timeout},
     {{"connections", "N", true, "all sites together"}, set_connections},
     {{"depth", "syntax|dns|smtp", true, "how far to go"}, set_depth},
+    {{"domain-blocklist", "ZONE", true, "a block list of domains, several times"},
+     set_domain_blocklist},
     {{"helo", "NAME", true, "what visitors call themselves"}, set_helo},
     {{"mail-from", "ADDRESS", true, "the sender; <> is the null sender"}, set_mail_from},
+    {{"mx-blocklist", "ZONE", true, "a block list of mail hosts' addresses, several times"},
+     set_mx_blocklist},
     {{"patience", "quick|normal|patient", true, "how long to wait for greylists"}, set_patience},
     {{"pipelining", "yes|no", true, "use PIPELINING where it is offered"}, set_pipelining},
     {{"real", "yes|no", false, "the scenario is short enough to be run on real sockets"}, set_real},
@@ -238,8 +264,8 @@ static int settings_apply(struct lab_setup *setup, const struct lab_scenario *sc
 {
     for (const struct lab_setting *s = scenario->settings; s != NULL; s = s->next)
         if (!rows[row_by_name(s->name)].set(setup, s->value)) /* each alone was checked before */
-            return error_set(error, ERROR_FORMAT, "more than %d networks are allowed",
-                             LAB_SETUP_NETWORKS_MAX);
+            return error_set(error, ERROR_FORMAT, "more than %d networks or %d block lists",
+                             LAB_SETUP_NETWORKS_MAX, LAB_SETUP_BLOCKLISTS_MAX);
     return 0;
 }
 

@@ -13,12 +13,15 @@
 #include "lab/scenario.h"
 #include "probe/engine.h"
 
-#define LAB_SETUP_NETWORKS_MAX 16
+#define LAB_SETUP_NETWORKS_MAX   16
+#define LAB_SETUP_BLOCKLISTS_MAX 4
 
 struct lab_setup {
     struct probe_settings settings; /* the port is the world's: set it */
     struct ip_network networks[LAB_SETUP_NETWORKS_MAX];
     size_t network_count;
+    struct dns_blocklist blocklists[LAB_SETUP_BLOCKLISTS_MAX]; /* for the resolver */
+    size_t blocklist_count;
     struct lists_operator *lists; /* NULL: the scenario names no entries */
     bool real;                    /* short enough to be run on real sockets */
     bool split;                   /* the virtual network may cut replies into pieces */

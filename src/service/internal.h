@@ -13,6 +13,7 @@
 #include "service/metrics.h"
 #include "service/service.h"
 #include "service/session.h"
+#include "service/source_watch.h"
 #include "service/verifier.h"
 
 /* The numbers of a list, as JSON: counting millions of rows takes a while. */
@@ -46,6 +47,7 @@ struct service {
     unsigned next_stats;              /* to be written over */
     struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
     uint64_t probe_before_ms;
+    struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
     struct io_timer housekeeping;
     struct list calls;  /* that are being answered */

@@ -122,6 +122,12 @@ static void write_dns(const struct service *service, struct buffer *out)
     one(out, "dns_failures_total", "counter", "Time-outs and failures.", counts.failures);
     one(out, "dns_cache_hits_total", "counter", "Look-ups answered from memory.",
         counts.cache_hits);
+    one(out, "blocklist_listings_total", "counter", "Domains or mail hosts found on block lists.",
+        counts.listings);
+    one(out, "blocklist_refusals_total", "counter", "Questions that block lists refused to answer.",
+        counts.listing_refusals);
+    one(out, "source_listings", "gauge", "Block lists that have an address we probe from.",
+        service->source_watch.listings);
     one(out, "dns_joined_total", "counter", "Look-ups that joined one under way.", counts.joined);
 }
 

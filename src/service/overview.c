@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/instant.h"
 #include "service/internal.h"
 #include "service/list_view.h"
 
+#define ALARMS_MAX    5
 #define DAYS          30
 #define REFUSALS_MANY 5 /* in an hour, and a fifth of all that was said */
 
@@ -18,7 +20,7 @@ struct overview_alarm {
  * What only the operator can mend: refusals of us, a closed port, a silent resolver. Counted over
  * the time since the last reading an hour ago or more.
  */
-static size_t find_alarms(struct service *service, struct overview_alarm out[3])
+static size_t find_alarms(struct service *service, struct overview_alarm out[ALARMS_MAX])
 {
     const struct probe_counts *before = &service->probe_before;
     struct dns_resolver_counts dns;
@@ -41,10 +43,18 @@ static size_t find_alarms(struct service *service, struct overview_alarm out[3])
             "port_25", "No mail server could be reached: port 25 seems to be blocked from here."};
     if (service->prober->resolver != NULL) {
         dns_resolver_counts(service->prober->resolver, &dns);
+        if (dns.listing_refusals > 0)
+            out[count++] = (struct overview_alarm){
+                "blocklist",
+                "A block list refuses to answer the resolver, so nothing is looked up there: ask "
+                "through a resolver of your own, or register with the list."};
         if (dns.questions >= 5 && dns.failures == dns.questions)
             out[count++] =
                 (struct overview_alarm){"resolver", "No DNS resolver answers. See --resolver."};
     }
+    if (service->source_watch.listings > 0)
+        out[count++] = (struct overview_alarm){"listed", service->source_watch.text};
+    CHECK(count <= ALARMS_MAX);
     return count;
 }
 
@@ -58,7 +68,7 @@ void service_note_counts(struct service *service)
 
 static void write_alarms(struct service *service, struct json *json)
 {
-    struct overview_alarm alarms[3];
+    struct overview_alarm alarms[ALARMS_MAX];
     size_t count = find_alarms(service, alarms);
 
     json_name(json, "alarms");

@@ -345,6 +345,7 @@ static void keep_house(struct io_timer *timer)
     (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
     service_note_counts(service);
     service_retention(service);
+    service_source_watch_run(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);
 }
 
@@ -523,6 +524,7 @@ void service_close(struct service *service)
         return;
     service->stopped = NULL;
     io_timer_stop(&service->housekeeping);
+    service_source_watch_close(&service->source_watch);
     http_server_free(service->http);
     service_desk_close(&service->desk);
     service_verifier_close(&service->verifier);

@@ -64,6 +64,15 @@ struct evidence_host {
     const char *refused_range; /* why, of the first of them; or NULL */
 };
 
+/* What a block list in DNS says of the domain, or of a name or address of its mail hosts. */
+struct evidence_listing {
+    struct slice subject; /* the name or address that was asked about */
+    struct slice zone;    /* the list */
+    struct ip code;       /* its answer */
+    struct slice meaning; /* for people, or "" */
+    bool is_refused;      /* it would not answer us: nothing is known */
+};
+
 struct evidence_domain {
     struct slice name;                 /* as asked: lower-case A-labels */
     enum dns_outcome mx_outcome;       /* of the MX question, after CNAMEs */
@@ -76,6 +85,8 @@ struct evidence_domain {
     struct slice spf;      /* the record, or "" */
     struct slice dmarc;    /* the record, or "" */
     enum dns_outcome spf_outcome, dmarc_outcome;
+    const struct evidence_listing *listings; /* of block lists that were asked */
+    size_t listing_count;
     const struct evidence_dns_answer *answers; /* everything that was asked, in order */
     size_t answer_count;
     uint32_t ttl_s; /* how long this may be kept */

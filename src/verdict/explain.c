@@ -364,6 +364,36 @@ static void explain_complainer(struct telling *telling)
                     "Your own records say that its owner called your mail spam on %.10s.", when);
 }
 
+static const struct evidence_listing *first_listing(const struct evidence_domain *domain)
+{
+    for (size_t i = 0; domain != NULL && i < domain->listing_count; i++)
+        if (!domain->listings[i].is_refused)
+            return &domain->listings[i];
+    return NULL;
+}
+
+static void explain_listed(struct telling *telling)
+{
+    const struct evidence_listing *listing = first_listing(telling->evidence->domain);
+
+    if (listing == NULL ||
+        (telling->evidence->operator_matches & (1u << LISTS_OPERATOR_LISTED)) != 0) {
+        say_domain(telling);
+        say(telling, " is on your list of domains not to mail.");
+        return;
+    }
+    sentence_add_foreign(&telling->sentence, listing->subject, NAME_MAX_BYTES);
+    if (!slice_equal(listing->subject, telling->evidence->domain->name)) {
+        say(telling, ", which belongs to the mail of ");
+        say_domain(telling);
+        say(telling, ",");
+    }
+    say(telling, " is on the block list ");
+    sentence_add_foreign(&telling->sentence, listing->zone, NAME_MAX_BYTES);
+    say_detail(telling, listing->meaning);
+    say(telling, ".");
+}
+
 static void explain_list(struct telling *telling)
 {
     switch (telling->verdict->reason) {
@@ -377,8 +407,7 @@ static void explain_list(struct telling *telling)
         explain_complainer(telling);
         break;
     case REASON_LISTED_DOMAIN:
-        say_domain(telling);
-        say(telling, " is on your list of domains not to mail.");
+        explain_listed(telling);
         break;
     default:
         explain_known_bounce(telling);

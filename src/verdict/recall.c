@@ -239,6 +239,30 @@ static void read_answers(struct reading *reading, const cJSON *kept, struct evid
         };
 }
 
+static void read_listings(struct reading *reading, const cJSON *kept,
+                          struct evidence_domain *domain)
+{
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(kept, "listings"), *item;
+    struct evidence_listing *listings =
+        room_for(reading, array, sizeof(*listings), &domain->listing_count);
+    size_t i = 0;
+
+    domain->listings = listings;
+    for (item = listings != NULL ? array->child : NULL; item != NULL; item = item->next) {
+        struct slice code = text_of(reading, item, "code");
+
+        listings[i] = (struct evidence_listing){
+            .subject = text_of(reading, item, "subject"),
+            .zone = text_of(reading, item, "zone"),
+            .meaning = text_of(reading, item, "meaning"),
+            .is_refused = is_true(item, "refused"),
+        };
+        if (code.len > 0 && !ip_parse(code, &listings[i].code))
+            listings[i].code = (struct ip){0};
+        i++;
+    }
+}
+
 static void read_domain(struct reading *reading, const cJSON *root, const cJSON *kept,
                         struct evidence *evidence)
 {
@@ -271,6 +295,7 @@ static void read_domain(struct reading *reading, const cJSON *root, const cJSON 
     };
     read_hosts(reading, kept, domain);
     read_answers(reading, kept, domain);
+    read_listings(reading, kept, domain);
     evidence->domain = domain;
 }
 

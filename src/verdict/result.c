@@ -272,6 +272,24 @@ static void write_dns(struct json *json, const struct evidence_domain *domain)
     json_array_end(json);
 }
 
+static void write_listings(struct json *json, const struct evidence_domain *domain)
+{
+    json_name(json, "listings");
+    json_array_begin(json);
+    for (size_t i = 0; domain != NULL && i < domain->listing_count; i++) {
+        const struct evidence_listing *listing = &domain->listings[i];
+
+        json_object_begin(json);
+        json_name_string(json, "subject", listing->subject);
+        json_name_string(json, "zone", listing->zone);
+        write_ip(json, "code", &listing->code);
+        write_text(json, "meaning", listing->meaning);
+        json_name_bool(json, "refused", listing->is_refused);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
 /* What of the domain's facts the answers alone don't say. */
 static void write_facts(struct json *json, const struct evidence_domain *domain)
 {
@@ -396,6 +414,7 @@ static void write_evidence(struct json *json, const struct evidence *evidence)
     write_attempts(json, evidence);
     write_hosts(json, domain);
     write_dns(json, domain);
+    write_listings(json, domain);
     write_text(json, "spf", domain != NULL ? domain->spf : SLICE_EMPTY);
     write_text(json, "dmarc", domain != NULL ? domain->dmarc : SLICE_EMPTY);
     json_name_int(json, "waited_s", evidence->greylist_waited_s);

@@ -19,6 +19,19 @@ static bool is_allowed(const struct evidence *evidence)
     return is_on(evidence, LISTS_OPERATOR_ALLOW);
 }
 
+/* By the operator's own list, or one in DNS. A list that refuses to answer says nothing. */
+static bool is_listed(const struct evidence *evidence)
+{
+    const struct evidence_domain *domain = evidence->domain;
+
+    if (is_allowed(evidence))
+        return false;
+    for (size_t i = 0; domain != NULL && i < domain->listing_count; i++)
+        if (!domain->listings[i].is_refused)
+            return true;
+    return is_on(evidence, LISTS_OPERATOR_LISTED);
+}
+
 static bool is_disposable(const struct evidence *evidence)
 {
     if (is_allowed(evidence) || is_on(evidence, LISTS_OPERATOR_NOT_DISPOSABLE))
@@ -97,7 +110,7 @@ static enum verdict_reason reason_not_to_mail(const struct evidence *evidence)
         return REASON_SPAM_TRAP;
     if (is_on(evidence, LISTS_OPERATOR_COMPLAINT) || evidence->history.complained)
         return REASON_COMPLAINER;
-    if (is_on(evidence, LISTS_OPERATOR_LISTED) && !is_allowed(evidence))
+    if (is_listed(evidence))
         return REASON_LISTED_DOMAIN;
     if (is_known_bounce(evidence))
         return REASON_KNOWN_BOUNCE;
