@@ -111,6 +111,7 @@ bool bulk_report_render(const struct bulk_report *report, struct buffer *out)
     report_advice(report, out);
     report_reasons(report, out);
     report_providers(report, out);
+    report_reliability(report, out);
     report_time_line(report, out);
     report_domains(report, out);
     settings(report, out);

@@ -13,6 +13,8 @@ const char *report_status_meaning(enum verdict_status status);
 void report_donut(const struct bulk_report *report, struct buffer *out);
 void report_reasons(const struct bulk_report *report, struct buffer *out);
 void report_bounce(const struct bulk_report *report, struct buffer *out);
+/* Nothing where no outcome is known. */
+void report_reliability(const struct bulk_report *report, struct buffer *out);
 void report_scores(const struct bulk_report *report, struct buffer *out);
 void report_time_line(const struct bulk_report *report, struct buffer *out);
 void report_providers(const struct bulk_report *report, struct buffer *out);

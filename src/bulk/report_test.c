@@ -229,9 +229,43 @@ static void memory_runs_out(void **state)
     bulk_stats_done(&stats);
 }
 
+/* Only where outcomes are known, and with the right figures. */
+static void scores_are_held_against_outcomes(void **state)
+{
+    struct bulk_reliability *reliability;
+    struct bulk_stats stats;
+    struct bulk_report report;
+    struct buffer out;
+
+    fill(&stats, 100);
+    report = report_of(&stats);
+    buffer_init(&out, 0);
+    assert_true(bulk_report_render(&report, &out));
+    assert_true(slice_find(buffer_slice(&out), SLICE("come true")) < 0);
+    reliability = &stats.reliability;
+    bulk_reliability_add(reliability, 80, true);
+    bulk_reliability_add(reliability, 80, true);
+    bulk_reliability_add(reliability, 80, false);
+    bulk_reliability_add(reliability, 100, true);
+    assert_true(bulk_reliability_brier(reliability) > 0.1799 &&
+                bulk_reliability_brier(reliability) < 0.1801); /* (0.04 + 0.04 + 0.64 + 0) / 4 */
+    assert_true(bulk_reliability_base(reliability) == 0.75 * 0.25);
+    assert_true(bulk_reliability_error(reliability) > 0.0999 &&
+                bulk_reliability_error(reliability) < 0.1001); /* |2.4 - 2| / 4 */
+    buffer_clear(&out);
+    assert_true(bulk_report_render(&report, &out));
+    assert_true(slice_find(buffer_slice(&out), SLICE("Brier score 0.180 (0.188 for")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("off by 10.0 points")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("80.0 %</td><td class=\"r\">66.7 %")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("90 to 100")) >= 0);
+    buffer_done(&out);
+    bulk_stats_done(&stats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_are_held_against_outcomes),
         cmocka_unit_test(a_page_says_it_all),
         cmocka_unit_test(small_lists_have_pages_too),
         cmocka_unit_test(numbers_are_for_people),

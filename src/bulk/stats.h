@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bulk/outcome.h"
+#include "bulk/reliability.h"
 #include "bulk/tally.h"
 
 #define BULK_STATS_SCORE_BINS 20 /* of five points; 100 is in the last */
@@ -31,6 +32,7 @@ struct bulk_stats {
     uint64_t to_send, to_send_score;
     uint64_t with_catch_all, with_catch_all_score;
 
+    struct bulk_reliability reliability; /* filled by whoever knows outcomes */
     struct bulk_tally domains, providers;
 
     /* When rows were determined. */
