@@ -10,6 +10,7 @@
 #include "probe/host.h"
 #include "probe/offline.h"
 #include "probe/owner.h"
+#include "probe/recalled.h"
 #include "provider/mailbox.h"
 
 /* --- submitting ---------------------------------------------------------------------------- */
@@ -28,6 +29,7 @@ static struct probe_submission *submission_new(struct slice input, const struct 
     submission->user = user;
     submission->owner = wish->owner;
     submission->patience = wish->patience;
+    submission->is_fresh = wish->is_fresh;
     submission->input = slice_from(submission->bytes, input.len);
     return submission;
 }
@@ -71,6 +73,8 @@ static void case_free(struct probe_case *kase)
 {
     struct probe_engine *engine = kase->engine;
 
+    probe_recalled_free(kase->recalled);
+
     probe_alarms_dismiss(&engine->waits, &kase->wait);
     probe_alarms_dismiss(&engine->alarms, &kase->deadline);
     arena_done(&kase->arena);
@@ -88,16 +92,22 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
 {
     struct probe_submission *submission = submission_new(address, wish, done, user);
     struct probe_case *kase = NULL;
+    struct probe_recalled *recalled = NULL;
     char wire[ADDRESS_WIRE_SIZE] = "";
     struct address parsed;
     size_t wire_len = 0;
     struct probe_case *shallow = NULL;
+    bool is_settled = false;
 
     if (submission == NULL)
         return ERROR_NOMEM;
     if (address_parse(submission->input.ptr, submission->input.len, &parsed)) {
         wire_len = address_format_wire(&parsed, wire);
-        kase = table_get(&engine->mailboxes, slice_from(wire, wire_len));
+        recalled = probe_recalled_new(engine, &parsed, wish);
+        is_settled = probe_recalled_settles(recalled, wish);
+        /* An answer at hand does not wait for one that is under way. */
+        if (!is_settled)
+            kase = table_get(&engine->mailboxes, slice_from(wire, wire_len));
         /* One that goes less far is soon over: from now on others join the deeper one. */
         if (kase != NULL && kase->wish.depth < wish->depth) {
             shallow = kase;
@@ -108,12 +118,13 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         kase = case_new(engine, slice_from(wire, wire_len));
         if (kase == NULL)
             goto no_memory;
-        if (wire_len > 0 && table_put(&engine->mailboxes, kase->ask.recipient.mailbox, kase) != 0) {
+        if (wire_len > 0 && !is_settled &&
+            table_put(&engine->mailboxes, kase->ask.recipient.mailbox, kase) != 0) {
             case_free(kase);
             goto no_memory;
         }
         kase->wish = *wish;
-        kase->has_mailbox_key = wire_len > 0;
+        kase->has_mailbox_key = wire_len > 0 && !is_settled;
         if (shallow != NULL)
             shallow->has_mailbox_key = false;
         kase->ask.recipient.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
@@ -123,6 +134,10 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     if (wish->patience > kase->wish.patience)
         kase->wish.patience = wish->patience;
     join(kase, submission);
+    if (kase->recalled == NULL)
+        kase->recalled = recalled;
+    else
+        probe_recalled_free(recalled);
     if (!wish->is_in_no_hurry)
         probe_case_hurry(kase);
     probe_owner_count_in(kase, submission);
@@ -130,6 +145,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     return 0;
 
 no_memory:
+    probe_recalled_free(recalled);
     memory_free(submission);
     return ERROR_NOMEM;
 }
@@ -217,6 +233,13 @@ static void case_look_up(struct probe_case *kase, const struct address *address)
     }
 }
 
+static void case_go_by_past(struct probe_case *kase)
+{
+    kase->is_recalled = kase->recalled->kind != PROBE_RECALL_NOTHING;
+    kase->engine->counts.recalled++;
+    probe_case_finish(kase, EVIDENCE_STOP_NONE);
+}
+
 static void case_start(struct probe_case *kase)
 {
     struct slice input = kase->submissions->input;
@@ -233,6 +256,8 @@ static void case_start(struct probe_case *kase)
     if (probe_offline_is_skipped(kase->operator_matches) ||
         provider_mailbox_breach(address.local, domain) != NULL)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
+    else if (probe_recalled_settles(kase->recalled, &kase->wish))
+        case_go_by_past(kase);
     else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else

@@ -31,6 +31,7 @@ struct probe_submission {
     void *user;
     struct probe_owner *owner; /* NULL: nobody in particular */
     enum probe_patience patience;
+    bool is_fresh;
     struct slice input;
     char bytes[];
 };
@@ -51,7 +52,8 @@ struct probe_case {
     struct probe_alarm wait;              /* in engine->waits: go on */
     struct probe_alarm deadline;          /* when OUT: no time left */
     uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
-    uint64_t hint_ms; /* what the last reply's kind usually wants to be waited for */
+    uint64_t hint_ms;      /* what the last reply's kind usually wants to be waited for */
+    int64_t ended_unix_ms; /* 0: it has not */
     unsigned operator_matches;
     struct probe_place answered_by; /* the last host that replied */
     const char *internal;           /* what failed, static; NULL: nothing */
@@ -64,10 +66,12 @@ struct probe_case {
     bool saw_stranger;   /* waited for it: its attempt is among its own */
     bool broke;          /* the last conversation did, for no reason given */
     bool retried_at_once;
-    bool is_withdrawn;    /* OUT, and nobody wants it to go further */
-    bool has_mailbox_key; /* in engine->mailboxes */
-    bool is_noted;        /* its domain has learnt from its verdict */
-    char wire[];          /* NUL-terminated; "" for a bad address */
+    bool is_withdrawn;               /* OUT, and nobody wants it to go further */
+    bool has_mailbox_key;            /* in engine->mailboxes */
+    bool is_noted;                   /* its domain has learnt from its verdict */
+    bool is_recalled;                /* the past says all: nobody was asked */
+    struct probe_recalled *recalled; /* what it says; NULL: nothing */
+    char wire[];                     /* NUL-terminated; "" for a bad address */
 };
 
 /* ERROR_NOMEM, ERROR_BUSY. Puts it among the ready ones; joins one that is under way. */

@@ -140,6 +140,11 @@ void probe_engine_set_memory(struct probe_engine *engine, const struct probe_mem
     engine->memory = memory != NULL ? *memory : (struct probe_memory){0};
 }
 
+void probe_engine_set_past(struct probe_engine *engine, const struct probe_past *past)
+{
+    engine->past = past != NULL ? *past : (struct probe_past){0};
+}
+
 uint64_t probe_engine_now(const struct probe_engine *engine)
 {
     return io_now_ms(engine->loop);

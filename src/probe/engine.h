@@ -21,6 +21,7 @@
 #include "io/loop.h"
 #include "lists/operator.h"
 #include "probe/habit.h"
+#include "probe/past.h"
 #include "verdict/evidence.h"
 #include "verdict/verdict.h"
 
@@ -83,6 +84,8 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
 void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists);
 /* Habits outlive the engine by it (copied); NULL: they do not. */
 void probe_engine_set_memory(struct probe_engine *engine, const struct probe_memory *memory);
+/* What is remembered of mailboxes, for addresses yet to come (copied); NULL: nothing. */
+void probe_engine_set_past(struct probe_engine *engine, const struct probe_past *past);
 /* Open cases end with `done` (cancelled) during this call. NULL accepted. */
 void probe_engine_free(struct probe_engine *engine);
 
@@ -120,6 +123,7 @@ struct probe_wish {
      */
     bool is_in_no_hurry;
     struct probe_owner *owner; /* NULL: nobody in particular */
+    bool is_fresh;             /* not from the past */
 };
 /*
  * As probe_engine_submit, with a wish of its own. A mailbox under way is joined when it goes as
@@ -142,6 +146,7 @@ void probe_engine_cancel(struct probe_engine *engine);
 
 struct probe_counts {
     uint64_t submitted, finished;
+    uint64_t recalled; /* answered from the past, nobody was asked */
     uint64_t rcpts, random_rcpts, connections, connect_failures, tls_handshakes;
     uint64_t greylist_waiting; /* cases waiting for a later attempt, now */
     uint64_t next_retry_ms;    /* when the earliest of them goes on; INSTANT_NEVER: none */

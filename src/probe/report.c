@@ -8,16 +8,18 @@
 #include "probe/domain.h"
 #include "probe/offline.h"
 #include "probe/owner.h"
+#include "probe/recalled.h"
 #include "probe/stranger.h"
 
 /* A domain that people really use is never "corrected". */
 static bool domain_is_real(void *context, struct slice domain)
 {
-    const struct probe_case *kase = context;
+    const struct evidence *evidence = context;
+    const struct evidence_domain *facts = evidence->domain;
 
     return probe_offline_domain_is_real(NULL, domain) ||
-           (kase->facts != NULL && slice_equal_nocase(domain, kase->facts->name) &&
-            kase->facts->mx_outcome == DNS_FOUND && !kase->facts->null_mx);
+           (facts != NULL && slice_equal_nocase(domain, facts->name) &&
+            facts->mx_outcome == DNS_FOUND && !facts->null_mx);
 }
 
 static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
@@ -59,10 +61,14 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
         .attempts = kase->attempts,
         .attempt_count = kase->attempt_count,
         .greylist_waited_s = (uint32_t)(kase->waited_ms / SECOND_MS),
-        .checked_unix_ms = io_unix_ms(engine->loop),
+        .checked_unix_ms = kase->ended_unix_ms > 0 ? kase->ended_unix_ms : io_unix_ms(engine->loop),
         .duration_ms = (uint32_t)(probe_engine_now(engine) - kase->submitted_ms),
     };
     fill_domain(kase, evidence);
+    if (kase->recalled != NULL)
+        evidence->history = kase->recalled->outcomes;
+    if (kase->is_recalled)
+        probe_recalled_fill(kase->recalled, engine, evidence);
 }
 
 static void release(struct probe_case *kase)
@@ -80,24 +86,48 @@ static void release(struct probe_case *kase)
     probe_alarms_dismiss(&engine->waits, &kase->wait);
     probe_alarms_dismiss(&engine->alarms, &kase->deadline);
     list_remove(&kase->in_cases);
+    probe_recalled_free(kase->recalled);
     arena_done(&kase->arena);
     memory_free(kase);
+}
+
+/* Nothing was learnt, but what was found out before still holds. */
+static bool falls_back(const struct probe_case *kase, const struct probe_submission *submission,
+                       enum evidence_stop stop, const struct verdict *verdict)
+{
+    return verdict->status == VERDICT_UNKNOWN && stop != EVIDENCE_STOP_CANCELLED &&
+           kase->recalled != NULL && kase->recalled->kind != PROBE_RECALL_NOTHING &&
+           !kase->is_recalled && !submission->is_fresh && kase->wish.depth == EVIDENCE_DEPTH_SMTP;
+}
+
+/* Evidence for one who asked, judged. */
+static void judge(const struct probe_case *kase, struct slice input, enum evidence_stop stop,
+                  bool by_past, struct evidence *evidence, struct verdict *verdict,
+                  char suggestion[ADDRESS_WIRE_SIZE])
+{
+    const struct suggest_world world = {domain_is_real, evidence};
+
+    fill(kase, evidence);
+    if (by_past)
+        probe_recalled_fill(kase->recalled, kase->engine, evidence);
+    else if (!kase->is_recalled)
+        evidence->stop = stop;
+    probe_offline_fill(input, &world, evidence, suggestion);
+    if (kase->domain != NULL)
+        probe_domain_fill_peers(kase->domain, evidence);
+    verdict_judge(evidence, verdict);
 }
 
 void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,
                      enum evidence_stop stop)
 {
-    const struct suggest_world world = {domain_is_real, kase};
     char suggestion[ADDRESS_WIRE_SIZE];
     struct evidence evidence;
     struct verdict verdict;
 
-    fill(kase, &evidence);
-    evidence.stop = stop;
-    probe_offline_fill(submission->input, &world, &evidence, suggestion);
-    if (kase->domain != NULL)
-        probe_domain_fill_peers(kase->domain, &evidence);
-    verdict_judge(&evidence, &verdict);
+    judge(kase, submission->input, stop, false, &evidence, &verdict, suggestion);
+    if (falls_back(kase, submission, stop, &verdict))
+        judge(kase, submission->input, stop, true, &evidence, &verdict, suggestion);
     if (kase->domain != NULL && !kase->is_noted)
         probe_domain_note_verdict(kase->domain, &evidence, &verdict);
     kase->is_noted = true;
@@ -107,11 +137,26 @@ void probe_case_tell(struct probe_case *kase, struct probe_submission *submissio
     memory_free(submission);
 }
 
+/* Kept under the mailbox's own name, whoever spelt it how. */
+static void learn(struct probe_case *kase)
+{
+    char suggestion[ADDRESS_WIRE_SIZE];
+    struct evidence evidence;
+    struct verdict verdict;
+
+    if (kase->engine->past.learn == NULL || kase->is_recalled || kase->wire[0] == '\0')
+        return;
+    judge(kase, kase->ask.recipient.mailbox, kase->stop, false, &evidence, &verdict, suggestion);
+    probe_recalled_learn(kase, &evidence, &verdict);
+}
+
 void probe_case_report(struct probe_case *kase)
 {
     struct probe_submission *submission;
 
     CHECK(kase->state == PROBE_CASE_FINISHED);
+    kase->ended_unix_ms = io_unix_ms(kase->engine->loop); /* the same for all who hear of it */
+    learn(kase);
     while ((submission = kase->submissions) != NULL) {
         kase->submissions = submission->next;
         probe_case_tell(kase, submission, kase->stop);

@@ -42,6 +42,7 @@ struct probe_engine {
     const struct lists_operator *lists; /* may be NULL */
     struct probe_settings settings;
     struct probe_memory memory; /* of habits; its functions may be NULL */
+    struct probe_past past; /* its functions may be NULL */
     struct random random;
     struct io_timer timer;
     uint64_t timer_ms; /* when it fires; INSTANT_NEVER: not running */
