@@ -406,6 +406,8 @@ static int run(struct cli_call *call)
     }
     if (check->prober.has_no_name)
         cli_fail(call, 0, "%s", prober_no_name_advice());
+    if (prober_remember(&check->prober, NULL, &config, &error) < 0)
+        cli_fail(call, 0, "the history is left aside: %s", error.message);
     run_to_the_end(check);
     went_wrong = check->printed < check->begun && !check->cancelled;
     say_what_concerns_all(check);

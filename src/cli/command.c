@@ -26,6 +26,7 @@ static const struct cli_command *const commands[] = {
     &cli_keys,
     &cli_erase,
     &cli_mcp,
+    &cli_feedback,
     &cli_doctor,
     &cli_lab,
     &cli_config,

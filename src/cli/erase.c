@@ -1,11 +1,11 @@
 /*
  * `mailknock erase`: one person's address out of a service's database, where it lies.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/place.h"
 #include "service/audit.h"
 #include "service/erasure.h"
 #include "service/key.h"
@@ -20,18 +20,6 @@ static int64_t unix_ms_now(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static const char *store_url(struct cli_call *call)
-{
-    const struct erase_options *options = call->options;
-    const char *state = getenv("STATE_DIRECTORY"), *folder = options->data;
-
-    if (call->config->store != NULL)
-        return call->config->store;
-    if (folder == NULL)
-        folder = state != NULL && state[0] != '\0' ? state : "mailknock-data";
-    return arena_printf(call->arena, "sqlite:%s/mailknock.db", folder);
 }
 
 static int erase(struct service_erasure *erasure, struct error *error)
@@ -52,7 +40,8 @@ static int erase(struct service_erasure *erasure, struct error *error)
 
 static int run(struct cli_call *call)
 {
-    const char *url = store_url(call);
+    const struct erase_options *options = call->options;
+    const char *url = cli_place(call, options->data);
     struct service_erasure erasure = {0};
     struct store *store = NULL;
     struct error error = {0};
@@ -62,12 +51,13 @@ static int run(struct cli_call *call)
         return cli_fail(call, CLI_EXIT_USAGE, "out of memory");
     code = store_open(url, STORE_MODE_EXISTING, &store, &error);
     if (code == 0)
-        code = service_erasure_open(&erasure, store, slice_from_string(call->arguments[0]), &error);
+        code = service_erasure_open(&erasure, store, NULL, slice_from_string(call->arguments[0]),
+                                    &error);
     if (code == 0)
         code = erase(&erasure, &error);
     if (code == 0) {
-        fprintf(call->out, "{\"rows\":%ju,\"lists\":[%.*s]}\n", (uintmax_t)erasure.rows,
-                SLICE_ARG(buffer_slice(&erasure.lists)));
+        fprintf(call->out, "{\"rows\":%ju,\"records\":%u,\"lists\":[%.*s]}\n",
+                (uintmax_t)erasure.rows, erasure.records, SLICE_ARG(buffer_slice(&erasure.lists)));
         if (erasure.rows > 0)
             fprintf(call->err, "The files of these lists still hold it as they were uploaded; "
                                "remove the lists to erase those too.\n");
@@ -91,7 +81,8 @@ const struct cli_command cli_erase = {
     .arguments = "ADDRESS",
     .summary = "erase one address from all lists of a service",
     .details = "Takes the address, in every spelling of its mailbox, and what its results say out "
-               "of all lists; counts stay. Says which lists' files still hold it. A service that "
+               "of all lists and of the history; counts stay. Says which lists' files still hold "
+               "it. A service that "
                "runs keeps single results in memory for a while: POST /v1/erase drops those too.\n"
                "\n"
                "  mailknock erase person@example.org --data /var/lib/mailknock\n",

@@ -7,6 +7,7 @@
  *   jobs pause FILE           whoever works on it keeps what there is and stops
  *   jobs resume --store URL   the service goes on with it
  *   jobs delete FILE          away with it
+ *   jobs rejudge FILE         what today's rules would make of the kept evidence
  */
 #include <inttypes.h>
 #include <string.h>
@@ -253,9 +254,10 @@ static const struct {
     int (*run)(struct jobs *jobs);
     bool opens_itself, wants_rest;
 } verbs[] = {
-    {"list", run_list, false, false},     {"show", run_show, false, false},
-    {"export", run_export, false, false}, {"pause", jobs_pause, true, false},
-    {"resume", jobs_resume, true, false}, {"delete", run_delete, true, true},
+    {"list", run_list, false, false},        {"show", run_show, false, false},
+    {"export", run_export, false, false},    {"pause", jobs_pause, true, false},
+    {"resume", jobs_resume, true, false},    {"delete", run_delete, true, true},
+    {"rejudge", jobs_rejudge, false, false},
 };
 
 static int run_verb(struct jobs *jobs, size_t verb)
@@ -324,15 +326,18 @@ static const struct config_option rows[] = {
 
 const struct cli_command cli_jobs = {
     .name = "jobs",
-    .arguments = "[list|show|export|pause|resume|delete] FILE",
+    .arguments = "[WHAT] FILE",
     .summary = "look into the job file of a list, take out what is known",
     .details =
+        "WHAT is list (when nothing is said), show, export, pause, resume, delete or rejudge.\n\n"
         "A job file (OUT.mkjob) stands beside the output of `mailknock clean` until the "
         "list is cleaned. It can be looked at and exported at any time, also while the "
         "list is being cleaned; delete wants it at rest. pause lets whoever works on it keep "
         "what there is and stop: a clean, or mailknock serve (--store URL --job N). The "
         "service goes on by resume; going on with a clean is its own affair: the same "
-        "command again.\n\n"
+        "command again. rejudge judges the evidence that was kept (clean --keep-evidence, or a "
+        "service's list) by the rules and lists of today, asks nobody, changes nothing, and says "
+        "what would come out otherwise.\n\n"
         "Examples:\n"
         "  mailknock jobs customers.cleaned.csv.mkjob\n"
         "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"

@@ -26,6 +26,9 @@ bool jobs_is_worked_on(const struct jobs *jobs);
 /* The one with --job N, or the only one. */
 int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error);
 
+/* Judge what is kept by the rules of today, and say what would change. */
+int jobs_rejudge(struct jobs *jobs);
+
 /* Ask whoever works on it, and see that it was done. They open the store themselves. */
 int jobs_pause(struct jobs *jobs);
 int jobs_resume(struct jobs *jobs);

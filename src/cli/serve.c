@@ -189,6 +189,8 @@ static int open_all(struct serve *serve, struct error *error)
         return error->code;
     code = prober_open(&serve->prober, serve->loop, serve->call->config, error);
     if (code == 0)
+        code = prober_remember(&serve->prober, serve->store, serve->call->config, error);
+    if (code == 0)
         code = service_open(&serve->prober, serve->store, serve->call->config, &options,
                             &serve->service, key, error);
     if (code == 0)

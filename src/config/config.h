@@ -48,9 +48,16 @@ struct config {
     struct config_list lists[LISTS_OPERATOR_KIND_COUNT]; /* --allow FILE, --opt-out FILE ... */
     struct config_list domain_blocklists;                /* --domain-blocklist ZONE[=CODES] ... */
     struct config_list mx_blocklists;                    /* --mx-blocklist ZONE[=CODES] ... */
-    unsigned colour;  /* --color auto|always|never: enum config_colour */
-    uint64_t seed;    /* --seed N: for repeatable runs; 0: a new one each time */
-    bool transcripts; /* no option: the command shows conversations */
+    /* What was found out before (history/history.h). */
+    bool history;             /* --history */
+    bool fresh;               /* --fresh: kept, and not answered from */
+    const char *history_file; /* --history-file FILE; NULL: the store, where one is named */
+    uint64_t positive_expire_ms, positive_refresh_ms, negative_expire_ms, negative_refresh_ms;
+    uint64_t bounce_ms;     /* --bounce-time */
+    uint64_t history_bytes; /* --history-size */
+    unsigned colour;        /* --color auto|always|never: enum config_colour */
+    uint64_t seed;          /* --seed N: for repeatable runs; 0: a new one each time */
+    bool transcripts;       /* no option: the command shows conversations */
 };
 
 extern const struct config_table config_common;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/instant.h"
 #include "base/memory.h"
 #include "config/value.h"
 #include "dns/ares_transport.h"
@@ -422,8 +423,43 @@ void prober_say_goodbye(struct prober *prober, uint64_t limit_ms)
     io_timer_stop(&farewell.timer);
 }
 
+static int open_place(struct prober *prober, const struct config *config, struct error *error)
+{
+    const char *place = config->history_file != NULL ? config->history_file : config->store;
+
+    return place != NULL ? store_open(place, STORE_MODE_CREATE, &prober->history_store, error) : 0;
+}
+
+int prober_remember(struct prober *prober, struct store *store, const struct config *config,
+                    struct error *error)
+{
+    const struct history_options options = {
+        .positive_expire_ms = config->positive_expire_ms,
+        .positive_refresh_ms = config->positive_refresh_ms,
+        .negative_expire_ms = config->negative_expire_ms,
+        .negative_refresh_ms = config->negative_refresh_ms,
+        .bounce_days = (uint32_t)(config->bounce_ms / DAY_MS),
+        .bytes_max = config->history_bytes,
+        .refreshes_behind = store != NULL,
+        .asks_always = config->fresh,
+    };
+    int code = 0;
+
+    if (!config->history)
+        return 0;
+    if (store == NULL) {
+        code = open_place(prober, config, error);
+        store = prober->history_store;
+    }
+    if (code < 0 || store == NULL)
+        return code;
+    return history_open(prober->loop, store, prober->engine, &options, &prober->history, error);
+}
+
 void prober_close(struct prober *prober)
 {
+    history_close(prober->history);
+    store_close(prober->history_store);
     probe_engine_free(prober->engine);
     dns_resolver_free(prober->resolver);
     dns_transport_free(prober->transport);

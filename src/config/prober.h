@@ -8,6 +8,7 @@
 #define MK_CONFIG_PROBER_H
 
 #include "config/config.h"
+#include "history/history.h"
 #include "probe/engine.h"
 
 struct prober {
@@ -22,7 +23,9 @@ struct prober {
     struct ip_networks allowed;     /* parsed --allow-net, on the arena */
     struct arena arena;
     bool owns_loop;
-    bool has_no_name; /* an address is said in EHLO for want of a name */
+    struct history *history;     /* NULL: nothing is remembered */
+    struct store *history_store; /* opened for it; NULL: somebody else's */
+    bool has_no_name;            /* an address is said in EHLO for want of a name */
 };
 
 /*
@@ -33,6 +36,14 @@ struct prober {
  */
 int prober_open(struct prober *prober, struct io_loop *loop, const struct config *config,
                 struct error *error);
+/*
+ * Remember what is found out, and answer from it, as config says; a prober without it remembers
+ * nothing. store: somebody's who outlives the prober and lives long (refreshes run behind); NULL:
+ * one of the prober's own, where config names a place. 0 also when there is no place. The store's
+ * errors: then nothing is remembered, and the prober works all the same.
+ */
+int prober_remember(struct prober *prober, struct store *store, const struct config *config,
+                    struct error *error);
 /* Open cases end (cancelled) during this call. Safe on a zeroed one. */
 void prober_close(struct prober *prober);
 

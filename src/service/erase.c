@@ -36,6 +36,7 @@ static void erase_done(struct service_errand *errand)
     json_init(&json, &body);
     json_object_begin(&json);
     json_name_int(&json, "rows", (int64_t)self->erasure.rows);
+    json_name_int(&json, "records", self->erasure.records);
     json_object_end(&json);
     /* The lists are whole objects already. */
     body.len--;
@@ -65,8 +66,8 @@ void service_erase(struct service_call *call)
     self->errand.step = erase_step;
     self->errand.done = erase_done;
     self->errand.ended = erase_ended;
-    if (service_erasure_open(&self->erasure, service->store, slice_from_string(address), &error) !=
-        0) {
+    if (service_erasure_open(&self->erasure, service->store, service->prober->history,
+                             slice_from_string(address), &error) != 0) {
         service_problem_of(call, &error);
         erase_ended(&self->errand);
         goto done;

@@ -8,8 +8,18 @@
 #define ROWS_AT_ONCE 1000
 #define FAULT        "erased on request"
 
-int service_erasure_open(struct service_erasure *erasure, struct store *store, struct slice address,
-                         struct error *error)
+/* What is remembered of it, also what became of messages. */
+static int erase_records(struct service_erasure *erasure, struct slice text, struct error *error)
+{
+    struct address address;
+
+    if (!address_parse(text.ptr, text.len, &address))
+        return 0;
+    return history_erase(erasure->history, erasure->store, &address, &erasure->records, error);
+}
+
+int service_erasure_open(struct service_erasure *erasure, struct store *store,
+                         struct history *history, struct slice address, struct error *error)
 {
     address = bulk_job_address(address);
     memset(erasure, 0, sizeof(*erasure));
@@ -18,10 +28,11 @@ int service_erasure_open(struct service_erasure *erasure, struct store *store, s
     memcpy(erasure->address, address.ptr, address.len);
     address.ptr = erasure->address;
     erasure->store = store;
+    erasure->history = history;
     erasure->key = bulk_job_key(BULK_DEDUPE_MAILBOX, address, erasure->key_bytes);
     store_page_init(&erasure->page);
     buffer_init(&erasure->lists, 0);
-    return 0;
+    return erase_records(erasure, address, error);
 }
 
 void service_erasure_close(struct service_erasure *erasure)

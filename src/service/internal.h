@@ -110,6 +110,7 @@ int64_t service_unix_ms(const struct service *service);
 
 void service_verify(struct service_call *call);      /* verify.c */
 void service_classify(struct service_call *call);    /* classify.c */
+void service_feedback(struct service_call *call);    /* feedback.c */
 void service_session_get(struct service_call *call); /* access.c */
 void service_session_post(struct service_call *call);
 void service_session_delete(struct service_call *call);

@@ -68,6 +68,8 @@ static void write_engine(const struct service *service, struct buffer *out)
     one(out, "cases_open", "gauge", "Addresses under way.", counts.open_cases);
     one(out, "cases_waiting", "gauge", "Addresses that wait for a later attempt.",
         counts.greylist_waiting);
+    one(out, "history_answers_total", "counter",
+        "Addresses answered from what was found out before; nobody was asked.", counts.recalled);
     one(out, "rcpts_total", "counter", "RCPT commands sent.", counts.rcpts);
     one(out, "random_rcpts_total", "counter", "Of those, for a random recipient.",
         counts.random_rcpts);

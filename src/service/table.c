@@ -12,6 +12,7 @@ const struct service_route service_routes[] = {
     {"GET", "/v1/verify", VERIFY, service_verify, NULL, false},
     {"POST", "/v1/verify", VERIFY, service_verify, NULL, false},
     {"POST", "/v1/classify", VERIFY, service_classify, NULL, false},
+    {"POST", "/v1/feedback", LISTS, service_feedback, NULL, false},
     {"GET", "/v1/lists", LISTS, service_lists_get, NULL, false},
     {"POST", "/v1/lists", LISTS, service_lists_post, service_upload_begin, false},
     {"GET", "/v1/lists/{id}", LISTS, service_list_get, NULL, false},

@@ -175,13 +175,15 @@ static void finished(void *user, const struct evidence *evidence, const struct v
         memory_free(entry);
         return;
     }
-    was_written = write_results(entry, evidence, verdict, "live");
+    was_written = write_results(entry, evidence, verdict, NULL);
     tell_all(entry);
     if (was_written && entry->owed_count > 0 && verifier->late != NULL)
         verifier->late(verifier->late_user, entry->owed, entry->owed_count, &entry->verified);
     list_append(&verifier->used, &entry->node);
-    /* Kept for others as what it is then: remembered. */
-    if (!was_written || !entry->is_listed || !write_results(entry, evidence, verdict, "cache")) {
+    /* Kept for others as what it is then: remembered. What the history says it says again, and
+       perhaps something newer. */
+    if (!was_written || evidence->is_remembered || !entry->is_listed ||
+        !write_results(entry, evidence, verdict, "cache")) {
         entry_free(entry);
         return;
     }
@@ -214,9 +216,13 @@ static struct entry *entry_new(struct service_verifier *verifier, enum evidence_
 }
 
 static int begin(struct service_verifier *verifier, struct slice address, enum evidence_depth depth,
-                 struct entry **ret_entry)
+                 bool fresh, struct entry **ret_entry)
 {
-    const struct probe_wish wish = {.depth = depth, .patience = PROBE_PATIENCE_NORMAL};
+    const struct probe_wish wish = {
+        .depth = depth,
+        .patience = PROBE_PATIENCE_NORMAL,
+        .is_fresh = fresh,
+    };
     struct entry *entry = entry_new(verifier, depth, address);
     int code = ERROR_NOMEM;
 
@@ -329,7 +335,7 @@ int service_verifier_ask(struct service_verifier *verifier, struct slice address
     }
     verifier->misses++;
     if (entry == NULL) {
-        code = begin(verifier, address, depth, &entry);
+        code = begin(verifier, address, depth, fresh, &entry);
         if (code != 0)
             return code;
     }

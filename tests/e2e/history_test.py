@@ -1,0 +1,200 @@
+"""What was found out before, and what became of messages: on the command line and in the service,
+with the lab's wire log as witness of who was asked."""
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from program import lab, run  # noqa: E402
+from service import Service  # noqa: E402
+
+SCENARIO = """
+domain good.example
+  mx 10 mx.good.example
+server mx.good.example 127.0.0.21
+  mailbox ann
+  mailbox bob
+domain all.example
+  mx 10 mx.all.example
+server mx.all.example 127.0.0.22
+  behave accept-all
+"""
+
+BOUNCE = ("address,outcome,date,detail\n"
+          "bob@good.example,hard bounce,2026-01-02,550 5.1.1 User unknown\n"
+          "ann@good.example,bounced,2026-01-02,554 5.7.1 blocked using Spamhaus\n"
+          "any@all.example,delivered,2026-01-02,\n"
+          "nobody at all,bounce,2026-01-02,\n")
+
+
+def log_of(opened):
+    return pathlib.Path(opened.log).read_text(encoding="utf-8", errors="replace")
+
+
+class History(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+        self.history = str(self.path / "known.db")
+
+    def check(self, opened, *arguments, kept=True):
+        words = ["--history-file", self.history] if kept else []
+        status, out, err = run("check", "--config", opened.config, "--json", "--evidence", *words,
+                               *arguments)
+        self.assertIn(status, (0, 1, 3), err)
+        results = [json.loads(line) for line in out.splitlines()]
+        return results if len(results) > 1 else results[0]
+
+    def asked(self, opened, address):
+        return log_of(opened).count(f"RCPT TO:<{address}>")
+
+    def test_fresh_answers_ask_nobody(self):
+        with lab(SCENARIO) as opened:
+            first = self.check(opened, "ann@good.example")
+            again = self.check(opened, "ann@good.example")
+            self.assertEqual((first["source"], again["source"]), ("live", "history"))
+            self.assertEqual(again["checked_at"], first["checked_at"])
+            self.assertEqual((again["status"], again["reason"]), ("valid", "accepted"))
+            self.assertIn("own_history", again["flags"])
+            self.assertNotIn("own_history", first["flags"])
+            self.assertEqual(first["evidence"]["attempts"], again["evidence"]["attempts"])
+            self.assertEqual(self.asked(opened, "ann@good.example"), 1)
+            self.assertEqual(self.check(opened, "--fresh", "ann@good.example")["source"], "live")
+            self.assertEqual(self.check(opened, "--no-history", "ann@good.example")["source"],
+                             "live")
+            self.assertEqual(self.check(opened, "ann@good.example", kept=False)["source"], "live")
+            self.assertEqual(self.asked(opened, "ann@good.example"), 4)
+            # Cleaning knows it too.
+            status, out, err = run("clean", "--config", opened.config, "--history-file",
+                                   self.history, "-o", "-", "-",
+                                   given=b"ann@good.example\nbob@good.example\n")
+            cleaned = [json.loads(line)["mailknock"] for line in out.splitlines()]
+            self.assertEqual({one["address"]: one["source"] for one in cleaned},
+                             {"ann@good.example": "history", "bob@good.example": "live"}, err)
+            self.assertEqual(self.asked(opened, "ann@good.example"), 4)
+            self.assertEqual(self.asked(opened, "bob@good.example"), 1)
+        status, out, err = run("feedback", "history", "--history-file", self.history)
+        kept = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([one["address"] for one in kept], ["ann@good.example",
+                                                            "bob@good.example"])
+        self.assertIn("attempts", kept[0]["evidence"])
+
+    def test_nothing_is_written_unasked(self):
+        with lab(SCENARIO) as opened:
+            status, out, err = run("check", "--config", opened.config, "ann@good.example",
+                                   cwd=self.path)
+            self.assertEqual(status, 0, err)
+        self.assertEqual(list(self.path.iterdir()), [])
+
+    def test_a_history_that_cannot_be_opened_costs_a_word(self):
+        with lab(SCENARIO) as opened:
+            (self.path / "known.db").write_text("not ours")
+            status, out, err = run("check", "--config", opened.config, "--history-file",
+                                   self.history, "ann@good.example")
+            self.assertEqual(status, 0)
+            self.assertIn(b"history is left aside", err)
+
+    def test_feedback_teaches(self):
+        with lab(SCENARIO) as opened:
+            before = self.check(opened, "any@all.example")
+            table = self.path / "bounces.csv"
+            table.write_text(BOUNCE)
+            status, out, err = run("feedback", "import", str(table), "--json", "--history-file",
+                                   self.history)
+            self.assertEqual(status, 1, err)
+            self.assertIn(b"bounces.csv, line 5: 'nobody at all' is no address", err)
+            self.assertEqual(json.loads(out), {"bounce": 1, "delivery": 1, "complaint": 0,
+                                               "soft_bounce": 0, "blocked": 1, "other": 0,
+                                               "faults": 1})
+            bob, ann, any_ = self.check(opened, "--bounce-time", "3650d", "bob@good.example",
+                                        "ann@good.example", "any@all.example")
+            self.assertEqual((bob["status"], bob["reason"]), ("do_not_mail", "known_bounce"))
+            self.assertIn("550 5.1.1 User unknown", bob["explanation"])
+            self.assertEqual(self.asked(opened, "bob@good.example"), 0)
+            self.assertEqual((ann["status"], ann["reason"]), ("valid", "accepted"))
+            self.assertEqual((any_["status"], any_["reason"]), ("catch_all", "accepts_all"))
+            self.assertGreater(any_["score"], before["score"])
+            self.assertEqual(any_["action"], "send")
+        exported = run("feedback", "export", "--history-file", self.history)[1]
+        self.assertEqual([(one["address"], one["outcome"])
+                          for one in map(json.loads, exported.splitlines())],
+                         [("bob@good.example", "bounce"), ("any@all.example", "delivery")])
+        # What was exported can be imported.
+        other = str(self.path / "other.db")
+        run("feedback", "import", "-", "--history-file", other, given=exported)
+        self.assertEqual(run("feedback", "export", "--history-file", other)[1], exported)
+        self.assertEqual(run("feedback", "clear", "--history-file", other)[1],
+                         b"2 outcomes removed\n")
+        self.assertEqual(run("feedback", "export", "--history-file", other)[1], b"")
+
+    def test_erase(self):
+        with lab(SCENARIO) as opened:
+            self.check(opened, "ann@good.example")
+        status, out, err = run("erase", "ann@good.example", "--history-file", self.history)
+        self.assertEqual(json.loads(out), {"rows": 0, "records": 1, "lists": []}, err)
+        self.assertNotIn(b"ann@good.example", pathlib.Path(self.history).read_bytes())
+
+    def test_rejudging_asks_nobody(self):
+        with lab(SCENARIO) as opened:
+            job, out = str(self.path / "out.csv.mkjob"), str(self.path / "out.csv")
+            status, said, err = run("clean", "--config", opened.config, "--keep-evidence", "--keep-job",
+                                    "-o", out, "-", given=b"ann@good.example\nx@all.example\n")
+            self.assertTrue(os.path.exists(job), err)
+            lines = len(log_of(opened))
+            status, said, err = run("jobs", "rejudge", job)
+            self.assertEqual((status, said), (0, b"0 of 2 judged again would change\n"), err)
+            (self.path / "listed").write_text("all.example\n")
+            status, said, err = run("jobs", "rejudge", job, "--json", "--listed",
+                                    str(self.path / "listed"))
+            self.assertEqual([(one["address"], one["reason_was"], one["reason"])
+                              for one in map(json.loads, said.splitlines())],
+                             [("x@all.example", "accepts_all", "listed_domain")])
+            self.assertEqual(len(log_of(opened)), lines)
+
+
+class InService(unittest.TestCase):
+    def test_the_service_remembers_and_learns(self):
+        with lab(SCENARIO) as opened, tempfile.TemporaryDirectory() as folder:
+            service = Service(opened.config, folder)
+            try:
+                first = service.get("/v1/verify?address=ann@good.example").json()
+                self.assertEqual(first["source"], "live")
+                events = [{"address": "bob@good.example", "outcome": "bounce",
+                           "detail": "550 5.1.1 unknown"},
+                          {"email": "any@all.example", "event": "delivered",
+                           "timestamp": 1767225600},
+                          {"address": "ann@good.example", "outcome": "eaten"}]
+                answer = service.post("/v1/feedback", events)
+                self.assertEqual(answer.status, 200, answer.body)
+                got = answer.json()
+                self.assertEqual((got["bounce"], got["delivery"], got["faulty"]), (1, 1, 1))
+                self.assertEqual(got["faults"][0]["event"], 3)
+                bob = service.get("/v1/verify?address=bob@good.example").json()
+                self.assertEqual(bob["reason"], "known_bounce")
+                self.assertEqual(service.post("/v1/feedback", "nonsense").status, 400)
+            finally:
+                service.close()
+            # Another process, the same store: what was found out is still known.
+            service = Service(opened.config, folder, key=service.key)
+            try:
+                again = service.get("/v1/verify?address=ann@good.example").json()
+                self.assertEqual(again["source"], "history")
+                self.assertEqual(again["checked_at"], first["checked_at"])
+                self.assertEqual(log_of(opened).count("RCPT TO:<ann@good.example>"), 1)
+                fresh = service.post("/v1/verify", {"address": "ann@good.example",
+                                                    "fresh": True}).json()
+                self.assertEqual(fresh["source"], "live")
+                gone = service.post("/v1/erase", {"address": "ann@good.example"}).json()
+                self.assertEqual(gone["records"], 1)
+                self.assertIn("mailknock_history_answers_total 1",
+                              service.get("/metrics").body.decode())
+            finally:
+                service.close()
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
