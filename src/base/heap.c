@@ -15,9 +15,14 @@ void heap_done(struct heap *heap)
     heap_init(heap);
 }
 
+bool heap_node_is_before(const struct heap_node *node, uint32_t order)
+{
+    return (int32_t)(node->order - order) < 0;
+}
+
 static bool before(const struct heap_node *a, const struct heap_node *b)
 {
-    return a->key < b->key || (a->key == b->key && (int32_t)(a->order - b->order) < 0);
+    return a->key < b->key || (a->key == b->key && heap_node_is_before(a, b->order));
 }
 
 static void place(struct heap *heap, struct heap_node *node, size_t index)

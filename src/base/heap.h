@@ -35,5 +35,7 @@ struct heap_node *heap_peek(const struct heap *heap);        /* NULL when empty 
 struct heap_node *heap_pop(struct heap *heap);               /* NULL when empty */
 void heap_remove(struct heap *heap, struct heap_node *node); /* no-op when not in it */
 bool heap_node_is_in(const struct heap_node *node);
+/* Was it pushed before the heap's next_order was `order`? */
+bool heap_node_is_before(const struct heap_node *node, uint32_t order);
 
 #endif

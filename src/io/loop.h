@@ -76,6 +76,7 @@ struct io_tls_facts {
     char verify_error[96]; /* why not, "" if verified */
 };
 
+/* Borrowed for the life of the stream: a constant, most likely. */
 struct io_stream_events {
     void (*connected)(void *user);
     void (*received)(void *user, const char *bytes, size_t len); /* bytes valid during the call */
@@ -107,6 +108,7 @@ void io_stream_close(struct io_stream *stream);
 void io_stream_reset(struct io_stream *stream);
 /* Stop and go on reading (back-pressure). */
 void io_stream_pause(struct io_stream *stream, bool paused);
+/* Family 0 when the connection is gone. */
 struct io_endpoint io_stream_peer(const struct io_stream *stream);
 
 /* --- listening: for the lab and the service ----------------------------------------------- */

@@ -6,7 +6,8 @@
  * handle: a uv_timer of no delay that is started again from its own callback rings again before
  * libuv (1.44) has looked at any socket. One read buffer serves all streams: bytes
  * are valid during the callback only. A stream is as small as it can be while idle: buffers for
- * output exist only while the kernel refuses to take more.
+ * output exist only while the kernel refuses to take more, and what is needed only at the beginning
+ * and at the end only then.
  */
 #ifndef MK_IO_UV_INTERNAL_H
 #define MK_IO_UV_INTERNAL_H
@@ -56,22 +57,27 @@ enum io_uv_stream_state {
     IO_UV_CLOSED, /* its owner is done with it; what was written still goes out */
 };
 
-struct io_uv_stream {
-    struct io_stream base;
-    struct io_stream_events events;
-    void *user;
-    uv_tcp_t tcp;
+/* What a stream has while it is connecting, closing, or about to go on after a pause. */
+struct io_uv_passage {
     union {
         uv_connect_t connect;
         uv_shutdown_t shutdown;
     } request;
     struct io_timer timer; /* connecting: tell of a failure; open: go on; closed: give up */
+    struct io_endpoint to; /* connecting */
+};
+
+struct io_uv_stream {
+    struct io_stream base;
+    const struct io_stream_events *events; /* NULL: its owner is done with it */
+    void *user;
     struct io_uv_outbox *outbox;
     struct io_tls_session *tls;
-    struct io_endpoint peer;
-    uint8_t state; /* enum io_uv_stream_state */
-    bool accepted, paused, ended;
-    int error; /* of libuv: why connecting failed, or writing */
+    struct io_uv_passage *passage; /* NULL: it just is */
+    int error;                     /* of libuv: why connecting failed, or writing */
+    uint8_t state;                 /* enum io_uv_stream_state */
+    bool accepted : 1, paused : 1, ended : 1;
+    uv_tcp_t tcp;
 };
 
 static inline struct io_uv_world *io_uv_world_of(struct io_loop *loop)

@@ -46,7 +46,8 @@ static void listener_take(struct io_uv_listener *listener)
         return;
     listener->accepted(listener->user, &stream->base);
     if (stream->state == IO_UV_OPEN) {
-        CHECK(stream->events.closed != NULL); /* io_stream_set_events was called, or close */
+        CHECK(stream->events != NULL &&
+              stream->events->closed != NULL); /* io_stream_set_events was called, or close */
         io_uv_stream_begin_reading(stream);
     }
 }

@@ -88,11 +88,13 @@ static void timers_arm(struct io_uv_world *world)
  */
 static void fire_due(struct io_uv_world *world)
 {
-    uint64_t now = uv_now(&world->uv), newest = world->timers.next_order;
+    uint32_t next_order = world->timers.next_order;
+    uint64_t now = uv_now(&world->uv);
     struct heap_node *node;
 
     world->wakes++;
-    while ((node = heap_peek(&world->timers)) != NULL && node->key <= now && node->order < newest) {
+    while ((node = heap_peek(&world->timers)) != NULL && node->key <= now &&
+           heap_node_is_before(node, next_order)) {
         struct io_timer *timer = node_timer(node);
 
         heap_remove(&world->timers, node);

@@ -21,11 +21,51 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-_Static_assert(sizeof(struct io_uv_stream) <= 512, "idle connections cost at most 512 bytes");
+_Static_assert(sizeof(struct io_uv_stream) <= 304, "idle connections are many");
 
 static struct io_uv_world *stream_world(const struct io_uv_stream *stream)
 {
     return io_uv_world_of(stream->base.loop);
+}
+
+/* --- passages ------------------------------------------------------------------------------ */
+
+static void stream_on_timer(struct io_timer *timer);
+
+/* NULL: no memory. */
+static struct io_uv_passage *stream_begin_passage(struct io_uv_stream *stream)
+{
+    if (stream->passage != NULL)
+        return stream->passage;
+    stream->passage = memory_zalloc(1, sizeof(*stream->passage));
+    if (stream->passage != NULL)
+        io_timer_init(stream->base.loop, &stream->passage->timer, stream_on_timer, stream);
+    return stream->passage;
+}
+
+/* No request of it may be under way. */
+static void stream_end_passage(struct io_uv_stream *stream)
+{
+    if (stream->passage == NULL)
+        return;
+    io_timer_stop(&stream->passage->timer);
+    memory_free(stream->passage);
+    stream->passage = NULL;
+}
+
+static int stream_set_timer(struct io_uv_stream *stream, uint64_t delay_ms)
+{
+    struct io_uv_passage *passage = stream_begin_passage(stream);
+
+    if (passage == NULL)
+        return ERROR_NOMEM;
+    return io_timer_start(&passage->timer, io_now_ms(stream->base.loop) + delay_ms);
+}
+
+static void stream_stop_timer(struct io_uv_stream *stream)
+{
+    if (stream->passage != NULL)
+        io_timer_stop(&stream->passage->timer);
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -34,7 +74,7 @@ void io_uv_stream_on_closed(uv_handle_t *handle)
 {
     struct io_uv_stream *stream = handle->data;
 
-    io_timer_stop(&stream->timer);
+    stream_end_passage(stream);
     io_uv_output_free(stream);
     io_tls_session_free(stream->tls);
     memory_free(stream);
@@ -42,7 +82,7 @@ void io_uv_stream_on_closed(uv_handle_t *handle)
 
 static void stream_drop(struct io_uv_stream *stream)
 {
-    io_timer_stop(&stream->timer);
+    stream_stop_timer(stream);
     if (!uv_is_closing((uv_handle_t *)&stream->tcp))
         uv_close((uv_handle_t *)&stream->tcp, io_uv_stream_on_closed);
 }
@@ -58,14 +98,21 @@ static void stream_on_shutdown(uv_shutdown_t *request, int status)
 /* The owner is done and everything is sent: leave, or wait for the peer to have read it. */
 void io_uv_stream_output_drained(struct io_uv_stream *stream)
 {
+    struct io_uv_passage *passage;
+
     if (stream->state != IO_UV_CLOSED)
         return;
     if (!stream->accepted || stream->ended || stream->error != 0) {
         stream_drop(stream);
         return;
     }
-    stream->request.shutdown.data = stream;
-    if (uv_shutdown(&stream->request.shutdown, (uv_stream_t *)&stream->tcp, stream_on_shutdown) !=
+    passage = stream_begin_passage(stream);
+    if (passage == NULL) {
+        stream_drop(stream);
+        return;
+    }
+    passage->request.shutdown.data = stream;
+    if (uv_shutdown(&passage->request.shutdown, (uv_stream_t *)&stream->tcp, stream_on_shutdown) !=
         0)
         stream_drop(stream);
 }
@@ -77,10 +124,10 @@ static void stream_begin_close(struct io_uv_stream *stream)
 
     CHECK(stream->state != IO_UV_CLOSED);
     stream->state = IO_UV_CLOSED;
-    memset(&stream->events, 0, sizeof(stream->events));
+    stream->events = NULL;
     stream_world(stream)->stream_count--;
-    if (connecting || stream->error != 0 ||
-        io_timer_start(&stream->timer, io_now_ms(stream->base.loop) + LINGER_MS) != 0) {
+    if (connecting || stream->error != 0 || (!stream->accepted && stream->outbox == NULL) ||
+        stream_set_timer(stream, LINGER_MS) != 0) {
         stream_drop(stream);
         return;
     }
@@ -96,12 +143,12 @@ static void stream_begin_close(struct io_uv_stream *stream)
 static void stream_finish(struct io_uv_stream *stream, enum io_close_reason reason,
                           const char *detail)
 {
-    void (*closed)(void *, enum io_close_reason, const char *) = stream->events.closed;
+    const struct io_stream_events *events = stream->events;
     void *user = stream->user;
 
     stream_begin_close(stream);
-    if (closed != NULL)
-        closed(user, reason, detail);
+    if (events != NULL && events->closed != NULL)
+        events->closed(user, reason, detail);
 }
 
 static enum io_close_reason reason_of(int uv_error, bool connecting)
@@ -168,12 +215,12 @@ static void stream_pump_tls(struct io_uv_stream *stream)
             io_tls_rest(stream->tls);
             return;
         case IO_TLS_SECURED:
-            if (stream->events.secured != NULL)
-                stream->events.secured(stream->user, io_tls_facts(stream->tls));
+            if (stream->events != NULL && stream->events->secured != NULL)
+                stream->events->secured(stream->user, io_tls_facts(stream->tls));
             break;
         case IO_TLS_DATA:
-            if (stream->events.received != NULL)
-                stream->events.received(stream->user, world->plain_buffer, len);
+            if (stream->events != NULL && stream->events->received != NULL)
+                stream->events->received(stream->user, world->plain_buffer, len);
             break;
         case IO_TLS_ENDED:
             stream_finish(stream, IO_CLOSED_BY_PEER, "closed by peer");
@@ -229,8 +276,8 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
             stream_fail(stream, UV_ENOMEM);
         else
             stream_pump_tls(stream);
-    } else if (stream->events.received != NULL) {
-        stream->events.received(stream->user, buf->base, (size_t)n);
+    } else if (stream->events != NULL && stream->events->received != NULL) {
+        stream->events->received(stream->user, buf->base, (size_t)n);
     }
 }
 
@@ -253,12 +300,12 @@ void io_uv_stream_pause(struct io_stream *base, bool paused)
         return;
     if (paused) {
         uv_read_stop((uv_stream_t *)&stream->tcp);
-        io_timer_stop(&stream->timer);
+        stream_stop_timer(stream);
         return;
     }
     io_uv_stream_begin_reading(stream);
     /* TLS may hold plaintext for which no more ciphertext will come. */
-    if (stream->tls != NULL && io_timer_start(&stream->timer, io_now_ms(base->loop)) != 0)
+    if (stream->tls != NULL && stream_set_timer(stream, 0) != 0)
         stream->error = UV_ENOMEM;
 }
 
@@ -273,6 +320,7 @@ static void stream_on_timer(struct io_timer *timer)
         stream_fail(stream, stream->error);
         break;
     case IO_UV_OPEN:
+        stream_end_passage(stream);
         stream_pump_tls(stream);
         break;
     default:
@@ -288,7 +336,6 @@ static struct io_uv_stream *stream_new(struct io_uv_world *world)
     if (stream == NULL)
         return NULL;
     stream->base.loop = &world->base;
-    io_timer_init(&world->base, &stream->timer, stream_on_timer, stream);
     return stream;
 }
 
@@ -304,11 +351,12 @@ static void stream_on_connected(uv_connect_t *request, int status)
         return;
     }
     stream->state = IO_UV_OPEN;
+    stream_end_passage(stream);
     io_uv_stream_begin_reading(stream);
     if (io_uv_output_flush(stream) != 0)
         stream->error = UV_ENOMEM;
-    if (stream->events.connected != NULL)
-        stream->events.connected(stream->user);
+    if (stream->events != NULL && stream->events->connected != NULL)
+        stream->events->connected(stream->user);
 }
 
 /* Bind the source address; the port is chosen by connect, a free one for that very destination. */
@@ -335,20 +383,24 @@ static int stream_bind(struct io_uv_stream *stream, const struct io_endpoint *fr
 static int stream_begin_connect(struct io_uv_stream *stream, const struct io_endpoint *to,
                                 struct error *error)
 {
+    struct io_uv_passage *passage = stream_begin_passage(stream);
     struct sockaddr_storage address;
     int rc;
 
+    if (passage == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to connect");
     io_uv_address_from_endpoint(to, &address);
     uv_tcp_nodelay(&stream->tcp, 1);
-    stream->request.connect.data = stream;
-    rc = uv_tcp_connect(&stream->request.connect, &stream->tcp, (const struct sockaddr *)&address,
+    passage->to = *to;
+    passage->request.connect.data = stream;
+    rc = uv_tcp_connect(&passage->request.connect, &stream->tcp, (const struct sockaddr *)&address,
                         stream_on_connected);
     if (rc == 0)
         return 0;
     if (rc == UV_EADDRNOTAVAIL || rc == UV_EADDRINUSE || rc == UV_EAGAIN)
         return error_set(error, ERROR_LIMIT, "no local port is free: %s", uv_strerror(rc));
     stream->error = rc;
-    if (io_timer_start(&stream->timer, io_now_ms(stream->base.loop)) != 0)
+    if (stream_set_timer(stream, 0) != 0)
         return error_set(error, ERROR_NOMEM, "no memory to connect");
     return 0;
 }
@@ -370,9 +422,8 @@ int io_uv_stream_connect(struct io_loop *loop, const struct io_endpoint *from,
         return error_set(error, io_uv_error_code(rc), "cannot make a socket: %s", uv_strerror(rc));
     }
     stream->tcp.data = stream;
-    stream->events = *events;
+    stream->events = events;
     stream->user = user;
-    stream->peer = *to;
     rc = from != NULL && from->ip.family != 0 ? stream_bind(stream, from, error) : 0;
     if (rc == 0)
         rc = stream_begin_connect(stream, to, error);
@@ -389,8 +440,6 @@ int io_uv_stream_accept(struct io_uv_world *world, uv_stream_t *server,
                         struct io_uv_stream **ret_stream)
 {
     struct io_uv_stream *stream = stream_new(world);
-    struct sockaddr_storage address = {0};
-    int len = sizeof(address);
 
     if (stream == NULL)
         return ERROR_NOMEM;
@@ -403,8 +452,6 @@ int io_uv_stream_accept(struct io_uv_world *world, uv_stream_t *server,
         return ERROR_IO;
     }
     uv_tcp_nodelay(&stream->tcp, 1);
-    uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &len);
-    stream->peer = io_uv_address_to_endpoint(&address);
     world->stream_count++;
     *ret_stream = stream;
     return 0;
@@ -460,14 +507,22 @@ void io_uv_stream_reset(struct io_stream *base)
     CHECK(stream->state != IO_UV_CLOSED);
     stream->state = IO_UV_CLOSED;
     stream_world(stream)->stream_count--;
-    io_timer_stop(&stream->timer);
+    stream_stop_timer(stream);
     if (uv_tcp_close_reset(&stream->tcp, io_uv_stream_on_closed) != 0)
         stream_drop(stream);
 }
 
 struct io_endpoint io_uv_stream_peer(const struct io_stream *base)
 {
-    return ((const struct io_uv_stream *)base)->peer;
+    const struct io_uv_stream *stream = (const struct io_uv_stream *)base;
+    struct sockaddr_storage address = {0};
+    int len = sizeof(address);
+
+    if (stream->state == IO_UV_CONNECTING)
+        return stream->passage->to;
+    if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &len) != 0)
+        return (struct io_endpoint){0};
+    return io_uv_address_to_endpoint(&address);
 }
 
 void io_uv_stream_set_events(struct io_stream *base, const struct io_stream_events *events,
@@ -475,6 +530,6 @@ void io_uv_stream_set_events(struct io_stream *base, const struct io_stream_even
 {
     struct io_uv_stream *stream = (struct io_uv_stream *)base;
 
-    stream->events = *events;
+    stream->events = events;
     stream->user = user;
 }
