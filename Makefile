@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http soak fuzz format lint coverage clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint coverage clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -85,6 +85,10 @@ bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 bench-http: $(BUILD)-bench/build.ninja .deps/test ## figures of the service: checks from memory, a list beside, listeners, an upload
 	@ninja --quiet -C $(BUILD)-bench mailknock bench/bench-hello
 	@tools/bench-http $(BUILD)-bench
+
+bench-peers: $(BUILD)-bench/build.ninja ## the same list by other verifiers from npm (needs root and npm)
+	@ninja --quiet -C $(BUILD)-bench mailknock bench/sink-server
+	@bench/peers/run $(BUILD)-bench || { status=$$?; [ $$status -eq 77 ] || exit $$status; }
 
 fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name: that one)
 	@$(call ninja,-fuzz)

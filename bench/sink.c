@@ -126,16 +126,33 @@ static _Noreturn void serve(int listener)
     }
 }
 
+/* Port 0: any; returns the listening socket. */
+static int open_listener(uint32_t address, uint16_t port)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+
+    if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(listener, 4096) != 0)
+        give_up("listening");
+    return listener;
+}
+
+_Noreturn void sink_serve(uint16_t port)
+{
+    serve(open_listener(INADDR_ANY, port));
+}
+
 pid_t sink_start(unsigned core, uint16_t *ret_port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at;
     socklen_t len = sizeof(at);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int listener = open_listener(INADDR_LOOPBACK, 0);
     pid_t pid;
 
-    if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
-        listen(listener, 4096) != 0 || getsockname(listener, (struct sockaddr *)&at, &len) != 0)
-        give_up("listening on 127.0.0.1");
+    if (getsockname(listener, (struct sockaddr *)&at, &len) != 0)
+        give_up("getsockname");
     *ret_port = ntohs(at.sin_port);
     fflush(NULL);
     pid = fork();

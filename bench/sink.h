@@ -13,6 +13,8 @@
 /* Fork it, on the given core, listening on a free port of 127.0.0.1. Exits 2 when it can't. */
 pid_t sink_start(unsigned core, uint16_t *ret_port);
 void sink_stop(pid_t pid);
+/* Be it, on `port` of every address, until killed. */
+_Noreturn void sink_serve(uint16_t port);
 
 /* Run this process on one core from now on. */
 void pin_to_core(unsigned core);
