@@ -91,7 +91,9 @@ class Configuration(unittest.TestCase):
         """Every option of the example, its comment sign taken away, is understood."""
         values = {"helo": "probe.example.org", "second-mail-from": "probe@example.org",
                   "source-ip": "127.0.0.1", "resolver": "127.0.0.1:5353",
-                  "allow-net": "127.0.0.0/8", "store": "sqlite:/tmp/x.db"}
+                  "allow-net": "127.0.0.0/8", "store": "sqlite:/tmp/x.db",
+                  "domain-blocklist": "dbl.example.org=127.0.1.2-127.0.1.99",
+                  "mx-blocklist": "bl.example.org"}
         lines, names = [], []
         for line in (ROOT / "examples/mailknock.conf").read_text().splitlines():
             option = re.match(r"#([a-z0-9-]+) = (.*)", line)
