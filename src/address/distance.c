@@ -181,13 +181,26 @@ static unsigned fill_row(const struct distance_word *typed, size_t i, struct sli
     return row_least;
 }
 
-/* Each step adds and takes away one character at most. */
-static unsigned least_possible(uint64_t typed_letters, uint64_t meant_letters)
+static bool has_more_bits(uint64_t set, unsigned count)
 {
-    int extra = __builtin_popcountll(typed_letters & ~meant_letters);
-    int lost = __builtin_popcountll(meant_letters & ~typed_letters);
+    for (; count > 0 && set != 0; count--)
+        set &= set - 1;
+    return set != 0;
+}
 
-    return (unsigned)(extra > lost ? extra : lost) * COST_LEAST;
+/*
+ * Can so few steps do? Each adds and takes away one character at most. Most pairs of words end
+ * here.
+ */
+static bool is_within_reach(const struct distance_word *typed, struct slice meant,
+                            uint64_t meant_letters, unsigned cap)
+{
+    unsigned steps = cap / COST_LEAST;
+    size_t len = typed->text.len;
+
+    return (len > meant.len ? len - meant.len : meant.len - len) <= steps &&
+           !has_more_bits(typed->letters & ~meant_letters, steps) &&
+           !has_more_bits(meant_letters & ~typed->letters, steps);
 }
 
 unsigned distance_between(const struct distance_word *typed, struct slice meant,
@@ -199,7 +212,7 @@ unsigned distance_between(const struct distance_word *typed, struct slice meant,
     unsigned last_least = 0;
 
     if (!typed->is_short || meant.len > DISTANCE_WORD_MAX ||
-        least_possible(typed->letters, meant_letters) > cap)
+        !is_within_reach(typed, meant, meant_letters, cap))
         return DISTANCE_FAR;
     last[0] = 0;
     for (size_t j = 0; j < meant.len; j++) {

@@ -1,44 +1,63 @@
 /* Look-ups in the tables of suggestions: see popular.h. */
 #include "address/popular.h"
 
-/* Most differ in length: that is seen without a call. */
-static inline bool are_equal(struct slice a, struct slice b)
+/*
+ * The place of `word` among `count` entries of `size` bytes that begin with their word and are
+ * sorted by it; NULL when it is not there.
+ */
+static const void *find_word(const void *entries, size_t count, size_t size, struct slice word)
 {
-    return a.len == b.len && slice_equal(a, b);
+    const char *from = entries;
+
+    while (count > 0) {
+        const char *middle = from + count / 2 * size;
+        int order = slice_compare(word, *(const struct slice *)(const void *)middle);
+
+        if (order == 0)
+            return middle;
+        if (order > 0) {
+            from = middle + size;
+            count--;
+        }
+        count /= 2;
+    }
+    return NULL;
+}
+
+static const struct popular_domain *find_popular(const struct popular_entry *entries, size_t count,
+                                                 struct slice word)
+{
+    const struct popular_entry *found = find_word(entries, count, sizeof(*entries), word);
+
+    return found != NULL ? &popular_domains[found->row] : NULL;
 }
 
 const struct popular_domain *popular_find(struct slice domain)
 {
-    for (size_t i = 0; i < popular_domain_count; i++) {
-        if (are_equal(popular_domains[i].domain, domain))
-            return &popular_domains[i];
-    }
-    return NULL;
+    return find_popular(popular_by_domain, popular_by_domain_count, domain);
+}
+
+const struct popular_domain *popular_find_name(struct slice name)
+{
+    return find_popular(popular_by_name, popular_by_name_count, name);
+}
+
+const struct popular_domain *popular_find_letters(struct slice letters)
+{
+    return find_popular(popular_by_letters, popular_by_letters_count, letters);
 }
 
 bool popular_name_is_known(struct slice name)
 {
-    for (size_t i = 0; i < popular_domain_count; i++) {
-        if (are_equal(popular_domains[i].name, name))
-            return true;
-    }
-    return false;
+    return popular_find_name(name) != NULL;
 }
 
 const struct tld_typo *tld_typo_find(struct slice tld)
 {
-    for (size_t i = 0; i < tld_typo_count; i++) {
-        if (are_equal(tld_typos[i].typed, tld))
-            return &tld_typos[i];
-    }
-    return NULL;
+    return find_word(tld_typos, tld_typo_count, sizeof(*tld_typos), tld);
 }
 
 bool typo_squat_is_known(struct slice domain)
 {
-    for (size_t i = 0; i < typo_squat_count; i++) {
-        if (are_equal(typo_squats[i], domain))
-            return true;
-    }
-    return false;
+    return find_word(typo_squats, typo_squat_count, sizeof(*typo_squats), domain) != NULL;
 }

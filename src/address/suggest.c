@@ -67,19 +67,13 @@ static size_t count_dots(struct slice s)
 static bool mend_dots(struct slice domain, bool is_delegated, struct slice *ret_found)
 {
     char squeezed[ADDRESS_DOMAIN_MAX + 1];
-    struct slice letters = slice_from(squeezed, squeeze(domain, squeezed));
+    const struct popular_domain *popular =
+        popular_find_letters(slice_from(squeezed, squeeze(domain, squeezed)));
 
-    for (size_t i = 0; i < popular_domain_count; i++) {
-        struct slice target = popular_domains[i].domain;
-
-        if (popular_domains[i].name.len < 3 || !slice_equal(popular_domains[i].squeezed, letters))
-            continue;
-        if (!is_delegated || count_dots(domain) < count_dots(target)) {
-            *ret_found = target;
-            return true;
-        }
-    }
-    return false;
+    if (popular == NULL || (is_delegated && count_dots(domain) >= count_dots(popular->domain)))
+        return false;
+    *ret_found = popular->domain;
+    return true;
 }
 
 /* A popular name without its top level: "hotmail", "hotmial". */
@@ -90,20 +84,17 @@ static bool mend_bare_name(struct slice name, struct slice *ret_found)
         CAP = 6,
     };
 
-    const struct popular_domain *near = NULL;
+    const struct popular_domain *near;
     struct distance_word typed;
 
     if (name.len < NAME_MIN || slice_equal(name, SLICE("mail")))
         return false;
+    near = popular_find_name(name);
     distance_prepare(name, &typed);
-    for (size_t i = 0; i < popular_domain_count; i++) {
+    for (size_t i = 0; near == NULL && i < popular_domain_count; i++) {
         const struct popular_domain *popular = &popular_domains[i];
 
-        if (slice_equal(popular->name, name)) {
-            *ret_found = popular->domain;
-            return true;
-        }
-        if (near == NULL && popular->name.len > NAME_MIN &&
+        if (popular->name.len > NAME_MIN &&
             distance_between(&typed, popular->name, popular->name_letters, CAP) <= CAP)
             near = popular;
     }
@@ -130,8 +121,8 @@ static bool mend_tld(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1])
     unsigned nearest = DISTANCE_FAR;
 
     /* A popular name has been searched for already: "gmail.edd" is not gmail.edu. */
-    if (stem.len < STEM_MIN || popular_name_is_known(stem) ||
-        address_tld_find(tld) != ADDRESS_TLD_UNKNOWN)
+    if (stem.len < STEM_MIN || address_tld_find(tld) != ADDRESS_TLD_UNKNOWN ||
+        popular_name_is_known(stem))
         return false;
     if (typo != NULL)
         meant = typo->meant;

@@ -1,22 +1,5 @@
 #include "base/slice.h"
 
-#include <string.h>
-
-struct slice slice_from_string(const char *string)
-{
-    return string == NULL ? SLICE_EMPTY : (struct slice){string, strlen(string)};
-}
-
-struct slice slice_from(const char *bytes, size_t len)
-{
-    return (struct slice){bytes, len};
-}
-
-bool slice_equal(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 static bool equal_nocase(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -97,18 +80,6 @@ ptrdiff_t slice_find_nocase(struct slice s, struct slice needle)
     return -1;
 }
 
-struct slice slice_from_offset(struct slice s, size_t offset)
-{
-    if (offset >= s.len)
-        return SLICE_EMPTY;
-    return (struct slice){s.ptr + offset, s.len - offset};
-}
-
-struct slice slice_prefix(struct slice s, size_t len)
-{
-    return (struct slice){s.ptr, len < s.len ? len : s.len};
-}
-
 struct slice slice_trim(struct slice s)
 {
     static const char blanks[] = " \t\r\n";
@@ -170,36 +141,6 @@ bool slice_to_string(struct slice s, char *out, size_t size)
         memcpy(out, s.ptr, s.len);
     out[s.len] = '\0';
     return true;
-}
-
-char ascii_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-char ascii_upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-}
-
-bool ascii_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool ascii_is_alpha(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool ascii_is_alnum(char c)
-{
-    return ascii_is_alpha(c) || ascii_is_digit(c);
-}
-
-bool ascii_is_space(char c)
-{
-    return c == ' ' || (c >= 9 && c <= 13);
 }
 
 int ascii_hex_value(char c)
