@@ -154,6 +154,39 @@ static void tables_agree_with_a_simple_model(void **state)
     table_done(&table);
 }
 
+/* Strings of every length up to three words, with each strange byte at each place. */
+static void json_escapes_wherever_it_stands(void **state)
+{
+    static const char strange[] = "\"\\\x1f\x7f\n\xff";
+    char text[24], expected[40];
+    struct buffer out;
+    struct json json;
+
+    (void)state;
+    buffer_init(&out, 0);
+    memset(text, 'x', sizeof(text));
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        buffer_clear(&out);
+        json_init(&json, &out);
+        json_string(&json, slice_from(text, len));
+        assert_int_equal(out.len, len + 2);
+        for (size_t at = 0; at < len; at++) {
+            for (const char *c = strange; *c != '\0'; c++) {
+                text[at] = *c;
+                buffer_clear(&out);
+                json_init(&json, &out);
+                json_string(&json, slice_from(text, len));
+                text[at] = 'x';
+                assert_true(out.len > len + 2);
+                snprintf(expected, sizeof(expected), "%.*s", (int)at, text);
+                assert_memory_equal(out.ptr + 1, expected, at);
+                assert_true(out.ptr[at + 1] == '\\' || *c == '\xff');
+            }
+        }
+    }
+    buffer_done(&out);
+}
+
 static void json_is_placed_and_escaped(void **state)
 {
     struct buffer out;
@@ -343,6 +376,7 @@ int main(void)
         cmocka_unit_test(heaps_order_and_remove),
         cmocka_unit_test(tables_agree_with_a_simple_model),
         cmocka_unit_test(json_is_placed_and_escaped),
+        cmocka_unit_test(json_escapes_wherever_it_stands),
         cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(addresses_parse_and_print),
         cmocka_unit_test(reserved_ranges_are_refused),

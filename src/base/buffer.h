@@ -26,6 +26,15 @@ void buffer_clear(struct buffer *buffer); /* empties, keeps the memory, clears f
 
 /* Room for `extra` more bytes at ptr + len, or NULL. The caller adds to len what it wrote. */
 char *buffer_reserve(struct buffer *buffer, size_t extra);
+
+/* The same, with the usual case in line: for what is a few bytes, again and again. */
+static inline char *buffer_room(struct buffer *buffer, size_t extra)
+{
+    if (buffer->capacity - buffer->len >= extra && buffer->ceiling == 0 && buffer->ptr != NULL)
+        return buffer->ptr + buffer->len;
+    return buffer_reserve(buffer, extra);
+}
+
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t len);
 bool buffer_append_slice(struct buffer *buffer, struct slice s);
 bool buffer_append_string(struct buffer *buffer, const char *string);

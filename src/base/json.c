@@ -2,9 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/check.h"
 #include "base/utf8.h"
 
 void json_init(struct json *json, struct buffer *out)
@@ -12,20 +10,9 @@ void json_init(struct json *json, struct buffer *out)
     *json = (struct json){.out = out};
 }
 
-/*
- * Room for len more bytes, or NULL. As buffer_reserve, with the usual case in line: most pieces are
- * a few bytes.
- */
-static inline char *room(struct buffer *out, size_t len)
-{
-    if (out->capacity - out->len >= len && out->ceiling == 0 && out->ptr != NULL)
-        return out->ptr + out->len;
-    return buffer_reserve(out, len);
-}
-
 static inline void put(struct buffer *out, const char *bytes, size_t len)
 {
-    char *to = room(out, len);
+    char *to = buffer_room(out, len);
 
     if (to == NULL)
         return;
@@ -38,41 +25,36 @@ static inline void put_byte(struct buffer *out, char byte)
     put(out, &byte, 1);
 }
 
-static uint32_t level_bit(const struct json *json)
-{
-    return UINT32_C(1) << json->depth;
-}
-
-static void before_value(struct json *json)
+static inline void before_value(struct json *json)
 {
     if (json->after_name) {
         json->after_name = false;
         return;
     }
-    CHECK(json->depth == 0 || (json->is_array & level_bit(json)));
-    if (json->depth > 0 && (json->has_item & level_bit(json)))
+    CHECK(json->level == 0 || (json->is_array & json->level) != 0);
+    if ((json->has_item & json->level) != 0)
         put_byte(json->out, ',');
-    json->has_item |= level_bit(json);
+    json->has_item |= json->level;
 }
 
 static void begin(struct json *json, char bracket, bool is_array)
 {
     before_value(json);
     put_byte(json->out, bracket);
-    json->depth++;
-    CHECK(json->depth < 32);
-    json->has_item &= ~level_bit(json);
+    json->level = json->level == 0 ? 1 : json->level << 1;
+    CHECK(json->level != 0);
+    json->has_item &= ~json->level;
     if (is_array)
-        json->is_array |= level_bit(json);
+        json->is_array |= json->level;
     else
-        json->is_array &= ~level_bit(json);
+        json->is_array &= ~json->level;
 }
 
 static void end(struct json *json, char bracket, bool is_array)
 {
-    CHECK(json->depth > 0 && !json->after_name);
-    CHECK(((json->is_array & level_bit(json)) != 0) == is_array);
-    json->depth--;
+    CHECK(json->level != 0 && !json->after_name);
+    CHECK(((json->is_array & json->level) != 0) == is_array);
+    json->level >>= 1;
     put_byte(json->out, bracket);
 }
 
@@ -96,26 +78,6 @@ void json_array_end(struct json *json)
     end(json, ']', true);
 }
 
-void json_name(struct json *json, const char *name)
-{
-    size_t len = strlen(name);
-    char *to = room(json->out, len + 4);
-
-    CHECK(json->depth > 0 && !(json->is_array & level_bit(json)) && !json->after_name);
-    json->after_name = true;
-    if (to == NULL)
-        return;
-    if (json->has_item & level_bit(json))
-        *to++ = ',';
-    json->has_item |= level_bit(json);
-    *to++ = '"';
-    memcpy(to, name, len);
-    to += len;
-    *to++ = '"';
-    *to++ = ':';
-    json->out->len = (size_t)(to - json->out->ptr);
-}
-
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* The high bit of each byte that is 0; bytes above one that is may show too. */
@@ -124,24 +86,44 @@ static inline uint64_t zero_bytes(uint64_t word)
     return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
 }
 
-/* How many bytes from the start can be written as they are: eight at a time, then by one. */
-static size_t plain_len(struct slice value)
+/* Not 0: some of the eight bytes cannot be written as they are. */
+static inline uint64_t strange_bytes(uint64_t word)
 {
-    size_t at = 0;
+    return (word & EACH_BYTE(0x80)) | ((word - EACH_BYTE(0x20)) & EACH_BYTE(0x80)) |
+           zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |
+           zero_bytes(word ^ EACH_BYTE(0x7f));
+}
 
-    for (; at + 8 <= value.len; at += 8) {
-        uint64_t word;
+/* Less than eight bytes as a word, some of them twice; their order does not matter. */
+static inline uint64_t short_word(const char *bytes, size_t len)
+{
+    uint32_t first, last;
 
-        memcpy(&word, value.ptr + at, 8);
-        if ((word & EACH_BYTE(0x80)) != 0 || ((word - EACH_BYTE(0x20)) & EACH_BYTE(0x80)) != 0 ||
-            (zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |
-             zero_bytes(word ^ EACH_BYTE(0x7f))) != 0)
-            break;
+    if (len >= 4) {
+        memcpy(&first, bytes, 4);
+        memcpy(&last, bytes + len - 4, 4);
+        return (uint64_t)first << 32 | last;
     }
-    while (at < value.len && (unsigned char)value.ptr[at] >= 0x20 && value.ptr[at] != 0x7f &&
-           (unsigned char)value.ptr[at] < 0x80 && value.ptr[at] != '"' && value.ptr[at] != '\\')
-        at++;
-    return at;
+    if (len == 0)
+        return EACH_BYTE(' ');
+    first = (uint32_t)(unsigned char)bytes[0] << 16 | (uint32_t)(unsigned char)bytes[len / 2] << 8 |
+            (unsigned char)bytes[len - 1];
+    return (EACH_BYTE(' ') & ~UINT64_C(0xffffff)) | first;
+}
+
+/* Can all be written as it is? Eight bytes at a time, the last of them for a second time. */
+static inline bool is_plain(struct slice value)
+{
+    uint64_t word, strange = 0;
+
+    if (value.len < 8)
+        return strange_bytes(short_word(value.ptr, value.len)) == 0;
+    for (size_t at = 0; at + 8 <= value.len; at += 8) {
+        memcpy(&word, value.ptr + at, 8);
+        strange |= strange_bytes(word);
+    }
+    memcpy(&word, value.ptr + value.len - 8, 8);
+    return (strange | strange_bytes(word)) == 0;
 }
 
 static void append_escaped(struct buffer *out, unsigned char c)
@@ -161,12 +143,12 @@ static void append_escaped(struct buffer *out, unsigned char c)
     }
 }
 
-void json_string(struct json *json, struct slice value)
+/* With its quotes, whatever it is made of. */
+static void put_escaped(struct buffer *out, struct slice value)
 {
-    size_t at = plain_len(value), start = 0;
+    size_t at = 0, start = 0;
 
-    before_value(json);
-    put_byte(json->out, '"');
+    put_byte(out, '"');
     while (at < value.len) {
         unsigned char c = (unsigned char)value.ptr[at];
         uint32_t code;
@@ -183,16 +165,36 @@ void json_string(struct json *json, struct slice value)
                 continue;
             }
         }
-        buffer_append(json->out, value.ptr + start, at - start);
+        buffer_append(out, value.ptr + start, at - start);
         if (c >= 0x80)
-            buffer_append(json->out, "\xef\xbf\xbd", 3);
+            buffer_append(out, "\xef\xbf\xbd", 3);
         else
-            append_escaped(json->out, c);
+            append_escaped(out, c);
         start = ++at;
     }
     if (at > start)
-        put(json->out, value.ptr + start, at - start);
-    put_byte(json->out, '"');
+        put(out, value.ptr + start, at - start);
+    put_byte(out, '"');
+}
+
+void json_string(struct json *json, struct slice value)
+{
+    struct buffer *out = json->out;
+    char *to;
+
+    before_value(json);
+    if (!is_plain(value)) {
+        put_escaped(out, value);
+        return;
+    }
+    to = buffer_room(out, value.len + 2);
+    if (to == NULL)
+        return;
+    *to++ = '"';
+    if (value.len > 0)
+        memcpy(to, value.ptr, value.len);
+    to[value.len] = '"';
+    out->len += value.len + 2;
 }
 
 void json_cstring(struct json *json, const char *value)
@@ -249,34 +251,4 @@ void json_raw(struct json *json, struct slice value)
 {
     before_value(json);
     buffer_append_slice(json->out, value);
-}
-
-void json_name_string(struct json *json, const char *name, struct slice value)
-{
-    json_name(json, name);
-    json_string(json, value);
-}
-
-void json_name_cstring(struct json *json, const char *name, const char *value)
-{
-    json_name(json, name);
-    json_cstring(json, value);
-}
-
-void json_name_int(struct json *json, const char *name, int64_t value)
-{
-    json_name(json, name);
-    json_int(json, value);
-}
-
-void json_name_bool(struct json *json, const char *name, bool value)
-{
-    json_name(json, name);
-    json_bool(json, value);
-}
-
-void json_name_null(struct json *json, const char *name)
-{
-    json_name(json, name);
-    json_null(json);
 }
