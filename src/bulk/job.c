@@ -210,9 +210,26 @@ static void one_waits(struct probe_owner *owner)
         (void)io_timer_start(&job->feed_timer, io_now_ms(job->loop)); /* else the next result */
 }
 
+/* Is the order of the rows known? Else some more is done for it, and the loop has its turn. */
+static bool is_prepared(struct bulk_job *job)
+{
+    int code;
+
+    if (io_timer_is_running(&job->feed_timer))
+        return false;
+    code = bulk_feed_prepare(job->feed, &job->error);
+    if (code < 0)
+        bulk_job_fail(job);
+    else if (code > 0)
+        (void)bulk_job_start_timer(job, &job->feed_timer, 0);
+    return code == 0;
+}
+
 static void feed(struct bulk_job *job)
 {
     if (job->is_feeding) /* a batch kept on the way calls back */
+        return;
+    if (!is_prepared(job))
         return;
     job->is_feeding = true;
     for (size_t fed = 0; may_feed(job); fed++) {
@@ -308,7 +325,7 @@ int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct stor
     if (code == 0 && job->info.state == STORE_JOB_LOADING)
         code = error_set(error, ERROR_USAGE, "job %llu is not loaded", (unsigned long long)id);
     if (code == 0)
-        code = bulk_feed_open(store, id, options->order, &job->feed, error);
+        code = bulk_feed_open(store, id, job->info.rows, options->order, &job->feed, error);
     if (code != 0) {
         bulk_job_free(job);
         return code;

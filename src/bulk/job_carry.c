@@ -38,7 +38,7 @@ static int step(struct walk *walk, struct error *error)
 
 static int start(struct carry *carry, uint64_t job, struct walk *walk, struct error *error)
 {
-    int code = store_keys_open(carry->store, job, STORE_WALK_KEYS, &walk->keys, error);
+    int code = store_keys_open(carry->store, job, &walk->keys, error);
 
     return code == 0 ? step(walk, error) : code;
 }

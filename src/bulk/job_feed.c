@@ -1,134 +1,192 @@
 #include "bulk/job_feed.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "bulk/turns.h"
 
-#define ROWS_AT_ONCE 1000 /* read from the store in the list's order */
+#define ROWS_AT_ONCE   1000 /* read from the store in the list's order */
+#define CLAIM          256  /* read from all over it */
+#define SORTED_AT_ONCE 4000 /* rows looked at in a call, pending or not */
 
 struct bulk_feed {
     struct store *store;
-    uint64_t job;
-    FILE *turns; /* row numbers; NULL: in order */
-    uint64_t after;
-    bool is_read; /* nothing comes after the page */
+    uint64_t job, rows;
+    struct bulk_turns *turns; /* NULL: in order */
+    bool is_sorted;
+    uint64_t after; /* of the list: looked at up to here */
+    bool is_read;   /* nothing comes after the page */
     struct store_page page;
-    size_t at; /* of the page: the next row to give */
+    uint64_t claimed[CLAIM];    /* by turn */
+    size_t claim_count;         /* read from the store next */
+    size_t order[ROWS_AT_ONCE]; /* lines of the page as they are given */
+    size_t at, count;           /* of `order` */
 };
 
-static int cannot_spool(struct error *error)
-{
-    return error_set(error, ERROR_IO, "cannot write a temporary file: %s", strerror(errno));
-}
-
-static int spool_turns(struct bulk_feed *feed, struct error *error)
-{
-    struct store_keys *keys = NULL;
-    uint64_t turn, row;
-    int code;
-
-    feed->turns = tmpfile();
-    if (feed->turns == NULL)
-        return cannot_spool(error);
-    code = store_keys_open(feed->store, feed->job, STORE_WALK_TURNS, &keys, error);
-    while (code == 0 && (code = store_keys_next(keys, &turn, &row, error)) == 1)
-        code = fwrite(&row, sizeof(row), 1, feed->turns) == 1 ? 0 : cannot_spool(error);
-    store_keys_close(keys);
-    if (code == 0 && (fflush(feed->turns) != 0 || fseek(feed->turns, 0, SEEK_SET) != 0))
-        code = cannot_spool(error);
-    return code;
-}
-
-int bulk_feed_open(struct store *store, uint64_t job, enum bulk_feed_order order,
+int bulk_feed_open(struct store *store, uint64_t job, uint64_t rows, enum bulk_feed_order order,
                    struct bulk_feed **ret_feed, struct error *error)
 {
     struct bulk_feed *feed = memory_zalloc(1, sizeof(*feed));
-    int code;
 
     if (feed == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to go through the list");
     feed->store = store;
     feed->job = job;
+    feed->rows = rows;
     store_page_init(&feed->page);
-    code = order == BULK_FEED_BY_TURN ? spool_turns(feed, error) : 0;
-    if (code != 0)
-        bulk_feed_close(feed);
-    else
-        *ret_feed = feed;
-    return code;
+    if (order == BULK_FEED_BY_TURN) {
+        feed->turns = bulk_turns_new();
+        if (feed->turns == NULL) {
+            bulk_feed_close(feed);
+            return error_set(error, ERROR_NOMEM, "no memory to go through the list");
+        }
+    }
+    feed->is_sorted = feed->turns == NULL;
+    *ret_feed = feed;
+    return 0;
 }
 
 void bulk_feed_close(struct bulk_feed *feed)
 {
     if (feed == NULL)
         return;
-    if (feed->turns != NULL)
-        fclose(feed->turns);
+    bulk_turns_free(feed->turns);
     store_page_done(&feed->page);
     memory_free(feed);
 }
 
-static int read_page(struct bulk_feed *feed, uint64_t after, uint64_t until, size_t limit,
-                     struct error *error)
+static int read_page(struct bulk_feed *feed, uint64_t until, size_t limit, struct error *error)
 {
     const struct store_query query = {
         .scope = STORE_SCOPE_PENDING,
-        .after = after,
+        .after = feed->after,
         .until = until,
         .limit = limit,
     };
 
-    feed->at = 0;
     return store_page_read(feed->store, feed->job, &query, &feed->page, error);
 }
+
+/* --- sorting -------------------------------------------------------------------------------- */
+
+int bulk_feed_prepare(struct bulk_feed *feed, struct error *error)
+{
+    uint64_t until = feed->after + SORTED_AT_ONCE;
+    int code;
+
+    if (feed->is_sorted)
+        return 0;
+    if (feed->after >= feed->rows) {
+        code = bulk_turns_settle(feed->turns, error);
+        feed->is_sorted = true;
+        return code;
+    }
+    code = read_page(feed, until, SORTED_AT_ONCE, error);
+    for (size_t i = 0; code == 0 && i < feed->page.count; i++)
+        code = bulk_turns_add(feed->turns, feed->page.lines[i].row.turn,
+                              feed->page.lines[i].row.number, error);
+    feed->page.count = 0;
+    if (code != 0)
+        return code;
+    feed->after = until;
+    return 1;
+}
+
+/* --- giving --------------------------------------------------------------------------------- */
 
 /* Some more rows of the list onto the page, or none and is_read. */
 static int read_in_order(struct bulk_feed *feed, struct error *error)
 {
-    int code = read_page(feed, feed->after, 0, ROWS_AT_ONCE, error);
+    int code = read_page(feed, 0, ROWS_AT_ONCE, error);
 
-    if (code == 0) {
-        feed->after = feed->page.after;
-        feed->is_read = feed->page.at_end;
-    }
-    return code;
+    if (code != 0)
+        return code;
+    feed->after = feed->page.after;
+    feed->is_read = feed->page.at_end;
+    feed->count = feed->page.count;
+    for (size_t i = 0; i < feed->count; i++)
+        feed->order[i] = i;
+    return 0;
 }
 
-/* The row whose turn it is onto the page; none if it got a result meanwhile. */
+static int compare_rows(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* The numbers whose turn it is. What was claimed but not read, for an error, stays. */
+static int claim(struct bulk_feed *feed, struct error *error)
+{
+    int code = 1;
+
+    while (feed->claim_count < CLAIM && code == 1) {
+        code = bulk_turns_next(feed->turns, &feed->claimed[feed->claim_count], error);
+        feed->claim_count += code == 1;
+    }
+    if (code == 0)
+        feed->is_read = true;
+    return code < 0 ? code : 0;
+}
+
+/* The line of a row, by its number; page.count: it is not there any more. */
+static size_t find_line(const struct bulk_feed *feed, uint64_t row)
+{
+    size_t low = 0, high = feed->page.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (feed->page.lines[middle].row.number < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < feed->page.count && feed->page.lines[low].row.number == row ? low
+                                                                             : feed->page.count;
+}
+
+/* The rows whose turn it is onto the page; fewer if some got a result meanwhile. */
 static int read_by_turn(struct bulk_feed *feed, struct error *error)
 {
-    uint64_t row = feed->after;
-    int code;
+    uint64_t rows[CLAIM];
+    int code = claim(feed, error);
 
-    /* A number that was read but whose row was not, for an error, comes again. */
-    if (row == 0 && fread(&row, sizeof(row), 1, feed->turns) != 1) {
-        if (ferror(feed->turns))
-            return error_set(error, ERROR_IO, "cannot read a temporary file: %s", strerror(errno));
-        feed->is_read = true;
-        return 0;
+    if (code != 0 || feed->claim_count == 0)
+        return code;
+    for (size_t i = 0; i < feed->claim_count; i++)
+        rows[i] = feed->claimed[i];
+    /* Neighbours stand on the same pages of the store. */
+    qsort(rows, feed->claim_count, sizeof(rows[0]), compare_rows);
+    code = store_pending_read(feed->store, feed->job, rows, feed->claim_count, &feed->page, error);
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < feed->claim_count; i++) {
+        size_t line = find_line(feed, feed->claimed[i]);
+
+        if (line < feed->page.count)
+            feed->order[feed->count++] = line;
     }
-    code = read_page(feed, row - 1, row, 1, error);
-    feed->after = code == 0 ? 0 : row;
-    return code;
+    feed->claim_count = 0;
+    return 0;
 }
 
 int bulk_feed_next(struct bulk_feed *feed, struct store_row *ret_row, struct error *error)
 {
-    while (feed->at == feed->page.count) {
+    CHECK(feed->is_sorted);
+    while (feed->at == feed->count) {
         int code;
 
-        if (feed->is_read)
+        feed->at = feed->count = 0;
+        if (feed->is_read && feed->claim_count == 0)
             return 0;
         code = feed->turns != NULL ? read_by_turn(feed, error) : read_in_order(feed, error);
-        if (code != 0) {
-            feed->page.count = feed->at = 0;
+        if (code != 0)
             return code;
-        }
     }
-    *ret_row = feed->page.lines[feed->at++].row;
+    *ret_row = feed->page.lines[feed->order[feed->at++]].row;
     return 1;
 }
 

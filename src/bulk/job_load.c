@@ -284,7 +284,7 @@ int bulk_load_step(struct bulk_load *load, struct error *error)
     case PHASE_SORTING:
         load->progress.is_sorting = true;
         if (load->keys == NULL)
-            code = store_keys_open(load->store, load->job, STORE_WALK_KEYS, &load->keys, error);
+            code = store_keys_open(load->store, load->job, &load->keys, error);
         if (code == 0)
             code = find_duplicates(load, error);
         break;

@@ -297,8 +297,8 @@ static int compare_keys(const void *left, const void *right)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static int keys_open(struct store *store, uint64_t id, enum store_walk walk,
-                     struct store_keys **ret_keys, struct error *error)
+static int keys_open(struct store *store, uint64_t id, struct store_keys **ret_keys,
+                     struct error *error)
 {
     struct memory_job *job = find(store, id);
     struct memory_keys *keys;
@@ -313,10 +313,8 @@ static int keys_open(struct store *store, uint64_t id, enum store_walk walk,
     for (size_t i = 0; i < job->count; i++) {
         const struct store_row *row = &job->rows[i];
 
-        if (walk == STORE_WALK_KEYS && row->key != 0)
+        if (row->key != 0)
             keys->keys[keys->count++] = (struct memory_key){row->key, row->number};
-        if (walk == STORE_WALK_TURNS && row->first == 0 && job->results[i] == NULL)
-            keys->keys[keys->count++] = (struct memory_key){row->turn, row->number};
     }
     qsort(keys->keys, keys->count, sizeof(keys->keys[0]), compare_keys);
     *ret_keys = &keys->base;
@@ -515,7 +513,7 @@ static int page_read(struct store *store, uint64_t id, const struct store_query 
             break;
         if (page->count == query->limit || looked_at++ == store_query_scan(query))
             return 0;
-        line.row.key = line.row.turn = 0;
+        line.row.key = 0;
         if (result != NULL)
             line.result = *result;
         page->after = row->number;

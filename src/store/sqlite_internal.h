@@ -59,7 +59,7 @@
     X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND s.row=r.row"        \
                                         " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
                                         " ORDER BY r.row")                                         \
-    X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL FROM row r"         \
+    X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL, r.turn FROM row r" \
                     " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0 AND NOT EXISTS"      \
                     " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \
                     " ORDER BY r.row")                                                             \
@@ -158,8 +158,8 @@ int sqlite_rows_add(struct store *store, uint64_t job, const struct store_row *r
                     struct error *error);
 int sqlite_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks,
                      size_t count, struct error *error);
-int sqlite_keys_open(struct store *store, uint64_t job, enum store_walk walk,
-                     struct store_keys **ret_keys, struct error *error);
+int sqlite_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                     struct error *error);
 int sqlite_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                      struct error *error);
 void sqlite_keys_close(struct store_keys *keys);

@@ -18,7 +18,7 @@ enum column {
     COLUMN_ADDRESS,
     COLUMN_FAULT,
     COLUMN_REASON,
-    COLUMN_ACTION,
+    COLUMN_ACTION, /* of pending rows: the turn */
     COLUMN_SCORE,
     COLUMN_FLAGS,
     COLUMN_RETRY_AFTER,
@@ -47,8 +47,10 @@ static int borrow_line(sqlite3_stmt *statement, struct store_line *line, struct 
                 .fault = sqlite_store_column(statement, COLUMN_FAULT),
             },
     };
-    if (sqlite3_column_type(statement, COLUMN_REASON) == SQLITE_NULL)
+    if (sqlite3_column_type(statement, COLUMN_REASON) == SQLITE_NULL) {
+        line->row.turn = (uint32_t)sqlite3_column_int64(statement, COLUMN_ACTION);
         return 0;
+    }
     line->has_result = true;
     reason = (unsigned)sqlite3_column_int(statement, COLUMN_REASON);
     action = (unsigned)sqlite3_column_int(statement, COLUMN_ACTION);

@@ -132,15 +132,9 @@ void sqlite_keys_close(struct store_keys *base)
     memory_free(keys);
 }
 
-static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job,
-                      enum store_walk walk)
+static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job)
 {
-    static const char *const texts[] = {
-        [STORE_WALK_KEYS] = "SELECT key, row FROM row WHERE job=?1 AND key<>0 ORDER BY key, row",
-        [STORE_WALK_TURNS] =
-            "SELECT turn, row FROM row r WHERE job=?1 AND first=0 AND NOT EXISTS"
-            " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row) ORDER BY turn, row",
-    };
+    static const char text[] = "SELECT key, row FROM row WHERE job=?1 AND key<>0 ORDER BY key, row";
     char *uri = sqlite_store_uri(path, "mode=ro");
     char pragma[64];
     int result;
@@ -154,14 +148,14 @@ static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job,
     if (result == SQLITE_OK)
         result = sqlite3_exec(keys->db, pragma, NULL, NULL, NULL);
     if (result == SQLITE_OK)
-        result = sqlite3_prepare_v2(keys->db, texts[walk], -1, &keys->statement, NULL);
+        result = sqlite3_prepare_v2(keys->db, text, -1, &keys->statement, NULL);
     if (result == SQLITE_OK)
         sqlite3_bind_int64(keys->statement, 1, (int64_t)job);
     return result;
 }
 
-int sqlite_keys_open(struct store *base, uint64_t job, enum store_walk walk,
-                     struct store_keys **ret_keys, struct error *error)
+int sqlite_keys_open(struct store *base, uint64_t job, struct store_keys **ret_keys,
+                     struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
     struct sqlite_keys *keys = memory_zalloc(1, sizeof(*keys));
@@ -170,7 +164,7 @@ int sqlite_keys_open(struct store *base, uint64_t job, enum store_walk walk,
     if (keys == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to sort the rows");
     keys->base.store = base;
-    result = start_walk(keys, store->path, job, walk);
+    result = start_walk(keys, store->path, job);
     if (result != SQLITE_OK) {
         code = sqlite_store_error(keys->db, store->path, result, "sort the rows", error);
         sqlite_keys_close(&keys->base);

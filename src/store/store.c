@@ -118,10 +118,10 @@ int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *
     return store->ops->rows_mark(store, job, marks, count, error);
 }
 
-int store_keys_open(struct store *store, uint64_t job, enum store_walk walk,
-                    struct store_keys **ret_keys, struct error *error)
+int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                    struct error *error)
 {
-    return store->ops->keys_open(store, job, walk, ret_keys, error);
+    return store->ops->keys_open(store, job, ret_keys, error);
 }
 
 int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
@@ -172,19 +172,45 @@ void store_page_done(struct store_page *page)
     *page = (struct store_page){0};
 }
 
+static int empty_page(struct store_page *page, size_t room, struct error *error)
+{
+    arena_reset(&page->arena);
+    page->count = 0;
+    page->after = 0;
+    page->at_end = false;
+    page->lines = arena_array(&page->arena, room, sizeof(*page->lines));
+    return page->lines != NULL ? 0 : error_set(error, ERROR_NOMEM, "no memory for a page of rows");
+}
+
 int store_page_read(struct store *store, uint64_t job, const struct store_query *query,
                     struct store_page *page, struct error *error)
 {
+    int code;
+
     CHECK(query->limit > 0 && query->limit <= STORE_PAGE_MAX);
     CHECK(query->scope != STORE_SCOPE_PENDING || store_filter_is_empty(&query->filter));
-    arena_reset(&page->arena);
-    page->count = 0;
+    code = empty_page(page, query->limit, error);
     page->after = query->after;
-    page->at_end = false;
-    page->lines = arena_array(&page->arena, query->limit, sizeof(*page->lines));
-    if (page->lines == NULL)
-        return error_set(error, ERROR_NOMEM, "no memory for a page of rows");
-    return store->ops->page_read(store, job, query, page, error);
+    return code == 0 ? store->ops->page_read(store, job, query, page, error) : code;
+}
+
+int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                       struct store_page *page, struct error *error)
+{
+    struct store_query query = {.scope = STORE_SCOPE_PENDING};
+    int code;
+
+    CHECK(count > 0 && count <= STORE_PAGE_MAX);
+    code = empty_page(page, count, error);
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        CHECK(rows[i] > query.until);
+        query.after = rows[i] - 1;
+        query.until = rows[i];
+        query.limit = page->count + 1;
+        code = store->ops->page_read(store, job, &query, page, error);
+    }
+    page->at_end = true;
+    return code;
 }
 
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,

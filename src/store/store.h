@@ -128,19 +128,15 @@ struct store_mark {
 int store_rows_mark(struct store *store, uint64_t job, const struct store_mark *marks, size_t count,
                     struct error *error);
 
-enum store_walk {
-    STORE_WALK_KEYS,  /* all rows with a key, by (key, row): to find duplicates */
-    STORE_WALK_TURNS, /* rows without result that are no duplicates, by (turn, row) */
-};
 /*
- * Walk the rows in another order than their own, as they are at the start. Sorted outside of memory
- * where there are many: opening takes seconds for millions of rows. Other calls may be made
- * meanwhile; but what is written grows a log until the walk is closed.
+ * Walk all rows with a key by (key, row), as they are at the start: to find duplicates. Sorted
+ * outside of memory where there are many: the first takes seconds for millions of rows. Other calls
+ * may be made meanwhile; but what is written grows a log until the walk is closed.
  */
 struct store_keys;
-int store_keys_open(struct store *store, uint64_t job, enum store_walk walk,
-                    struct store_keys **ret_keys, struct error *error);
-/* ret_key: the key, in the order of int64_t, or the turn. 1, 0 at the end. */
+int store_keys_open(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                    struct error *error);
+/* ret_key: in the order of int64_t. 1, 0 at the end. */
 int store_keys_next(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                     struct error *error);
 void store_keys_close(struct store_keys *keys);
@@ -231,7 +227,7 @@ static inline size_t store_query_scan(const struct store_query *query)
 }
 
 struct store_line {
-    struct store_row row; /* key and turn are not read */
+    struct store_row row; /* the key is not read, the turn only with STORE_SCOPE_PENDING */
     bool has_result;
     struct store_result result;
 };
@@ -249,6 +245,12 @@ void store_page_init(struct store_page *page);
 void store_page_done(struct store_page *page);
 int store_page_read(struct store *store, uint64_t job, const struct store_query *query,
                     struct store_page *page, struct error *error);
+/*
+ * Of these rows, numbers ascending and at most STORE_PAGE_MAX of them, the ones without result that
+ * are no duplicates.
+ */
+int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                       struct store_page *page, struct error *error);
 /* One line by its number, with all there is. ERROR_NOT_FOUND. */
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
                     struct error *error);
@@ -364,8 +366,8 @@ struct store_ops {
                     struct error *error);
     int (*rows_mark)(struct store *store, uint64_t job, const struct store_mark *marks,
                      size_t count, struct error *error);
-    int (*keys_open)(struct store *store, uint64_t job, enum store_walk walk,
-                     struct store_keys **ret_keys, struct error *error);
+    int (*keys_open)(struct store *store, uint64_t job, struct store_keys **ret_keys,
+                     struct error *error);
     int (*keys_next)(struct store_keys *keys, uint64_t *ret_key, uint64_t *ret_row,
                      struct error *error);
     void (*keys_close)(struct store_keys *keys);
@@ -377,7 +379,7 @@ struct store_ops {
                      struct error *error);
     int (*counts)(struct store *store, uint64_t job, struct store_counts *ret_counts,
                   struct error *error);
-    /* The page is empty, its lines have room for query->limit. */
+    /* To what is on the page, until it has query->limit lines: there is room for so many. */
     int (*page_read)(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
     int (*note_put)(struct store *store, const char *kind, const char *id, struct slice body,

@@ -233,7 +233,7 @@ static void keys_come_sorted(void **state)
     struct store_keys *keys;
 
     add_rows(bench->store, id, 1, 900, 7);
-    assert_int_equal(store_keys_open(bench->store, id, STORE_WALK_KEYS, &keys, NULL), 0);
+    assert_int_equal(store_keys_open(bench->store, id, &keys, NULL), 0);
     while (store_keys_next(keys, &key, &row, NULL) == 1) {
         const struct store_mark mark = {row, last_row};
 
@@ -255,24 +255,31 @@ static void keys_come_sorted(void **state)
     assert_int_equal(get_job(bench->store, id).faults, 300);
 }
 
-static void turns_come_sorted(void **state)
+static void pending_rows_are_read_by_number(void **state)
 {
     struct bench *bench = *state;
-    uint64_t id = add_job(bench->store), turn, row, last = 0, count = 0;
+    uint64_t id = add_job(bench->store);
+    const uint64_t wanted[] = {1, 4, 5, 9, 10, 899, 900, 901};
+    static const uint64_t expected[] = {1, 5, 10, 899, 900};
     const struct store_mark marks[] = {{4, 1}};
-    struct store_keys *keys;
+    struct store_page page;
 
     add_rows(bench->store, id, 1, 900, 1000);
     assert_int_equal(store_rows_mark(bench->store, id, marks, 1, NULL), 0);
     put(bench->store, id, 9, REASON_ACCEPTED);
-    assert_int_equal(store_keys_open(bench->store, id, STORE_WALK_TURNS, &keys, NULL), 0);
-    for (; store_keys_next(keys, &turn, &row, NULL) == 1; count++) {
-        assert_int_equal(turn, (uint32_t)(row * 2654435761U));
-        assert_true(turn >= last && row != 4 && row != 9);
-        last = turn;
+    store_page_init(&page);
+    assert_int_equal(store_pending_read(bench->store, id, wanted, ARRAY_LEN(wanted), &page, NULL),
+                     0);
+    assert_int_equal(page.count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < page.count; i++) {
+        const struct store_row *row = &page.lines[i].row;
+
+        assert_int_equal(row->number, expected[i]);
+        assert_int_equal(row->turn, (uint32_t)(row->number * 2654435761U));
+        assert_int_equal(row->copies, row->number == 1);
+        assert_false(page.lines[i].has_result);
     }
-    store_keys_close(keys);
-    assert_int_equal(count, 898);
+    store_page_done(&page);
 }
 
 static void results_are_counted_once(void **state)
@@ -908,7 +915,7 @@ static void no_memory_is_an_error(void **state)
         memory_fail_after(n % 40);
         failed = store_results_put(bench->store, id, &result, 1, NULL) != 0;
         failed |= store_page_read(bench->store, id, &query, &page, NULL) != 0;
-        if (store_keys_open(bench->store, id, STORE_WALK_KEYS, &keys, NULL) == 0)
+        if (store_keys_open(bench->store, id, &keys, NULL) == 0)
             store_keys_close(keys);
         memory_fail_after(-1);
         assert_true(failed || n % 40 > 1);
@@ -930,7 +937,7 @@ int main(void)
         BOTH(jobs_are_kept_and_changed),
         BOTH(jobs_go_bit_by_bit),
         BOTH(keys_come_sorted),
-        BOTH(turns_come_sorted),
+        BOTH(pending_rows_are_read_by_number),
         BOTH(results_are_counted_once),
         BOTH(results_can_be_taken_back),
         BOTH(rows_can_be_erased),
