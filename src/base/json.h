@@ -68,6 +68,9 @@ static inline void json_name(struct json *json, const char *name)
     json->after_name = true;
 }
 
+/* The same with a name that is a JSON string already, its quotes and all. */
+void json_name_quoted(struct json *json, struct slice quoted);
+
 /* Name and value in one call. */
 static inline void json_name_null(struct json *json, const char *name)
 {

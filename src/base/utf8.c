@@ -33,9 +33,26 @@ size_t utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point)
     return size;
 }
 
-ptrdiff_t utf8_find_invalid(struct slice s)
+/* How many bytes from the start are ASCII: eight at a time, then one by one. */
+static size_t ascii_len(struct slice s)
 {
     size_t at = 0;
+
+    for (; at + 8 <= s.len; at += 8) {
+        uint64_t word;
+
+        memcpy(&word, s.ptr + at, 8);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    while (at < s.len && (unsigned char)s.ptr[at] < 0x80)
+        at++;
+    return at;
+}
+
+ptrdiff_t utf8_find_invalid(struct slice s)
+{
+    size_t at = ascii_len(s);
 
     while (at < s.len) {
         uint32_t code;
@@ -50,10 +67,7 @@ ptrdiff_t utf8_find_invalid(struct slice s)
 
 bool utf8_is_ascii(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] >= 0x80)
-            return false;
-    return true;
+    return ascii_len(s) == s.len;
 }
 
 static bool is_wide(uint32_t code)

@@ -194,6 +194,19 @@ static bool has_ending(const char *file, const char *ending)
     return slice_ends_with_nocase(name, slice_from_string(ending));
 }
 
+/* Programs, pictures, archives: more control characters than any text has. */
+static bool is_binary(struct slice bytes)
+{
+    size_t controls = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.ptr[i];
+
+        controls += c < 0x20 && !ascii_is_space((char)c);
+    }
+    return controls > 2 && controls > bytes.len / 32;
+}
+
 /* Files that are no lists, and look like garbage when read as one. */
 static int refuse_others(const struct survey *survey, struct error *error)
 {
@@ -207,6 +220,14 @@ static int refuse_others(const struct survey *survey, struct error *error)
     if (slice_starts_with(bytes, SLICE("%PDF")))
         return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
                          file);
+    if (has_ending(file, ".xlsx"))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is no workbook, whatever its name says; save the list as .xlsx or CSV "
+                         "again, or give it the ending of what it is",
+                         file);
+    if (is_binary(bytes))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is not text; a list is CSV, text, NDJSON or XLSX", file);
     if (line.len > 0 && line.ptr[0] == '[' &&
         slice_starts_with(first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1)),
                           SLICE("{")))

@@ -314,6 +314,7 @@ int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct stor
     job->events = *events;
     job->user = user;
     job->info.id = id;
+    job->batch = BULK_BATCH;
     arena_init(&job->info_arena);
     arena_init(&job->arena);
     buffer_init(&job->scratch, 0);

@@ -4,9 +4,9 @@
  * Runs on any loop, beside other jobs on the same engine: each keeps at most `window` addresses in
  * flight, so that jobs with equal windows get equal shares. Those that wait for a greylist are not
  * counted (three windows of them at most), so that the rest of the list goes on. Results are
- * gathered and kept in batches (1000 of them, or 250 ms), and only what is kept is counted and
- * told. A killed job loses what was in flight and the last batch, nothing else; opened again it
- * goes on with the rows without result.
+ * gathered and kept in batches (of 250 ms, at most 1000, and fewer where keeping them holds the
+ * loop for more than 20 ms), and only what is kept is counted and told. A killed job loses what was
+ * in flight and the last batch, nothing else; opened again it goes on with the rows without result.
  *
  *   open ─ start ─> RUNNING ─ all rows have results ─> ended(FINISHED)
  *                      ├─ stop ─> STOPPING ─ grace over or nothing in flight ─> ended(STOPPED)

@@ -43,6 +43,7 @@ struct bulk_job {
     struct arena arena;           /* of the batch */
     struct store_result *results; /* BULK_BATCH and a window of room */
     size_t result_count, result_room;
+    size_t batch; /* results kept together, at most BULK_BATCH */
     struct buffer scratch;
     struct io_timer flush_timer;
     struct io_timer feed_timer; /* try again: the engine had no room */

@@ -8,16 +8,24 @@
 /* Before a mailbox's key: addresses that are compared as they are never begin with a blank. */
 #define MARK_MAILBOX ' '
 
+struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
+                                 const struct address *parsed, char out[BULK_KEY_SIZE])
+{
+    if (dedupe == BULK_DEDUPE_OFF || address.len == 0)
+        return SLICE_EMPTY;
+    if (dedupe == BULK_DEDUPE_EXACT || parsed->diagnosis != ADDRESS_VALID)
+        return address;
+    out[0] = MARK_MAILBOX;
+    return slice_from(out, 1 + provider_mailbox_key(parsed, NULL, out + 1));
+}
+
 struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char out[BULK_KEY_SIZE])
 {
     struct address parsed;
 
-    if (dedupe == BULK_DEDUPE_OFF || address.len == 0)
-        return SLICE_EMPTY;
-    if (dedupe == BULK_DEDUPE_EXACT || !address_parse(address.ptr, address.len, &parsed))
-        return address;
-    out[0] = MARK_MAILBOX;
-    return slice_from(out, 1 + provider_mailbox_key(&parsed, NULL, out + 1));
+    if (dedupe == BULK_DEDUPE_MAILBOX)
+        (void)address_parse(address.ptr, address.len, &parsed);
+    return bulk_job_key_parsed(dedupe, address, &parsed, out);
 }
 
 uint64_t bulk_job_key_hash(struct slice key)

@@ -63,10 +63,11 @@ static void expect_rows(struct bulk_offline *offline)
 }
 
 static uint64_t find_first(struct bulk_offline *offline, const struct bulk_row *row,
-                           struct slice address)
+                           struct slice address, const struct address *parsed)
 {
     char key[BULK_KEY_SIZE];
-    uint64_t hash = bulk_job_key_hash(bulk_job_key(offline->options.dedupe, address, key));
+    uint64_t hash =
+        bulk_job_key_hash(bulk_job_key_parsed(offline->options.dedupe, address, parsed, key));
 
     return hash == 0 ? 0 : bulk_seen_first(&offline->seen, hash, row->number);
 }
@@ -90,9 +91,9 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
         code = bulk_job_fault_result(slice_from_string(row->fault), options->unix_ms, wanted,
                                      &offline->scratch, &verdict, &result);
     } else {
-        first = find_first(offline, row, address);
         probe_offline_judge(address, &offline->memory, options->lists, options->unix_ms,
                             EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
+        first = find_first(offline, row, address, &evidence.address);
         code = bulk_job_result(&evidence, &verdict, wanted, &offline->scratch, &result);
     }
     if (code != 0)

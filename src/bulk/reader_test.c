@@ -136,6 +136,8 @@ static void bad_wishes_are_explained(void **state)
         {"[\n  {\"email\":\"a@b.example\"}]", NULL,
          "a.csv: is one JSON array; give one object a line (jq -c '.[]' makes that)"},
         {"%PDF-1.7\n", NULL, "a.csv: is a PDF; a list is CSV, text, NDJSON or XLSX"},
+        {"\x7f\x45LF\x02\x01\x01\x03@\x1b\x02", NULL,
+         "a.csv: is not text; a list is CSV, text, NDJSON or XLSX"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -149,6 +151,20 @@ static void bad_wishes_are_explained(void **state)
                          ERROR_FORMAT);
         assert_string_equal(error.message, rows[i].message);
     }
+}
+
+static void a_workbook_that_is_none_is_refused(void **state)
+{
+    struct bulk_format wanted = {.has_header = -1, .column = SIZE_MAX};
+    struct bulk_reader *reader;
+    struct error error = {0};
+
+    assert_int_equal(bulk_reader_open_bytes("a.xlsx", SLICE("email\na@b.example\n"), 0, &wanted,
+                                            &reader, &error),
+                     ERROR_FORMAT);
+    assert_string_equal(error.message,
+                        "a.xlsx: is no workbook, whatever its name says; save the list as .xlsx or "
+                        "CSV again, or give it the ending of what it is");
 }
 
 static void a_column_can_be_named(void **state)
@@ -422,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_found),     cmocka_unit_test(bad_wishes_are_explained),
+        cmocka_unit_test(a_workbook_that_is_none_is_refused),
         cmocka_unit_test(a_column_can_be_named), cmocka_unit_test(a_long_list_in_pieces),
         cmocka_unit_test(utf16_is_read),         cmocka_unit_test(gzip_is_inflated),
         cmocka_unit_test(several_files),         cmocka_unit_test(missing_files_are_named),

@@ -21,6 +21,7 @@ struct bulk_writer {
     struct bulk_writer_options options;
     char *path;
     bool is_stream;
+    bool some_status, some_reason;               /* not all are wanted */
     struct sink sinks[VERDICT_STATUS_COUNT + 1]; /* one a status, or the first alone */
 };
 
@@ -142,7 +143,8 @@ static int prepare(struct bulk_writer *writer, struct error *error)
     context->has_header = context->input.has_header == 1 || !context->shape.quotes;
     if (!context->shape.quotes) /* a table of its own, with nobody's delimiter */
         context->shape.delimiter = ',';
-    return 0;
+    return context->kind != BULK_KIND_NDJSON || writer_ndjson_prepare(context) ? 0
+                                                                               : no_memory(error);
 }
 
 static int write_line(struct bulk_writer *writer, struct sink *sink, struct error *error)
@@ -200,15 +202,16 @@ static bool wants_any(const bool *wanted, size_t count)
 /* Every status has its file, also an empty one: none of an earlier run stays to mislead. */
 static int open_sinks(struct bulk_writer *writer, struct error *error)
 {
-    bool some = wants_any(writer->options.only, VERDICT_STATUS_COUNT);
     int code = 0;
 
+    writer->some_status = wants_any(writer->options.only, VERDICT_STATUS_COUNT);
+    writer->some_reason = wants_any(writer->options.want_reason, VERDICT_REASON_COUNT);
     if (!writer->options.split)
         return open_sink(writer, &writer->sinks[0], writer->path, error);
     for (size_t i = 0; code == 0 && i < VERDICT_STATUS_COUNT; i++) {
         const char *path;
 
-        if (some && !writer->options.only[i])
+        if (writer->some_status && !writer->options.only[i])
             continue;
         path = split_path(writer, verdict_status_name((enum verdict_status)i));
         code = path != NULL ? open_sink(writer, &writer->sinks[i], path, error) : no_memory(error);
@@ -255,15 +258,12 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
 static bool is_wanted(const struct bulk_writer *writer, const struct bulk_outcome *outcome)
 {
     const struct bulk_writer_options *options = &writer->options;
-    bool some_status = wants_any(options->only, VERDICT_STATUS_COUNT);
-    bool some_reason = wants_any(options->want_reason, VERDICT_REASON_COUNT);
-
     if (outcome == NULL)
-        return !some_status && !some_reason;
+        return !writer->some_status && !writer->some_reason;
     if (outcome->duplicate && options->duplicates == BULK_DUPLICATES_DROP)
         return false;
-    return (!some_status || options->only[outcome->status]) &&
-           (!some_reason || options->want_reason[outcome->reason]);
+    return (!writer->some_status || options->only[outcome->status]) &&
+           (!writer->some_reason || options->want_reason[outcome->reason]);
 }
 
 static struct sink *sink_of(struct bulk_writer *writer, const struct bulk_outcome *outcome)

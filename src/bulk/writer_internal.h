@@ -17,6 +17,7 @@ struct writer_context {
     struct bulk_csv_shape shape; /* of the input's rows */
     struct slice header;         /* own copy, as it came; "" for none */
     struct slice *columns;       /* the list's own columns, as text; unique */
+    struct slice *quoted;        /* the same as JSON strings, where there is a header; or NULL */
     size_t column_count;         /* width: the header's, or of most rows */
     bool has_header;             /* only where the list had one, or a plain list becomes a table */
     struct appended_names names;
@@ -34,6 +35,8 @@ struct writer_context {
 bool writer_csv_header(struct writer_context *context);
 bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
                     const struct bulk_outcome *outcome);
+/* Once, when the columns are named. False: no memory. */
+bool writer_ndjson_prepare(struct writer_context *context);
 /* As an object, without line end, into context->line. False: no memory. */
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome);

@@ -3,6 +3,7 @@
  * other lists stand under "input", by the names of their columns, or as an array where they have
  * none.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -45,12 +46,14 @@ static void write_result(struct json *json, const struct bulk_outcome *outcome)
     json_object_end(json);
 }
 
-/* The value of "mailknock" into context->extra. */
-static void make_result(struct writer_context *context, const struct bulk_outcome *outcome)
+/* The value of "mailknock", where it is not the kept JSON as it stands, into context->extra. */
+static struct slice make_result(struct writer_context *context, const struct bulk_outcome *outcome)
 {
     struct buffer *out = &context->extra;
     struct json json;
 
+    if (outcome != NULL && outcome->json.len >= 2 && !outcome->duplicate)
+        return outcome->json;
     buffer_clear(out);
     json_init(&json, out);
     if (outcome == NULL)
@@ -64,6 +67,9 @@ static void make_result(struct writer_context *context, const struct bulk_outcom
         buffer_printf(out, "%s\"duplicate_of\":%llu}", out->ptr[out->len - 1] == '{' ? "" : ",",
                       (unsigned long long)outcome->duplicate_of);
     }
+    if (out->failed)
+        context->line.failed = true;
+    return buffer_slice(out);
 }
 
 static void append_words(struct writer_context *context, const struct bulk_outcome *outcome)
@@ -91,11 +97,19 @@ static void append_words(struct writer_context *context, const struct bulk_outco
 /* The last members and the closing brace. */
 static void append_result(struct writer_context *context, const struct bulk_outcome *outcome)
 {
+    static const struct slice name = {"\"mailknock\":", 12};
+    struct slice result = make_result(context, outcome);
+    char *to;
+
     if (context->dialect != DIALECT_MAILKNOCK)
         append_words(context, outcome);
-    buffer_printf(&context->line, "\"%s\":", result_key.ptr);
-    buffer_append_slice(&context->line, buffer_slice(&context->extra));
-    buffer_append_byte(&context->line, '}');
+    to = buffer_room(&context->line, name.len + result.len + 1);
+    if (to == NULL)
+        return;
+    memcpy(to, name.ptr, name.len);
+    memcpy(to + name.len, result.ptr, result.len);
+    to[name.len + result.len] = '}';
+    context->line.len += name.len + result.len + 1;
 }
 
 static bool is_ours(const struct writer_context *context, struct slice key)
@@ -157,60 +171,84 @@ static struct slice as_text(struct writer_context *context, struct slice cell)
     return text;
 }
 
-/* A string alone: json_name wants plain names, these are anybody's. */
-static void append_string(struct writer_context *context, struct slice text)
+/* The cells of a table's row: an object by names, where there are any, or an array. */
+static void write_cells(struct writer_context *context, struct json *json, struct slice raw)
+{
+    bool has_names = context->quoted != NULL;
+    char name[40];
+    struct slice cell;
+    size_t index = 0;
+
+    if (has_names)
+        json_object_begin(json);
+    else
+        json_array_begin(json);
+    while (raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell)) {
+        if (has_names && index < context->column_count) {
+            json_name_quoted(json, context->quoted[index]);
+        } else if (has_names) {
+            snprintf(name, sizeof(name), "column_%zu", index + 1);
+            json_name(json, name);
+        }
+        json_string(json, as_text(context, cell));
+        index++;
+    }
+    if (has_names)
+        json_object_end(json);
+    else
+        json_array_end(json);
+}
+
+/* Up to the place of the result, which closes the object. */
+static void write_row(struct writer_context *context, const struct bulk_row *row)
 {
     struct json json;
 
     json_init(&json, &context->line);
-    json_string(&json, text);
-}
-
-/* The cells of a table's row: an object by names, where there are any, or an array. */
-static void append_cells(struct writer_context *context, struct slice raw)
-{
-    bool has_names = context->header.len > 0;
-    struct slice cell;
-    size_t index = 0;
-
-    buffer_append_byte(&context->line, has_names ? '{' : '[');
-    while (raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell)) {
-        if (index > 0)
-            buffer_append_byte(&context->line, ',');
-        if (has_names && index < context->column_count) {
-            append_string(context, context->columns[index]);
-            buffer_append_byte(&context->line, ':');
-        } else if (has_names) {
-            buffer_printf(&context->line, "\"column_%zu\":", index + 1);
-        }
-        append_string(context, as_text(context, cell));
-        index++;
-    }
-    buffer_append_byte(&context->line, has_names ? '}' : ']');
+    json_object_begin(&json);
+    json_name_int(&json, "row", (int64_t)row->number);
+    json_name(&json, "input");
+    if (context->input.kind == BULK_KIND_NDJSON)
+        json_string(&json, row->raw);
+    else if (context->input.kind == BULK_KIND_TEXT)
+        json_string(&json, row->address);
+    else
+        write_cells(context, &json, row->raw);
+    if (row->fault != NULL)
+        json_name_cstring(&json, "fault", row->fault);
+    buffer_append_byte(&context->line, ',');
 }
 
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome)
 {
     buffer_clear(&context->line);
-    make_result(context, outcome);
-    if (context->input.kind == BULK_KIND_NDJSON && append_object(context, row->raw)) {
-        append_result(context, outcome);
-        return !context->line.failed && !context->extra.failed;
+    if (context->input.kind != BULK_KIND_NDJSON || !append_object(context, row->raw)) {
+        buffer_clear(&context->line);
+        write_row(context, row);
     }
-    buffer_clear(&context->line);
-    buffer_printf(&context->line, "{\"row\":%llu,\"input\":", (unsigned long long)row->number);
-    if (context->input.kind == BULK_KIND_NDJSON)
-        append_string(context, row->raw);
-    else if (context->input.kind == BULK_KIND_TEXT)
-        append_string(context, row->address);
-    else
-        append_cells(context, row->raw);
-    if (row->fault != NULL) {
-        buffer_append_string(&context->line, ",\"fault\":");
-        append_string(context, slice_from_string(row->fault));
-    }
-    buffer_append_byte(&context->line, ',');
     append_result(context, outcome);
-    return !context->line.failed && !context->extra.failed;
+    return !context->line.failed;
+}
+
+bool writer_ndjson_prepare(struct writer_context *context)
+{
+    struct buffer *out = &context->extra;
+    struct json json;
+
+    if (context->header.len == 0)
+        return true;
+    context->quoted =
+        arena_array(&context->arena, context->column_count + 1, sizeof(*context->quoted));
+    if (context->quoted == NULL)
+        return false;
+    for (size_t i = 0; i < context->column_count; i++) {
+        buffer_clear(out);
+        json_init(&json, out);
+        json_string(&json, context->columns[i]);
+        context->quoted[i] = arena_slice(&context->arena, buffer_slice(out));
+        if (out->failed || context->quoted[i].ptr == NULL)
+            return false;
+    }
+    return true;
 }

@@ -65,19 +65,39 @@ static const char dictionary[] =
     "\"duration_ms\":"
     "100,\"source\":\"live\",\"explanation\":\"";
 
+#define COPY_SIZE 65536 /* zlib takes 38 KiB of it */
+
 struct store_pack {
-    z_stream deflate, inflate;
+    z_stream deflate; /* has read the dictionary, and nothing else */
+    z_stream inflate;
+    /*
+     * Each text is packed with a copy of `deflate`, which costs a third of reading the dictionary
+     * again. It lies here, where nothing has to be found and set to zero.
+     */
+    char *copy;
+    size_t copy_used; /* COPY_SIZE: no copy is being made */
     struct buffer out;
 };
 
 static void *take(void *opaque, unsigned count, unsigned size)
 {
-    return memory_zalloc(count, size);
+    struct store_pack *pack = opaque;
+    size_t wanted = ((size_t)count * size + 15) & ~(size_t)15;
+    char *block = pack->copy + pack->copy_used;
+
+    if (wanted > COPY_SIZE - pack->copy_used)
+        return memory_zalloc(count, size);
+    pack->copy_used += wanted;
+    return block;
 }
 
 static void give_back(void *opaque, void *block)
 {
-    memory_free(block);
+    struct store_pack *pack = opaque;
+    uintptr_t at = (uintptr_t)block, from = (uintptr_t)pack->copy;
+
+    if (at < from || at >= from + COPY_SIZE)
+        memory_free(block);
 }
 
 struct store_pack *store_pack_new(void)
@@ -88,9 +108,15 @@ struct store_pack *store_pack_new(void)
         return NULL;
     pack->deflate.zalloc = pack->inflate.zalloc = take;
     pack->deflate.zfree = pack->inflate.zfree = give_back;
+    pack->deflate.opaque = pack->inflate.opaque = pack;
+    pack->copy_used = COPY_SIZE;
     buffer_init(&pack->out, 0);
-    if (deflateInit2(&pack->deflate, LEVEL, Z_DEFLATED, -WINDOW_BITS, MEMORY_LEVEL,
+    pack->copy = memory_zalloc(COPY_SIZE, 1);
+    if (pack->copy == NULL ||
+        deflateInit2(&pack->deflate, LEVEL, Z_DEFLATED, -WINDOW_BITS, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK ||
+        deflateSetDictionary(&pack->deflate, (const Bytef *)dictionary, sizeof(dictionary) - 1) !=
+            Z_OK ||
         inflateInit2(&pack->inflate, -WINDOW_BITS) != Z_OK) {
         store_pack_free(pack);
         return NULL;
@@ -105,6 +131,7 @@ void store_pack_free(struct store_pack *pack)
     deflateEnd(&pack->deflate);
     inflateEnd(&pack->inflate);
     buffer_done(&pack->out);
+    memory_free(pack->copy);
     memory_free(pack);
 }
 
@@ -118,16 +145,21 @@ static void write_head(char *out, enum kind kind, size_t len)
 /* Bytes written behind the head, or 0 when it is not worth it. */
 static size_t deflate_text(struct store_pack *pack, struct slice text, char *out, size_t room)
 {
-    z_stream *stream = &pack->deflate;
+    z_stream stream;
+    size_t len = 0;
 
-    if (deflateReset(stream) != Z_OK ||
-        deflateSetDictionary(stream, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
-        return 0;
-    stream->next_in = (Bytef *)(uintptr_t)text.ptr;
-    stream->avail_in = (uInt)text.len;
-    stream->next_out = (Bytef *)out;
-    stream->avail_out = (uInt)room;
-    return deflate(stream, Z_FINISH) == Z_STREAM_END ? room - stream->avail_out : 0;
+    pack->copy_used = 0;
+    if (deflateCopy(&stream, &pack->deflate) == Z_OK) {
+        stream.next_in = (Bytef *)(uintptr_t)text.ptr;
+        stream.avail_in = (uInt)text.len;
+        stream.next_out = (Bytef *)out;
+        stream.avail_out = (uInt)room;
+        if (deflate(&stream, Z_FINISH) == Z_STREAM_END)
+            len = room - stream.avail_out;
+        deflateEnd(&stream);
+    }
+    pack->copy_used = COPY_SIZE;
+    return len;
 }
 
 struct slice store_pack(struct store_pack *pack, struct slice text)

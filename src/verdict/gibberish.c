@@ -27,6 +27,13 @@ static bool may_be_second(char c)
     return c == 'c' || c == 'g' || c == 'h' || c == 'k' || c == 's' || c == 'z';
 }
 
+static bool may_be_first(char c)
+{
+    c = ascii_lower(c);
+    return c == 't' || c == 's' || c == 'c' || c == 'd' || c == 'g' || c == 'k' || c == 'n' ||
+           c == 'p' || c == 'r' || c == 'w' || c == 'z';
+}
+
 /* Consonants written with several letters: how many letters, at the start of s. */
 static size_t consonant_len(struct slice s)
 {
@@ -34,8 +41,10 @@ static size_t consonant_len(struct slice s)
                                            "gh",   "kh",  "ng",   "ph", "rz", "sh", "sz",
                                            "th",   "ts",  "tz",   "wh", "zh"};
 
-    /* The second letter of all of them is one of a few. */
-    for (size_t i = 0; i < ARRAY_LEN(clusters) && s.len >= 2 && may_be_second(s.ptr[1]); i++) {
+    /* First and second letters of all of them are some of a few. */
+    bool may_be = s.len >= 2 && may_be_second(s.ptr[1]) && may_be_first(s.ptr[0]);
+
+    for (size_t i = 0; may_be && i < ARRAY_LEN(clusters); i++) {
         struct slice cluster = slice_from_string(clusters[i]);
 
         if (slice_starts_with_nocase(s, cluster))
