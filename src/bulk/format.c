@@ -3,42 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "address/address.h"
 #include "base/check.h"
 #include "base/utf8.h"
-#include "bulk/column.h"
+#include "bulk/format_survey.h"
 #include "bulk/ndjson.h"
 #include "bulk/recode.h"
 #include "verdict/sentence.h"
 
-#define ROWS_MAX       500 /* of the sample that are looked at */
-#define COLUMNS_MAX    256
 #define LISTED_COLUMNS 12 /* in a message */
 #define SHARE_MIN      20 /* percent of a column's cells that look like addresses, without a name */
-
-static const char delimiters[] = {',', ';', '\t', '|'};
-
-/* One column, or one field of NDJSON. */
-struct column {
-    struct slice
-        name; /* the header's cell, or the field's path; first cell where there is no header */
-    enum column_hint hint;
-    unsigned filled;
-    unsigned points; /* two for each cell that is an address, one for each with an "@" */
-    bool first_has_at, first_is_number;
-};
-
-struct survey {
-    const struct bulk_format_sample *sample;
-    const struct bulk_format *wanted;
-    struct arena *arena;
-    struct bulk_format *format;
-    struct buffer scratch[2];
-    struct column columns[COLUMNS_MAX];
-    size_t column_count;
-    unsigned rows; /* after the first */
-    bool has_first;
-};
 
 struct bulk_csv_shape bulk_format_shape(const struct bulk_format *format)
 {
@@ -72,202 +45,6 @@ bool bulk_format_text(const struct bulk_format *format, struct slice cell, struc
     return true;
 }
 
-/* Line ends outside quotes, as far as quotes can be believed. */
-static void find_line_end(struct slice sample, char out[3])
-{
-    size_t lf = 0, crlf = 0, cr = 0;
-    bool is_quoted = false;
-
-    for (size_t i = 0; i < sample.len; i++) {
-        char c = sample.ptr[i];
-
-        if (c == '"')
-            is_quoted = !is_quoted;
-        else if (is_quoted || (c != '\n' && c != '\r'))
-            continue;
-        else if (c == '\n')
-            lf++;
-        else if (i + 1 < sample.len && sample.ptr[i + 1] == '\n')
-            crlf++, i++;
-        else
-            cr++;
-    }
-    strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
-}
-
-/* The next row of the sample that is whole; false after the last. */
-static bool next_row(const struct survey *survey, const struct bulk_csv_shape *shape, size_t *at,
-                     struct slice *ret_raw)
-{
-    struct slice rest = slice_from_offset(survey->sample->bytes, *at);
-    struct bulk_csv_row row;
-    size_t quiet = 0;
-
-    if (rest.len == 0 ||
-        !bulk_csv_scan(shape, rest.ptr, rest.len, survey->sample->is_whole, 0, &quiet, &row))
-        return false;
-    *ret_raw = slice_prefix(rest, row.raw_len);
-    *at += row.next;
-    return true;
-}
-
-static unsigned address_points(struct slice text)
-{
-    struct address address;
-
-    text = slice_trim(text);
-    if (text.len == 0 || slice_find_byte(text, '@') < 0)
-        return 0;
-    return address_parse(text.ptr, text.len, &address) ? 2 : 1;
-}
-
-/* How well a delimiter explains the sample, in percent twice: same count, and cells with addresses.
- */
-static unsigned rate_delimiter(struct survey *survey, char delimiter, size_t *ret_columns)
-{
-    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
-    unsigned counts[COLUMNS_MAX] = {0}, rows = 0, with_address = 0;
-    size_t at = 0, best = 1;
-    struct slice raw, cell, text;
-
-    shape.delimiter = delimiter;
-    shape.quotes = true;
-    while (rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
-        size_t count = 0;
-        bool has_address = false;
-
-        if (raw.len == 0)
-            continue;
-        rows++;
-        while (bulk_csv_next_cell(&shape, &raw, &cell)) {
-            count++;
-            if (!has_address && bulk_csv_unquote(cell, &survey->scratch[0], &text))
-                has_address = address_points(text) == 2;
-        }
-        with_address += has_address;
-        counts[count < COLUMNS_MAX ? count : COLUMNS_MAX - 1]++;
-    }
-    for (size_t i = 2; i < COLUMNS_MAX; i++)
-        if (counts[i] > 0 && (best == 1 || counts[i] > counts[best]))
-            best = i;
-    *ret_columns = best;
-    if (best == 1 || counts[best] * 2 < rows)
-        return 0;
-    return (counts[best] + with_address) * 100 / rows;
-}
-
-static bool find_delimiter(struct survey *survey)
-{
-    unsigned best = 0;
-    size_t best_columns = 1;
-
-    for (size_t i = 0; i < ARRAY_LEN(delimiters); i++) {
-        size_t columns;
-        unsigned rate = rate_delimiter(survey, delimiters[i], &columns);
-
-        if (rate > best || (rate == best && rate > 0 && columns > best_columns)) {
-            best = rate;
-            best_columns = columns;
-            survey->format->delimiter = delimiters[i];
-        }
-    }
-    return best > 0;
-}
-
-static struct slice first_line(struct slice text)
-{
-    while (text.len > 0 && ascii_is_space(text.ptr[0]))
-        text = slice_from_offset(text, 1);
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '\n' || text.ptr[i] == '\r')
-            return slice_prefix(text, i);
-    return text;
-}
-
-/* The name's ending, without ".gz". */
-static bool has_ending(const char *file, const char *ending)
-{
-    struct slice name = slice_from_string(file);
-
-    if (slice_ends_with_nocase(name, SLICE(".gz")))
-        name.len -= 3;
-    return slice_ends_with_nocase(name, slice_from_string(ending));
-}
-
-/* Programs, pictures, archives: more control characters than any text has. */
-static bool is_binary(struct slice bytes)
-{
-    size_t controls = 0;
-
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char c = (unsigned char)bytes.ptr[i];
-
-        controls += c < 0x20 && !ascii_is_space((char)c);
-    }
-    return controls > 2 && controls > bytes.len / 32;
-}
-
-/* Files that are no lists, and look like garbage when read as one. */
-static int refuse_others(const struct survey *survey, struct error *error)
-{
-    struct slice bytes = survey->sample->bytes, line = first_line(bytes);
-    const char *file = survey->sample->file;
-
-    if (slice_starts_with(bytes, SLICE("\xd0\xcf\x11\xe0")))
-        return error_set(
-            error, ERROR_FORMAT,
-            "%s: is an old .xls, or a workbook with a password; save it as .xlsx or CSV", file);
-    if (slice_starts_with(bytes, SLICE("%PDF")))
-        return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
-                         file);
-    if (has_ending(file, ".xlsx"))
-        return error_set(error, ERROR_FORMAT,
-                         "%s: is no workbook, whatever its name says; save the list as .xlsx or CSV "
-                         "again, or give it the ending of what it is",
-                         file);
-    if (is_binary(bytes))
-        return error_set(error, ERROR_FORMAT,
-                         "%s: is not text; a list is CSV, text, NDJSON or XLSX", file);
-    if (line.len > 0 && line.ptr[0] == '[' &&
-        slice_starts_with(first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1)),
-                          SLICE("{")))
-        return error_set(error, ERROR_FORMAT,
-                         "%s: is one JSON array; give one object a line (jq -c '.[]' makes that)",
-                         file);
-    return 0;
-}
-
-static int find_kind(struct survey *survey, struct error *error)
-{
-    struct bulk_format *format = survey->format;
-    const char *file = survey->sample->file;
-    struct slice line = first_line(survey->sample->bytes);
-    int code = refuse_others(survey, error);
-
-    if (code != 0)
-        return code;
-    format->delimiter = survey->wanted->delimiter;
-    if (survey->wanted->kind != BULK_KIND_UNKNOWN)
-        format->kind = survey->wanted->kind;
-    else if (line.len > 0 && line.ptr[0] == '{' &&
-             (ndjson_is_object(line) || has_ending(file, ".ndjson") || has_ending(file, ".jsonl") ||
-              has_ending(file, ".json")))
-        format->kind = BULK_KIND_NDJSON;
-    else if (format->delimiter != 0 || find_delimiter(survey))
-        format->kind = BULK_KIND_CSV;
-    else if (has_ending(file, ".csv") || has_ending(file, ".tsv") ||
-             (line.len > 0 && line.ptr[0] == '"') || survey->wanted->has_header == 1 ||
-             column_name_hint(slice_trim(line)) != COLUMN_HINT_NONE)
-        format->kind = BULK_KIND_CSV;
-    else
-        format->kind = BULK_KIND_TEXT;
-    if (format->kind == BULK_KIND_CSV && format->delimiter == 0 && !find_delimiter(survey))
-        format->delimiter = has_ending(file, ".tsv") ? '\t' : ',';
-    if (format->kind == BULK_KIND_TEXT || format->kind == BULK_KIND_NDJSON)
-        format->delimiter = ',';
-    return 0;
-}
-
 static bool is_number(struct slice text)
 {
     text = slice_trim(text);
@@ -277,18 +54,18 @@ static bool is_number(struct slice text)
     return text.len > 0;
 }
 
-static void count_cell(struct column *column, struct slice text)
+static void count_cell(struct format_column *column, struct slice text)
 {
     if (slice_trim(text).len == 0)
         return;
     column->filled++;
-    column->points += address_points(text);
+    column->points += format_address_points(text);
 }
 
 /* The first row: perhaps names. */
-static bool look_at_first(struct survey *survey, size_t index, struct slice text)
+static bool look_at_first(struct format_survey *survey, size_t index, struct slice text)
 {
-    struct column *column = &survey->columns[index];
+    struct format_column *column = &survey->columns[index];
 
     column->name = arena_slice(survey->arena, slice_trim(text));
     if (column->name.ptr == NULL)
@@ -300,17 +77,17 @@ static bool look_at_first(struct survey *survey, size_t index, struct slice text
 }
 
 /* Look at the rows of a table or of plain text. False: no memory. */
-static bool survey_table(struct survey *survey)
+static bool survey_table(struct format_survey *survey)
 {
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
-    unsigned counts[COLUMNS_MAX + 1] = {0};
+    unsigned counts[FORMAT_COLUMNS_MAX + 1] = {0};
     struct slice raw, cell, text;
     size_t at = 0;
 
-    while (survey->rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
+    while (survey->rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
         size_t index = 0;
 
-        while (index < COLUMNS_MAX && bulk_csv_next_cell(&shape, &raw, &cell)) {
+        while (index < FORMAT_COLUMNS_MAX && bulk_csv_next_cell(&shape, &raw, &cell)) {
             if (!bulk_format_text(survey->format, cell, survey->scratch, &text))
                 return false;
             if (survey->has_first)
@@ -325,21 +102,21 @@ static bool survey_table(struct survey *survey)
         survey->rows += survey->has_first;
         survey->has_first = true;
     }
-    for (size_t i = 1; i <= COLUMNS_MAX; i++)
+    for (size_t i = 1; i <= FORMAT_COLUMNS_MAX; i++)
         if (counts[i] > counts[survey->format->columns])
             survey->format->columns = i;
     return true;
 }
 
 /* The first row is a header when it has names, and no address. */
-static bool looks_like_header(const struct survey *survey)
+static bool looks_like_header(const struct format_survey *survey)
 {
     enum column_hint best = COLUMN_HINT_NONE;
     unsigned named = 0;
     bool has_number = false;
 
     for (size_t i = 0; i < survey->column_count; i++) {
-        const struct column *column = &survey->columns[i];
+        const struct format_column *column = &survey->columns[i];
 
         if (column->first_has_at)
             return false;
@@ -356,7 +133,7 @@ static bool looks_like_header(const struct survey *survey)
 }
 
 /* Without a header the first row counts like the others. */
-static void count_first_row(struct survey *survey)
+static void count_first_row(struct format_survey *survey)
 {
     survey->rows++;
     for (size_t i = 0; i < survey->column_count; i++) {
@@ -365,13 +142,13 @@ static void count_first_row(struct survey *survey)
     }
 }
 
-static unsigned share_of(const struct column *column)
+static unsigned share_of(const struct format_column *column)
 {
     return column->filled > 0 ? column->points * 50 / column->filled : 0;
 }
 
 /* What is in the column weighs most, then its name, then how full it is. */
-static unsigned rate_column(const struct survey *survey, const struct column *column)
+static unsigned rate_column(const struct format_survey *survey, const struct format_column *column)
 {
     unsigned fill = survey->rows > 0 ? column->filled * 100 / survey->rows : 0;
     unsigned share = share_of(column);
@@ -382,7 +159,7 @@ static unsigned rate_column(const struct survey *survey, const struct column *co
     return share * 10 + (unsigned)column->hint * 100 + fill * 2 + 1;
 }
 
-static bool find_best_column(const struct survey *survey, size_t *ret_column)
+static bool find_best_column(const struct format_survey *survey, size_t *ret_column)
 {
     unsigned best = 0;
 
@@ -397,7 +174,7 @@ static bool find_best_column(const struct survey *survey, size_t *ret_column)
     return best > 0;
 }
 
-static void list_columns(const struct survey *survey, struct sentence *sentence)
+static void list_columns(const struct format_survey *survey, struct sentence *sentence)
 {
     bool is_table = survey->format->kind != BULK_KIND_NDJSON;
 
@@ -413,7 +190,8 @@ static void list_columns(const struct survey *survey, struct sentence *sentence)
     }
 }
 
-static int refuse_column(const struct survey *survey, const char *wanted, struct error *error)
+static int refuse_column(const struct format_survey *survey, const char *wanted,
+                         struct error *error)
 {
     bool is_table = survey->format->kind != BULK_KIND_NDJSON;
     char text[400];
@@ -434,7 +212,7 @@ static int refuse_column(const struct survey *survey, const char *wanted, struct
 }
 
 /* --column: a name of the header, or a number from 1. */
-static bool find_named_column(const struct survey *survey, size_t *ret_column)
+static bool find_named_column(const struct format_survey *survey, size_t *ret_column)
 {
     struct slice wanted = slice_trim(slice_from_string(survey->wanted->column_name));
     uint64_t number;
@@ -451,7 +229,7 @@ static bool find_named_column(const struct survey *survey, size_t *ret_column)
     return true;
 }
 
-static int choose_column(struct survey *survey, struct error *error)
+static int choose_column(struct format_survey *survey, struct error *error)
 {
     const struct bulk_format *wanted = survey->wanted;
     struct bulk_format *format = survey->format;
@@ -471,7 +249,7 @@ static int choose_column(struct survey *survey, struct error *error)
     return refuse_column(survey, NULL, error);
 }
 
-static int find_in_table(struct survey *survey, struct error *error)
+static int find_in_table(struct format_survey *survey, struct error *error)
 {
     struct bulk_format *format = survey->format;
     const struct bulk_format *wanted = survey->wanted;
@@ -488,15 +266,15 @@ static int find_in_table(struct survey *survey, struct error *error)
     return choose_column(survey, error);
 }
 
-static struct column *field_of(struct survey *survey, const char *path)
+static struct format_column *field_of(struct format_survey *survey, const char *path)
 {
     struct slice name = slice_from_string(path);
-    struct column *column;
+    struct format_column *column;
 
     for (size_t i = 0; i < survey->column_count; i++)
         if (slice_equal(survey->columns[i].name, name))
             return &survey->columns[i];
-    if (survey->column_count == COLUMNS_MAX)
+    if (survey->column_count == FORMAT_COLUMNS_MAX)
         return NULL;
     column = &survey->columns[survey->column_count];
     column->name = arena_slice(survey->arena, name);
@@ -509,13 +287,14 @@ static struct column *field_of(struct survey *survey, const char *path)
 }
 
 /* Fields of an object, those of objects in it as "a.b". */
-static void survey_object(struct survey *survey, struct slice object, const char *prefix, int depth)
+static void survey_object(struct format_survey *survey, struct slice object, const char *prefix,
+                          int depth)
 {
     struct ndjson_member member;
     const char *at = NULL;
 
     while (ndjson_next_member(object, &at, &member) > 0) {
-        struct column *column;
+        struct format_column *column;
         struct slice text;
         char path[200];
 
@@ -534,7 +313,7 @@ static void survey_object(struct survey *survey, struct slice object, const char
     }
 }
 
-static int find_in_objects(struct survey *survey, struct error *error)
+static int find_in_objects(struct format_survey *survey, struct error *error)
 {
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
     struct bulk_format *format = survey->format;
@@ -542,7 +321,7 @@ static int find_in_objects(struct survey *survey, struct error *error)
     size_t at = 0, best = 0;
 
     format->has_header = 0;
-    while (survey->rows < ROWS_MAX && next_row(survey, &shape, &at, &raw)) {
+    while (survey->rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
         survey_object(survey, raw, "", 0);
         survey->rows++;
     }
@@ -560,7 +339,7 @@ static int find_in_objects(struct survey *survey, struct error *error)
                : error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
 }
 
-static void describe(const struct survey *survey)
+static void describe(const struct format_survey *survey)
 {
     static const char *const kinds[] = {"", "CSV", "plain text", "NDJSON", "XLSX"};
     struct bulk_format *format = survey->format;
@@ -593,7 +372,7 @@ static void describe(const struct survey *survey)
 }
 
 /* The name of the column, for those who show it. */
-static bool keep_column_name(struct survey *survey)
+static bool keep_column_name(struct format_survey *survey)
 {
     struct bulk_format *format = survey->format;
 
@@ -607,21 +386,22 @@ static bool keep_column_name(struct survey *survey)
 int bulk_format_find(const struct bulk_format_sample *sample, const struct bulk_format *wanted,
                      struct arena *arena, struct bulk_format *format, struct error *error)
 {
-    struct survey *survey = arena_alloc(arena, sizeof(*survey));
+    struct format_survey *survey = arena_alloc(arena, sizeof(*survey));
     int code = 0;
 
     if (survey == NULL)
         return error_set(error, ERROR_NOMEM, "%s: no memory", sample->file);
-    *survey = (struct survey){.sample = sample, .wanted = wanted, .arena = arena, .format = format};
+    *survey = (struct format_survey){
+        .sample = sample, .wanted = wanted, .arena = arena, .format = format};
     buffer_init(&survey->scratch[0], 0);
     buffer_init(&survey->scratch[1], 0);
     format->column = 0;
     format->columns = 0;
-    find_line_end(sample->bytes, format->line_end);
+    format_find_line_end(sample->bytes, format->line_end);
     if (format->kind == BULK_KIND_XLSX)
         format->delimiter = ',';
     else
-        code = find_kind(survey, error);
+        code = format_find_kind(survey, error);
     if (code == 0 && format->kind == BULK_KIND_NDJSON) {
         code = find_in_objects(survey, error);
     } else if (code == 0) {

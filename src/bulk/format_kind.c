@@ -1,0 +1,204 @@
+/* What kind of list it is: lines, objects, or a table and what is between its cells. */
+#include <string.h>
+
+#include "address/address.h"
+#include "base/check.h"
+#include "bulk/format_survey.h"
+#include "bulk/ndjson.h"
+
+static const char delimiters[] = {',', ';', '\t', '|'};
+
+void format_find_line_end(struct slice sample, char out[3])
+{
+    size_t lf = 0, crlf = 0, cr = 0;
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < sample.len; i++) {
+        char c = sample.ptr[i];
+
+        if (c == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted || (c != '\n' && c != '\r'))
+            continue;
+        else if (c == '\n')
+            lf++;
+        else if (i + 1 < sample.len && sample.ptr[i + 1] == '\n')
+            crlf++, i++;
+        else
+            cr++;
+    }
+    strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
+}
+
+bool format_next_row(const struct format_survey *survey, const struct bulk_csv_shape *shape,
+                     size_t *at, struct slice *ret_raw)
+{
+    struct slice rest = slice_from_offset(survey->sample->bytes, *at);
+    struct bulk_csv_row row;
+    size_t quiet = 0;
+
+    if (rest.len == 0 ||
+        !bulk_csv_scan(shape, rest.ptr, rest.len, survey->sample->is_whole, 0, &quiet, &row))
+        return false;
+    *ret_raw = slice_prefix(rest, row.raw_len);
+    *at += row.next;
+    return true;
+}
+
+unsigned format_address_points(struct slice text)
+{
+    struct address address;
+
+    text = slice_trim(text);
+    if (text.len == 0 || slice_find_byte(text, '@') < 0)
+        return 0;
+    return address_parse(text.ptr, text.len, &address) ? 2 : 1;
+}
+
+/* How well a delimiter explains the sample, in percent twice: same count, and cells with addresses.
+ */
+static unsigned rate_delimiter(struct format_survey *survey, char delimiter, size_t *ret_columns)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
+    unsigned counts[FORMAT_COLUMNS_MAX] = {0}, rows = 0, with_address = 0;
+    size_t at = 0, best = 1;
+    struct slice raw, cell, text;
+
+    shape.delimiter = delimiter;
+    shape.quotes = true;
+    while (rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
+        size_t count = 0;
+        bool has_address = false;
+
+        if (raw.len == 0)
+            continue;
+        rows++;
+        while (bulk_csv_next_cell(&shape, &raw, &cell)) {
+            count++;
+            if (!has_address && bulk_csv_unquote(cell, &survey->scratch[0], &text))
+                has_address = format_address_points(text) == 2;
+        }
+        with_address += has_address;
+        counts[count < FORMAT_COLUMNS_MAX ? count : FORMAT_COLUMNS_MAX - 1]++;
+    }
+    for (size_t i = 2; i < FORMAT_COLUMNS_MAX; i++)
+        if (counts[i] > 0 && (best == 1 || counts[i] > counts[best]))
+            best = i;
+    *ret_columns = best;
+    if (best == 1 || counts[best] * 2 < rows)
+        return 0;
+    return (counts[best] + with_address) * 100 / rows;
+}
+
+static bool find_delimiter(struct format_survey *survey)
+{
+    unsigned best = 0;
+    size_t best_columns = 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(delimiters); i++) {
+        size_t columns;
+        unsigned rate = rate_delimiter(survey, delimiters[i], &columns);
+
+        if (rate > best || (rate == best && rate > 0 && columns > best_columns)) {
+            best = rate;
+            best_columns = columns;
+            survey->format->delimiter = delimiters[i];
+        }
+    }
+    return best > 0;
+}
+
+static struct slice first_line(struct slice text)
+{
+    while (text.len > 0 && ascii_is_space(text.ptr[0]))
+        text = slice_from_offset(text, 1);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\n' || text.ptr[i] == '\r')
+            return slice_prefix(text, i);
+    return text;
+}
+
+/* The name's ending, without ".gz". */
+static bool has_ending(const char *file, const char *ending)
+{
+    struct slice name = slice_from_string(file);
+
+    if (slice_ends_with_nocase(name, SLICE(".gz")))
+        name.len -= 3;
+    return slice_ends_with_nocase(name, slice_from_string(ending));
+}
+
+/* Programs, pictures, archives: more control characters than any text has. */
+static bool is_binary(struct slice bytes)
+{
+    size_t controls = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.ptr[i];
+
+        controls += c < 0x20 && !ascii_is_space((char)c);
+    }
+    return controls > 2 && controls > bytes.len / 32;
+}
+
+/* Files that are no lists, and look like garbage when read as one. */
+static int refuse_others(const struct format_survey *survey, struct error *error)
+{
+    struct slice bytes = survey->sample->bytes, line = first_line(bytes);
+    const char *file = survey->sample->file;
+
+    if (slice_starts_with(bytes, SLICE("\xd0\xcf\x11\xe0")))
+        return error_set(
+            error, ERROR_FORMAT,
+            "%s: is an old .xls, or a workbook with a password; save it as .xlsx or CSV", file);
+    if (slice_starts_with(bytes, SLICE("%PDF")))
+        return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
+                         file);
+    if (has_ending(file, ".xlsx"))
+        return error_set(
+            error, ERROR_FORMAT,
+            "%s: is no workbook, whatever its name says; save the list as .xlsx or CSV "
+            "again, or give it the ending of what it is",
+            file);
+    if (is_binary(bytes))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is not text; a list is CSV, text, NDJSON or XLSX", file);
+    if (line.len > 0 && line.ptr[0] == '[' &&
+        slice_starts_with(first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1)),
+                          SLICE("{")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is one JSON array; give one object a line (jq -c '.[]' makes that)",
+                         file);
+    return 0;
+}
+
+int format_find_kind(struct format_survey *survey, struct error *error)
+{
+    struct bulk_format *format = survey->format;
+    const char *file = survey->sample->file;
+    struct slice line = first_line(survey->sample->bytes);
+    int code = refuse_others(survey, error);
+
+    if (code != 0)
+        return code;
+    format->delimiter = survey->wanted->delimiter;
+    if (survey->wanted->kind != BULK_KIND_UNKNOWN)
+        format->kind = survey->wanted->kind;
+    else if (line.len > 0 && line.ptr[0] == '{' &&
+             (ndjson_is_object(line) || has_ending(file, ".ndjson") || has_ending(file, ".jsonl") ||
+              has_ending(file, ".json")))
+        format->kind = BULK_KIND_NDJSON;
+    else if (format->delimiter != 0 || find_delimiter(survey))
+        format->kind = BULK_KIND_CSV;
+    else if (has_ending(file, ".csv") || has_ending(file, ".tsv") ||
+             (line.len > 0 && line.ptr[0] == '"') || survey->wanted->has_header == 1 ||
+             column_name_hint(slice_trim(line)) != COLUMN_HINT_NONE)
+        format->kind = BULK_KIND_CSV;
+    else
+        format->kind = BULK_KIND_TEXT;
+    if (format->kind == BULK_KIND_CSV && format->delimiter == 0 && !find_delimiter(survey))
+        format->delimiter = has_ending(file, ".tsv") ? '\t' : ',';
+    if (format->kind == BULK_KIND_TEXT || format->kind == BULK_KIND_NDJSON)
+        format->delimiter = ',';
+    return 0;
+}

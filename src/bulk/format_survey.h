@@ -1,0 +1,47 @@
+/*
+ * What has been seen of a list's first bytes, while its format is being found out. Only
+ * src/bulk/format*.c include this.
+ */
+#ifndef MK_BULK_FORMAT_SURVEY_H
+#define MK_BULK_FORMAT_SURVEY_H
+
+#include "bulk/column.h"
+#include "bulk/format.h"
+
+#define FORMAT_ROWS_MAX    500 /* of the sample that are looked at */
+#define FORMAT_COLUMNS_MAX 256
+
+/* One column, or one field of NDJSON. */
+struct format_column {
+    struct slice
+        name; /* the header's cell, or the field's path; first cell where there is no header */
+    enum column_hint hint;
+    unsigned filled;
+    unsigned points; /* two for each cell that is an address, one for each with an "@" */
+    bool first_has_at, first_is_number;
+};
+
+struct format_survey {
+    const struct bulk_format_sample *sample;
+    const struct bulk_format *wanted;
+    struct arena *arena;
+    struct bulk_format *format;
+    struct buffer scratch[2];
+    struct format_column columns[FORMAT_COLUMNS_MAX];
+    size_t column_count;
+    unsigned rows; /* after the first */
+    bool has_first;
+};
+
+/* Line ends outside quotes, as far as quotes can be believed. */
+void format_find_line_end(struct slice sample, char out[3]);
+/* Kind and delimiter into survey->format. ERROR_FORMAT: it is no list, and what it is. */
+int format_find_kind(struct format_survey *survey, struct error *error);
+
+/* The next row of the sample that is whole; false after the last. *at: 0 at first. */
+bool format_next_row(const struct format_survey *survey, const struct bulk_csv_shape *shape,
+                     size_t *at, struct slice *ret_raw);
+/* 2: an address; 1: has an "@"; 0. */
+unsigned format_address_points(struct slice text);
+
+#endif
