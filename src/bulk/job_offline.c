@@ -62,14 +62,16 @@ static void expect_rows(struct bulk_offline *offline)
         bulk_seen_expect(&offline->seen, (uint64_t)((double)size / (double)offset * (double)rows));
 }
 
-static uint64_t find_first(struct bulk_offline *offline, const struct bulk_row *row,
-                           struct slice address, const struct address *parsed)
+/* The hash of the row's key; 0: never a duplicate. */
+static uint64_t hash_of(struct bulk_offline *offline, struct slice address,
+                        const struct address *parsed)
 {
     char key[BULK_KEY_SIZE];
     uint64_t hash =
         bulk_job_key_hash(bulk_job_key_parsed(offline->options.dedupe, address, parsed, key));
 
-    return hash == 0 ? 0 : bulk_seen_first(&offline->seen, hash, row->number);
+    bulk_seen_fetch(&offline->seen, hash);
+    return hash;
 }
 
 static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, struct error *error)
@@ -83,7 +85,7 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
     struct bulk_outcome outcome;
     struct evidence evidence;
     struct verdict verdict;
-    uint64_t first = 0;
+    uint64_t first = 0, hash;
     int code;
 
     if (row->fault != NULL) {
@@ -93,8 +95,10 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
     } else {
         probe_offline_judge(address, &offline->memory, options->lists, options->unix_ms,
                             EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
-        first = find_first(offline, row, address, &evidence.address);
+        hash = hash_of(offline, address, &evidence.address);
         code = bulk_job_result(&evidence, &verdict, wanted, &offline->scratch, &result);
+        if (hash != 0)
+            first = bulk_seen_first(&offline->seen, hash, row->number);
     }
     if (code != 0)
         return error_set(error, code, "no memory to clean the list");

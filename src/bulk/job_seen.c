@@ -78,6 +78,12 @@ void bulk_seen_expect(struct bulk_seen *seen, uint64_t count)
         (void)grow(seen, capacity);
 }
 
+void bulk_seen_fetch(const struct bulk_seen *seen, uint64_t hash)
+{
+    if (seen->capacity > 0)
+        __builtin_prefetch(&seen->hashes[hash & (seen->capacity - 1)], 1);
+}
+
 uint64_t bulk_seen_first(struct bulk_seen *seen, uint64_t hash, uint64_t row)
 {
     size_t at;

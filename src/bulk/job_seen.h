@@ -24,6 +24,9 @@ void bulk_seen_init(struct bulk_seen *seen, size_t memory_max);
 void bulk_seen_done(struct bulk_seen *seen);
 /* Room for `count` keys at once: saves growing. Best effort. */
 void bulk_seen_expect(struct bulk_seen *seen, uint64_t count);
+/* It will be asked for soon: in a large table that is a walk to main memory, begun now. */
+void bulk_seen_fetch(const struct bulk_seen *seen, uint64_t hash);
+
 /* The row that had this hash first (above 0), or 0 and it is remembered for `row`. hash: not 0. */
 uint64_t bulk_seen_first(struct bulk_seen *seen, uint64_t hash, uint64_t row);
 
