@@ -22,7 +22,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint coverage clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -106,6 +106,9 @@ coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches that th
 	@gcovr --root . --object-directory $(BUILD)-coverage --exclude '.*_(test|fuzz|bench|report|rig)\.[ch]' \
 	    --print-summary --html-details $(BUILD)-coverage/coverage.html -o $(BUILD)-coverage/coverage.txt
 	@echo "pages: $(BUILD)-coverage/coverage.html"
+
+site: .deps/doc ## the documentation as a site: build/site/index.html
+	@tools/build-site $(BUILD)
 
 clean: ## remove everything that was built
 	rm -rf $(addprefix $(BUILD),'' -sanitize -clang -install -bench -fuzz -coverage) .deps
