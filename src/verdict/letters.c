@@ -23,8 +23,7 @@ static uint32_t name_hash(struct slice word)
     return value ^ (value >> 15);
 }
 
-/* The kinds of name it is; 0: none that is known. */
-static unsigned kinds_of(struct slice word)
+unsigned letters_name_kinds(struct slice word)
 {
     uint32_t hash, slot;
 
@@ -34,18 +33,19 @@ static unsigned kinds_of(struct slice word)
     for (slot = hash % LETTERS_NAME_SLOTS; letters_names[slot] != 0;
          slot = (slot + 1) % LETTERS_NAME_SLOTS)
         if ((letters_names[slot] & FINGERPRINT) == (hash >> 16 & FINGERPRINT))
-            return letters_names[slot] & (GIVEN | SURNAME);
+            return ((letters_names[slot] & GIVEN) != 0 ? LETTERS_GIVEN_NAME : 0) |
+                   ((letters_names[slot] & SURNAME) != 0 ? LETTERS_SURNAME : 0);
     return 0;
 }
 
 bool letters_is_given_name(struct slice word)
 {
-    return (kinds_of(word) & GIVEN) != 0;
+    return (letters_name_kinds(word) & LETTERS_GIVEN_NAME) != 0;
 }
 
 bool letters_is_surname(struct slice word)
 {
-    return (kinds_of(word) & SURNAME) != 0;
+    return (letters_name_kinds(word) & LETTERS_SURNAME) != 0;
 }
 
 /* Quarters of a bit by which random letters explain it better. */

@@ -14,6 +14,10 @@
 
 #include "base/slice.h"
 
+#define LETTERS_GIVEN_NAME 1u
+#define LETTERS_SURNAME    2u
+/* Which of the two the word is known as, or 0. */
+unsigned letters_name_kinds(struct slice word);
 bool letters_is_given_name(struct slice word);
 bool letters_is_surname(struct slice word);
 

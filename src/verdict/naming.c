@@ -84,15 +84,14 @@ static enum naming_pattern pattern_of_joined(struct slice word)
 
 static enum naming_pattern pattern_of_word(struct slice word)
 {
+    unsigned kinds = letters_name_kinds(word);
     enum naming_pattern joined;
     struct slice head, tail;
 
     if (word.len < 2)
         return NAMING_NONE;
-    if (letters_is_given_name(word))
-        return NAMING_FIRST;
-    if (letters_is_surname(word))
-        return NAMING_LAST;
+    if (kinds != 0)
+        return (kinds & LETTERS_GIVEN_NAME) != 0 ? NAMING_FIRST : NAMING_LAST;
     head = slice_prefix(word, word.len - 1);
     tail = slice_from_offset(word, 1);
     if (tail.len >= PIECE_MIN && letters_is_surname(tail))
@@ -115,8 +114,7 @@ static enum naming_pattern with_separator(enum naming_pattern dotted, char separ
 
 static enum naming_pattern pattern_of_two(struct slice one, struct slice two, char separator)
 {
-    int as_first_last = letters_is_given_name(one) + letters_is_surname(two);
-    int as_last_first = letters_is_surname(one) + letters_is_given_name(two);
+    unsigned first, second, as_first_last, as_last_first;
 
     if (one.len == 1 && two.len == 1)
         return NAMING_NONE;
@@ -126,6 +124,10 @@ static enum naming_pattern pattern_of_two(struct slice one, struct slice two, ch
         return with_separator(NAMING_FIRST_DOT_INITIAL, separator);
     if (letters_surplus_bits(one) >= SURPLUS_MAX || letters_surplus_bits(two) >= SURPLUS_MAX)
         return NAMING_NONE;
+    first = letters_name_kinds(one);
+    second = letters_name_kinds(two);
+    as_first_last = ((first & LETTERS_GIVEN_NAME) != 0) + ((second & LETTERS_SURNAME) != 0);
+    as_last_first = ((first & LETTERS_SURNAME) != 0) + ((second & LETTERS_GIVEN_NAME) != 0);
     return with_separator(
         as_last_first > as_first_last ? NAMING_LAST_DOT_FIRST : NAMING_FIRST_DOT_LAST, separator);
 }
@@ -145,18 +147,18 @@ enum naming_pattern naming_pattern_of(struct slice local)
 
 bool naming_has_known_name(struct slice local)
 {
-    enum naming_pattern pattern = naming_pattern_of(local);
+    enum naming_pattern pattern;
     struct parts parts;
 
-    if (pattern == NAMING_NONE || pattern == NAMING_WORD ||
-        !cut(without_tag_and_number(local), &parts))
+    if (!cut(without_tag_and_number(local), &parts))
         return false;
-    if (parts.count == 1)
-        return true;
     for (size_t i = 0; i < parts.count; i++)
-        if (letters_is_given_name(parts.words[i]) || letters_is_surname(parts.words[i]))
+        if (letters_name_kinds(parts.words[i]) != 0)
             return true;
-    return false;
+    if (parts.count > 1)
+        return false;
+    pattern = pattern_of_word(parts.words[0]);
+    return pattern != NAMING_NONE && pattern != NAMING_WORD;
 }
 
 /* --- habits ---------------------------------------------------------------------------------- */
