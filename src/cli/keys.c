@@ -7,6 +7,7 @@
 
 #include "base/instant.h"
 #include "cli/command.h"
+#include "cli/place.h"
 #include "service/audit.h"
 #include "service/key.h"
 #include "service/route.h"
@@ -96,33 +97,20 @@ static int take_away(struct cli_call *call, struct service_keys *keys)
     return note(call, keys, "key_removed", id);
 }
 
-static const char *store_url(struct cli_call *call)
-{
-    const struct keys_options *options = call->options;
-    const char *state = getenv("STATE_DIRECTORY"), *folder = options->data;
-
-    if (call->config->store != NULL)
-        return call->config->store;
-    if (folder == NULL)
-        folder = state != NULL && state[0] != '\0' ? state : "mailknock-data";
-    return arena_printf(call->arena, "sqlite:%s/mailknock.db", folder);
-}
-
 static int run(struct cli_call *call)
 {
     static const struct {
         const char *name;
         int (*run)(struct cli_call *call, struct service_keys *keys);
     } words[] = {{"add", add}, {"list", list}, {"remove", take_away}};
-    const char *url = store_url(call);
+    const struct keys_options *options = call->options;
+    const char *folder = cli_place_folder(options->data);
     struct service_keys keys;
     struct store *store;
     struct error error = {0};
     int status = CLI_EXIT_USAGE;
 
-    if (url == NULL)
-        return cli_fail(call, CLI_EXIT_USAGE, "out of memory");
-    if (store_open(url, STORE_MODE_EXISTING, &store, &error) != 0)
+    if (cli_place_open(call, folder, STORE_MODE_EXISTING, &store, &error) != 0)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     if (service_keys_open(&keys, store, &error) != 0) {
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);

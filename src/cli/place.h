@@ -1,13 +1,20 @@
-/* Where the store of a command that works on a service's data, or on a history, is. */
+/* Where a service keeps its data, and the store of a command that works on it, or on a history. */
 #ifndef MK_CLI_PLACE_H
 #define MK_CLI_PLACE_H
 
 #include "cli/command.h"
+#include "store/store.h"
 
 /*
  * The URL: of `data` (a folder; NULL: not said), else --history-file, else --store, else of
  * $STATE_DIRECTORY or ./mailknock-data. On the call's arena or borrowed; NULL: no memory.
  */
 const char *cli_place(struct cli_call *call, const char *data);
+
+/* `data` (NULL: not said), else $STATE_DIRECTORY, else ./mailknock-data. Borrowed. */
+const char *cli_place_folder(const char *data);
+/* A service's own store: of --store, else in its folder. ERROR_NOMEM; the store's errors. */
+int cli_place_open(struct cli_call *call, const char *folder, enum store_mode mode,
+                   struct store **ret_store, struct error *error);
 
 #endif

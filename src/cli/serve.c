@@ -2,6 +2,7 @@
  * `mailknock serve`: the HTTP API, the page and the list engine in one process.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 #include "base/instant.h"
 #include "cli/command.h"
+#include "cli/place.h"
+#include "cli/terminal.h"
 #include "io/uv_loop.h"
 #include "service/key.h"
 #include "service/service.h"
@@ -97,7 +100,7 @@ static void terminate(void *user, int signal_number)
     struct serve *serve = user;
 
     (void)signal_number;
-    if (serve->is_stopping) {
+    if (serve->is_stopping) { /* asked again: at once, sessions without QUIT too */
         io_loop_stop(serve->loop);
         return;
     }
@@ -113,37 +116,65 @@ static void reload(void *user, int signal_number)
     struct error error = {0};
 
     (void)signal_number;
-    if (service_reload(serve->service, &error) != 0)
+    if (!serve->is_stopping && service_reload(serve->service, &error) != 0)
         cli_fail(serve->call, 0, "lists not read again: %s", error.message);
 }
 
 /* --- the command
  * -------------------------------------------------------------------------------------- */
 
-static const char *data_folder(const struct serve *serve)
-{
-    const char *state = getenv("STATE_DIRECTORY");
-
-    if (serve->options->data != NULL)
-        return serve->options->data;
-    return state != NULL && state[0] != '\0' ? state : "mailknock-data";
-}
-
 static int open_store(struct serve *serve, const char *folder, struct error *error)
 {
-    const char *url = serve->call->config->store;
-
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder, strerror(errno));
-    if (url == NULL) {
-        url = arena_printf(serve->call->arena, "sqlite:%s/mailknock.db", folder);
-        if (url == NULL)
-            return error_set(error, ERROR_NOMEM, "out of memory");
-    }
-    return store_open(url, STORE_MODE_CREATE, &serve->store, error);
+    return cli_place_open(serve->call, folder, STORE_MODE_CREATE, &serve->store, error);
 }
 
-static void say_where(struct serve *serve, const char *key)
+/* Into a file that nobody else can read; the one of a database that is gone is replaced. */
+static bool keep_first_key(const char *path, const char *key)
+{
+    bool is_kept = false;
+    FILE *file;
+    int fd;
+
+    (void)unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    file = fdopen(fd, "w");
+    if (file == NULL) {
+        close(fd);
+        return false;
+    }
+    is_kept = fprintf(file, "%s\n", key) > 0;
+    return fclose(file) == 0 && is_kept;
+}
+
+/* On a terminal, or else into a file: what is not a terminal is mostly a log that others read. */
+static void say_first_key(const struct serve *serve, const char *folder, const char *key)
+{
+    FILE *out = serve->call->out;
+    const char *path;
+
+    if (terminal_is(out)) {
+        fprintf(out, "\nThis is the first start. Its key, shown this once:\n\n    %s\n\n", key);
+    } else {
+        path = arena_printf(serve->call->arena, "%s/first-key", folder);
+        if (path == NULL || !keep_first_key(path, key)) {
+            fprintf(out,
+                    "This is the first start, and its key can't be kept in %s. "
+                    "Make one: mailknock keys add NAME --scopes verify,lists,admin\n",
+                    folder);
+            return;
+        }
+        fprintf(out, "This is the first start. Its key is in %s; take it and remove the file.\n",
+                path);
+    }
+    fprintf(out, "Sign in on the page with it, or send it as \"Authorization: Bearer KEY\".\n"
+                 "More keys: on the page under Settings, or with `mailknock keys add NAME`.\n");
+}
+
+static void say_where(const struct serve *serve, const char *folder, const char *key)
 {
     struct io_endpoint at = service_endpoint(serve->service);
     char ip[IP_TEXT_SIZE];
@@ -155,11 +186,7 @@ static void say_where(struct serve *serve, const char *key)
                               : "mailknock listens at http://%s:%u/\n",
             ip, at.port);
     if (key[0] != '\0')
-        fprintf(out,
-                "\nThis is the first start. Its key, shown this once:\n\n    %s\n\n"
-                "Sign in on the page with it, or send it as \"Authorization: Bearer KEY\".\n"
-                "More keys: on the page under Settings, or with `mailknock keys add NAME`.\n",
-                key);
+        say_first_key(serve, folder, key);
     fflush(out);
 }
 
@@ -170,7 +197,7 @@ static int open_all(struct serve *serve, struct error *error)
     struct service_options options = {
         .listen = from->listen,
         .listen_fd = passed_socket(),
-        .data_folder = data_folder(serve),
+        .data_folder = cli_place_folder(from->data),
         .open = from->open,
         .origins = from->origins,
         .body_bytes = from->body_bytes,
@@ -194,17 +221,29 @@ static int open_all(struct serve *serve, struct error *error)
         code = service_open(&serve->prober, serve->store, serve->call->config, &options,
                             &serve->service, key, error);
     if (code == 0)
-        say_where(serve, key);
+        say_where(serve, options.data_folder, key);
     if (code == 0 && serve->prober.has_no_name)
         cli_fail(serve->call, 0, "%s", prober_no_name_advice());
     return code;
 }
 
-static void watch_signals(struct serve *serve, bool on)
+/* One that comes when the loop no longer hears it would kill the process at its very end. */
+static void block_signals(void)
 {
-    (void)io_uv_loop_on_signal(serve->loop, SIGINT, on ? terminate : NULL, serve);
-    (void)io_uv_loop_on_signal(serve->loop, SIGTERM, on ? terminate : NULL, serve);
-    (void)io_uv_loop_on_signal(serve->loop, SIGHUP, on ? reload : NULL, serve);
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void watch_signals(struct serve *serve)
+{
+    (void)io_uv_loop_on_signal(serve->loop, SIGINT, terminate, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGTERM, terminate, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGHUP, reload, serve);
 }
 
 static int run(struct cli_call *call)
@@ -218,19 +257,20 @@ static int run(struct cli_call *call)
     call->config = &config;
     if (open_all(&serve, &error) == 0) {
         io_timer_init(serve.loop, &serve.grace, grace_is_over, &serve);
-        watch_signals(&serve, true);
+        watch_signals(&serve);
         notify("READY=1");
         io_loop_run(serve.loop);
-        watch_signals(&serve, false);
         io_timer_stop(&serve.grace);
     } else {
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     }
     service_close(serve.service);
+    /* Signals are heard until everything is closed: one more must not cut that off. */
     if (serve.prober.engine != NULL)
         prober_say_goodbye(&serve.prober, GOODBYE_MS);
     prober_close(&serve.prober);
     store_close(serve.store);
+    block_signals();
     if (serve.loop != NULL)
         io_loop_free(serve.loop);
     return status;
@@ -328,7 +368,9 @@ const struct cli_command cli_serve = {
     .arguments = "",
     .summary = "serve the HTTP API and the web page",
     .details =
-        "One process with everything: page, API, lists, store. The first start prints an API key.\n"
+        "One process with everything: page, API, lists, store. The first start shows an API key, "
+        "or\n"
+        "leaves it in the file first-key of its folder when the output is no terminal.\n"
         "\n"
         "  mailknock serve\n"
         "  mailknock serve --listen 127.0.0.1:8080 --data /var/lib/mailknock\n"

@@ -145,6 +145,22 @@ class Stopped(DaemonCase):
         service.close()
         self.assertLess(time.monotonic() - begun, 15)
 
+    def test_impatience_kills_nothing(self):
+        """Whoever presses again and again still gets an orderly end: status 0, not a signal's."""
+        service = Service(LAB.config, self.folder)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/v1/verify",
+                           json.dumps({"address": "u3@slow.example", "timeout_ms": 60000}),
+                           {"X-API-Key": service.key, "Content-Type": "application/json"})
+        time.sleep(0.3)
+        until = time.monotonic() + 20
+        while service.process.poll() is None and time.monotonic() < until:
+            service.process.send_signal(signal.SIGTERM)
+            service.process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
+        self.assertEqual(service.close(), 0)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])

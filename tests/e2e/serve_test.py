@@ -7,10 +7,13 @@ import io
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +21,7 @@ import unittest
 import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
-from program import ROOT, lab, run  # noqa: E402
+from program import ROOT, lab, run, start  # noqa: E402
 from service import PATIENCE_S, Case, Service, multipart, served  # noqa: E402
 
 CUSTOMERS = ROOT / "examples" / "customers.csv"
@@ -47,12 +50,38 @@ def tearDownModule():
     STACK.close()
 
 
+def first_start_on_terminal(folder):
+    """What `serve` shows there before it is stopped."""
+    ours, theirs = pty.openpty()
+    process = start("serve", "--config", LAB.config, "--listen", "127.0.0.1:0", "--data",
+                    os.path.join(folder, "data"), stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    until = time.monotonic() + PATIENCE_S
+    while b"More keys" not in shown and time.monotonic() < until:
+        if select.select([ours], [], [], 1)[0]:
+            shown += os.read(ours, 65536)
+    process.send_signal(signal.SIGTERM)
+    process.wait(PATIENCE_S)
+    os.close(ours)
+    return shown.replace(b"\r\n", b"\n")
+
+
 class Access(Case):
-    def test_the_first_key_is_shown_once(self):
-        self.assertRegex(SERVICE.said, r"\n    mk_[a-z2-7]{32}\n")
+    def test_the_first_key_is_kept_from_logs(self):
+        kept = SERVICE.folder / "data" / "first-key"
+        self.assertNotIn(SERVICE.key, SERVICE.said + SERVICE.log())
+        self.assertIn(str(kept), SERVICE.said)
+        self.assertRegex(SERVICE.key, "^mk_[a-z2-7]{32}$")
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
         database = (SERVICE.folder / "data" / "mailknock.db").read_bytes()
         self.assertNotIn(SERVICE.key.encode(), database)
-        self.assertNotIn(SERVICE.key, SERVICE.log())
+
+    def test_the_first_key_is_shown_on_a_terminal(self):
+        with tempfile.TemporaryDirectory(prefix="mk-serve-") as folder:
+            shown = first_start_on_terminal(folder)
+            self.assertRegex(shown, rb"\n    mk_[a-z2-7]{32}\n")
+            self.assertFalse(pathlib.Path(folder, "data", "first-key").exists())
 
     def test_no_route_without_a_key(self):
         described = SERVICE.get("/openapi.json", key=None).json()

@@ -65,7 +65,8 @@ export async function openWorld(program, scenario, seconds) {
     children.push(serve);
     const key = await until("the service's start", () => {
       if (serve.exitCode !== null) throw new Error(readFileSync(join(folder, "serve.log"), "utf8"));
-      return /mk_[a-z0-9]+/.exec(readFileSync(join(folder, "serve.out"), "utf8"))?.[0];
+      const kept = join(folder, "mailknock-data", "first-key");
+      return existsSync(kept) && readFileSync(kept, "utf8").trim();
     });
     const base = `http://${listen}`;
     await until("an answer", () => fetch(`${base}/healthz`).then((answer) => answer.ok, () => false));
