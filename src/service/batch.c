@@ -74,3 +74,8 @@ int service_batch_file(struct service *service, const cJSON *array,
         (void)unlink(path);
     return code;
 }
+
+bool service_batch_is_over(const struct store_job *job)
+{
+    return job->state == STORE_JOB_FINISHED || job->state == STORE_JOB_CANCELLED;
+}

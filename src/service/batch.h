@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "store/store.h"
 
 struct service;
 
@@ -21,5 +22,10 @@ struct service;
 int service_batch_file(struct service *service, const cJSON *array,
                        char path[SERVICE_BATCH_PATH_SIZE], size_t *ret_rejected,
                        struct error *error);
+/*
+ * Does nothing come any more? Of a list that was cancelled too: who polls it with a vendor's client
+ * would wait for ever otherwise.
+ */
+bool service_batch_is_over(const struct store_job *job);
 
 #endif

@@ -58,6 +58,34 @@ void service_answer_nothing(struct service_call *call)
     http_respond(call->request, 204, NULL, SLICE_EMPTY);
 }
 
+/* What every error has, however it is said (RFC 9110 15.5.2 for 401). */
+static void add_error_headers(struct service_call *call, unsigned status)
+{
+    http_response_header(call->request, "Cache-Control", "no-store");
+    if (status == 401)
+        http_response_header(call->request, "WWW-Authenticate", "Bearer realm=\"mailknock\"");
+}
+
+void service_refuse(struct service_call *call, unsigned status, const char *message)
+{
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name_cstring(&json, "error", message);
+    json_object_end(&json);
+    buffer_append_byte(&body, '\n');
+    add_error_headers(call, status);
+    if (body.failed) /* said without memory: whoever can't answer comes here */
+        http_respond(call->request, 503, "application/json",
+                     SLICE("{\"error\":\"Please Try Again\"}\n"));
+    else
+        http_respond(call->request, status, "application/json", buffer_slice(&body));
+    buffer_done(&body);
+}
+
 void service_problem(struct service_call *call, unsigned status, const char *code,
                      const char *format, ...)
 {
@@ -69,6 +97,10 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
     va_start(arguments, format);
     vsnprintf(detail, sizeof(detail), format, arguments);
     va_end(arguments);
+    if (call->match.route != NULL && call->match.route->manner != SERVICE_OWN) {
+        service_refuse(call, status, detail);
+        return;
+    }
     buffer_init(&body, 0);
     json_init(&json, &body);
     json_object_begin(&json);
@@ -79,9 +111,7 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
     json_name_cstring(&json, "detail", detail);
     json_object_end(&json);
     buffer_append_byte(&body, '\n');
-    http_response_header(call->request, "Cache-Control", "no-store");
-    if (status == 401)
-        http_response_header(call->request, "WWW-Authenticate", "Bearer realm=\"mailknock\"");
+    add_error_headers(call, status);
     http_respond(call->request, status, "application/problem+json", buffer_slice(&body));
     buffer_done(&body);
 }

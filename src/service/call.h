@@ -32,7 +32,9 @@ struct service_call {
 void service_answer(struct service_call *call, unsigned status, struct buffer *body);
 /* 204. */
 void service_answer_nothing(struct service_call *call);
-/* A problem. code: snake_case, static. */
+/* {"error": message}, as the vendors whose dialects are spoken say it. */
+void service_refuse(struct service_call *call, unsigned status, const char *message);
+/* A problem; on a vendor's route in the vendor's manner. code: snake_case, static. */
 void service_problem(struct service_call *call, unsigned status, const char *code,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same for what store, files and memory refuse: by error->code. */

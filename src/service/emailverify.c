@@ -19,34 +19,28 @@
 #define TIMEOUT_MS (30 * SECOND_MS)
 #define CREDITS    1000000000 /* nobody counts here; clients want a number */
 
-static void refuse(struct service_call *call, unsigned status, const char *message)
-{
-    struct buffer body;
-    struct json json;
-
-    buffer_init(&body, 0);
-    json_init(&json, &body);
-    json_object_begin(&json);
-    json_name_cstring(&json, "error", message);
-    json_object_end(&json);
-    service_answer(call, status, &body);
-}
-
-/* May the one with this key do that? Otherwise it was answered in their words. */
+/*
+ * May the one with this key do that? Otherwise it was answered in their words: 401 for the key, 403
+ * for what it may not (theirs: no credits), 429 for too often.
+ */
 static bool admit(struct service_call *call, const char *key, unsigned scope)
 {
     switch (service_look_up_key(call, slice_trim(slice_from_string(key)))) {
     case SERVICE_KEY_FITS:
         break;
     case SERVICE_KEY_TOO_OFTEN:
-        refuse(call, 429, "Please Try Again");
+        service_refuse(call, 429, "Please Try Again");
         return false;
     case SERVICE_KEY_UNKNOWN:
-        refuse(call, 401, "Invalid API Key");
+        service_refuse(call, 401, "Invalid API Key");
         return false;
     }
     if ((call->scopes & scope) == 0) {
-        refuse(call, 401, "Invalid API Key");
+        service_refuse(call, 403, "This API Key May Not Do That");
+        return false;
+    }
+    if (service_take_turn(call) > 0) {
+        service_refuse(call, 429, "Please Try Again");
         return false;
     }
     return true;
@@ -106,12 +100,12 @@ void service_ev_validate(struct service_call *call)
     if (!admit(call, http_request_query(call->request, "key"), SERVICE_SCOPE_VERIFY))
         return;
     if (email.len == 0) {
-        refuse(call, 400, "Invalid Request");
+        service_refuse(call, 400, "Invalid Request");
         return;
     }
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL) {
-        refuse(call, 503, "Please Try Again");
+        service_refuse(call, 503, "Please Try Again");
         return;
     }
     self->call = call;
@@ -121,7 +115,7 @@ void service_ev_validate(struct service_call *call)
     call->ended = validate_ended;
     if (service_verifier_ask(&service->verifier, email, EVIDENCE_DEPTH_SMTP, false, TIMEOUT_MS,
                              &self->question) != 0)
-        refuse(call, 503, "Please Try Again");
+        service_refuse(call, 503, "Please Try Again");
 }
 
 /* --- many addresses ----------------------------------------------------------------------------
@@ -178,7 +172,7 @@ void service_ev_batch(struct service_call *call)
         goto done;
     if (!cJSON_IsArray(batch) || cJSON_GetArraySize(batch) == 0 ||
         cJSON_GetArraySize(batch) > BATCH_MAX) {
-        refuse(call, 400, "Invalid Request");
+        service_refuse(call, 400, "Invalid Request");
         goto done;
     }
     service_list_options_init(&options, &service->prober->settings);
@@ -188,9 +182,9 @@ void service_ev_batch(struct service_call *call)
     if (code == 0)
         code = service_desk_add(&service->desk, &source, &options, &id, &error);
     if (code == ERROR_USAGE || code == ERROR_FORMAT)
-        refuse(call, 400, "Invalid Request");
+        service_refuse(call, 400, "Invalid Request");
     else if (code != 0)
-        refuse(call, 500, "Please Try Again");
+        service_refuse(call, 500, "Please Try Again");
     else
         answer_batch(call, id, (size_t)cJSON_GetArraySize(batch), rejected);
 done:
@@ -213,12 +207,10 @@ static int write_results(struct service *service, uint64_t id, struct json *json
         code = store_page_read(service->store, id, &query, &page, error);
         for (size_t i = 0; i < page.count && code == 0; i++) {
             const struct store_line *line = &page.lines[i];
+            enum verdict_reason reason = line->has_result ? line->result.reason : REASON_CANCELLED;
 
-            write_row(
-                json, "address", line->row.address,
-                verdict_reason_status(line->has_result ? line->result.reason : REASON_NOT_PROBED),
-                line->has_result ? line->result.reason : REASON_NOT_PROBED,
-                line->has_result ? line->result.flags : 0);
+            write_row(json, "address", line->row.address, verdict_reason_status(reason), reason,
+                      line->has_result ? line->result.flags : 0);
         }
         query.after = page.after;
     } while (code == 0 && !page.at_end);
@@ -248,13 +240,18 @@ void service_ev_result(struct service_call *call)
     json_init(&json, &body);
     if (!slice_to_u64(wanted, INT64_MAX, &id) || id == 0 ||
         store_job_get(service->store, id, &arena, &job, &error) != 0) {
-        refuse(call, 400, "Invalid Request");
+        service_refuse(call, 400, "Invalid Request");
         goto done;
     }
-    is_done = job.state == STORE_JOB_FINISHED;
+    if (job.state == STORE_JOB_FAILED) {
+        service_refuse(call, 500, "Please Try Again");
+        goto done;
+    }
+    is_done = service_batch_is_over(&job);
     mailboxes = job.rows - job.duplicates;
     json_object_begin(&json);
-    json_name_int(&json, "count_checked", (int64_t)(is_done ? job.rows : job.done));
+    json_name_int(&json, "count_checked",
+                  (int64_t)(job.state == STORE_JOB_FINISHED ? job.rows : job.done));
     json_name_int(&json, "count_total", (int64_t)job.rows);
     json_name_string(&json, "name", job.name);
     json_name_int(&json, "progress_percentage",
@@ -270,7 +267,7 @@ void service_ev_result(struct service_call *call)
         json_name_null(&json, "results");
     json_object_end(&json);
     if (code != 0)
-        refuse(call, 500, "Please Try Again");
+        service_refuse(call, 500, "Please Try Again");
     else
         service_answer(call, 200, &body);
 done:

@@ -68,13 +68,19 @@ enum service_key_fit {
 };
 /* Who showed `secret`: fills key_id and scopes. Answers nothing. */
 enum service_key_fit service_look_up_key(struct service_call *call, struct slice secret);
-/*
- * Who showed `secret`: fills call->key and scopes, or answers 401 or 429 and returns false. For
- * dialects, which carry the key elsewhere; the others were identified before their handler.
- */
+/* The same, or answers 401 or 429 and returns false. */
 bool service_identify(struct service_call *call, struct slice secret);
-/* Within the key's rate? Counts the call, or answers 429 and returns false. */
+/*
+ * Within the key's rate? 0, and the call is counted; otherwise the seconds until it may, 1 to 60.
+ * Answers nothing, but sets the RateLimit headers. (caller.c)
+ */
+uint32_t service_take_turn(struct service_call *call);
+/* The same, or answers 429 and returns false. */
 bool service_admit(struct service_call *call);
+/* Key or session, scope and rate as the route demands; false: it was answered. Routes that carry
+   the key in a vendor's way are left to their handlers. */
+bool service_authorise(struct service_call *call);
+void service_add_cors(struct service_call *call); /* cors.c */
 
 /* Something ended: when nothing is left, the service has stopped as it was asked to. */
 void service_look_whether_stopped(struct service *service);

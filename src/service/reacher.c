@@ -17,20 +17,7 @@
 #define TIMEOUT_MS   (60 * SECOND_MS)
 #define RESULTS_PAGE 50
 #define RESULTS_MAX  1000
-#define CSV_MAX      4096
-
-static void refuse(struct service_call *call, unsigned status, const char *message)
-{
-    struct buffer body;
-    struct json json;
-
-    buffer_init(&body, 0);
-    json_init(&json, &body);
-    json_object_begin(&json);
-    json_name_cstring(&json, "error", message);
-    json_object_end(&json);
-    service_answer(call, status, &body);
-}
+#define READ_ROWS    1000
 
 /* --- one result in their form
  * ---------------------------------------------------------------------- */
@@ -131,6 +118,30 @@ static void write_syntax(struct json *json, const struct facts *facts, struct sl
     json_object_end(json);
 }
 
+/* When it was asked, and how long that took. */
+static void write_debug(struct json *json, const struct facts *facts)
+{
+    const cJSON *checked = cJSON_GetObjectItemCaseSensitive(facts->result, "checked_at");
+    const cJSON *took = cJSON_GetObjectItemCaseSensitive(facts->result, "duration_ms");
+    int64_t took_ms = cJSON_IsNumber(took) ? (int64_t)took->valuedouble : 0, end_ms;
+    char text[INSTANT_TEXT_SIZE];
+
+    if (!cJSON_IsString(checked) ||
+        !instant_parse(slice_from_string(checked->valuestring), &end_ms))
+        return;
+    json_name(json, "debug");
+    json_object_begin(json);
+    json_name_cstring(json, "backend_name", "mailknock");
+    json_name_cstring(json, "start_time", instant_format(end_ms - took_ms, text));
+    json_name_cstring(json, "end_time", instant_format(end_ms, text));
+    json_name(json, "duration");
+    json_object_begin(json);
+    json_name_int(json, "secs", took_ms / 1000);
+    json_name_int(json, "nanos", took_ms % 1000 * 1000000);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 static void write_result(struct json *json, struct slice input, const struct facts *facts)
 {
     struct dialect_words words =
@@ -143,6 +154,7 @@ static void write_result(struct json *json, struct slice input, const struct fac
     write_mx(json, facts);
     write_smtp(json, facts);
     write_syntax(json, facts, input);
+    write_debug(json, facts);
     json_object_end(json);
 }
 
@@ -232,7 +244,7 @@ void service_reacher_check(struct service_call *call)
     const cJSON *to;
 
     if (self == NULL) {
-        refuse(call, 503, "out of memory");
+        service_refuse(call, 503, "out of memory");
         return;
     }
     self->call = call;
@@ -243,13 +255,13 @@ void service_reacher_check(struct service_call *call)
     call->ended = check_ended;
     to = cJSON_GetObjectItemCaseSensitive(self->body, "to_email");
     if (!cJSON_IsString(to)) {
-        refuse(call, 400, "to_email is missing");
+        service_refuse(call, 400, "to_email is missing");
         return;
     }
     self->address = slice_from_string(to->valuestring);
     if (service_verifier_ask(&call->service->verifier, self->address, EVIDENCE_DEPTH_SMTP, false,
                              TIMEOUT_MS, &self->question) != 0)
-        refuse(call, 503, "too many addresses are under way; try again in some seconds");
+        service_refuse(call, 503, "too many addresses are under way; try again in some seconds");
 }
 
 void service_reacher_version(struct service_call *call)
@@ -284,7 +296,15 @@ void service_reacher_bulk(struct service_call *call)
     uint64_t id = 0;
 
     if (!cJSON_IsArray(input) || cJSON_GetArraySize(input) == 0) {
-        refuse(call, 400, "input must be an array of addresses");
+        service_refuse(call, 400, "input must be an array of addresses");
+        cJSON_Delete(object);
+        return;
+    }
+    if (cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(object, "webhook"))) {
+        /* Taken and not followed, somebody would wait for calls that never come. */
+        service_refuse(call, 400,
+                       "webhook: a call for each address is not made here; leave it "
+                       "away and make a webhook for lists with POST /v1/webhooks");
         cJSON_Delete(object);
         return;
     }
@@ -292,7 +312,7 @@ void service_reacher_bulk(struct service_call *call)
     options.field = "address";
     if (service_batch_file(service, input, path, &rejected, &error) != 0 ||
         service_desk_add(&service->desk, &source, &options, &id, &error) != 0) {
-        refuse(call, error.code == ERROR_USAGE ? 400 : 500, error.message);
+        service_refuse(call, error.code == ERROR_USAGE ? 400 : 500, error.message);
     } else {
         buffer_init(&body, 0);
         json_init(&json, &body);
@@ -312,7 +332,7 @@ static bool get_job(struct service_call *call, struct arena *arena, struct store
 
     if (id != 0 && store_job_get(call->service->store, id, arena, ret_job, &error) == 0)
         return true;
-    refuse(call, 404, "there is no such job");
+    service_refuse(call, 404, "there is no such job");
     return false;
 }
 
@@ -335,7 +355,7 @@ void service_reacher_job(struct service_call *call)
     if (!get_job(call, &arena, &job))
         goto done;
     if (store_counts(call->service->store, job.id, &counts, &error) != 0) {
-        refuse(call, 500, error.message);
+        service_refuse(call, 500, error.message);
         goto done;
     }
     for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++) {
@@ -347,7 +367,7 @@ void service_reacher_job(struct service_call *call)
             if (strcmp(word, words[k]) == 0)
                 by_word[k] += counts.rows[i];
     }
-    is_done = job.state == STORE_JOB_FINISHED;
+    is_done = service_batch_is_over(&job);
     buffer_init(&body, 0);
     json_init(&json, &body);
     json_object_begin(&json);
@@ -356,7 +376,8 @@ void service_reacher_job(struct service_call *call)
     json_name_cstring(&json, "finished_at",
                       is_done ? instant_format(job.finished_unix_ms, finished) : NULL);
     json_name_int(&json, "total_records", (int64_t)job.rows);
-    json_name_int(&json, "total_processed", (int64_t)(is_done ? job.rows : job.done));
+    json_name_int(&json, "total_processed",
+                  (int64_t)(job.state == STORE_JOB_FINISHED ? job.rows : job.done));
     json_name(&json, "summary");
     json_object_begin(&json);
     for (unsigned k = 0; k < ARRAY_LEN(names); k++)
@@ -369,70 +390,101 @@ done:
     arena_done(&arena);
 }
 
-static void write_results(struct buffer *body, const struct store_page *page, bool as_csv)
+static void write_page(struct buffer *body, struct json *json, const struct store_page *page)
 {
-    struct json json;
-
-    json_init(&json, body);
-    if (as_csv) {
-        write_csv_head(body);
-    } else {
-        json_object_begin(&json);
-        json_name(&json, "results");
-        json_array_begin(&json);
-    }
     for (size_t i = 0; i < page->count; i++) {
         const struct store_line *line = &page->lines[i];
         cJSON *result = cJSON_ParseWithLength(line->result.json.ptr, line->result.json.len);
-        enum verdict_reason reason = line->has_result ? line->result.reason : REASON_NOT_PROBED;
+        enum verdict_reason reason = line->has_result ? line->result.reason : REASON_CANCELLED;
         const struct facts facts = {verdict_reason_status(reason), reason,
                                     line->has_result ? line->result.flags : 0, result};
 
-        if (as_csv)
+        if (json == NULL)
             write_csv_line(body, line->row.address, &facts);
         else
-            write_result(&json, line->row.address, &facts);
+            write_result(json, line->row.address, &facts);
         cJSON_Delete(result);
     }
-    if (!as_csv) {
+}
+
+/* `limit` rows after the first `offset`; 0: all that come. As CSV when json is NULL. */
+static int write_results(struct service_call *call, uint64_t id, uint64_t offset, uint64_t limit,
+                         struct buffer *body, struct json *json, struct error *error)
+{
+    /* Rows are numbered from 1 without gaps. */
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_json = true, .after = offset};
+    uint64_t left = limit > 0 ? limit : UINT64_MAX;
+    struct store_page page;
+    int code;
+
+    store_page_init(&page);
+    do {
+        query.limit = (size_t)(left < READ_ROWS ? left : READ_ROWS);
+        code = store_page_read(call->service->store, id, &query, &page, error);
+        if (code != 0)
+            break;
+        write_page(body, json, &page);
+        left -= page.count;
+        query.after = page.after;
+    } while (left > 0 && !page.at_end && !body->failed);
+    store_page_done(&page);
+    return code;
+}
+
+static void answer_json(struct service_call *call, uint64_t id, uint64_t offset, uint64_t limit)
+{
+    struct error error = {0};
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name(&json, "results");
+    json_array_begin(&json);
+    if (write_results(call, id, offset, limit, &body, &json, &error) == 0) {
         json_array_end(&json);
         json_object_end(&json);
+        service_answer(call, 200, &body);
+    } else {
+        service_refuse(call, 500, error.message);
     }
+    buffer_done(&body);
+}
+
+/* A list made here is no longer than its JSON body was, so that the whole file is held. */
+static void answer_csv(struct service_call *call, uint64_t id, uint64_t offset, uint64_t limit)
+{
+    struct error error = {0};
+    struct buffer body;
+
+    buffer_init(&body, 0);
+    write_csv_head(&body);
+    if (write_results(call, id, offset, limit, &body, NULL, &error) != 0)
+        service_refuse(call, 500, error.message);
+    else if (body.failed)
+        service_refuse(call, 503, "out of memory");
+    else
+        http_respond_buffer(call->request, 200, "text/csv; charset=utf-8", &body);
+    buffer_done(&body);
 }
 
 void service_reacher_results(struct service_call *call)
 {
     bool as_csv = slice_equal(service_query_text(call, "format"), SLICE("csv"));
-    uint64_t limit = as_csv ? CSV_MAX : RESULTS_PAGE, offset = 0;
-    struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_json = true};
-    struct store_page page;
+    uint64_t limit = as_csv ? 0 : RESULTS_PAGE, offset = 0;
     struct store_job job;
-    struct error error = {0};
     struct arena arena;
-    struct buffer body;
 
-    if (!service_query_number(call, "limit", 1, as_csv ? CSV_MAX : RESULTS_MAX, &limit) ||
+    if (!service_query_number(call, "limit", 1, as_csv ? INT64_MAX : RESULTS_MAX, &limit) ||
         !service_query_number(call, "offset", 0, INT64_MAX, &offset))
         return;
     arena_init(&arena);
-    store_page_init(&page);
-    if (!get_job(call, &arena, &job))
-        goto done;
-    query.limit = (size_t)limit;
-    query.after = offset; /* rows are numbered from 1 without gaps */
-    if (store_page_read(call->service->store, job.id, &query, &page, &error) != 0) {
-        refuse(call, 500, error.message);
-        goto done;
+    if (get_job(call, &arena, &job)) {
+        if (as_csv)
+            answer_csv(call, job.id, offset, limit);
+        else
+            answer_json(call, job.id, offset, limit);
     }
-    buffer_init(&body, 0);
-    write_results(&body, &page, as_csv);
-    if (as_csv && !body.failed) {
-        http_respond(call->request, 200, "text/csv; charset=utf-8", buffer_slice(&body));
-        buffer_done(&body);
-    } else {
-        service_answer(call, 200, &body);
-    }
-done:
-    store_page_done(&page);
     arena_done(&arena);
 }

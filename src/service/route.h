@@ -23,6 +23,13 @@ enum service_scope {
     SERVICE_SCOPE_ALL = (1 << 3) - 1,
 };
 
+/* How keys are shown and errors are said. */
+enum service_manner {
+    SERVICE_OWN,        /* problem details (RFC 9457) */
+    SERVICE_VENDOR,     /* {"error": "..."} */
+    SERVICE_VENDOR_KEY, /* the same; the key is in query or body, and the handler asks for it */
+};
+
 #define SERVICE_PARTS_MAX 3
 
 struct service_route {
@@ -32,9 +39,7 @@ struct service_route {
     void (*handle)(struct service_call *call);
     /* Called before the body comes, to take it in pieces; NULL: it is buffered. */
     void (*begin)(struct service_call *call);
-    /* Vendor dialects carry the key in the query or the body, and answer errors in their own way.
-     */
-    bool own_auth;
+    enum service_manner manner;
 };
 
 struct service_match {
