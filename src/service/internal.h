@@ -152,7 +152,14 @@ void service_operator_list_put(struct service_call *call);
 /* What is kept here, on top of the files' entries. The store's and the lists' errors. */
 int service_operator_lists_add(struct service *service, struct lists_operator *lists,
                                struct error *error);
-void service_stats_get(struct service_call *call); /* stats.c */
+/*
+ * Add lines behind those that are kept here, and read all. ERROR_LIMIT: more than `bytes_max`;
+ * ERROR_FORMAT; ERROR_NOMEM; the store's errors.
+ */
+int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
+                                 struct slice lines, size_t bytes_max, struct error *error);
+void service_list_suppress(struct service_call *call); /* suppress.c */
+void service_stats_get(struct service_call *call);     /* stats.c */
 void service_report_get(struct service_call *call);
 void service_stats_done(struct service *service);
 void service_ev_validate(struct service_call *call); /* emailverify.c */

@@ -110,27 +110,60 @@ void service_operator_list_get(struct service_call *call)
     arena_done(&arena);
 }
 
-/* Nothing is kept that can't be read: the message names the line. */
+/* Keep `text` as the list and read it. Nothing is kept that can't be read: the message names the
+   line. */
+static int keep(struct service *service, enum lists_operator_kind kind, struct slice text,
+                struct error *error)
+{
+    struct lists_operator *trial = lists_operator_new();
+    int code = trial != NULL ? lists_operator_load(trial, kind, text, error)
+                             : error_set(error, ERROR_NOMEM, "out of memory");
+
+    lists_operator_free(trial);
+    if (code == 0)
+        code = store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, error);
+    return code == 0 ? service_reload(service, error) : code;
+}
+
+int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
+                                 struct slice lines, size_t bytes_max, struct error *error)
+{
+    struct slice before = SLICE_EMPTY;
+    struct buffer text;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    buffer_init(&text, bytes_max);
+    code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), &arena, &before,
+                          error);
+    if (code != 0 && code != ERROR_NOT_FOUND)
+        goto done;
+    buffer_append(&text, before.ptr, before.len);
+    if (before.len > 0 && before.ptr[before.len - 1] != '\n')
+        buffer_append_byte(&text, '\n');
+    buffer_append(&text, lines.ptr, lines.len);
+    code = text.failed ? error_set(error, ERROR_LIMIT,
+                                   "the list would be larger than the service keeps; put it into a "
+                                   "file and name that in the configuration")
+                       : keep(service, kind, buffer_slice(&text), error);
+done:
+    buffer_done(&text);
+    arena_done(&arena);
+    return code;
+}
+
 void service_operator_list_put(struct service_call *call)
 {
     struct service *service = call->service;
     struct slice text = http_request_body(call->request);
     enum lists_operator_kind kind;
-    struct lists_operator *trial;
     struct error error = {0};
     int code;
 
     if (!read_kind(call, &kind))
         return;
-    trial = lists_operator_new();
-    code = trial != NULL ? lists_operator_load(trial, kind, text, &error)
-                         : error_set(&error, ERROR_NOMEM, "out of memory");
-    lists_operator_free(trial);
-    if (code == 0)
-        code =
-            store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, &error);
-    if (code == 0)
-        code = service_reload(service, &error);
+    code = keep(service, kind, text, &error);
     if (code != 0) {
         service_problem_of(call, &error);
         return;

@@ -789,6 +789,33 @@ class Operator(Case):
         self.assertEqual(got["status"], "skipped")
         self.problem(SERVICE.get("/v1/operator-lists/friends"), 404, "no_such_kind")
 
+    def test_suppressing_what_a_filter_matches(self):
+        self.addCleanup(self.put, "opt_out", "")
+        self.put("opt_out", "sure@here.example")  # no line feed behind it
+        given = ["a@here.example", "b@here.example", "B@here.example", "sure@here.example", "no@@x",
+                 '"c #d"@here.example', "e@elsewhere.example"]
+        made = SERVICE.post("/v1/lists", {"addresses": given, "options": {"depth": "syntax"}}).json()
+        SERVICE.wait(made["id"])
+        path = f"/v1/lists/{made['id']}/suppress"
+        SERVICE.post("/v1/verify", {"address": "a@here.example", "depth": "syntax"})
+        self.problem(SERVICE.post(f"{path}?kind=opt_out"), 422, "no_filter")
+        self.problem(SERVICE.post(f"{path}?kind=listed&text=here"), 422, "bad_kind")
+        self.problem(SERVICE.post(f"{path}?text=here"), 422, "bad_kind")
+        self.problem(SERVICE.post("/v1/lists/99999/suppress?kind=opt_out&text=x"), 404)
+        answer = SERVICE.post(f"{path}?kind=opt_out&domain=here.example")
+        self.assertEqual(answer.json(), {"kind": "opt_out", "matched": 5, "added": 2, "already": 2,
+                                         "unusable": 1})
+        kept = SERVICE.get("/v1/operator-lists/opt_out").body.decode()
+        self.assertEqual(kept, "sure@here.example\na@here.example\nb@here.example\n")
+        # In effect at once, also for what was remembered; and nothing is added twice.
+        got = SERVICE.post("/v1/verify", {"address": "a@here.example", "depth": "syntax"}).json()
+        self.assertEqual(got["reason"], "opted_out")
+        again = SERVICE.post(f"{path}?kind=opt_out&domain=here.example").json()
+        self.assertEqual((again["added"], again["already"]), (0, 4))
+        noted = SERVICE.get("/v1/audit").json()["items"][0]
+        self.assertEqual((noted["event"], noted["subject"]),
+                         ("operator_list_changed", f"opt_out, 2 of list {made['id']}"))
+
     def test_lists_from_files_are_told(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             file.write("one.example\ntwo@example.org\n")
