@@ -76,6 +76,16 @@ static const struct config_option rows[] = {
      .value_name = "IP",
      .check = config_check_ip,
      .help = "The local address to connect from. Default: the system's choice."},
+    {.name = "egress",
+     .type = CONFIG_LIST,
+     .offset = AT(egresses),
+     .value_name = "WORDS",
+     .check = config_check_egress,
+     .secret = true,
+     .help = "One of several identities to ask from, in words separated by blanks: source-ip=IP, "
+             "socks5=[USER:PASSWORD@]IP:PORT (a proxy, for hosts without port 25), helo=NAME, "
+             "mail-from=ADDRESS, second-mail-from=ADDRESS; what is not said is as above. A mail "
+             "operator always meets the same identity. With a password, in the file only."},
     /* --- whom to ask -------------------------------------------------------------------------- */
     {.name = "resolver",
      .type = CONFIG_LIST,

@@ -30,6 +30,7 @@ struct config {
     const char *mail_from;         /* --mail-from ADDR; "<>" is the null sender */
     const char *second_mail_from;  /* --second-mail-from ADDR */
     const char *source_ip;         /* --source-ip IP */
+    struct config_list egresses;   /* --egress "source-ip=IP helo=NAME ..." ... */
     const char *store;             /* --store URL */
     unsigned depth;                /* --depth syntax|dns|smtp: enum evidence_depth */
     unsigned patience;             /* --patience quick|normal|patient: enum probe_patience */

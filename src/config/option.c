@@ -320,8 +320,10 @@ static int set_text(const struct config_option *option, struct slice value, cons
     if (copy == NULL)
         return error_set(error, ERROR_NOMEM, "%s: out of memory", where);
     if (option->check != NULL && option->check(copy, &detail) < 0)
-        return error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where, SLICE_ARG(shown(value)),
-                         detail.message);
+        return option->secret
+                   ? error_set(error, ERROR_USAGE, "%s: the value %s", where, detail.message)
+                   : error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where,
+                               SLICE_ARG(shown(value)), detail.message);
     if (option->type == CONFIG_TEXT) {
         *(const char **)place(option, values) = copy;
         return 0;

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
+#include "config/egress.h"
 #include "config/value.h"
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
@@ -256,6 +257,40 @@ static int set_names(struct prober *prober, const struct config *config, struct 
     return 0;
 }
 
+/* Identities, where there are several; what one does not say is as for a single one. */
+static int set_egresses(struct prober *prober, const struct config *config, struct error *error)
+{
+    struct probe_settings *settings = &prober->settings;
+    size_t count = config->egresses.count;
+    struct probe_egress *egresses = arena_array(&prober->arena, count + 1, sizeof(*egresses));
+
+    if (egresses == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct error reason = {0};
+        int code;
+
+        egresses[i] = (struct probe_egress){
+            .helo_name = settings->helo_name,
+            .sender = settings->sender,
+            .second_sender = settings->second_sender,
+            .source = settings->source,
+        };
+        code =
+            config_parse_egress(config->egresses.values[i], &prober->arena, &egresses[i], &reason);
+        if (code < 0)
+            return error_set(error, code, "egress number %zu %s", i + 1, reason.message);
+        for (size_t k = 0; k < i; k++)
+            if (slice_equal(egresses[k].name, egresses[i].name))
+                return error_set(error, ERROR_USAGE,
+                                 "egresses number %zu and %zu go out by the same way", k + 1,
+                                 i + 1);
+    }
+    settings->egresses = count > 0 ? egresses : NULL;
+    settings->egress_count = count;
+    return 0;
+}
+
 static int set_settings(struct prober *prober, const struct config *config, struct error *error)
 {
     struct probe_settings *settings = &prober->settings;
@@ -291,7 +326,8 @@ static int set_settings(struct prober *prober, const struct config *config, stru
     if (config->source_ip != NULL &&
         !ip_parse(slice_from_string(config->source_ip), &settings->source.ip))
         return error_set(error, ERROR_USAGE, "'%.60s' is no IP address", config->source_ip);
-    return config->depth == EVIDENCE_DEPTH_SMTP ? set_names(prober, config, error) : 0;
+    code = config->depth == EVIDENCE_DEPTH_SMTP ? set_names(prober, config, error) : 0;
+    return code == 0 ? set_egresses(prober, config, error) : code;
 }
 
 /* --- opening and closing --------------------------------------------------------------------- */

@@ -26,6 +26,8 @@ int config_check_helo(const char *value, struct error *error);
 int config_check_sender(const char *value, struct error *error);
 /* "ZONE" or "ZONE=CODES" (dns/blocklist.h). */
 int config_check_blocklist(const char *value, struct error *error);
+/* config/egress.h */
+int config_check_egress(const char *value, struct error *error);
 int config_check_store(const char *value, struct error *error);
 
 #endif

@@ -57,11 +57,21 @@ void probe_case_wait_is_over(void *owner)
 
 /* --- from host to host --------------------------------------------------------------------- */
 
-static bool family_fits(const struct probe_engine *engine, const struct ip *ip)
+/* A proxy connects from where it likes. */
+static bool family_fits(const struct probe_egress *egress, const struct ip *ip)
 {
-    uint8_t family = engine->settings.source.ip.family;
+    uint8_t family = egress->source.ip.family;
 
-    return family == 0 || family == ip->family;
+    return family == 0 || family == ip->family || egress->proxy != NULL;
+}
+
+/* Before there is a site: does any identity reach that family? */
+static bool any_family_fits(const struct probe_engine *engine, const struct ip *ip)
+{
+    for (size_t i = 0; i < engine->settings.egress_count; i++)
+        if (family_fits(&engine->settings.egresses[i], ip))
+            return true;
+    return false;
 }
 
 int probe_case_add_attempt(struct probe_case *kase, const struct evidence_attempt *attempt)
@@ -125,11 +135,16 @@ static int find_host(struct probe_case *kase, struct probe_host **ret_host)
             const struct ip *ip = &mx->addresses[kase->address_at];
             struct probe_host *host;
 
-            if (!family_fits(kase->engine, ip))
+            if (!any_family_fits(kase->engine, ip))
                 continue;
             host = probe_host_get(kase->engine, ip, mx->name);
             if (host == NULL)
                 return ERROR_NOMEM;
+            if (!family_fits(host->site->egress, ip)) {
+                probe_host_hold(host);
+                probe_host_release(host); /* forgotten, unless others know it */
+                continue;
+            }
             if (!probe_host_is_dead(host, now)) {
                 *ret_host = host;
                 return 0;

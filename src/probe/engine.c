@@ -113,6 +113,16 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
     engine->lists = lists;
     engine->settings = *settings;
     fill_in(&engine->settings);
+    engine->own_egress = (struct probe_egress){
+        .helo_name = settings->helo_name,
+        .sender = settings->sender,
+        .second_sender = settings->second_sender,
+        .source = settings->source,
+    };
+    if (settings->egress_count == 0) {
+        engine->settings.egresses = &engine->own_egress;
+        engine->settings.egress_count = 1;
+    }
     random_init(&engine->random, settings->seed);
     init_lists(engine);
     smtp_desk_init(&engine->desk);

@@ -20,6 +20,7 @@
 #include "dns/resolver.h"
 #include "io/loop.h"
 #include "lists/operator.h"
+#include "probe/egress.h"
 #include "probe/habit.h"
 #include "probe/past.h"
 #include "verdict/evidence.h"
@@ -44,6 +45,9 @@ struct probe_settings {
     struct slice sender;        /* reverse-path; empty: the null sender */
     struct slice second_sender; /* for sites that refuse the first; empty: none */
     struct io_endpoint source;  /* address to connect from; family 0: the system's choice */
+    /* Instead of the four above, identities among which sites are spread; borrowed; none: those. */
+    const struct probe_egress *egresses;
+    size_t egress_count;
     uint16_t port;              /* SMTP; 0: 25 */
     enum smtp_tls_policy tls;
     enum evidence_depth depth;

@@ -7,10 +7,9 @@
 
 static bool is_null_or_first_sender(const struct probe_session *session)
 {
-    const struct probe_settings *settings = &session->host->engine->settings;
+    struct slice second = session->host->site->egress->second_sender;
 
-    return settings->second_sender.len > 0 &&
-           !slice_equal(session->plan->sender, settings->second_sender);
+    return second.len > 0 && !slice_equal(session->plan->sender, second);
 }
 
 /*

@@ -114,6 +114,8 @@ static void session_close(struct probe_session *session)
     if (session->stream != NULL)
         io_stream_close(session->stream);
     session->stream = NULL;
+    io_socks_free(session->socks);
+    session->socks = NULL;
     stop_talking(session);
     if (seen) {
         session_end(session);
@@ -297,6 +299,13 @@ static void alarm_rang(void *owner)
 
 /* --- events of the stream ------------------------------------------------------------------ */
 
+/* The server speaks, or nobody will: the proxy has done its part. */
+static void proxy_is_done(struct probe_session *session)
+{
+    io_socks_free(session->socks);
+    session->socks = NULL;
+}
+
 static void stream_connected(void *user)
 {
     struct probe_session *session = user;
@@ -315,6 +324,7 @@ static void stream_received(void *user, const char *bytes, size_t len)
     struct probe_engine *engine = session->host->engine;
 
     probe_engine_enter(engine);
+    proxy_is_done(session);
     smtp_session_received(session->smtp, bytes, len, probe_engine_now(engine));
     pump(session);
     probe_engine_leave(engine);
@@ -362,6 +372,7 @@ static void stream_closed(void *user, enum io_close_reason reason, const char *d
     if (detail == NULL || strcmp(detail, io_close_reason_name(reason)) == 0)
         detail = "";
     say_why(session, io_close_reason_name(reason), detail);
+    proxy_is_done(session);
     smtp_session_closed(session->smtp, why, probe_engine_now(engine));
     pump(session);
     probe_engine_leave(engine);
@@ -431,10 +442,14 @@ static bool open_failed(struct probe_host *host, int code)
 static int connect_stream(struct probe_session *session)
 {
     struct probe_engine *engine = session->host->engine;
+    const struct probe_egress *egress = session->host->site->egress;
     struct io_endpoint to = {session->host->ip, engine->settings.port};
 
-    return io_connect(engine->loop, &engine->settings.source, &to, &stream_events, session,
-                      &session->stream, NULL);
+    if (egress->proxy != NULL)
+        return io_socks_connect(engine->loop, &egress->source, egress->proxy, &to, &stream_events,
+                                session, &session->socks, &session->stream, NULL);
+    return io_connect(engine->loop, &egress->source, &to, &stream_events, session, &session->stream,
+                      NULL);
 }
 
 bool probe_session_open(struct probe_host *host)

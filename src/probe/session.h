@@ -11,6 +11,7 @@
 #ifndef MK_PROBE_SESSION_H
 #define MK_PROBE_SESSION_H
 
+#include "io/socks.h"
 #include "probe/ask.h"
 #include "probe/state.h"
 
@@ -28,6 +29,7 @@ struct probe_session {
     struct probe_domain *turn; /* whose transaction it is; held */
     uint64_t last_answer_ms;
     uint64_t until_ms;    /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
+    struct io_socks *socks; /* of a proxy that is connecting; NULL: none */
     char *tls;            /* what was agreed on, in words; NULL: in clear */
     char *close_detail;   /* NULL: none */
     uint16_t asked_count; /* given to smtp, not answered */

@@ -43,8 +43,10 @@ static struct probe_site *site_new(struct probe_engine *engine,
         return NULL;
     site->engine = engine;
     site->profile = profile;
+    site->egress =
+        probe_egress_choose(settings->egresses, settings->egress_count, slice_from_string(key));
     site->use_second_sender = profile->null_sender == PROVIDER_NULL_SENDER_REFUSED &&
-                              settings->sender.len == 0 && settings->second_sender.len > 0;
+                              site->egress->sender.len == 0 && site->egress->second_sender.len > 0;
     list_init(&site->waiting);
     list_init(&site->hungry);
     list_init(&site->sessions);
@@ -90,9 +92,7 @@ void probe_site_mark(struct probe_site *site)
 
 struct slice probe_site_sender(const struct probe_site *site)
 {
-    const struct probe_settings *settings = &site->engine->settings;
-
-    return site->use_second_sender ? settings->second_sender : settings->sender;
+    return site->use_second_sender ? site->egress->second_sender : site->egress->sender;
 }
 
 static unsigned timeout_percent(const struct probe_site *site)
@@ -117,7 +117,7 @@ const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, 
         return NULL;
     *plan = (struct smtp_plan){
         .desk = &site->engine->desk,
-        .helo_name = settings->helo_name,
+        .helo_name = site->egress->helo_name,
         .sender = probe_site_sender(site),
         .tls = in_clear ? SMTP_TLS_NEVER : settings->tls,
         .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,

@@ -21,6 +21,7 @@ struct probe_site {
     struct probe_engine *engine;
     char *key;
     const struct provider_profile *profile;
+    const struct probe_egress *egress; /* whom it sees */
     struct probe_limits limits;
     struct probe_breaker breaker;
     struct smtp_plan *plans[PROBE_SITE_PLANS]; /* of its conversations; made when first wanted */

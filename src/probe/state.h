@@ -41,6 +41,7 @@ struct probe_engine {
     struct dns_resolver *resolver;
     const struct lists_operator *lists; /* may be NULL */
     struct probe_settings settings;
+    struct probe_egress own_egress; /* where the settings name no identities */
     struct probe_memory memory; /* of habits; its functions may be NULL */
     struct probe_past past; /* its functions may be NULL */
     struct random random;
