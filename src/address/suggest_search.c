@@ -105,6 +105,16 @@ static unsigned target_cost(const struct search *search, const struct popular_do
     return cost + name_cost;
 }
 
+/*
+ * Sorts out at little cost what target_cost would: behind a rest that exists only the same rest can
+ * have been meant, unless the name is popular or the rest a slip that is known.
+ */
+static bool may_be_meant(const struct search *search, const struct popular_domain *popular)
+{
+    return !search->is_delegated || search->is_popular_name || search->typo != NULL ||
+           popular->rest_letters == search->typed_rest.letters;
+}
+
 static void consider(struct search *search, const struct popular_domain *popular)
 {
     unsigned cost = target_cost(search, popular);
@@ -139,8 +149,10 @@ bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_fo
         return false;
     distance_prepare(search.name, &search.typed_name);
     distance_prepare(search.rest, &search.typed_rest);
-    for (size_t i = 0; i < popular_domain_count; i++)
-        consider(&search, &popular_domains[i]);
+    for (size_t i = 0; i < popular_domain_count; i++) {
+        if (may_be_meant(&search, &popular_domains[i]))
+            consider(&search, &popular_domains[i]);
+    }
     if (search.best == NULL || search.is_tied)
         return false;
     *ret_found = search.best->domain;

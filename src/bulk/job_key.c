@@ -9,14 +9,16 @@
 #define MARK_MAILBOX ' '
 
 struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
-                                 const struct address *parsed, char out[BULK_KEY_SIZE])
+                                 const struct address *parsed,
+                                 const struct provider_mailbox_rules *rules,
+                                 char out[BULK_KEY_SIZE])
 {
     if (dedupe == BULK_DEDUPE_OFF || address.len == 0)
         return SLICE_EMPTY;
     if (dedupe == BULK_DEDUPE_EXACT || parsed->diagnosis != ADDRESS_VALID)
         return address;
     out[0] = MARK_MAILBOX;
-    return slice_from(out, 1 + provider_mailbox_key(parsed, NULL, out + 1));
+    return slice_from(out, 1 + provider_mailbox_key_of(parsed, rules, NULL, out + 1));
 }
 
 struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char out[BULK_KEY_SIZE])
@@ -25,7 +27,7 @@ struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char ou
 
     if (dedupe == BULK_DEDUPE_MAILBOX)
         (void)address_parse(address.ptr, address.len, &parsed);
-    return bulk_job_key_parsed(dedupe, address, &parsed, out);
+    return bulk_job_key_parsed(dedupe, address, &parsed, NULL, out);
 }
 
 uint64_t bulk_job_key_hash(struct slice key)

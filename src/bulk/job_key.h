@@ -23,10 +23,14 @@ enum bulk_dedupe {
  */
 struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char out[BULK_KEY_SIZE]);
 
-/* The same for whoever has parsed it already (with BULK_DEDUPE_MAILBOX; else `parsed` is not read).
+/*
+ * The same for whoever has parsed it already (with BULK_DEDUPE_MAILBOX; else `parsed` is not read).
+ * rules: of its domain, or NULL.
  */
 struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
-                                 const struct address *parsed, char out[BULK_KEY_SIZE]);
+                                 const struct address *parsed,
+                                 const struct provider_mailbox_rules *rules,
+                                 char out[BULK_KEY_SIZE]);
 
 /* Its hash; never 0, except for the empty key. */
 uint64_t bulk_job_key_hash(struct slice key);

@@ -67,8 +67,8 @@ static uint64_t hash_of(struct bulk_offline *offline, struct slice address,
                         const struct address *parsed)
 {
     char key[BULK_KEY_SIZE];
-    uint64_t hash =
-        bulk_job_key_hash(bulk_job_key_parsed(offline->options.dedupe, address, parsed, key));
+    uint64_t hash = bulk_job_key_hash(
+        bulk_job_key_parsed(offline->options.dedupe, address, parsed, offline->memory.rules, key));
 
     bulk_seen_fetch(&offline->seen, hash);
     return hash;

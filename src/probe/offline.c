@@ -1,9 +1,10 @@
 #include "probe/offline.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "base/table.h"
 #include "lists/builtin.h"
-#include "provider/mailbox.h"
 
 #define BIT(kind) (1U << (kind))
 
@@ -25,17 +26,20 @@ static struct slice domain_of(const struct address *address)
                                : slice_from(address->domain_ascii, address->domain_ascii_len);
 }
 
-/* What depends on the parsed address. */
-static void fill_parsed(struct evidence *evidence)
+/* What depends on the parsed address; of its domain: the classes and the rules. */
+static void fill_parsed(struct evidence *evidence, unsigned domain_classes,
+                        const struct provider_mailbox_rules *rules)
 {
-    const struct address *address = &evidence->address;
-    struct slice domain = domain_of(address);
+    struct slice local = evidence->address.local;
 
-    evidence->builtin_classes = lists_local_classes(address->local) |
-                                (address->is_literal ? 0 : lists_domain_classes(domain));
-    evidence->mailbox_breach = provider_mailbox_breach(address->local, domain);
-    evidence->subaddress =
-        provider_mailbox_is_subaddress(address->local, domain, evidence->provider);
+    evidence->builtin_classes = lists_local_classes(local) | domain_classes;
+    evidence->mailbox_breach = provider_mailbox_breach_of(local, rules);
+    evidence->subaddress = provider_mailbox_is_subaddress_of(local, rules, evidence->provider);
+}
+
+static unsigned classes_of_domain(const struct address *address)
+{
+    return address->is_literal ? 0 : lists_domain_classes(domain_of(address));
 }
 
 void probe_offline_fill(struct slice input, const struct suggest_world *world,
@@ -43,56 +47,117 @@ void probe_offline_fill(struct slice input, const struct suggest_world *world,
 {
     evidence->input = input;
     evidence->suggestion = slice_from(suggestion, suggest_address(input, world, suggestion));
-    if (address_parse(input.ptr, input.len, &evidence->address))
-        fill_parsed(evidence);
+    if (address_parse(input.ptr, input.len, &evidence->address)) {
+        const struct provider_mailbox_rules rules =
+            provider_mailbox_rules_of(domain_of(&evidence->address));
+
+        fill_parsed(evidence, classes_of_domain(&evidence->address), &rules);
+    }
 }
 
-/* --- domains that need no mending ------------------------------------------------------------ */
+/* --- domains that were looked up before ------------------------------------------------------ */
 
-#define MEMORY_ENTRIES ((size_t)1 << 17)
+enum {
+    MEMORY_ENTRIES = 1 << 18,
+    MEMORY_WAYS = 4,  /* places where a domain may stand, side by side */
+    NAME_MAX_LEN = 36 /* longer ones are too rare to be remembered */
+};
+
+/* One line of the processor's cache. */
+struct probe_offline_domain {
+    uint64_t hash; /* 0: nothing here */
+    struct provider_mailbox_rules rules;
+    uint16_t classes; /* lists_domain_classes */
+    bool is_sound;    /* nothing in it to mend */
+    uint8_t name_len;
+    char name[NAME_MAX_LEN];
+};
 
 void probe_offline_memory_init(struct probe_offline_memory *memory)
 {
-    memory->hashes = memory_zalloc(MEMORY_ENTRIES, sizeof(*memory->hashes));
+    memory->domains = memory_zalloc(MEMORY_ENTRIES + MEMORY_WAYS, sizeof(*memory->domains));
+    memory->rules = NULL;
 }
 
 void probe_offline_memory_done(struct probe_offline_memory *memory)
 {
-    memory_free(memory->hashes);
-    memory->hashes = NULL;
+    memory_free(memory->domains);
+    memory->domains = NULL;
+    memory->rules = NULL;
+}
+
+static bool is_at(const struct probe_offline_domain *entry, uint64_t hash, struct slice domain)
+{
+    return entry->hash == hash && entry->name_len == domain.len &&
+           memcmp(entry->name, domain.ptr, domain.len) == 0;
+}
+
+static bool needs_no_mending(struct slice domain)
+{
+    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
+    char meant[ADDRESS_DOMAIN_MAX + 1];
+
+    return !suggest_domain(domain, &world, meant);
+}
+
+/* What is known of the domain, looked up when it is new; NULL: too long for the memory. */
+static const struct probe_offline_domain *find_domain(struct probe_offline_memory *memory,
+                                                      const struct address *address)
+{
+    struct slice domain = domain_of(address);
+    struct probe_offline_domain *entry;
+    uint64_t hash;
+    size_t at = 0;
+
+    if (domain.len > NAME_MAX_LEN)
+        return NULL;
+    hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
+    entry = &memory->domains[(hash >> 1) % MEMORY_ENTRIES];
+    for (; at < MEMORY_WAYS && entry[at].hash != 0; at++)
+        if (is_at(&entry[at], hash, domain))
+            return &entry[at];
+    /* All places taken: one of them, by bits of the hash that it does not stand by. */
+    entry += at < MEMORY_WAYS ? at : (hash >> 40) % MEMORY_WAYS;
+    *entry = (struct probe_offline_domain){
+        .hash = hash,
+        .rules = provider_mailbox_rules_of(domain),
+        .classes = (uint16_t)lists_domain_classes(domain),
+        .is_sound = needs_no_mending(domain),
+        .name_len = (uint8_t)domain.len,
+    };
+    memcpy(entry->name, domain.ptr, domain.len);
+    return entry;
 }
 
 /*
- * Only of addresses in which nothing but the domain could be mended: ASCII, and without what
- * copying leaves at the beginning. NULL: not one of those. *ret_hash is what to find there.
+ * Nothing but the domain could be mended: ASCII, and without what copying leaves at the beginning.
+ * There suggest_address says nothing where suggest_domain says nothing.
  */
-static uint64_t *find_entry(struct probe_offline_memory *memory, const struct address *address,
-                            uint64_t *ret_hash)
+static bool only_domain_is_mended(const struct address *address)
 {
-    struct slice domain = domain_of(address);
-
-    if (memory == NULL || memory->hashes == NULL || address->diagnosis != ADDRESS_VALID ||
-        address->is_literal || !ascii_is_alnum(address->local.ptr[0]) ||
-        (address->flags & (ADDRESS_FLAG_SMTPUTF8 | ADDRESS_FLAG_IDN)) != 0)
-        return NULL;
-    *ret_hash = hash_bytes(domain.ptr, domain.len, 0) | 1; /* 0 is an empty entry */
-    return &memory->hashes[(*ret_hash >> 1) % MEMORY_ENTRIES];
+    return address->diagnosis == ADDRESS_VALID && !address->is_literal &&
+           address->domain.len == address->domain_ascii_len &&
+           ascii_is_alnum(address->local.ptr[0]) &&
+           (address->flags & (ADDRESS_FLAG_SMTPUTF8 | ADDRESS_FLAG_IDN)) == 0;
 }
 
-static void find_suggestion(struct probe_offline_memory *memory, struct evidence *evidence,
-                            char suggestion[ADDRESS_WIRE_SIZE])
+/* Fill in what depends on the parsed address, from memory; true: there is nothing to suggest. */
+static bool fill_remembered(struct probe_offline_memory *memory, struct evidence *evidence)
 {
-    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
-    uint64_t hash = 0, *entry = find_entry(memory, &evidence->address, &hash);
+    const struct address *address = &evidence->address;
+    const struct probe_offline_domain *known = NULL;
+    struct provider_mailbox_rules rules;
 
-    suggestion[0] = '\0';
-    evidence->suggestion = SLICE_EMPTY;
-    if (entry != NULL && *entry == hash)
-        return;
-    evidence->suggestion =
-        slice_from(suggestion, suggest_address(evidence->input, &world, suggestion));
-    if (entry != NULL && evidence->suggestion.len == 0)
-        *entry = hash;
+    if (memory != NULL && memory->domains != NULL && !address->is_literal)
+        known = find_domain(memory, address);
+    if (known != NULL) {
+        memory->rules = &known->rules;
+        fill_parsed(evidence, known->classes, &known->rules);
+        return known->is_sound && only_domain_is_mended(address);
+    }
+    rules = provider_mailbox_rules_of(domain_of(address));
+    fill_parsed(evidence, classes_of_domain(address), &rules);
+    return false;
 }
 
 void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
@@ -100,17 +165,23 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
                          enum evidence_stop stop, struct evidence *ret_evidence,
                          struct verdict *ret_verdict, char suggestion[ADDRESS_WIRE_SIZE])
 {
+    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
     struct evidence *evidence = ret_evidence;
+    bool is_sound = false;
 
+    if (memory != NULL)
+        memory->rules = NULL;
+    suggestion[0] = '\0';
     *evidence = (struct evidence){
         .input = input,
         .depth = stop == EVIDENCE_STOP_DEPTH ? EVIDENCE_DEPTH_SYNTAX : EVIDENCE_DEPTH_SMTP,
         .catch_all_text = SLICE_EMPTY,
         .internal = SLICE_EMPTY,
+        .suggestion = SLICE_EMPTY,
         .checked_unix_ms = unix_ms,
     };
     if (address_parse(input.ptr, input.len, &evidence->address)) {
-        fill_parsed(evidence);
+        is_sound = fill_remembered(memory, evidence);
         if (lists != NULL)
             evidence->operator_matches =
                 lists_operator_match(lists, evidence->address.local, domain_of(&evidence->address));
@@ -118,6 +189,8 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
             evidence->mailbox_breach == NULL)
             evidence->stop = stop;
     }
-    find_suggestion(memory, evidence, suggestion);
+    if (!is_sound)
+        evidence->suggestion =
+            slice_from(suggestion, suggest_address(evidence->input, &world, suggestion));
     verdict_judge(evidence, ret_verdict);
 }

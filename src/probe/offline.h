@@ -10,6 +10,7 @@
 
 #include "address/suggest.h"
 #include "lists/operator.h"
+#include "provider/mailbox.h"
 #include "verdict/evidence.h"
 #include "verdict/verdict.h"
 
@@ -27,11 +28,15 @@ bool probe_offline_domain_is_real(void *context, struct slice domain);
 bool probe_offline_is_skipped(unsigned matches);
 
 /*
- * Domains that were found to need no mending, by hash: a list names the same ones again and again,
- * and to look for typing errors costs more than all the rest. One megabyte, never more.
+ * What is known of domains: a list names the same ones again and again, and to look each up in all
+ * tables, above all for typing errors, costs more than all the rest. 16 MiB at most, of which only
+ * what is used is touched; beyond that newer domains push older ones out.
  */
+struct probe_offline_domain;
 struct probe_offline_memory {
-    uint64_t *hashes; /* NULL: remembers nothing */
+    struct probe_offline_domain *domains; /* NULL: remembers nothing */
+    /* The rules of the domain of the address that was judged last; NULL: look them up. */
+    const struct provider_mailbox_rules *rules;
 };
 /* Without memory for it, it remembers nothing. */
 void probe_offline_memory_init(struct probe_offline_memory *memory);

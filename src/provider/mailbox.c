@@ -14,21 +14,17 @@ const struct mailbox_rule *mailbox_rule_of_domain(struct slice domain)
     return found != NULL ? &mailbox_rules[found->row] : NULL;
 }
 
-/* The rule of "user.fastmail.com", where the user's name stands in the domain; NULL else. */
-static const struct mailbox_rule *rule_of_subdomain(struct slice domain, struct slice *ret_user,
-                                                    struct slice *ret_domain)
+struct provider_mailbox_rules provider_mailbox_rules_of(struct slice domain)
 {
+    struct provider_mailbox_rules rules = {mailbox_rule_of_domain(domain), NULL};
     ptrdiff_t dot = slice_find_byte(domain, '.');
-    const struct mailbox_rule *rule;
 
-    if (dot <= 0)
-        return NULL;
-    rule = mailbox_rule_of_domain(slice_from_offset(domain, (size_t)dot + 1));
-    if (rule == NULL || !(rule->folds & MAILBOX_FOLD_SUBDOMAIN))
-        return NULL;
-    *ret_user = slice_prefix(domain, (size_t)dot);
-    *ret_domain = slice_from_offset(domain, (size_t)dot + 1);
-    return rule;
+    if (rules.own == NULL && dot > 0) {
+        rules.parent = mailbox_rule_of_domain(slice_from_offset(domain, (size_t)dot + 1));
+        if (rules.parent != NULL && !(rules.parent->folds & MAILBOX_FOLD_SUBDOMAIN))
+            rules.parent = NULL;
+    }
+    return rules;
 }
 
 static const struct mailbox_rule *rule_of_profile(const struct provider_profile *profile)
@@ -65,9 +61,10 @@ static struct slice cut_tag(struct slice local)
     return plus > 0 ? slice_prefix(local, (size_t)plus) : local;
 }
 
-const char *provider_mailbox_breach(struct slice local, struct slice domain)
+const char *provider_mailbox_breach_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules)
 {
-    const struct mailbox_rule *rule = mailbox_rule_of_domain(domain);
+    const struct mailbox_rule *rule = rules->own;
     char bytes[ADDRESS_LOCAL_MAX];
     size_t count = 0;
 
@@ -86,6 +83,13 @@ const char *provider_mailbox_breach(struct slice local, struct slice domain)
     if (count < rule->least || (rule->most > 0 && count > rule->most))
         return rule->says_length;
     return NULL;
+}
+
+const char *provider_mailbox_breach(struct slice local, struct slice domain)
+{
+    const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain);
+
+    return provider_mailbox_breach_of(local, &rules);
 }
 
 /* Append local to out as the rule folds it; returns the new length. */
@@ -117,14 +121,16 @@ static size_t fold_local(struct slice local, unsigned folds, char *out, size_t l
     return len;
 }
 
-size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
-                            char out[PROVIDER_KEY_SIZE])
+size_t provider_mailbox_key_of(const struct address *address,
+                               const struct provider_mailbox_rules *rules,
+                               const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE])
 {
     struct slice domain = address->is_literal
                               ? address->domain
                               : slice_from(address->domain_ascii, address->domain_ascii_len);
+    struct provider_mailbox_rules found;
     const struct mailbox_rule *rule = NULL;
-    struct slice local, user;
+    struct slice local;
     char bytes[ADDRESS_LOCAL_MAX];
     unsigned folds = 0;
     size_t len;
@@ -133,9 +139,18 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
           domain.len <= ADDRESS_DOMAIN_MAX);
     local = unquote(address->local, bytes);
     if (!address->is_literal) {
-        rule = mailbox_rule_of_domain(domain);
-        if (rule == NULL && (rule = rule_of_subdomain(domain, &user, &domain)) != NULL)
-            local = user;
+        if (rules == NULL) {
+            found = provider_mailbox_rules_of(domain);
+            rules = &found;
+        }
+        rule = rules->own;
+        if (rules->parent != NULL) {
+            size_t dot = (size_t)slice_find_byte(domain, '.');
+
+            rule = rules->parent;
+            local = slice_prefix(domain, dot);
+            domain = slice_from_offset(domain, dot + 1);
+        }
         if (rule == NULL)
             rule = rule_of_profile(profile);
     }
@@ -153,15 +168,22 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
     return len;
 }
 
-bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
-                                    const struct provider_profile *profile)
+size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
+                            char out[PROVIDER_KEY_SIZE])
 {
-    const struct mailbox_rule *rule = mailbox_rule_of_domain(domain);
+    return provider_mailbox_key_of(address, NULL, profile, out);
+}
+
+bool provider_mailbox_is_subaddress_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules,
+                                       const struct provider_profile *profile)
+{
+    const struct mailbox_rule *rule = rules->own;
     ptrdiff_t plus = slice_find_byte(local, '+'), dash = slice_find_byte(local, '-');
 
     if (local.len == 0 || local.ptr[0] == '"')
         return false;
-    if (rule == NULL && rule_of_subdomain(domain, &(struct slice){0}, &(struct slice){0}) != NULL)
+    if (rules->parent != NULL)
         return true;
     if (rule == NULL)
         rule = rule_of_profile(profile);
@@ -172,6 +194,14 @@ bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
         strchr(rule->chars, '+') == NULL)
         return false;
     return plus > 0;
+}
+
+bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
+                                    const struct provider_profile *profile)
+{
+    const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain);
+
+    return provider_mailbox_is_subaddress_of(local, &rules, profile);
 }
 
 /* "6 to 30", "at least 6", "up to 30" or "any number of". */

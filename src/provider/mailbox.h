@@ -16,11 +16,25 @@
 #define PROVIDER_KEY_SIZE ADDRESS_WIRE_SIZE
 
 /*
+ * The rules of a domain, found once for the many mailboxes of it. They live for ever. A domain
+ * whose own are not known may be one that has the user's name in front: "anna.fastmail.com".
+ */
+struct mailbox_rule;
+struct provider_mailbox_rules {
+    const struct mailbox_rule *own;    /* or NULL */
+    const struct mailbox_rule *parent; /* of the domain behind the first label; NULL beside own */
+};
+/* domain: lower case. */
+struct provider_mailbox_rules provider_mailbox_rules_of(struct slice domain);
+
+/*
  * Why this local part can't be a mailbox at this consumer domain: a static English sentence, or
  * NULL when it can (or the domain has no rules). domain: lower case. Only rules that the provider
  * enforces on every account that exists, so that an old account is never called impossible.
  */
 const char *provider_mailbox_breach(struct slice local, struct slice domain);
+const char *provider_mailbox_breach_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules);
 
 /*
  * The canonical key of an accepted address: domain as A-label, local part folded as its provider
@@ -29,6 +43,10 @@ const char *provider_mailbox_breach(struct slice local, struct slice domain);
  */
 size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,
                             char out[PROVIDER_KEY_SIZE]);
+/* rules: of the address's domain, or NULL where the caller does not have them. */
+size_t provider_mailbox_key_of(const struct address *address,
+                               const struct provider_mailbox_rules *rules,
+                               const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE]);
 
 /*
  * True when the local part carries a tag ("user+tag") in the way this domain understands; where
@@ -36,6 +54,9 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
  */
 bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
                                     const struct provider_profile *profile);
+bool provider_mailbox_is_subaddress_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules,
+                                       const struct provider_profile *profile);
 
 #define PROVIDER_MAILBOX_WORDS 320
 

@@ -1,0 +1,138 @@
+/* Tests of the cheap layers: what is remembered of domains changes no verdict. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "probe/offline.h"
+
+/* What a judgement depends on the domain for. */
+struct judged {
+    struct evidence evidence;
+    struct verdict verdict;
+    char suggestion[ADDRESS_WIRE_SIZE];
+    char key[PROVIDER_KEY_SIZE];
+};
+
+static void judge(const char *text, struct probe_offline_memory *memory, struct judged *ret)
+{
+    const struct provider_mailbox_rules *rules;
+
+    memset(ret, 0, sizeof(*ret));
+    probe_offline_judge(slice_from_string(text), memory, NULL, 1000, EVIDENCE_STOP_DEPTH,
+                        &ret->evidence, &ret->verdict, ret->suggestion);
+    rules = memory != NULL ? memory->rules : NULL;
+    if (ret->evidence.address.diagnosis == ADDRESS_VALID)
+        provider_mailbox_key_of(&ret->evidence.address, rules, NULL, ret->key);
+}
+
+static void expect_same(const char *text, struct probe_offline_memory *memory)
+{
+    struct judged fresh, remembered;
+
+    judge(text, NULL, &fresh);
+    judge(text, memory, &remembered);
+    if (fresh.verdict.reason != remembered.verdict.reason ||
+        fresh.verdict.flags != remembered.verdict.flags ||
+        fresh.verdict.score != remembered.verdict.score ||
+        fresh.evidence.builtin_classes != remembered.evidence.builtin_classes ||
+        fresh.evidence.mailbox_breach != remembered.evidence.mailbox_breach ||
+        fresh.evidence.subaddress != remembered.evidence.subaddress ||
+        !slice_equal(fresh.evidence.suggestion, remembered.evidence.suggestion) ||
+        strcmp(fresh.key, remembered.key) != 0)
+        fail_msg("%s: another judgement from memory (suggested '%s' and '%s', keys '%s' and '%s')",
+                 text, fresh.suggestion, remembered.suggestion, fresh.key, remembered.key);
+}
+
+static const char *const addresses[] = {
+    "anna.berg@gmail.com",
+    "a@gmail.com",
+    "anna.berg+shop@gmail.com",
+    "anna.berg@GMAIL.com",
+    "anna@gmial.com",
+    "anna@gmail.con",
+    "anna@gmail.com.",
+    "anna@firm.example",
+    "anna@fastmail.com",
+    "tag@anna.fastmail.com",
+    "anna+x@anna.fastmail.com",
+    "info@firm.example",
+    "no-reply@firm.example",
+    "anna@mailinator.com",
+    "anna@sub.mailinator.com",
+    "anna@[192.0.2.1]",
+    "\"anna berg\"@gmail.com",
+    "\"anna\"@firm.example",
+    "'anna@firm.example",
+    "anna@b\xc3\xbc"
+    "cher.example",
+    "j\xc3\xbcrgen@gmail.com",
+    "anna@xn--bcher-kva.example",
+    "anna-list@yahoo.com",
+    "anna_1@yahoo.com",
+    "anna@hotmial.be",
+    "anna@localhost",
+    "anna@",
+    "",
+    "anna@a-name-of-a-domain-that-is-longer-than-others.example",
+};
+
+static void memory_changes_no_verdict(void **state)
+{
+    struct probe_offline_memory memory;
+
+    probe_offline_memory_init(&memory);
+    assert_non_null(memory.domains);
+    for (int round = 0; round < 3; round++)
+        for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+            expect_same(addresses[i], &memory);
+    /* The other way round: what was said first is not what is said later. */
+    for (size_t i = ARRAY_LEN(addresses); i > 0; i--)
+        expect_same(addresses[i - 1], &memory);
+    probe_offline_memory_done(&memory);
+}
+
+/* So many that they push each other out. */
+static void memory_that_is_full_is_right(void **state)
+{
+    enum {
+        DOMAINS = 150000,
+        CHECKED_EACH = 500,
+    };
+    struct probe_offline_memory memory;
+    struct random random;
+    char text[80];
+
+    probe_offline_memory_init(&memory);
+    random_init(&random, 1);
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        struct judged judged;
+
+        snprintf(text, sizeof(text), "anna@a%u.%s", i, i % 7 == 0 ? "fastmail.com" : "example");
+        if (i % CHECKED_EACH != 0) {
+            judge(text, &memory, &judged);
+            continue;
+        }
+        expect_same(text, &memory);
+        snprintf(text, sizeof(text), "anna@a%u.example",
+                 (unsigned)random_below(&random, (uint64_t)i + 1));
+        expect_same(text, &memory);
+        expect_same(addresses[i / CHECKED_EACH % ARRAY_LEN(addresses)], &memory);
+    }
+    probe_offline_memory_done(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_changes_no_verdict),
+        cmocka_unit_test(memory_that_is_full_is_right),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
