@@ -10,6 +10,7 @@ static const char *const own_names[APPENDED_COLUMN_COUNT] = {
     [APPENDED_SCORE] = "score",       [APPENDED_ACTION] = "action",
     [APPENDED_FLAGS] = "flags",       [APPENDED_SUGGESTION] = "suggestion",
     [APPENDED_PROVIDER] = "provider", [APPENDED_EXPLANATION] = "explanation",
+    [APPENDED_SEND_TO] = "send_to",
 };
 
 static bool is_taken(const char *name, const struct slice *own, size_t own_count)
@@ -162,7 +163,7 @@ static struct slice join_flags(const struct bulk_outcome *outcome, char *out, si
 bool appended_fill(struct appended_cells *cells, enum verdict_dialect dialect,
                    const struct bulk_row *row, const struct bulk_outcome *outcome)
 {
-    struct slice explanation = SLICE_EMPTY;
+    struct slice explanation = SLICE_EMPTY, send_to = slice_trim(row->address);
     struct dialect_words words;
 
     for (size_t i = 0; i < APPENDED_COLUMN_COUNT; i++)
@@ -178,9 +179,15 @@ bool appended_fill(struct appended_cells *cells, enum verdict_dialect dialect,
         cells->cells[APPENDED_SUGGESTION] = defuse_into(&cells->defused[0], outcome->suggestion);
         cells->cells[APPENDED_PROVIDER] = defuse_into(&cells->defused[1], outcome->provider);
         explanation = outcome->explanation;
+        if (outcome->suggestion.len > 0 && outcome->status != VERDICT_VALID)
+            send_to = outcome->suggestion;
     }
+    cells->cells[APPENDED_SEND_TO] = defuse_into(&cells->defused[3], send_to);
     if (explanation.len == 0 && row->fault != NULL)
         explanation = slice_from_string(row->fault);
     cells->cells[APPENDED_EXPLANATION] = defuse_into(&cells->defused[2], explanation);
-    return !cells->defused[0].failed && !cells->defused[1].failed && !cells->defused[2].failed;
+    for (size_t i = 0; i < ARRAY_LEN(cells->defused); i++)
+        if (cells->defused[i].failed)
+            return false;
+    return true;
 }

@@ -1,7 +1,7 @@
 /*
  * The columns that are appended to a row: what they are called and what stands in them.
  *
- * Cells whose text comes from strangers (suggestion, provider, explanation) are defused: a
+ * Cells whose text comes from strangers (suggestion, provider, explanation, send_to) are defused: a
  * spreadsheet must not take them for a formula, even if it parts the row at another delimiter than
  * ours.
  */
@@ -23,8 +23,14 @@ enum appended_column {
     APPENDED_SUGGESTION,
     APPENDED_PROVIDER,
     APPENDED_EXPLANATION,
+    /* Only where it is asked for: the suggestion, or else the row's own address. A valid row keeps
+       its own: what accepts mail is no slip. */
+    APPENDED_SEND_TO,
     APPENDED_COLUMN_COUNT,
 };
+
+/* What a list gets unless told otherwise. */
+#define APPENDED_USUAL ((1U << APPENDED_SEND_TO) - 1)
 
 struct appended_names {
     const char *names[APPENDED_COLUMN_COUNT]; /* NULL: no such column in this dialect */
@@ -43,7 +49,7 @@ struct appended_cells {
     struct slice cells[APPENDED_COLUMN_COUNT];
     char score[4];
     char flags[VERDICT_FLAG_COUNT * 20];
-    struct buffer defused[3];
+    struct buffer defused[4];
 };
 
 void appended_init(struct appended_cells *cells);

@@ -127,6 +127,7 @@ static bool name_columns(struct writer_context *context)
 static int prepare(struct bulk_writer *writer, struct error *error)
 {
     struct writer_context *context = &writer->context;
+    unsigned wanted = writer->options.columns != 0 ? writer->options.columns : APPENDED_USUAL;
     int code = choose_kind(writer, error);
 
     if (code != 0)
@@ -138,7 +139,7 @@ static int prepare(struct bulk_writer *writer, struct error *error)
                        context->column_count, &context->arena, &context->names))
         return no_memory(error);
     for (size_t i = 0; i < APPENDED_COLUMN_COUNT; i++)
-        if (writer->options.columns != 0 && !(writer->options.columns & (1U << i)))
+        if (!(wanted & (1U << i)))
             context->names.names[i] = NULL;
     context->has_header = context->input.has_header == 1 || !context->shape.quotes;
     if (!context->shape.quotes) /* a table of its own, with nobody's delimiter */

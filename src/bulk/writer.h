@@ -31,7 +31,7 @@ struct bulk_writer_options {
     bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */
     bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
     enum bulk_duplicates duplicates;
-    unsigned columns; /* appended ones wanted: 1 << enum appended_column; 0: all */
+    unsigned columns; /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
     bool split;       /* one file a status beside `path`: NAME.valid.csv, ... */
 };
 

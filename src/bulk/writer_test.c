@@ -214,6 +214,13 @@ static void tables_keep_their_bytes(void **state)
         {{"a.csv", "status,email\n1,x\n", "o.csv", {.dialect = DIALECT_NEVERBOUNCE, .prefix = ""}},
          "status,email,result,neverbounce_flags,score,action,flags,suggestion,provider,"
          "explanation\n1,x,invalid,bad_syntax,1,suppress,,,,\n"},
+        /* what to mail: mended where there is something to mend, defused like all else */
+        {{"a.csv",
+          "email\nv@a.example\ne@a.example\nx\np@a.example\n",
+          "o.csv",
+          {.columns = 1U << APPENDED_SEND_TO | 1U << APPENDED_STATUS}},
+         "email,mk_status,mk_send_to\nv@a.example,valid,v@a.example\n"
+         "e@a.example,invalid,'=cmd@x.example\nx,invalid,x\np@a.example,,p@a.example\n"},
         /* duplicates */
         {{"a.txt", "v@a.example\nd@a.example\n", "o.csv", {.duplicates = BULK_DUPLICATES_SKIP}},
          "address," NAMES "\nv@a.example," GOOD

@@ -88,6 +88,7 @@ static bool read_columns(struct service_call *call, struct bulk_writer_options *
         [APPENDED_SCORE] = "score",       [APPENDED_ACTION] = "action",
         [APPENDED_FLAGS] = "flags",       [APPENDED_SUGGESTION] = "suggestion",
         [APPENDED_PROVIDER] = "provider", [APPENDED_EXPLANATION] = "explanation",
+        [APPENDED_SEND_TO] = "send_to",
     };
     struct slice words = service_query_text(call, "columns"), word;
 
@@ -99,12 +100,34 @@ static bool read_columns(struct service_call *call, struct bulk_writer_options *
         if (i == APPENDED_COLUMN_COUNT) {
             service_problem(call, 422, "bad_columns",
                             "\"columns\" takes status, reason, score, action, flags, suggestion, "
-                            "provider and explanation, separated by commas, not \"%.*s\"",
+                            "provider, explanation and send_to, separated by commas, not \"%.*s\"",
                             SLICE_ARG(slice_prefix(word, 40)));
             return false;
         }
         options->columns |= 1U << i;
     }
+    return true;
+}
+
+/* suggestions=apply: a column with the address that is to be mailed; the list's own stays. */
+static bool read_suggestions(struct service_call *call, struct bulk_writer_options *options)
+{
+    struct slice wanted = service_query_text(call, "suggestions");
+
+    if (wanted.len == 0 || slice_equal(wanted, SLICE("keep")))
+        return true;
+    if (!slice_equal(wanted, SLICE("apply"))) {
+        service_problem(call, 422, "bad_suggestions", "\"suggestions\" must be keep or apply");
+        return false;
+    }
+    if (options->kind == BULK_KIND_NDJSON) {
+        service_problem(call, 422, "bad_suggestions",
+                        "suggestions are applied in csv and xlsx; in ndjson every result has its "
+                        "\"suggestion\"");
+        return false;
+    }
+    options->columns =
+        (options->columns != 0 ? options->columns : APPENDED_USUAL) | 1U << APPENDED_SEND_TO;
     return true;
 }
 
@@ -256,7 +279,7 @@ void service_export_get(struct service_call *call)
 
     if (!read_preset(call, &options) || !read_filter(call, &options, &filter) ||
         !read_format(call, &options, &ending, &type) || !read_words(call, &options) ||
-        !read_columns(call, &options))
+        !read_columns(call, &options) || !read_suggestions(call, &options))
         return;
     arena_init(&arena);
     self = memory_zalloc(1, sizeof(*self));

@@ -396,6 +396,24 @@ class Lists(Case):
         nothing = SERVICE.get(f"/v1/lists/{self.id}/export?status=valid&reason=timeout")
         self.assertEqual(len(nothing.body.decode("utf-8-sig").splitlines()), 1)
 
+    def test_export_with_suggestions_applied(self):
+        answer = SERVICE.get(f"/v1/lists/{self.id}/export?suggestions=apply")
+        rows = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
+        mended = 0
+        for row in rows:
+            own = row["email"].strip()
+            wanted = own
+            if row["mk_suggestion"] and row["mk_status"] != "valid":
+                wanted, mended = row["mk_suggestion"], mended + 1
+            self.assertEqual(row["mk_send_to"].lstrip("'"), wanted.lstrip("'"))
+        self.assertGreater(mended, 0)
+        chosen = SERVICE.get(f"/v1/lists/{self.id}/export?columns=status&suggestions=apply").body
+        self.assertTrue(chosen.splitlines()[0].endswith(b",mk_status,mk_send_to"), chosen[:200])
+        usual = SERVICE.get(f"/v1/lists/{self.id}/export").body.splitlines()[0]
+        self.assertTrue(usual.endswith(b",mk_explanation"))
+        for query in ("suggestions=maybe", "suggestions=apply&format=ndjson"):
+            self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?{query}"), 422, "bad_suggestions")
+
     def test_stats_and_report(self):
         stats = SERVICE.get(f"/v1/lists/{self.id}/stats")
         self.assertEqual(stats.status, 200)
