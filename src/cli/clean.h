@@ -57,12 +57,12 @@ enum clean_export {
     CLEAN_EXPORT_REMOVE,
 };
 
-/* One line of progress, redrawn on a terminal, now and then a line of its own elsewhere. */
+/* A line or two of progress, redrawn on a terminal, now and then a line of its own elsewhere. */
 struct clean_progress {
     struct cli_call *call;
     bool is_quiet, is_json;
     uint64_t next_ms;
-    bool is_drawn; /* a line without end stands on the terminal */
+    unsigned drawn_lines; /* that stand on the terminal, the cursor at their beginning */
 };
 
 struct clean {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "bulk/job_file.h"
 #include "cli/clean_run.h"
 
@@ -55,10 +56,35 @@ static void summarise(struct clean_run *run)
     clean_summary(run->clean, rows, run->job.duplicates, clean_clock_ms() - run->begun_ms);
 }
 
+static void write_stopped(struct clean_run *run)
+{
+    struct buffer line;
+    struct json json;
+
+    buffer_init(&line, 0);
+    json_init(&json, &line);
+    json_object_begin(&json);
+    json_name_cstring(&json, "event", "stopped");
+    json_name_int(&json, "done", (int64_t)run->job.done);
+    json_name_int(&json, "left", (int64_t)store_job_left(&run->job));
+    json_name(&json, "job");
+    json_cstring(&json, run->clean->job_is_temporary ? NULL : run->clean->job_path);
+    json_object_end(&json);
+    if (!line.failed)
+        fprintf(run->clean->call->err, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
+    buffer_done(&line);
+}
+
 static void say_how_to_go_on(struct clean_run *run)
 {
     struct cli_call *call = run->clean->call;
 
+    if (run->clean->options->json_progress) {
+        write_stopped(run);
+        return;
+    }
+    if (call->err_is_terminal)
+        fputs("\r\033[K", call->err); /* the ^C of a second Ctrl-C */
     if (run->clean->job_is_temporary) {
         fprintf(call->err, "stopped\n");
         return;
@@ -88,6 +114,8 @@ static enum went go(struct clean_run *run)
         went = run->stream != NULL ? clean_run_stream_finish(run) : write_out(run);
     if (went == WENT_WELL)
         summarise(run);
+    if (went != WENT_WRONG && run->alarm != NULL && !run->clean->options->quiet)
+        cli_fail(run->clean->call, 0, "%s", run->alarm);
     return went == WENT_WELL && run->end == BULK_JOB_OUT_OF_TIME ? WENT_PARTWAY : went;
 }
 

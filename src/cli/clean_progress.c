@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/clean.h"
+#include "cli/terminal.h"
 #include "cli/view.h"
 
 #define REDRAW_MS   200
@@ -58,21 +59,26 @@ uint64_t clean_clock_ms(void)
     return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static uint64_t pause_ms(const struct clean_progress *progress)
+{
+    return progress->is_json ? JSON_MS : progress->call->err_is_terminal ? REDRAW_MS : LINE_MS;
+}
+
 void clean_progress_init(struct clean *clean)
 {
     clean->progress = (struct clean_progress){
         .call = clean->call,
         .is_quiet = clean->options->quiet,
         .is_json = clean->options->json_progress,
-        .next_ms = clean_clock_ms() + (clean->call->err_is_terminal ? REDRAW_MS : LINE_MS),
     };
+    clean->progress.next_ms = clean_clock_ms() + pause_ms(&clean->progress);
 }
 
 void clean_progress_clear(struct clean_progress *progress)
 {
-    if (progress->is_drawn)
-        fputs("\r\033[K", progress->call->err);
-    progress->is_drawn = false;
+    if (progress->drawn_lines > 0)
+        fputs("\r\033[J", progress->call->err);
+    progress->drawn_lines = 0;
     fflush(progress->call->err);
 }
 
@@ -101,29 +107,57 @@ static bool is_due(struct clean_progress *progress, bool now)
         return false;
     if (clock < progress->next_ms)
         return false;
-    progress->next_ms = clock + (progress->is_json                 ? JSON_MS
-                                 : progress->call->err_is_terminal ? REDRAW_MS
-                                                                   : LINE_MS);
+    progress->next_ms = clock + pause_ms(progress);
     return true;
 }
 
-static void draw(struct clean_progress *progress, struct buffer *line)
+/* What does not fit would scroll: it goes from the end in whole parts, for half a number is a wrong
+   one. Only ASCII stands there. */
+static struct slice fit(struct slice line, size_t width)
+{
+    while (utf8_columns(line) >= width) {
+        ptrdiff_t comma = slice_rfind_byte(line, ',');
+
+        if (comma <= 0)
+            return slice_prefix(line, width - 1);
+        line = slice_prefix(line, (size_t)comma);
+    }
+    return line;
+}
+
+/* One line, or two where one is too narrow. The cursor stays at their beginning: what the terminal
+   shows of Ctrl-C is overwritten like the lines. */
+static void draw_on_terminal(struct clean_progress *progress, struct slice line, struct slice more)
+{
+    struct cli_call *call = progress->call;
+    size_t width = terminal_width(call->err, call->out);
+
+    if (more.len > 0 && utf8_columns(line) + 2 + utf8_columns(more) >= width) {
+        fprintf(call->err, "\r%.*s\033[K\n%.*s\033[J\r\033[A", SLICE_ARG(fit(line, width)),
+                SLICE_ARG(fit(more, width)));
+        progress->drawn_lines = 2;
+        return;
+    }
+    fprintf(call->err, "\r%.*s%s%.*s\033[J\r", SLICE_ARG(more.len > 0 ? line : fit(line, width)),
+            more.len > 0 ? ", " : "", SLICE_ARG(more));
+    progress->drawn_lines = 1;
+}
+
+/* `more` may be empty. */
+static void draw(struct clean_progress *progress, struct buffer *line, struct buffer *more)
 {
     struct cli_call *call = progress->call;
 
-    if (!line->failed && call->err_is_terminal && !progress->is_json) {
-        size_t columns = utf8_columns(buffer_slice(line));
-
-        /* What does not fit would scroll. Only ASCII stands at the end. */
-        if (columns >= call->width)
-            line->len -= columns - call->width + 1 < line->len ? columns - call->width + 1 : 0;
-        fprintf(call->err, "\r%.*s\033[K", SLICE_ARG(buffer_slice(line)));
-        progress->is_drawn = true;
-    } else if (!line->failed) {
-        fprintf(call->err, "%.*s\n", SLICE_ARG(buffer_slice(line)));
+    if (!line->failed && !more->failed) {
+        if (call->err_is_terminal && !progress->is_json)
+            draw_on_terminal(progress, buffer_slice(line), buffer_slice(more));
+        else
+            fprintf(call->err, "%.*s%s%.*s\n", SLICE_ARG(buffer_slice(line)),
+                    more->len > 0 ? ", " : "", SLICE_ARG(buffer_slice(more)));
     }
     fflush(call->err);
     buffer_done(line);
+    buffer_done(more);
 }
 
 static void add_bar(struct buffer *out, uint64_t done, uint64_t all)
@@ -139,12 +173,13 @@ static void add_bar(struct buffer *out, uint64_t done, uint64_t all)
 void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
                             uint64_t size, const char *doing)
 {
-    struct buffer line;
+    struct buffer line, more;
     struct json json;
 
     if (!is_due(progress, clean_is_asked()))
         return;
     buffer_init(&line, 0);
+    buffer_init(&more, 0);
     if (progress->is_json) {
         json_init(&json, &line);
         json_object_begin(&json);
@@ -158,7 +193,7 @@ void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint
             add_bar(&line, offset, size);
         buffer_printf(&line, "%s: %" PRIu64 " rows", doing, rows);
     }
-    draw(progress, &line);
+    draw(progress, &line, &more);
 }
 
 /* --- a running job --------------------------------------------------------------------------- */
@@ -221,9 +256,8 @@ static void add_job_json(struct buffer *line, const struct bulk_job_progress *pr
 }
 
 static void add_job_line(struct buffer *line, const struct bulk_job_progress *progress,
-                         const struct probe_counts *counts, struct io_loop *loop, bool with_bar)
+                         const struct probe_counts *counts, bool with_bar)
 {
-    uint64_t by_status[VERDICT_STATUS_COUNT], now = io_now_ms(loop);
     uint64_t all = progress->done + progress->left;
     char span[32];
 
@@ -236,15 +270,23 @@ static void add_job_line(struct buffer *line, const struct bulk_job_progress *pr
                       (double)counts->rcpts * 1000 / (double)progress->run_ms);
     if (progress->eta_ms != INSTANT_NEVER && progress->left > 0)
         buffer_printf(line, ", %s left", span_format(progress->eta_ms, span));
+}
+
+/* Who waits, and what came out so far. */
+static void add_job_counts(struct buffer *more, const struct bulk_job_progress *progress,
+                           const struct probe_counts *counts, struct io_loop *loop)
+{
+    uint64_t by_status[VERDICT_STATUS_COUNT], now = io_now_ms(loop);
+
     if (counts->greylist_waiting > 0 && counts->next_retry_ms != INSTANT_NEVER) {
-        buffer_printf(line, ", %" PRIu64 " waiting until ", counts->greylist_waiting);
-        clean_add_clock(line, io_unix_ms(loop) + (int64_t)(counts->next_retry_ms - now));
+        buffer_printf(more, "%" PRIu64 " waiting until ", counts->greylist_waiting);
+        clean_add_clock(more, io_unix_ms(loop) + (int64_t)counts->next_retry_ms - (int64_t)now);
     }
     count_statuses(&progress->counts, by_status);
     for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
         if (by_status[i] > 0)
-            buffer_printf(line, ", %s %" PRIu64, verdict_status_name((enum verdict_status)i),
-                          by_status[i]);
+            buffer_printf(more, "%s%s %" PRIu64, more->len > 0 ? ", " : "",
+                          verdict_status_name((enum verdict_status)i), by_status[i]);
 }
 
 void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
@@ -252,18 +294,21 @@ void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
 {
     struct bulk_job_progress state;
     struct probe_counts counts;
-    struct buffer line;
+    struct buffer line, more;
 
     if (!is_due(progress, now))
         return;
     buffer_init(&line, 0);
+    buffer_init(&more, 0);
     bulk_job_progress(job, &state);
     probe_engine_counts(engine, &counts);
     if (progress->is_json)
         add_job_json(&line, &state, &counts, engine, loop);
-    else
-        add_job_line(&line, &state, &counts, loop, progress->call->err_is_terminal);
-    draw(progress, &line);
+    else {
+        add_job_line(&line, &state, &counts, progress->call->err_is_terminal);
+        add_job_counts(&more, &state, &counts, loop);
+    }
+    draw(progress, &line, &more);
 }
 
 void clean_progress_sites(struct clean_progress *progress, struct probe_engine *engine,
@@ -275,12 +320,11 @@ void clean_progress_sites(struct clean_progress *progress, struct probe_engine *
         return; /* they are in each event */
     buffer_init(&lines, 0);
     clean_sites_print(&lines, engine, loop);
-    if (progress->is_drawn)
+    for (; progress->drawn_lines > 0; progress->drawn_lines--)
         fputc('\n', progress->call->err); /* the bar stays above them */
     if (lines.len > 0 && !lines.failed)
         fprintf(progress->call->err, "%.*s\n",
                 SLICE_ARG(slice_from_offset(buffer_slice(&lines), 1)));
-    progress->is_drawn = false;
     fflush(progress->call->err);
     buffer_done(&lines);
 }

@@ -33,6 +33,7 @@ struct clean_run {
     uint64_t heeded_ms; /* when requests of others were looked for */
     enum bulk_job_end end;
     unsigned signals;
+    const char *alarm; /* what only the operator can mend; NULL: nothing */
     /* Output as it comes; NULL: at the end. */
     struct bulk_reader *reader;
     struct bulk_writer *stream;

@@ -93,29 +93,43 @@ void clean_sites_write(struct json *json, struct probe_engine *engine, struct io
     json_array_end(json);
 }
 
-void clean_sites_print(struct buffer *out, struct probe_engine *engine, struct io_loop *loop)
+static void add_clock(struct buffer *out, struct io_loop *loop, uint64_t at_ms)
 {
-    uint64_t now = io_now_ms(loop);
-    struct sites sites = {0};
+    clean_add_clock(out, io_unix_ms(loop) + (int64_t)at_ms - (int64_t)io_now_ms(loop));
+}
+
+/* Only what there is to say: a line is to fit into 80 columns. */
+static void print_site(struct buffer *out, const struct probe_site_state *site,
+                       struct io_loop *loop)
+{
+    const char *comma = ": ";
     char span[32];
 
-    choose(engine, now, &sites);
-    for (size_t i = 0; i < sites.count; i++) {
-        const struct probe_site_state *site = &sites.items[i];
-
-        buffer_append_string(out, "\n  ");
-        view_clean(out, slice_from_string(site->key));
+    buffer_append_string(out, "\n  ");
+    view_clean(out, slice_from_string(site->key));
+    if (site->waiting > 0 || site->sessions > 0) {
         buffer_printf(out, ": %zu queued, %zu connections, %.1f/s", site->waiting, site->sessions,
                       site->rcpts_per_s);
         if (site->eta_ms != INSTANT_NEVER && site->waiting > 0)
             buffer_printf(out, ", %s left", span_format(site->eta_ms, span));
-        if (site->later > 0 && site->later_ms != INSTANT_NEVER) {
-            buffer_printf(out, ", %zu waiting until ", site->later);
-            clean_add_clock(out, io_unix_ms(loop) + (int64_t)site->later_ms - (int64_t)now);
-        }
-        if (site->breaker_until_ms > now) {
-            buffer_append_string(out, ", refuses us, left alone until ");
-            clean_add_clock(out, io_unix_ms(loop) + (int64_t)(site->breaker_until_ms - now));
-        }
+        comma = ", ";
     }
+    if (site->later > 0 && site->later_ms != INSTANT_NEVER) {
+        buffer_printf(out, "%s%zu waiting until ", comma, site->later);
+        add_clock(out, loop, site->later_ms);
+        comma = ", ";
+    }
+    if (site->breaker_until_ms > io_now_ms(loop)) {
+        buffer_printf(out, "%srefuses us, left alone until ", comma);
+        add_clock(out, loop, site->breaker_until_ms);
+    }
+}
+
+void clean_sites_print(struct buffer *out, struct probe_engine *engine, struct io_loop *loop)
+{
+    struct sites sites = {0};
+
+    choose(engine, io_now_ms(loop), &sites);
+    for (size_t i = 0; i < sites.count; i++)
+        print_site(out, &sites.items[i], loop);
 }

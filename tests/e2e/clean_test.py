@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pathlib
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -31,6 +32,15 @@ domain slow.example
 server mx.slow.example 127.9.2.3
   mailbox u*
   behave delay rcpt 400ms
+domain grey.example
+  mx 10 mx.grey.example
+server mx.grey.example 127.9.2.4
+  mailbox u*
+  behave greylist 60s
+domain shut.example
+  mx 10 mx.shut.example
+server mx.shut.example 127.9.2.5
+  behave block connect
 """
 
 ROWS = [("Ann", "u1@fast.example"), ("Bob", "nobody@fast.example"), ("Cas", " u3@fast.example "),
@@ -348,15 +358,109 @@ class Online(WithFolder):
         _, err = self.clean(self.list, "--quiet")
         self.assertEqual(err, "")
 
-    def test_a_state_on_demand(self):
+    def three_sites(self):
+        """One that is slow, one that makes wait, one that refuses this machine."""
+        write_list(self.list, [("row", f"u{i}@{domain}.example") for domain, count in
+                               (("grey", 8), ("shut", 8), ("slow", 74)) for i in range(count)])
+
+    def test_narrow_and_wide_terminals(self):
+        self.three_sites()
+        for columns in (60, 80, 160):
+            status, shown = run_on_terminal(
+                "clean", str(self.list), "--config", self.lab.config, "--patience", "normal",
+                "--new", "--max-time", "4s", columns=columns)
+            self.assertEqual(status, 3, shown)
+            screens = [part for part in shown.decode().split("\x1b[J\r")
+                       if "waiting until" in part]
+            lines = [line.replace("\x1b[K", "").split("\r")[-1]
+                     for line in screens[-1].split("\n")]
+            self.assertEqual(len(lines), 1 if columns == 160 else 2, lines)
+            for line in lines:
+                self.assertLess(len(line), columns)
+                # Whole parts only: half a number would be a wrong one.
+                for part in line.split(", "):
+                    self.assertRegex(part, r"^(\[[#.]+\] +\d+% \d+ of 90|[\d.]+/s \(\d+ probes/s\)|"
+                                     r".* left|\d+ waiting until \d\d:\d\d|(valid|unknown) \d+)$")
+            self.assertIn("8 waiting until", lines[-1])
+            self.assertIn("valid ", lines[-1])
+
+    def test_nobody_can_be_reached(self):
+        write_list(self.list, [("row", f"u{i}@{name}.example") for i in range(3)
+                               for name in ("fast", "all", "slow", "grey", "shut")])
+        _, err = self.clean(self.list, "--port", "9")
+        self.assertIn("not one mail server could be reached", " ".join(err.split()))
+        self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
+                         {"connect_failed"})
+
+    def test_ctrl_c_leaves_no_traces(self):
         self.slow_list()
-        child, _ = self.begin()
+        # As the terminal does: ^C is shown, and both signals sent.
+        shown = self.on_terminal_with_signals([signal.SIGINT, signal.SIGINT])
+        self.assertIn("\r\x1b[Kstopped: ", shown)
+        self.assertIn("(again: at once)", shown)
+
+    def on_terminal_with_signals(self, numbers):
+        ours, theirs = pty.openpty()
+        child = start("clean", str(self.list), "--config", self.lab.config, stdout=theirs,
+                      stderr=theirs, stdin=subprocess.DEVNULL)
+        os.close(theirs)
+        shown, until = b"", time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if numbers and (b"valid" in shown or b"stopping" in shown):
+                child.send_signal(numbers.pop(0))
+                time.sleep(0.2)
+            shown += piece
+        os.close(ours)
+        self.assertEqual(child.wait(30), 3)
+        return shown.decode()
+
+    def test_a_state_on_demand(self):
+        self.three_sites()
+        child, _ = self.begin("--patience", "normal")
+        time.sleep(2)
         child.send_signal(signal.SIGUSR1)
         time.sleep(0.3)
         child.send_signal(signal.SIGINT)
-        status, err = self.end(child)
-        self.assertEqual(status, 3)
-        self.assertRegex(err, r"\d+ of 60, [\d.]+/s")
+        _, err = child.communicate(timeout=60)
+        err = err.decode()
+        self.assertEqual(child.returncode, 3)
+        self.assertRegex(err, r"\d+ of 90, [\d.]+/s")
+        self.assertRegex(err, r"\n  mx:slow\.example: \d+ queued, \d connections, [\d.]+/s, .* left\n")
+        self.assertRegex(err, r"\n  mx:grey\.example: (0 queued, \d connections, [\d.]+/s, )?"
+                              r"8 waiting until \d\d:\d\d\n")
+        self.assertRegex(err, r"\n  mx:shut\.example: refuses us, left alone until \d\d:\d\d\n")
+        # What takes longest stands first.
+        self.assertLess(err.index("mx:grey"), err.index("mx:slow"))
+
+    def test_sites_for_programs(self):
+        self.three_sites()
+        _, err = self.clean(self.list, "--patience", "normal", "--json-progress", "--max-time",
+                            "4s", status=3)
+        events = [json.loads(line) for line in err.splitlines()]
+        self.assertEqual((events[-1]["event"], events[-1]["job"]),
+                         ("stopped", f"{self.folder}/people.cleaned.csv.mkjob"))
+        self.assertEqual(err.count("\n"), len(events))
+        events = [e for e in events if e["event"] == "progress"]
+        # One a second, from the start.
+        self.assertGreaterEqual(len(events), 3)
+        self.assertEqual(events[-2]["waiting"], 8)
+        sites = {s["site"]: s for s in events[-2]["sites"]}
+        self.assertEqual(set(sites), {"mx:slow.example", "mx:grey.example", "mx:shut.example"})
+        for site in sites.values():
+            self.assertEqual(list(site), ["site", "queued", "connections", "probes_per_s", "eta_s",
+                                          "waiting", "waiting_until", "blocked_until"])
+        self.assertEqual(sites["mx:grey.example"]["waiting"], 8)
+        self.assertEqual(sites["mx:grey.example"]["queued"], 0)
+        self.assertGreater(sites["mx:slow.example"]["queued"], 0)
+        self.assertGreater(sites["mx:slow.example"]["eta_s"], 0)
+        self.assertIsNone(sites["mx:slow.example"]["waiting_until"])
+        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        self.assertGreater(sites["mx:grey.example"]["waiting_until"], now)
+        self.assertGreater(sites["mx:shut.example"]["blocked_until"], now)
 
 
 if __name__ == "__main__":
