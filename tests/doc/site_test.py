@@ -35,7 +35,18 @@ def elsewhere(site):
                     yield f"{page.relative_to(site)} loads {target}, which is not there"
 
 
+def dead_links():
+    """Links of pages that lead to no file of the source tree (on the site some are only text)."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "doc").rglob("*.md")]:
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if not re.match(r"[a-z]+:|#", target) and not (page.parent / target.split("#")[0]).exists():
+                yield f"{page.relative_to(ROOT)}: {target}"
+
+
 def main():
+    if dead := list(dead_links()):
+        fail("links to what is not there:\n" + "\n".join(dead))
     if shutil.which("mkdocs") is None:
         print("skipped: no mkdocs (tools/install-deps doc)")
         return 77
