@@ -108,7 +108,8 @@ class Client:
     def classify(self, replies: Iterable[Union[str, JSON]]) -> list[JSON]:
         """What SMTP replies mean: texts, or {"reply", "stage", "mx", "provider"}. At most 1,000."""
         items = [{"reply": each} if isinstance(each, str) else dict(each) for each in replies]
-        return self._json("POST", "/v1/classify", {"replies": items})["items"]
+        meanings: list[JSON] = self._json("POST", "/v1/classify", {"replies": items})["items"]
+        return meanings
 
     # --- lists --------------------------------------------------------------------------------------
 
@@ -201,10 +202,11 @@ class Client:
             if not cursor:
                 return
 
-    def _json(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+    def _json(self, method: str, path: str, body: Any = None, **more: Any) -> JSON:
         with self._open(method, path, body, **more) as answer:
             try:
-                return json.loads(answer.read())
+                found: JSON = json.loads(answer.read())
+                return found
             except (ValueError, OSError, http.client.HTTPException) as trouble:
                 raise Unavailable(f"the answer cannot be read: {trouble}", answer.status) from trouble
 
@@ -271,7 +273,8 @@ def verify_signature(secret: str, header: str, body: bytes, *, tolerance: float 
         raise BadSignature("not signed by this secret")
     if abs((time.time() if now is None else now) - int(stamps[0])) > tolerance:
         raise BadSignature("too old, or a clock is wrong")
-    return json.loads(body)
+    event: JSON = json.loads(body)
+    return event
 
 
 def _given(values: JSON) -> dict[str, Any]:
