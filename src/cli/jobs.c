@@ -7,7 +7,7 @@
  *   jobs pause FILE           whoever works on it keeps what there is and stops
  *   jobs resume --store URL   the service goes on with it
  *   jobs delete FILE          away with it
- *   jobs rejudge FILE         what today's rules would make of the kept evidence
+ *   jobs rejudge FILE         the kept evidence judged by today's rules
  */
 #include <inttypes.h>
 #include <string.h>
@@ -254,10 +254,10 @@ static const struct {
     int (*run)(struct jobs *jobs);
     bool opens_itself, wants_rest;
 } verbs[] = {
-    {"list", run_list, false, false},        {"show", run_show, false, false},
-    {"export", run_export, false, false},    {"pause", jobs_pause, true, false},
-    {"resume", jobs_resume, true, false},    {"delete", run_delete, true, true},
-    {"rejudge", jobs_rejudge, false, false},
+    {"list", run_list, false, false},       {"show", run_show, false, false},
+    {"export", run_export, false, false},   {"pause", jobs_pause, true, false},
+    {"resume", jobs_resume, true, false},   {"delete", run_delete, true, true},
+    {"rejudge", jobs_rejudge, true, false},
 };
 
 static int run_verb(struct jobs *jobs, size_t verb)
@@ -320,7 +320,12 @@ static const struct config_option rows[] = {
      .type = CONFIG_BOOL,
      .offset = offsetof(struct jobs_options, json),
      .command_line_only = true,
-     .help = "One JSON object a job."},
+     .help = "One JSON object a job; rejudge: one a row that changes."},
+    {.name = "dry-run",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct jobs_options, dry_run),
+     .command_line_only = true,
+     .help = "rejudge: only say what would come out otherwise."},
     CLEAN_OUTPUT_ROWS(struct jobs_options, out),
 };
 
@@ -336,12 +341,13 @@ const struct cli_command cli_jobs = {
         "what there is and stop: a clean, or mailknock serve (--store URL --job N). The "
         "service goes on by resume; going on with a clean is its own affair: the same "
         "command again. rejudge judges the evidence that was kept (clean --keep-evidence, or a "
-        "service's list) by the rules and lists of today, asks nobody, changes nothing, and says "
-        "what would come out otherwise.\n\n"
+        "service's list) by the rules and lists of today and puts what comes out otherwise in the "
+        "place of the old results (--dry-run: only says it). Nobody is asked.\n\n"
         "Examples:\n"
         "  mailknock jobs customers.cleaned.csv.mkjob\n"
         "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"
         "  mailknock jobs export customers.cleaned.csv.mkjob -o so-far.csv --only valid\n"
+        "  mailknock jobs rejudge customers.cleaned.csv.mkjob --trap traps.txt --dry-run\n"
         "  mailknock jobs pause customers.cleaned.csv.mkjob\n"
         "  mailknock jobs resume --store sqlite:/var/lib/mailknock/mailknock.db --job 7",
     .own = {rows, ARRAY_LEN(rows)},

@@ -8,7 +8,7 @@
 struct jobs_options {
     struct clean_output_options out;
     uint64_t job;
-    bool json;
+    bool json, dry_run;
 };
 
 struct jobs {
@@ -23,10 +23,12 @@ struct jobs {
 int jobs_fail(const struct jobs *jobs, const struct error *error);
 /* Does somebody hold the job file? (The service's store is never held.) */
 bool jobs_is_worked_on(const struct jobs *jobs);
+/* Lists of `clean` have a file of their own, and nobody but a clean goes on with them. */
+bool jobs_is_of_clean(struct jobs *jobs, const struct store_job *job);
 /* The one with --job N, or the only one. */
 int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error);
 
-/* Judge what is kept by the rules of today, and say what would change. */
+/* Judge what is kept by the rules of today. Opens the store itself. */
 int jobs_rejudge(struct jobs *jobs);
 
 /* Ask whoever works on it, and see that it was done. They open the store themselves. */

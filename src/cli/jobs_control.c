@@ -11,8 +11,7 @@
 #define WAIT_MS (15 * SECOND_MS) /* for it to be heard, and for answers under way */
 #define LOOK_US 100000
 
-/* Lists of `clean` have a file of their own, and nobody but a clean goes on with them. */
-static bool is_of_clean(struct jobs *jobs, const struct store_job *job)
+bool jobs_is_of_clean(struct jobs *jobs, const struct store_job *job)
 {
     struct bulk_job_source source;
 
@@ -23,7 +22,8 @@ static bool is_of_clean(struct jobs *jobs, const struct store_job *job)
 /* Why not even to ask; 0 when there is sense in it. */
 static int check_pause(struct jobs *jobs, const struct store_job *job, struct error *error)
 {
-    if (job->state == STORE_JOB_RUNNING && (!is_of_clean(jobs, job) || jobs_is_worked_on(jobs)))
+    if (job->state == STORE_JOB_RUNNING &&
+        (!jobs_is_of_clean(jobs, job) || jobs_is_worked_on(jobs)))
         return 0;
     if (job->state == STORE_JOB_LOADING)
         return error_set(error, ERROR_USAGE,
@@ -37,7 +37,7 @@ static int check_resume(struct jobs *jobs, const struct store_job *job, struct e
 {
     if (job->state == STORE_JOB_FINISHED)
         return error_set(error, ERROR_USAGE, "job %" PRIu64 " is finished", job->id);
-    if (is_of_clean(jobs, job))
+    if (jobs_is_of_clean(jobs, job))
         return jobs_is_worked_on(jobs)
                    ? error_set(error, ERROR_USAGE, "job %" PRIu64 " is being worked on", job->id)
                    : error_set(error, ERROR_USAGE,
@@ -54,7 +54,7 @@ static int check_resume(struct jobs *jobs, const struct store_job *job, struct e
 static int await(struct jobs *jobs, struct store_job *job, struct error *error)
 {
     enum store_job_state before = job->state;
-    bool is_clean = is_of_clean(jobs, job);
+    bool is_clean = jobs_is_of_clean(jobs, job);
 
     for (uint64_t waited_us = 0; waited_us < WAIT_MS * 1000; waited_us += LOOK_US) {
         int code;

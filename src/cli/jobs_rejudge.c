@@ -1,173 +1,133 @@
 /*
  * `mailknock jobs rejudge`: the kept evidence of a list, judged by the rules and lists of today.
  *
- * Nobody is asked and nothing is changed: it says which rows would come out otherwise, as one JSON
- * object each with --json, and how many of what kind. Rows that were kept without evidence can't be
- * judged again.
+ * Nobody is asked. What comes out otherwise takes the place of the old result, or with --dry-run is
+ * only told: one JSON object a row with --json, and how many of what kind. Rows that were kept
+ * without evidence stay as they are.
  */
 #include <inttypes.h>
 
+#include "base/instant.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "bulk/job_file.h"
+#include "bulk/job_rejudge.h"
 #include "cli/jobs.h"
 #include "config/prober.h"
-#include "lists/builtin.h"
-#include "probe/offline.h"
-#include "verdict/recall.h"
 
-#define ROWS_AT_ONCE 500
-
-struct rejudge {
-    struct jobs *jobs;
-    struct lists_operator *lists;
-    uint64_t judged, changed, without_evidence;
-    /* From one reason to another. */
-    uint64_t moves[VERDICT_REASON_COUNT][VERDICT_REASON_COUNT];
-    struct buffer out;
+struct telling {
+    FILE *out;
+    struct buffer line;
 };
 
-/* Today's lists, also of the mail hosts. */
-static void lay_lists_over(const struct rejudge *rejudge, struct evidence *evidence)
+static void say_change(void *user, const struct store_line *was, const struct verdict *verdict)
 {
-    const struct address *address = &evidence->address;
-    struct slice domain =
-        address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
-
-    evidence->operator_matches = address->diagnosis == ADDRESS_VALID
-                                     ? lists_operator_match(rejudge->lists, address->local, domain)
-                                     : 0;
-    for (size_t i = 0; evidence->domain != NULL && i < evidence->domain->host_count; i++) {
-        struct slice host = evidence->domain->hosts[i].name;
-
-        evidence->disposable_mx |= lists_mx_is_disposable(host);
-        evidence->operator_matches |= lists_operator_match_mx(rejudge->lists, host);
-    }
-}
-
-static bool domain_is_real(void *context, struct slice domain)
-{
-    const struct evidence_domain *facts = context;
-
-    return probe_offline_domain_is_real(NULL, domain) ||
-           (facts != NULL && slice_equal_nocase(domain, facts->name) &&
-            facts->mx_outcome == DNS_FOUND && !facts->null_mx);
-}
-
-static void say_change(struct rejudge *rejudge, const struct store_line *line,
-                       const struct verdict *verdict)
-{
+    struct telling *telling = user;
     struct json json;
 
-    if (!rejudge->jobs->options->json)
-        return;
-    json_init(&json, &rejudge->out);
+    buffer_clear(&telling->line);
+    json_init(&json, &telling->line);
     json_object_begin(&json);
-    json_name_int(&json, "row", (int64_t)line->row.number);
-    json_name_string(&json, "address", line->row.address);
-    json_name_cstring(&json, "status_was", verdict_status_name(line->result.status));
-    json_name_cstring(&json, "reason_was", verdict_reason_name(line->result.reason));
-    json_name_int(&json, "score_was", line->result.score);
+    json_name_int(&json, "row", (int64_t)was->row.number);
+    json_name_string(&json, "address", was->row.address);
+    json_name_cstring(&json, "status_was", verdict_status_name(was->result.status));
+    json_name_cstring(&json, "reason_was", verdict_reason_name(was->result.reason));
+    json_name_int(&json, "score_was", was->result.score);
     json_name_cstring(&json, "status", verdict_status_name(verdict->status));
     json_name_cstring(&json, "reason", verdict_reason_name(verdict->reason));
     json_name_int(&json, "score", verdict->score);
     json_name_cstring(&json, "action", verdict_action_name(verdict->action));
     json_name_cstring(&json, "explanation", verdict->explanation);
     json_object_end(&json);
-    buffer_append_byte(&rejudge->out, '\n');
+    buffer_append_byte(&telling->line, '\n');
+    fwrite(telling->line.ptr, 1, telling->line.len, telling->out);
 }
 
-static int judge_line(struct rejudge *rejudge, const struct store_line *line, struct error *error)
+static void summary(const struct jobs *jobs, const struct bulk_rejudge *rejudge)
 {
-    struct suggest_world world = {domain_is_real, NULL};
-    char suggestion[ADDRESS_WIRE_SIZE];
-    struct evidence evidence;
-    struct verdict verdict;
-    struct arena arena;
-    int code;
-
-    arena_init(&arena);
-    code = recall_evidence(line->result.json, &arena, &evidence);
-    if (code == 0) {
-        world.context = (void *)(uintptr_t)evidence.domain;
-        probe_offline_fill(line->row.address, &world, &evidence, suggestion);
-        lay_lists_over(rejudge, &evidence);
-        verdict_judge(&evidence, &verdict);
-        rejudge->judged++;
-        if (verdict.reason != line->result.reason || verdict.score != line->result.score ||
-            verdict.action != line->result.action) {
-            rejudge->changed++;
-            rejudge->moves[line->result.reason][verdict.reason]++;
-            say_change(rejudge, line, &verdict);
-        }
-    } else if (code != ERROR_NOMEM) {
-        rejudge->without_evidence++;
-        code = 0;
-    }
-    arena_done(&arena);
-    return code == 0 ? 0 : error_set(error, code, "out of memory");
-}
-
-static int walk(struct rejudge *rejudge, uint64_t job, struct error *error)
-{
-    struct store_query query = {
-        .scope = STORE_SCOPE_MAILBOXES, .limit = ROWS_AT_ONCE, .with_json = true};
-    struct store_page page;
-    int code = 0;
-
-    store_page_init(&page);
-    do {
-        code = store_page_read(rejudge->jobs->store, job, &query, &page, error);
-        for (size_t i = 0; i < page.count && code == 0; i++)
-            if (page.lines[i].has_result && page.lines[i].row.fault.len == 0)
-                code = judge_line(rejudge, &page.lines[i], error);
-        if (rejudge->out.len > 0)
-            fwrite(rejudge->out.ptr, 1, rejudge->out.len, rejudge->jobs->call->out);
-        buffer_clear(&rejudge->out);
-        query.after = page.after;
-    } while (code == 0 && !page.at_end);
-    store_page_done(&page);
-    return code;
-}
-
-static void summary(const struct rejudge *rejudge)
-{
-    FILE *out = rejudge->jobs->options->json ? rejudge->jobs->call->err : rejudge->jobs->call->out;
+    const struct bulk_rejudge_counts *counts = &rejudge->counts;
+    FILE *out = jobs->options->json ? jobs->call->err : jobs->call->out;
 
     for (unsigned from = 0; from < VERDICT_REASON_COUNT; from++)
         for (unsigned to = 0; to < VERDICT_REASON_COUNT; to++)
-            if (rejudge->moves[from][to] > 0)
-                fprintf(out, "%8" PRIu64 "  %s -> %s\n", rejudge->moves[from][to],
+            if (counts->moves[from][to] > 0)
+                fprintf(out, "%8" PRIu64 "  %s -> %s\n", counts->moves[from][to],
                         verdict_reason_name((enum verdict_reason)from),
-                        from == to ? "another score"
+                        from == to ? "another score, action or flags"
                                    : verdict_reason_name((enum verdict_reason)to));
-    fprintf(out, "%" PRIu64 " of %" PRIu64 " judged again would change", rejudge->changed,
-            rejudge->judged);
-    if (rejudge->without_evidence > 0)
+    fprintf(out, "%" PRIu64 " of %" PRIu64 " judged again %s",
+            rejudge->is_dry_run ? counts->changed : counts->replaced, counts->judged,
+            rejudge->is_dry_run ? "would change" : "changed");
+    if (!rejudge->is_dry_run && counts->replaced < counts->changed)
+        fprintf(out, "; %" PRIu64 " were asked again meanwhile",
+                counts->changed - counts->replaced);
+    if (counts->without_evidence > 0)
         fprintf(out, "; %" PRIu64 " were kept without evidence (clean --keep-evidence keeps it)",
-                rejudge->without_evidence);
+                counts->without_evidence);
     fprintf(out, "\n");
+}
+
+/* Whoever works on a list counts its results in memory too. */
+static int check_rest(struct jobs *jobs, const struct store_job *job, struct error *error)
+{
+    if (jobs->options->dry_run)
+        return 0;
+    if (job->state == STORE_JOB_RUNNING && !jobs_is_of_clean(jobs, job))
+        return error_set(error, ERROR_BUSY,
+                         "a service works on list %" PRIu64 ": pause it first "
+                         "(mailknock jobs pause), or look only (--dry-run)",
+                         job->id);
+    return 0;
+}
+
+static int judge_job(struct jobs *jobs, const struct lists_operator *lists, struct error *error)
+{
+    struct telling telling = {.out = jobs->call->out};
+    struct bulk_rejudge *rejudge;
+    struct store_job job;
+    int code = jobs_find(jobs, &job, error);
+
+    if (code == 0)
+        code = check_rest(jobs, &job, error);
+    if (code != 0)
+        return code;
+    rejudge = memory_zalloc(1, sizeof(*rejudge));
+    if (rejudge == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    bulk_rejudge_init(rejudge, jobs->store, job.id, lists);
+    buffer_init(&telling.line, 0);
+    rejudge->is_dry_run = jobs->options->dry_run;
+    rejudge->bounce_days = (uint32_t)(jobs->call->config->bounce_ms / DAY_MS);
+    rejudge->user = &telling;
+    rejudge->changed = jobs->options->json ? say_change : NULL;
+    do {
+        code = bulk_rejudge_step(rejudge, error);
+    } while (code == 1);
+    if (code == 0)
+        summary(jobs, rejudge);
+    buffer_done(&telling.line);
+    bulk_rejudge_done(rejudge);
+    memory_free(rejudge);
+    return code;
 }
 
 int jobs_rejudge(struct jobs *jobs)
 {
-    struct rejudge *rejudge = memory_zalloc(1, sizeof(*rejudge));
-    struct store_job job;
+    bool looks_only = jobs->options->dry_run, is_new;
+    struct lists_operator *lists = NULL;
     struct error error = {0};
-    int code;
+    int lock = -1, code = prober_load_lists(jobs->call->config, &lists, &error);
 
-    if (rejudge == NULL)
-        return cli_fail(jobs->call, CLI_EXIT_USAGE, "out of memory");
-    rejudge->jobs = jobs;
-    buffer_init(&rejudge->out, 0);
-    code = prober_load_lists(jobs->call->config, &rejudge->lists, &error);
+    if (code == 0 && !looks_only)
+        code = bulk_job_lock(store_url_path(jobs->url), &lock, &is_new, &error);
     if (code == 0)
-        code = jobs_find(jobs, &job, &error);
+        code = store_open(jobs->url, looks_only ? STORE_MODE_READ_ONLY : STORE_MODE_EXISTING,
+                          &jobs->store, &error);
     if (code == 0)
-        code = walk(rejudge, job.id, &error);
-    if (code == 0)
-        summary(rejudge);
-    lists_operator_free(rejudge->lists);
-    buffer_done(&rejudge->out);
-    memory_free(rejudge);
+        code = judge_job(jobs, lists, &error);
+    store_close(jobs->store);
+    jobs->store = NULL;
+    bulk_job_unlock(lock);
+    lists_operator_free(lists);
     return code == 0 ? CLI_EXIT_OK : jobs_fail(jobs, &error);
 }

@@ -364,6 +364,22 @@ static struct store_result *copy_result(struct arena *arena, const struct store_
     return copy;
 }
 
+/* All or none: NULL when memory ran out. The list of pointers is the caller's to free. */
+static struct store_result **copy_results(struct memory_job *job,
+                                          const struct store_result *results, size_t count)
+{
+    struct store_result **copies = memory_zalloc(count, sizeof(struct store_result *));
+
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = copy_result(&job->arena, &results[i]);
+        if (copies[i] == NULL) {
+            memory_free(copies);
+            return NULL;
+        }
+    }
+    return copies;
+}
+
 static int results_put(struct store *store, uint64_t id, const struct store_result *results,
                        size_t count, struct error *error)
 {
@@ -372,16 +388,9 @@ static int results_put(struct store *store, uint64_t id, const struct store_resu
 
     if (job == NULL)
         return not_found(id, error);
-    copies = memory_zalloc(count, sizeof(struct store_result *));
+    copies = copy_results(job, results, count);
     if (copies == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        copies[i] = copy_result(&job->arena, &results[i]);
-        if (copies[i] == NULL) {
-            memory_free(copies);
-            return no_memory(error);
-        }
-    }
     for (size_t i = 0; i < count; i++) {
         size_t index = index_of(job, results[i].row);
 
@@ -417,6 +426,37 @@ static int results_forget(struct store *store, uint64_t id, const uint64_t *rows
         job->results[index] = NULL;
         ++*ret_forgotten;
     }
+    return 0;
+}
+
+static int results_replace(struct store *store, uint64_t id, const struct store_result *results,
+                           size_t count, uint64_t *ret_replaced, struct error *error)
+{
+    struct memory_job *job = find(store, id);
+    struct store_result **copies;
+
+    if (job == NULL)
+        return not_found(id, error);
+    copies = copy_results(job, results, count);
+    if (copies == NULL)
+        return no_memory(error);
+    *ret_replaced = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t index = index_of(job, results[i].row);
+        const struct store_result *old = index != SIZE_MAX ? job->results[index] : NULL;
+
+        if (old == NULL || old->checked_unix_ms != results[i].checked_unix_ms ||
+            job->rows[index].fault.len > 0)
+            continue;
+        job->counts.results[old->reason]--;
+        job->counts.rows[old->reason] -= 1 + old->copies;
+        copies[i]->copies = old->copies;
+        job->results[index] = copies[i];
+        job->counts.results[copies[i]->reason]++;
+        job->counts.rows[copies[i]->reason] += 1 + old->copies;
+        ++*ret_replaced;
+    }
+    memory_free(copies);
     return 0;
 }
 
@@ -639,6 +679,7 @@ static const struct store_ops memory_ops = {
     .keys_close = keys_close,
     .results_put = results_put,
     .results_forget = results_forget,
+    .results_replace = results_replace,
     .row_erase = row_erase,
     .counts = counts,
     .page_read = page_read,

@@ -262,6 +262,7 @@ static const struct store_ops sqlite_ops = {
     .keys_close = sqlite_keys_close,
     .results_put = sqlite_results_put,
     .results_forget = sqlite_results_forget,
+    .results_replace = sqlite_results_replace,
     .row_erase = sqlite_row_erase,
     .counts = sqlite_counts,
     .page_read = sqlite_page_read,

@@ -42,8 +42,9 @@
                   " checked_ms, provider, domain, suggestion, explanation, json)"                  \
                   " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"                           \
                   " ON CONFLICT DO NOTHING")                                                       \
-    X(RESULT_GET, "SELECT s.reason, r.copies FROM result s JOIN row r ON r.job=s.job AND"          \
-                  " r.row=s.row WHERE s.job=?1 AND s.row=?2")                                      \
+    X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms, r.fault IS NULL OR r.fault=''"         \
+                  " FROM result s JOIN row r ON r.job=s.job AND r.row=s.row"                       \
+                  " WHERE s.job=?1 AND s.row=?2")                                                  \
     X(RESULT_FORGET, "DELETE FROM result WHERE job=?1 AND row=?2")                                 \
     X(RESULT_ERASE, "UPDATE result SET provider=NULL, domain=NULL, suggestion=NULL,"               \
                     " explanation=NULL, json=NULL WHERE job=?1 AND row=?2")                        \
@@ -167,6 +168,8 @@ int sqlite_results_put(struct store *store, uint64_t job, const struct store_res
                        size_t count, struct error *error);
 int sqlite_results_forget(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                           uint64_t *ret_forgotten, struct error *error);
+int sqlite_results_replace(struct store *store, uint64_t job, const struct store_result *results,
+                           size_t count, uint64_t *ret_replaced, struct error *error);
 int sqlite_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                      struct error *error);
 int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,

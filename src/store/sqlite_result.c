@@ -101,9 +101,17 @@ int sqlite_results_put(struct store *base, uint64_t job, const struct store_resu
 /* --- taking back -------------------------------------------------------------------------------
  */
 
-/* 1 when the row has a result, whose reason and rows are filled in; 0 when it has none. */
-static int get_result(struct sqlite_store *store, uint64_t job, uint64_t row, int *ret_reason,
-                      uint64_t *ret_rows, struct error *error)
+/* What is counted of a kept result, and whether it may be replaced. */
+struct kept {
+    int reason;
+    uint64_t rows; /* it answers */
+    int64_t checked_unix_ms;
+    bool is_readable; /* the row */
+};
+
+/* 1 when the row has a result; 0 when it has none. */
+static int get_result(struct sqlite_store *store, uint64_t job, uint64_t row, struct kept *ret_kept,
+                      struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RESULT_GET);
     int result, code = 0;
@@ -114,8 +122,12 @@ static int get_result(struct sqlite_store *store, uint64_t job, uint64_t row, in
     sqlite3_bind_int64(statement, 2, (int64_t)row);
     result = sqlite3_step(statement);
     if (result == SQLITE_ROW) {
-        *ret_reason = sqlite3_column_int(statement, 0);
-        *ret_rows = 1 + (uint64_t)sqlite3_column_int64(statement, 1);
+        *ret_kept = (struct kept){
+            .reason = sqlite3_column_int(statement, 0),
+            .rows = 1 + (uint64_t)sqlite3_column_int64(statement, 1),
+            .checked_unix_ms = sqlite3_column_int64(statement, 2),
+            .is_readable = sqlite3_column_int(statement, 3) != 0,
+        };
         code = 1;
     } else if (result != SQLITE_DONE) {
         code = sqlite_store_fail(store, "look for a result", error);
@@ -139,25 +151,33 @@ static int do_row(struct sqlite_store *store, enum sqlite_statement which, uint6
     return sqlite_store_do(store, statement, "take a result back", error);
 }
 
-/* 1: it had a result. */
-static int forget_row(struct sqlite_store *store, uint64_t job, uint64_t row, struct error *error)
+/* Away with the result of a row, and out of the counts. */
+static int take_result(struct sqlite_store *store, uint64_t job, uint64_t row,
+                       const struct kept *kept, struct error *error)
 {
     sqlite3_stmt *statement;
-    uint64_t rows = 0;
-    int reason = 0, code = get_result(store, job, row, &reason, &rows, error);
+    int code = do_row(store, STATEMENT_RESULT_FORGET, job, row, SLICE_EMPTY, error);
 
-    if (code != 1)
-        return code;
-    code = do_row(store, STATEMENT_RESULT_FORGET, job, row, SLICE_EMPTY, error);
     if (code != 0)
         return code;
     statement = sqlite_store_prepare(store, STATEMENT_TALLY_TAKE);
     if (statement == NULL)
         return sqlite_store_fail(store, "count", error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
-    sqlite3_bind_int(statement, 2, reason);
-    sqlite3_bind_int64(statement, 3, (int64_t)rows);
-    code = sqlite_store_do(store, statement, "count", error);
+    sqlite3_bind_int(statement, 2, kept->reason);
+    sqlite3_bind_int64(statement, 3, (int64_t)kept->rows);
+    return sqlite_store_do(store, statement, "count", error);
+}
+
+/* 1: it had a result. */
+static int forget_row(struct sqlite_store *store, uint64_t job, uint64_t row, struct error *error)
+{
+    struct kept kept;
+    int code = get_result(store, job, row, &kept, error);
+
+    if (code != 1)
+        return code;
+    code = take_result(store, job, row, &kept, error);
     return code == 0 ? 1 : code;
 }
 
@@ -181,6 +201,56 @@ int sqlite_results_forget(struct store *base, uint64_t job, const uint64_t *rows
         code = count_done(store, job, (uint64_t) - (int64_t)forgotten, error);
     *ret_forgotten = code == 0 ? forgotten : 0;
     return sqlite_store_end(store, code, "take results back", error);
+}
+
+/* 1: it was replaced, and is in *counts. */
+static int replace_row(struct sqlite_store *store, uint64_t job, const struct store_result *result,
+                       struct store_counts *counts, struct error *error)
+{
+    sqlite3_stmt *statement;
+    struct kept kept;
+    int code = get_result(store, job, result->row, &kept, error);
+
+    if (code != 1)
+        return code;
+    if (kept.checked_unix_ms != result->checked_unix_ms || !kept.is_readable)
+        return 0;
+    code = take_result(store, job, result->row, &kept, error);
+    if (code != 0)
+        return code;
+    statement = sqlite_store_prepare(store, STATEMENT_RESULT_ADD);
+    if (statement == NULL)
+        return sqlite_store_fail(store, "keep results", error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    code = add_result(store, statement, result, error);
+    counts->results[result->reason]++;
+    counts->rows[result->reason] += kept.rows;
+    return code == 0 ? 1 : code;
+}
+
+int sqlite_results_replace(struct store *base, uint64_t job, const struct store_result *results,
+                           size_t count, uint64_t *ret_replaced, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    struct store_counts counts = {0};
+    uint64_t replaced = 0;
+    int code = sqlite_store_begin(store, "replace results", error);
+
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = replace_row(store, job, &results[i], &counts, error);
+        if (code == 1) {
+            replaced++;
+            code = 0;
+        }
+    }
+    if (code == 0)
+        code = add_tally(store, job, &counts, error);
+    if (code == 0)
+        code = count_done(store, job, 0, error); /* is there such a list? */
+    *ret_replaced = code == 0 ? replaced : 0;
+    return sqlite_store_end(store, code, "replace results", error);
 }
 
 int sqlite_row_erase(struct store *base, uint64_t job, uint64_t row, struct slice fault,

@@ -148,6 +148,12 @@ int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows
     return store->ops->results_forget(store, job, rows, count, ret_forgotten, error);
 }
 
+int store_results_replace(struct store *store, uint64_t job, const struct store_result *results,
+                          size_t count, uint64_t *ret_replaced, struct error *error)
+{
+    return store->ops->results_replace(store, job, results, count, ret_replaced, error);
+}
+
 int store_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                     struct error *error)
 {

@@ -172,6 +172,13 @@ int store_results_put(struct store *store, uint64_t job, const struct store_resu
 int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                          uint64_t *ret_forgotten, struct error *error);
 /*
+ * Put newer judgements in the place of results and count them anew, in one transaction. A row is
+ * passed over when it has no result of the same checked_unix_ms any more or can't be read: whoever
+ * asked again or erased it meanwhile was later. *ret_replaced: how many.
+ */
+int store_results_replace(struct store *store, uint64_t job, const struct store_result *results,
+                          size_t count, uint64_t *ret_replaced, struct error *error);
+/*
  * Erase what a row and its result say of a person: address, raw text and every text of the result.
  * The row stays, with `fault` for its reader, and so do status, reason and counts. The erased bytes
  * are overwritten where the back end can do that. A row that is not there is no error.
@@ -375,6 +382,8 @@ struct store_ops {
                        size_t count, struct error *error);
     int (*results_forget)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                           uint64_t *ret_forgotten, struct error *error);
+    int (*results_replace)(struct store *store, uint64_t job, const struct store_result *results,
+                           size_t count, uint64_t *ret_replaced, struct error *error);
     int (*row_erase)(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                      struct error *error);
     int (*counts)(struct store *store, uint64_t job, struct store_counts *ret_counts,

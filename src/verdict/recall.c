@@ -49,6 +49,13 @@ static bool is_true(const cJSON *object, const char *name)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+static bool is_word(const cJSON *object, const char *name, const char *word)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    return cJSON_IsString(item) && strcmp(item->valuestring, word) == 0;
+}
+
 static int64_t moment_of(const cJSON *object, const char *name)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
@@ -373,6 +380,7 @@ static int read_all(struct reading *reading, const cJSON *root, struct evidence 
     if (!cJSON_IsObject(kept) || cJSON_GetObjectItemCaseSensitive(kept, "stop") == NULL)
         return ERROR_NOT_FOUND;
     (void)address_parse(evidence.input.ptr, evidence.input.len, &evidence.address);
+    evidence.is_remembered = is_word(root, "source", "history");
     evidence.depth = (enum evidence_depth)index_of(kept, "depth", depth_at, EVIDENCE_DEPTH_COUNT,
                                                    EVIDENCE_DEPTH_SMTP);
     evidence.stop = (enum evidence_stop)index_of(kept, "stop", stop_at, EVIDENCE_STOP_COUNT,

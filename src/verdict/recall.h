@@ -15,9 +15,9 @@
 #include "verdict/evidence.h"
 
 /*
- * All that *ret_evidence points to lives on the arena. is_remembered and asked_unix_ms are the
- * caller's to set. ERROR_NOT_FOUND: the result was kept without evidence; ERROR_FORMAT: it is none
- * of ours; ERROR_NOMEM.
+ * All that *ret_evidence points to lives on the arena. is_remembered is as the result says
+ * (`source`), asked_unix_ms the caller's to set. ERROR_NOT_FOUND: the result was kept without
+ * evidence; ERROR_FORMAT: it is none of ours; ERROR_NOMEM.
  */
 int recall_evidence(struct slice json, struct arena *arena, struct evidence *ret_evidence);
 

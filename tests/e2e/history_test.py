@@ -145,15 +145,45 @@ class History(unittest.TestCase):
                                     "-o", out, "-", given=b"ann@good.example\nx@all.example\n")
             self.assertTrue(os.path.exists(job), err)
             lines = len(log_of(opened))
+            before = self.exported(job)
             status, said, err = run("jobs", "rejudge", job)
-            self.assertEqual((status, said), (0, b"0 of 2 judged again would change\n"), err)
+            self.assertEqual((status, said), (0, b"0 of 2 judged again changed\n"), err)
+            self.assertEqual(self.exported(job), before)
             (self.path / "listed").write_text("all.example\n")
-            status, said, err = run("jobs", "rejudge", job, "--json", "--listed",
-                                    str(self.path / "listed"))
-            self.assertEqual([(one["address"], one["reason_was"], one["reason"])
-                              for one in map(json.loads, said.splitlines())],
-                             [("x@all.example", "accepts_all", "listed_domain")])
+            words = ["jobs", "rejudge", job, "--json", "--listed", str(self.path / "listed")]
+            for more, end in (["--dry-run"], b"would change\n"), ([], b"changed\n"):
+                status, said, err = run(*words, *more)
+                self.assertEqual([(one["address"], one["reason_was"], one["reason"])
+                                  for one in map(json.loads, said.splitlines())],
+                                 [("x@all.example", "accepts_all", "listed_domain")])
+                self.assertTrue(err.endswith(b"1 of 2 judged again " + end), err)
+                if more:
+                    self.assertEqual(self.exported(job), before)
+            self.judged_anew(job, before)
+            # What is judged anew can be judged again, and as it was.
+            status, said, err = run("jobs", "rejudge", job)
+            self.assertIn(b"1 of 2 judged again changed\n", said, err)
+            self.assertEqual(self.exported(job), before)
             self.assertEqual(len(log_of(opened)), lines)
+
+    def exported(self, job):
+        status, out, err = run("jobs", "export", job, "--format", "ndjson", "-o", "-")
+        self.assertEqual(status, 0, err)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def judged_anew(self, job, before):
+        """Only what follows from the lists is otherwise; the counts go with it."""
+        ann, other = (row["mailknock"] for row in self.exported(job))
+        self.assertEqual(ann, before[0]["mailknock"])
+        self.assertEqual((other["status"], other["reason"], other["action"]),
+                         ("do_not_mail", "listed_domain", "suppress"))
+        for name in ("checked_at", "source", "duration_ms"):
+            self.assertEqual(other[name], before[1]["mailknock"][name])
+        status, said, err = run("jobs", "show", job, "--json")
+        self.assertEqual(json.loads(said)["reasons"], {"accepted": 1, "listed_domain": 1})
+        then = before[1]["mailknock"]["evidence"]
+        self.assertEqual((then["lists"], other["evidence"]["lists"]), ([], ["listed"]))
+        self.assertEqual({**other["evidence"], "lists": []}, then)
 
 
 class InService(unittest.TestCase):
