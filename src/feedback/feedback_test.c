@@ -250,6 +250,81 @@ static void reports_are_read_from_an_mbox(void **state)
     assert_int_equal(bench->import.faults, 1);
 }
 
+/* RFC 3464 wants 7 bit; not everybody on the way obeys. */
+static void encoded_reports_are_read_too(void **state)
+{
+    expect(*state,
+           "Date: Fri, 2 Jan 2026 03:04:05 +0000\n"
+           "Content-Type: multipart/report; boundary=x; report-type=delivery-status\n"
+           "\n"
+           "--x\n"
+           "Content-Transfer-Encoding: base64\n"
+           "Content-Type: message/delivery-status\n"
+           "\n"
+           "UmVwb3J0aW5nLU1UQTogZG5zOyBteC5leGFtcGxlDQoNCkZpbmFsLVJlY\n"
+           "2lwaWVudDogcmZjODIyOyBldmVAYS5leGFtcGxlDQpBY3Rpb246IGZhaW\n"
+           "xlZA0KU3RhdHVzOiA1LjEuMQ0KRGlhZ25vc3RpYy1Db2RlOiBzbXRwOyA\n"
+           "1NTAgNS4xLjEgVXNlciB1bmtub3duDQo=\n"
+           "--x\n"
+           "Content-Type: message/delivery-status\n"
+           "Content-Transfer-Encoding: Quoted-Printable\n"
+           "\n"
+           "Reporting-MTA: dns; mx.example  \n"
+           "\n"
+           "Final-Recipient: rfc822; fay=40a.exa=\n"
+           "mple\n"
+           "Action:=20failed\n"
+           "Status: 5.1.1\n"
+           "Diagnostic-Code: smtp; 550 5.1.1 No such user\n"
+           "--x--\n",
+           "bounce eve@a.example 2026-01-02\n"
+           "bounce fay@a.example 2026-01-02\n");
+}
+
+static void add_line(void *user, struct slice line)
+{
+    struct buffer *out = user;
+
+    assert_true(line.len <= 8);
+    buffer_printf(out, "%.*s|", SLICE_ARG(line));
+}
+
+static void transfer_encodings(void **state)
+{
+    static const struct {
+        const char *encoding, *lines[4], *out;
+    } rows[] = {
+        {"7bit", {"a=3D", "b"}, "a=3D|b|"},
+        {"x-unknown", {"YQ=="}, "YQ==|"},
+        {" QUOTED-printable ", {"a=3Db  ", "", "c=\t", "d"}, "a=b||cd|"},
+        {"quoted-printable", {"=zz", "a=4", "=0a", "x="}, "=zz|a=4|||x|"},
+        {"base64", {"YWJj", "ZA0K", "ZQ=="}, "abcd|e|"},
+        {"Base64", {"Y W*J", "j=ZZZZ", "YWJj"}, "abc|"},
+        {"base64", {"YQoKYg"}, "a||b|"},
+        /* Cut at the ceiling, not beyond. */
+        {"quoted-printable", {"0123456789"}, "01234567|"},
+        {"base64", {"MDEyMzQ1Njc4OQph"}, "01234567|a|"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct feedback_decoder decoder;
+        struct buffer out;
+
+        buffer_init(&out, 0);
+        feedback_decoder_init(&decoder, 8, add_line, &out);
+        feedback_decoder_begin(&decoder, FEEDBACK_TRANSFER_BASE64);
+        feedback_decoder_line(&decoder, SLICE("left over"));
+        feedback_decoder_begin(&decoder, feedback_transfer_of(slice_from_string(rows[i].encoding)));
+        for (size_t k = 0; k < 4 && rows[i].lines[k] != NULL; k++)
+            feedback_decoder_line(&decoder, slice_from_string(rows[i].lines[k]));
+        feedback_decoder_end(&decoder);
+        (void)buffer_append_byte(&out, '\0');
+        assert_string_equal(out.ptr, rows[i].out);
+        feedback_decoder_done(&decoder);
+        buffer_done(&out);
+    }
+}
+
 static void complaints_are_reports_too(void **state)
 {
     expect(*state,
@@ -454,6 +529,8 @@ int main(void)
         cmocka_unit_test(a_refusal_of_us_is_no_bounce),
         cmocka_unit_test(words_and_moments_are_known),
         TEST(reports_are_read_from_an_mbox),
+        TEST(encoded_reports_are_read_too),
+        cmocka_unit_test(transfer_encodings),
         TEST(complaints_are_reports_too),
         TEST(a_maildir_is_read_file_by_file),
         TEST(services_events_are_told_apart),

@@ -16,6 +16,8 @@ struct recipient {
     struct slice complaint_type; /* of a complaint, from its only block */
 };
 
+static void body_line(void *user, struct slice line);
+
 void feedback_report_init(struct feedback_report *report, feedback_heard *heard, void *user)
 {
     memset(report, 0, sizeof(*report));
@@ -23,6 +25,7 @@ void feedback_report_init(struct feedback_report *report, feedback_heard *heard,
     report->user = user;
     buffer_init(&report->header, FEEDBACK_FIELD_MAX);
     buffer_init(&report->body, FEEDBACK_BODY_MAX);
+    feedback_decoder_init(&report->decoder, FEEDBACK_FIELD_MAX, body_line, report);
     feedback_report_begin(report);
 }
 
@@ -30,6 +33,7 @@ void feedback_report_done(struct feedback_report *report)
 {
     buffer_done(&report->header);
     buffer_done(&report->body);
+    feedback_decoder_done(&report->decoder);
 }
 
 void feedback_report_begin(struct feedback_report *report)
@@ -38,6 +42,7 @@ void feedback_report_begin(struct feedback_report *report)
     report->is_in_headers = true;
     report->is_in_body = false;
     report->kind = PART_OTHER;
+    report->transfer = FEEDBACK_TRANSFER_NONE;
     report->has_report = false;
     report->date_unix_ms = 0;
     buffer_clear(&report->header);
@@ -104,6 +109,8 @@ static void take_header(struct feedback_report *report)
 
     if (field_is(field, "content-type", &value))
         take_content_type(report, value);
+    else if (field_is(field, "content-transfer-encoding", &value))
+        report->transfer = feedback_transfer_of(value);
     else if (report->depth == 0 && field_is(field, "date", &value) &&
              !feedback_parse_moment(value, &report->date_unix_ms))
         report->date_unix_ms = 0;
@@ -128,8 +135,10 @@ static void header_line(struct feedback_report *report, struct slice line)
     }
     report->is_in_headers = false;
     report->is_in_body = report->kind != PART_OTHER;
-    if (report->is_in_body)
+    if (report->is_in_body) {
         report->has_report = true;
+        feedback_decoder_begin(&report->decoder, report->transfer);
+    }
 }
 
 /* --- what a report says -------------------------------------------------------------------------
@@ -232,6 +241,7 @@ static void tell_all(struct feedback_report *report)
 static void part_is_over(struct feedback_report *report)
 {
     if (report->is_in_body) {
+        feedback_decoder_end(&report->decoder);
         (void)buffer_append_byte(&report->body, '\n');
         (void)buffer_append_byte(&report->body, '\n');
         tell_all(report);
@@ -241,8 +251,10 @@ static void part_is_over(struct feedback_report *report)
 }
 
 /* Unfolded: a line that goes on is joined to the one before. */
-static void body_line(struct feedback_report *report, struct slice line)
+static void body_line(void *user, struct slice line)
 {
+    struct feedback_report *report = user;
+
     if (line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t') && report->body.len > 0 &&
         report->body.ptr[report->body.len - 1] == '\n') {
         report->body.len--;
@@ -293,11 +305,12 @@ void feedback_report_line(struct feedback_report *report, struct slice line)
         part_is_over(report);
         report->depth = is_end ? depth - 1 : depth;
         report->kind = PART_OTHER;
+        report->transfer = FEEDBACK_TRANSFER_NONE;
         report->is_in_headers = !is_end;
     } else if (report->is_in_headers) {
         header_line(report, line);
     } else if (report->is_in_body) {
-        body_line(report, line);
+        feedback_decoder_line(&report->decoder, line);
     }
 }
 

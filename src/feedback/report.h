@@ -4,7 +4,7 @@
  *
  * Fed line by line, so that no message is too long: only the fields of the report are kept, within
  * ceilings. MIME is read as far as reports need it: nested multiparts to a small depth, folded
- * headers, no transfer encodings (RFC 3464 wants 7 bit). Anything may be fed; what is no report
+ * headers, transfer encodings of the report's own part. Anything may be fed; what is no report
  * gives no event. Pure.
  */
 #ifndef MK_FEEDBACK_REPORT_H
@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "feedback/outcome.h"
+#include "feedback/transfer.h"
 
 #define FEEDBACK_BOUNDARY_MAX 128  /* octets; RFC 2046 allows 70 */
 #define FEEDBACK_DEPTH_MAX    4    /* multiparts in multiparts */
@@ -24,12 +25,14 @@ struct feedback_report {
     struct slice boundaries[FEEDBACK_DEPTH_MAX]; /* in boundary_bytes, outermost first */
     char boundary_bytes[FEEDBACK_DEPTH_MAX][FEEDBACK_BOUNDARY_MAX];
     unsigned depth;
-    bool is_in_headers, is_in_body; /* of a part; of a report part */
-    unsigned kind;                  /* of the part: enum in report.c */
+    bool is_in_headers, is_in_body;  /* of a part; of a report part */
+    unsigned kind;                   /* of the part: enum in report.c */
+    enum feedback_transfer transfer; /* of the part */
     bool has_report;
     int64_t date_unix_ms; /* the message's own; 0: none */
     struct buffer header; /* the one that may go on in the next line */
     struct buffer body;   /* the report's fields */
+    struct feedback_decoder decoder;
     feedback_heard *heard;
     void *user;
 };
