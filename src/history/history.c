@@ -44,6 +44,7 @@ struct history {
     struct store_record pending[PENDING_MAX];
     size_t pending_count;
     unsigned failures; /* of the store, in a row */
+    struct error trouble;
     struct buffer scratch;
     struct io_timer flush_timer;
     struct io_timer tidy_timer;
@@ -138,13 +139,16 @@ int history_flush(struct history *history, struct error *error)
     io_timer_stop(&history->flush_timer);
     if (history->pending_count == 0)
         return 0;
-    code = store_records_put(history->store, history->pending, history->pending_count, error);
+    code = store_records_put(history->store, history->pending, history->pending_count,
+                             &history->trouble);
     if (code == 0) {
         history->counts.kept += history->pending_count;
         history->failures = 0;
         forget_pending(history);
         return 0;
     }
+    history->counts.store_failures++;
+    (void)error_set(error, code, "%s", history->trouble.message);
     /* Somebody may let go of a lock, or make room. */
     if (++history->failures > FAILURES_MAX || history->pending_count == PENDING_MAX) {
         history->counts.lost += history->pending_count;
@@ -523,4 +527,9 @@ void history_close(struct history *history)
 void history_counts(const struct history *history, struct history_counts *ret_counts)
 {
     *ret_counts = history->counts;
+}
+
+const char *history_trouble(const struct history *history)
+{
+    return history->trouble.message;
 }

@@ -49,8 +49,11 @@ struct history_counts {
     uint64_t fresh, stale, unknown; /* what questions met */
     uint64_t refreshes;             /* begun in the background */
     uint64_t kept, lost;            /* records; lost: the store failed for too long */
+    uint64_t store_failures;        /* times that records could not be kept, or not yet */
 };
 void history_counts(const struct history *history, struct history_counts *ret_counts);
+/* Why records could not be kept, the last time; "" when that never happened. */
+const char *history_trouble(const struct history *history);
 
 /* --- keys, for others who keep records of mailboxes ------------------------------------------- */
 

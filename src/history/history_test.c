@@ -444,6 +444,50 @@ static void a_delivery_ends_a_refusal_before_it(void **state)
     assert_int_equal(asked(bench, "nobody@a.example"), 2);
 }
 
+/* --- a store that fails
+ * ------------------------------------------------------------------------- */
+
+static int refusing_records_put(struct store *store, const struct store_record *records,
+                                size_t count, struct error *error)
+{
+    return error_set(error, ERROR_IO, "the disk is full");
+}
+
+static void a_failing_store_costs_no_answer_and_is_told(void **state)
+{
+    struct bench *bench = *state;
+    const struct store_ops *sound = bench->store->ops;
+    struct store_ops ops = *sound;
+    struct history_counts counts;
+    struct error error = {0};
+
+    assert_string_equal(history_trouble(bench->history), "");
+    ops.records_put = refusing_records_put;
+    bench->store->ops = &ops;
+    assert_int_equal(
+        probe_engine_submit_wish(bench->engine, SLICE("ann@a.example"), &usual, answered, bench),
+        0);
+    pass_time(bench, 900); /* answered, and not written yet */
+    assert_int_equal(bench->answers, 1);
+    assert_int_equal(bench->reason, REASON_ACCEPTED);
+    assert_int_equal(history_flush(bench->history, &error), ERROR_IO);
+    assert_string_equal(error.message, "the disk is full");
+    history_counts(bench->history, &counts);
+    assert_true(counts.store_failures >= 1);
+    assert_int_equal(counts.lost, 0); /* it is tried again */
+    assert_string_equal(history_trouble(bench->history), "the disk is full");
+    pass_time(bench, 10 * MINUTE_MS);
+    history_counts(bench->history, &counts);
+    assert_int_equal(counts.lost, 1);
+    assert_int_equal(counts.kept, 0);
+    bench->store->ops = sound;
+    ask(bench, "ann@a.example");
+    is_answer(bench, REASON_ACCEPTED, false);
+    assert_int_equal(history_flush(bench->history, NULL), 0);
+    history_counts(bench->history, &counts);
+    assert_int_equal(counts.kept, 1);
+}
+
 /* --- keeping it small, erasing
  * -------------------------------------------------------------------- */
 
@@ -508,6 +552,7 @@ int main(void)
         TEST(todays_lists_are_laid_over),
         TEST(what_became_of_messages_counts),
         TEST(a_delivery_ends_a_refusal_before_it),
+        TEST(a_failing_store_costs_no_answer_and_is_told),
         TEST(it_goes_when_its_time_is_over),
         TEST(erased_is_forgotten_at_once),
     };

@@ -47,6 +47,7 @@ struct service {
     unsigned next_stats;              /* to be written over */
     struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
     uint64_t probe_before_ms;
+    uint64_t history_failures;        /* that the log knows of */
     struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
     struct io_timer housekeeping;

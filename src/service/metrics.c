@@ -87,6 +87,24 @@ static void write_engine(const struct service *service, struct buffer *out)
         counts.refusals_of_us);
 }
 
+static void write_history(const struct service *service, struct buffer *out)
+{
+    struct history_counts counts;
+
+    if (service->prober->history == NULL)
+        return;
+    history_counts(service->prober->history, &counts);
+    one(out, "history_records_kept_total", "counter", "Findings kept for later questions.",
+        counts.kept);
+    one(out, "history_records_lost_total", "counter",
+        "Findings that could not be kept: look at the store.", counts.lost);
+    one(out, "history_store_failures_total", "counter",
+        "Times that findings could not be kept, or had to wait.", counts.store_failures);
+    one(out, "history_refreshes_total", "counter",
+        "Addresses asked again in the background because their answer was stale.",
+        counts.refreshes);
+}
+
 /* The provider's name, or "other": the number of unknown operators has no bound. */
 static void write_sites(const struct service *service, struct buffer *out)
 {
@@ -172,6 +190,7 @@ void service_metrics_write(const struct service *service, struct buffer *out)
     buffer_printf(out, "mailknock_info{version=\"%s\"} 1\n", MK_VERSION);
     write_verdicts(service, out);
     write_engine(service, out);
+    write_history(service, out);
     write_sites(service, out);
     write_dns(service, out);
     write_http(service, out);

@@ -127,6 +127,26 @@ static void ended(void *user, struct http_request *request, void *cookie)
 /* --- from open to close
  * ---------------------------------------------------------------------------- */
 
+/* Once for all that went wrong since the last look. */
+static void tell_history_trouble(struct service *service)
+{
+    const struct history *history = service->prober->history;
+    struct history_counts counts;
+
+    if (history == NULL)
+        return;
+    history_counts(history, &counts);
+    if (counts.store_failures > service->history_failures &&
+        service_log_begin(&service->log, SERVICE_LOG_ERROR, "history", service_unix_ms(service))) {
+        service_log_text(&service->log, "error", slice_from_string(history_trouble(history)));
+        service_log_number(&service->log, "failures",
+                           (int64_t)(counts.store_failures - service->history_failures));
+        service_log_number(&service->log, "lost", (int64_t)counts.lost);
+        service_log_end(&service->log);
+    }
+    service->history_failures = counts.store_failures;
+}
+
 static void keep_house(struct io_timer *timer)
 {
     struct service *service = timer->user;
@@ -140,6 +160,7 @@ static void keep_house(struct io_timer *timer)
     }
     (void)service_days_flush(&service->days, service->store, &error);
     (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
+    tell_history_trouble(service);
     service_note_counts(service);
     service_retention(service);
     service_source_watch_run(service);
