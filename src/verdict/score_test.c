@@ -115,6 +115,40 @@ static void each_feature_pulls_its_way(void **state)
     assert_in_range(score_now(&rig), 90, 94);
 }
 
+/* As doc/HISTORY.md has it: what a delivery does to addresses that no server proved. */
+static void a_delivery_raises_what_is_not_proven(void **state)
+{
+    static const struct {
+        const char *address, *attempts;
+        enum verdict_reason reason;
+        uint8_t least, most;
+    } rows[] = {
+        {"webshop@example.net", "mx1 rcpt " OK_ "\n?mx1 rcpt " OK_, REASON_ACCEPTS_ALL, 90, 94},
+        {"xk7qz9wv3hj@example.net", "mx1 rcpt " OK_ "\n?mx1 rcpt " OK_, REASON_ACCEPTS_ALL, 75, 85},
+        {"webshop@example.net", "mx1 connect !connect_failed", REASON_CONNECT_FAILED, 80, 90},
+        {"webshop@example.net", "mx1 rcpt 451 4.7.1 Greylisted, try again later", REASON_GREYLISTED,
+         90, 94},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct rig rig;
+        struct verdict verdict;
+        uint8_t plain;
+
+        rig_init(&rig, rows[i].address);
+        rig_domain(&rig, "mx1");
+        rig_attempts(&rig, rows[i].attempts);
+        plain = score_now(&rig);
+        rig.evidence.history.delivered_unix_ms = 1;
+        verdict_judge(&rig.evidence, &verdict);
+        assert_int_equal(verdict.reason, rows[i].reason);
+        assert_true(verdict.score >= plain + 20);
+        assert_in_range(verdict.score, rows[i].least, rows[i].most);
+        assert_int_equal(verdict.action,
+                         verdict.status == VERDICT_CATCH_ALL ? ACTION_SEND : ACTION_RETRY);
+    }
+}
+
 /* The sum is what the parts say, and nothing is left out. */
 static void parts_add_up(void **state)
 {
@@ -209,6 +243,7 @@ int main(void)
         cmocka_unit_test(steps_are_those_of_the_logistic_curve),
         cmocka_unit_test(weights_have_names_and_meanings),
         cmocka_unit_test(each_feature_pulls_its_way),
+        cmocka_unit_test(a_delivery_raises_what_is_not_proven),
         cmocka_unit_test(parts_add_up),
         cmocka_unit_test(no_feature_makes_a_catch_all_valid),
         cmocka_unit_test(what_is_proven_keeps_its_place),
