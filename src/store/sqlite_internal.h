@@ -15,6 +15,7 @@
 
 #define SQLITE_STORE_STATEMENTS(X)                                                                 \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(READS_BEGIN, "BEGIN")                                                                        \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(JOB_ADD, "INSERT INTO job (state, name, sources, fingerprint, options, note, created_ms,"    \

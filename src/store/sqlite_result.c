@@ -1,5 +1,8 @@
 /* Results in SQLite, counted in the transaction that keeps them. */
+#include <stdlib.h>
+
 #include "base/check.h"
+#include "base/memory.h"
 #include "store/sqlite_internal.h"
 
 static int add_result(struct sqlite_store *store, sqlite3_stmt *statement,
@@ -62,8 +65,20 @@ static int count_done(struct sqlite_store *store, uint64_t job, uint64_t done, s
     return code;
 }
 
-static int put_results(struct sqlite_store *store, uint64_t job, const struct store_result *results,
-                       size_t count, struct error *error)
+/* By row; of one row, the one that was known first. */
+static int compare_rows(const void *left, const void *right)
+{
+    const struct store_result *a = *(const struct store_result *const *)left;
+    const struct store_result *b = *(const struct store_result *const *)right;
+
+    if (a->row != b->row)
+        return a->row < b->row ? -1 : 1;
+    return a < b ? -1 : a > b;
+}
+
+/* results: sorted by row, so that neighbours go into the same pages of the index. */
+static int put_results(struct sqlite_store *store, uint64_t job,
+                       const struct store_result *const *results, size_t count, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RESULT_ADD);
     struct store_counts counts = {0};
@@ -74,10 +89,10 @@ static int put_results(struct sqlite_store *store, uint64_t job, const struct st
         return sqlite_store_fail(store, "keep results", error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
     for (size_t i = 0; i < count && code == 0; i++) {
-        code = add_result(store, statement, &results[i], error);
+        code = add_result(store, statement, results[i], error);
         if (code == 0 && sqlite3_changes(store->db) > 0) {
-            counts.results[results[i].reason]++;
-            counts.rows[results[i].reason] += 1 + results[i].copies;
+            counts.results[results[i]->reason]++;
+            counts.rows[results[i]->reason] += 1 + results[i]->copies;
             done++;
         }
     }
@@ -90,12 +105,21 @@ int sqlite_results_put(struct store *base, uint64_t job, const struct store_resu
                        size_t count, struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
-    int code = sqlite_store_begin(store, "keep results", error);
+    const struct store_result **sorted = memory_zalloc(count + 1, sizeof(*sorted));
+    int code;
 
-    if (code != 0)
-        return code;
-    code = put_results(store, job, results, count, error);
-    return sqlite_store_end(store, code, "keep results", error);
+    if (sorted == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to sort results");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &results[i];
+    qsort(sorted, count, sizeof(sorted[0]), compare_rows);
+    code = sqlite_store_begin(store, "keep results", error);
+    if (code == 0) {
+        code = put_results(store, job, sorted, count, error);
+        code = sqlite_store_end(store, code, "keep results", error);
+    }
+    memory_free(sorted);
+    return code;
 }
 
 /* --- taking back -------------------------------------------------------------------------------

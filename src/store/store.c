@@ -208,6 +208,10 @@ int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, 
 
     CHECK(count > 0 && count <= STORE_PAGE_MAX);
     code = empty_page(page, count, error);
+    if (code == 0 && store->ops->reads_begin != NULL)
+        code = store->ops->reads_begin(store, error);
+    if (code != 0)
+        return code;
     for (size_t i = 0; code == 0 && i < count; i++) {
         CHECK(rows[i] > query.until);
         query.after = rows[i] - 1;
@@ -215,6 +219,8 @@ int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, 
         query.limit = page->count + 1;
         code = store->ops->page_read(store, job, &query, page, error);
     }
+    if (store->ops->reads_begin != NULL)
+        store->ops->reads_end(store);
     page->at_end = true;
     return code;
 }

@@ -391,6 +391,9 @@ struct store_ops {
     /* To what is on the page, until it has query->limit lines: there is room for so many. */
     int (*page_read)(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
+    /* Around several page_reads at once; NULL where that spares nothing. */
+    int (*reads_begin)(struct store *store, struct error *error);
+    void (*reads_end)(struct store *store);
     int (*note_put)(struct store *store, const char *kind, const char *id, struct slice body,
                     int64_t until_unix_ms, struct error *error);
     int (*note_next)(struct store *store, const char *kind, struct slice after, bool inclusive,

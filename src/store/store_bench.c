@@ -22,7 +22,7 @@ enum {
 };
 
 static uint64_t rows = 200000;
-static char folder[] = "/tmp/mk-store-bench-XXXXXX";
+static char folder[64];
 static char path[96];
 
 static double seconds(clockid_t clock)
@@ -159,11 +159,13 @@ static double bare_claim_and_keep(void)
     sqlite3 *db;
 
     CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-    CHECK(sqlite3_exec(db,
-                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                       "CREATE TABLE row (a INTEGER PRIMARY KEY, b);"
-                       "CREATE TABLE result (a INTEGER PRIMARY KEY, b); BEGIN",
-                       NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(
+        sqlite3_exec(db,
+                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384;"
+                     "PRAGMA wal_autocheckpoint=8192;"
+                     "CREATE TABLE row (a INTEGER PRIMARY KEY, b);"
+                     "CREATE TABLE result (a INTEGER PRIMARY KEY, b); BEGIN",
+                     NULL, NULL, NULL) == SQLITE_OK);
     row = prepare(db, "INSERT INTO row VALUES (?1, ?2)");
     read = prepare(db, "SELECT b FROM row WHERE a=?1");
     keep = prepare(db, "INSERT INTO result VALUES (?1, ?2)");
@@ -317,6 +319,8 @@ int main(int argc, char **argv)
 
     if (argc > 1)
         rows = strtoull(argv[1], NULL, 10) / BATCH * BATCH;
+    snprintf(folder, sizeof(folder), "%.40s/mk-store-bench-XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     CHECK(rows % 7919 != 0 && mkdtemp(folder) != NULL);
     snprintf(path, sizeof(path), "%s/bench.mkjob", folder);
     bare("bare loop: rows", "CREATE TABLE t (a INTEGER PRIMARY KEY, b)",
