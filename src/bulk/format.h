@@ -17,12 +17,18 @@ struct bulk_format_sample {
 };
 
 /*
- * Find what `wanted` leaves open. *format comes with encoding, has_bom, gzipped (and kind and sheet
- * of XLSX, whose sample is its rows as CSV) and goes with all else; strings live in the arena.
- * ERROR_FORMAT as bulk_reader_open says, ERROR_NOMEM.
+ * Find what `wanted` leaves open. *format comes with encoding, has_bom, has_separator_line, gzipped
+ * (and kind and sheet of XLSX, whose sample is its rows as CSV) and goes with all else; strings
+ * live in the arena. ERROR_FORMAT as bulk_reader_open says, ERROR_NOMEM.
  */
 int bulk_format_find(const struct bulk_format_sample *sample, const struct bulk_format *wanted,
                      struct arena *arena, struct bulk_format *format, struct error *error);
+
+/*
+ * Spreadsheets are told the delimiter by a first line "sep=;". Its length with its end, and the
+ * delimiter; 0: the text does not begin with one.
+ */
+size_t bulk_format_separator_line(struct slice text, char *ret_delimiter);
 
 /* How its rows are to be scanned. */
 struct bulk_csv_shape bulk_format_shape(const struct bulk_format *format);

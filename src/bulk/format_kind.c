@@ -30,6 +30,33 @@ void format_find_line_end(struct slice sample, char out[3])
     strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
 }
 
+static bool may_be_delimiter(char c)
+{
+    return c == '\t' || (c > ' ' && c <= '~' && !ascii_is_alnum(c) && c != '"');
+}
+
+size_t bulk_format_separator_line(struct slice text, char *ret_delimiter)
+{
+    size_t quote = slice_starts_with(text, SLICE("\"")), at = quote + 4, end;
+    char delimiter;
+
+    if (!slice_starts_with_nocase(slice_from_offset(text, quote), SLICE("sep=")) ||
+        text.len < at + 1 + quote)
+        return 0;
+    delimiter = text.ptr[at];
+    end = at + 1 + quote;
+    if (!may_be_delimiter(delimiter) || (quote && text.ptr[at + 1] != '"'))
+        return 0;
+    if (end < text.len && text.ptr[end] == '\r')
+        end++;
+    if (end < text.len && text.ptr[end] == '\n')
+        end++;
+    if (end == at + 1 + quote)
+        return 0;
+    *ret_delimiter = delimiter;
+    return end;
+}
+
 bool format_next_row(const struct format_survey *survey, const struct bulk_csv_shape *shape,
                      size_t *at, struct slice *ret_raw)
 {

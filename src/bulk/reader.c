@@ -232,6 +232,8 @@ static int find_format(struct bulk_reader *reader, const struct bulk_format *wan
                        struct bulk_format *format, struct error *error)
 {
     struct bulk_format_sample sample = {.file = file_name(reader)};
+    struct bulk_format known = *wanted;
+    size_t separator_len = 0;
     struct buffer rows;
     int code = 0;
 
@@ -251,10 +253,16 @@ static int find_format(struct bulk_reader *reader, const struct bulk_format *wan
         format->gzipped = bulk_source_container(reader->source) == BULK_CONTAINER_GZIP;
         sample.is_whole = bulk_source_at_end(reader->source);
         sample.bytes = bulk_source_window(reader->source);
+        if (wanted->kind == BULK_KIND_UNKNOWN || wanted->kind == BULK_KIND_CSV)
+            separator_len = bulk_format_separator_line(sample.bytes, &known.delimiter);
+        format->has_separator_line = separator_len > 0;
+        sample.bytes = slice_from_offset(sample.bytes, separator_len);
     }
     if (code == 0)
-        code = bulk_format_find(&sample, wanted, &reader->arena, format, error);
+        code = bulk_format_find(&sample, &known, &reader->arena, format, error);
     buffer_done(&rows);
+    reader->used = separator_len;
+    reader->line += separator_len > 0;
     return code;
 }
 

@@ -43,6 +43,7 @@ struct bulk_format {
     size_t columns;          /* of most rows; found, never wanted */
     const char *sheet;       /* of XLSX; NULL: the first */
     bool has_bom;
+    bool has_separator_line; /* "sep=;" before all else, for spreadsheets: no row, and kept */
     bool gzipped;
     char line_end[3]; /* "\n", "\r\n" or "\r": what the list uses, for lines that we add */
     char note[256];   /* what was found, for people: "CSV with ';', header, column 3 \"E-mail\"" */

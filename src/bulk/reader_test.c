@@ -54,6 +54,13 @@ static void formats_are_found(void **state)
          "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example "},
         {"a.csv", "\xef\xbb\xbfName;E-Mail;Ort\r\nM\xc3\xbcller;a@b.example;K\xc3\xb6ln\r\n",
          "CSV with ';', header, addresses in column 2 \"E-Mail\"", "a@b.example "},
+        /* for spreadsheets, and wrong about nothing: "," would have been found otherwise */
+        {"a.csv", "sep=;\r\nName, first;E-Mail\r\nM, A;a@b.example\r\nN, B;c@d.example\r\n",
+         "CSV with ';', header, addresses in column 2 \"E-Mail\"", "a@b.example c@d.example "},
+        {"a.csv", "\xef\xbb\xbf\"SEP=|\"\na@b.example|x\nc@d.example|y\n",
+         "CSV with '|', no header, addresses in column 1", "a@b.example c@d.example "},
+        {"a.csv", "sep=a,email\nx,a@b.example\n", "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example "},
         {"a.tsv", "a@b.example\tx\nc@d.example\ty\n",
          "CSV with tabs, no header, addresses in column 1", "a@b.example c@d.example "},
         {"a.txt", "1|a@b.example\n2|c@d.example\n",
@@ -437,11 +444,15 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_are_found),     cmocka_unit_test(bad_wishes_are_explained),
+        cmocka_unit_test(formats_are_found),
+        cmocka_unit_test(bad_wishes_are_explained),
         cmocka_unit_test(a_workbook_that_is_none_is_refused),
-        cmocka_unit_test(a_column_can_be_named), cmocka_unit_test(a_long_list_in_pieces),
-        cmocka_unit_test(utf16_is_read),         cmocka_unit_test(gzip_is_inflated),
-        cmocka_unit_test(several_files),         cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(a_column_can_be_named),
+        cmocka_unit_test(a_long_list_in_pieces),
+        cmocka_unit_test(utf16_is_read),
+        cmocka_unit_test(gzip_is_inflated),
+        cmocka_unit_test(several_files),
+        cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(memory_runs_out),
     };
 

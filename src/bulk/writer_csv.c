@@ -36,6 +36,9 @@ bool writer_csv_header(struct writer_context *context)
     buffer_clear(&context->line);
     if (context->input.has_bom && is_table(context))
         buffer_append(&context->line, "\xef\xbb\xbf", 3);
+    if (context->input.has_separator_line && is_table(context))
+        buffer_printf(&context->line, "sep=%c%s", context->shape.delimiter,
+                      context->input.line_end);
     if (context->header.len > 0) {
         buffer_append_slice(&context->line, context->header);
         pad(context, bulk_csv_count_cells(&context->shape, context->header));

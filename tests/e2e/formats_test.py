@@ -36,6 +36,51 @@ EXCEL_XLSX = {
         <Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"
         Target="/xl/worksheets/sheet1.xml" Id="rId1"/></Relationships>""",
 }
+# Shared strings with rich text and phonetic hints, an inline string, a formula's cached text, dates
+# by a built-in and by an own style, merged cells, gaps, and a hidden sheet in front.
+EXCEL_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+EXCEL_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+EXCEL_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+EXCEL_STRINGS = EXCEL_HEAD + f"""<sst {EXCEL_MAIN} count="8" uniqueCount="8"><si><t>Name</t></si>
+<si><r><t>E-</t></r><r><rPr><b/><sz val="11"/></rPr><t>Mail</t></r></si><si><t>Since</t></si>
+<si><t>Region</t></si><si><t>Turnover</t></si>
+<si><r><rPr><b/></rPr><t xml:space="preserve">Anna </t></r><r><t>Rich</t></r>
+<rPh sb="0" eb="1"><t>ANNA</t></rPh><phoneticPr fontId="1"/></si>
+<si><t>anna@kestrel.example</t></si><si><t>Jo &amp; Co</t></si><si><t>North</t></si></sst>"""
+EXCEL_STYLES = EXCEL_HEAD + f"""<styleSheet {EXCEL_MAIN}><numFmts count="1">
+<numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd\\ hh:mm"/></numFmts>
+<cellXfs count="3"><xf numFmtId="0"/><xf numFmtId="14" applyNumberFormat="1"/>
+<xf numFmtId="164" applyNumberFormat="1"/></cellXfs></styleSheet>"""
+EXCEL_SHEET = EXCEL_HEAD + f"""<worksheet {EXCEL_MAIN}><dimension ref="A1:E4"/><sheetData>
+<row r="1" spans="1:5"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c>
+<c r="C1" t="s"><v>2</v></c><c r="D1" t="s"><v>3</v></c><c r="E1" t="s"><v>4</v></c></row>
+<row r="2" spans="1:5"><c r="A2" t="s"><v>5</v></c><c r="B2" t="s"><v>6</v></c>
+<c r="C2" s="1"><v>45351</v></c><c r="D2" t="s"><v>8</v></c><c r="E2"><v>1200.5</v></c></row>
+<row r="3" spans="1:5"><c r="A3" t="s"><v>7</v></c>
+<c r="B3" t="str"><f>LOWER("JO@KESTREL.EXAMPLE")</f><v>jo@kestrel.example</v></c>
+<c r="C3" s="2"><v>45352.5</v></c><c r="D3"/><c r="E3"><v>0</v></c></row>
+<row r="4" spans="2:5"><c r="B4" t="inlineStr"><is><t>kim@kestrel.example</t></is></c>
+<c r="E4" t="b"><v>1</v></c></row></sheetData>
+<mergeCells count="1"><mergeCell ref="D2:D3"/></mergeCells></worksheet>"""
+EXCEL_FILES = {
+    "[Content_Types].xml": EXCEL_XLSX["[Content_Types].xml"],
+    "xl/workbook.xml": EXCEL_HEAD + f"""<workbook {EXCEL_MAIN} xmlns:r="{EXCEL_OFFICE}">
+<workbookPr defaultThemeVersion="164011"/><sheets>
+<sheet name="Settings" sheetId="2" state="hidden" r:id="rId1"/>
+<sheet name="Customers" sheetId="1" r:id="rId2"/></sheets></workbook>""",
+    "xl/_rels/workbook.xml.rels": EXCEL_HEAD + f"""<Relationships
+xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+<Relationship Id="rId1" Type="{EXCEL_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>
+<Relationship Id="rId2" Type="{EXCEL_OFFICE}/worksheet" Target="worksheets/sheet2.xml"/>
+<Relationship Id="rId3" Type="{EXCEL_OFFICE}/styles" Target="styles.xml"/>
+<Relationship Id="rId4" Type="{EXCEL_OFFICE}/sharedStrings" Target="sharedStrings.xml"/>
+</Relationships>""",
+    "xl/styles.xml": EXCEL_STYLES,
+    "xl/sharedStrings.xml": EXCEL_STRINGS,
+    "xl/worksheets/sheet1.xml": EXCEL_HEAD + f"""<worksheet {EXCEL_MAIN}><sheetData><row r="1">
+<c r="A1" t="inlineStr"><is><t>hidden@kestrel.example</t></is></c></row></sheetData></worksheet>""",
+    "xl/worksheets/sheet2.xml": EXCEL_SHEET,
+}
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -138,6 +183,38 @@ class Formats(unittest.TestCase):
             self.assertEqual(text.count(end), 3)
             self.assertEqual(len(text.replace(end, "")), len(text) - 3 * len(end))
             self.assertNotIn("\n" if end == "\r" else "\r" if end == "\n" else "\n\n", text)
+
+    def test_line_that_tells_the_delimiter(self):
+        with open(self.path("in.csv"), "w", encoding="utf-8-sig", newline="") as file:
+            file.write("sep=;\r\n")
+            csv.writer(file, delimiter=";").writerows(ROWS)
+        self.assertIn('addresses in column 3 "E-Mail"', self.clean("in.csv", "out.csv", "--new"))
+        with open(self.path("out.csv"), encoding="utf-8-sig", newline="") as file:
+            self.assertEqual(file.readline(), "sep=;\r\n")
+            self.check_rows(list(csv.reader(file, delimiter=";")))
+        # and what came out goes in again
+        self.clean("out.csv", "again.csv", "--new")
+        with open(self.path("again.csv"), encoding="utf-8-sig", newline="") as file:
+            self.assertEqual(file.read(7), "sep=;\r\n")
+            self.assertEqual(len(list(csv.reader(file, delimiter=";"))), len(ROWS))
+
+    def test_excel_xlsx(self):
+        """As Excel writes it: see EXCEL_SHEET."""
+        with zipfile.ZipFile(self.path("in.xlsx"), "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in EXCEL_FILES.items():
+                archive.writestr(name, text)
+        said = self.clean("in.xlsx", "out.csv", "--new")
+        self.assertIn('sheet "Customers"', said)
+        self.assertIn('addresses in column 2 "E-Mail"', said)
+        with open(self.path("out.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual([row[:5] for row in rows], [
+            ["Name", "E-Mail", "Since", "Region", "Turnover"],
+            ["Anna Rich", "anna@kestrel.example", "2024-02-29", "North", "1200.5"],
+            ["Jo & Co", "jo@kestrel.example", "2024-03-01 12:00:00", "", "0"],
+            ["", "kim@kestrel.example", "", "", "TRUE"],
+        ])
+        self.assertEqual({row[6] for row in rows[1:]}, {"not_probed"})
 
     def test_libreoffice(self):
         """tests/files/libreoffice*: made once by LibreOffice 7.4 from libreoffice.fods (README there)."""
