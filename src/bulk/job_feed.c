@@ -120,10 +120,11 @@ static int compare_rows(const void *left, const void *right)
 /* The numbers whose turn it is. What was claimed but not read, for an error, stays. */
 static int claim(struct bulk_feed *feed, struct error *error)
 {
+    uint32_t turn;
     int code = 1;
 
     while (feed->claim_count < CLAIM && code == 1) {
-        code = bulk_turns_next(feed->turns, &feed->claimed[feed->claim_count], error);
+        code = bulk_turns_next(feed->turns, &turn, &feed->claimed[feed->claim_count], error);
         feed->claim_count += code == 1;
     }
     if (code == 0)

@@ -6,10 +6,11 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "bulk/order.h"
+#include "bulk/turns.h"
 
 #define BATCH       1000
 #define BATCH_BYTES (1U << 20)
-#define TWINS_MAX   8 /* different keys with the same hash; one is a miracle */
+#define TWINS_MAX   8 /* different keys with the same 32 bits of hash; two are rare */
 
 enum phase {
     PHASE_CLEARING,
@@ -38,8 +39,8 @@ struct bulk_load {
     struct arena arena; /* of the batch */
     struct store_row rows[BATCH];
     size_t row_count;
-    struct store_keys *keys;
-    uint64_t hash; /* of the group of rows looked at */
+    struct bulk_turns *hashes; /* of mailboxes: equal ones side by side; NULL: not wanted */
+    uint32_t hash;             /* of the group of rows looked at */
     struct twin twins[TWINS_MAX];
     size_t twin_count;
     struct store_mark marks[BATCH];
@@ -62,7 +63,9 @@ int bulk_load_open(struct store *store, uint64_t job, struct bulk_reader *reader
     arena_init(&load->arena);
     store_page_init(&load->page);
     load->order = bulk_order_new(job);
-    if (load->order == NULL) {
+    if (options->dedupe != BULK_DEDUPE_OFF)
+        load->hashes = bulk_turns_new();
+    if (load->order == NULL || (load->hashes == NULL && options->dedupe != BULK_DEDUPE_OFF)) {
         bulk_load_close(load);
         return error_set(error, ERROR_NOMEM, "no memory to load the list");
     }
@@ -83,7 +86,7 @@ void bulk_load_close(struct bulk_load *load)
         return;
     forget_twins(load);
     bulk_order_free(load->order);
-    store_keys_close(load->keys);
+    bulk_turns_free(load->hashes);
     store_page_done(&load->page);
     arena_done(&load->arena);
     memory_free(load);
@@ -108,7 +111,7 @@ static uint32_t turn_of(struct bulk_load *load, struct slice address)
     return bulk_order_key(load->order, slice_from(lower, domain.len));
 }
 
-static int add_row(struct bulk_load *load, const struct bulk_row *from)
+static int add_row(struct bulk_load *load, const struct bulk_row *from, struct error *error)
 {
     struct store_row *row = &load->rows[load->row_count];
     struct slice address = bulk_job_address(from->address);
@@ -123,13 +126,15 @@ static int add_row(struct bulk_load *load, const struct bulk_row *from)
         .raw = load->options.keep_raw ? arena_slice(&load->arena, from->raw) : SLICE_EMPTY,
     };
     if (row->address.ptr == NULL || row->raw.ptr == NULL)
-        return ERROR_NOMEM;
+        return error_set(error, ERROR_NOMEM, "no memory to load the list");
     if (from->fault == NULL)
         row->key = bulk_job_key_hash(bulk_job_key(load->options.dedupe, address, key));
     load->row_count++;
     load->progress.rows++;
     load->progress.faults += from->fault != NULL;
-    return 0;
+    return load->hashes != NULL && from->fault == NULL
+               ? bulk_turns_add(load->hashes, (uint32_t)(row->key >> 32), row->number, error)
+               : 0;
 }
 
 static int keep_rows(struct bulk_load *load, struct error *error)
@@ -152,13 +157,15 @@ static int read_rows(struct bulk_load *load, struct error *error)
         code = bulk_reader_next(load->reader, &row, error);
         if (code <= 0)
             break;
-        if (add_row(load, &row) != 0)
-            return error_set(error, ERROR_NOMEM, "no memory to load the list");
+        code = add_row(load, &row, error);
+        if (code != 0)
+            return code;
+        code = 1;
     }
     if (code < 0)
         return code;
     if (code == 0)
-        load->phase = load->options.dedupe == BULK_DEDUPE_OFF ? PHASE_LOADED : PHASE_SORTING;
+        load->phase = load->hashes == NULL ? PHASE_LOADED : PHASE_SORTING;
     return keep_rows(load, error);
 }
 
@@ -244,11 +251,12 @@ static int place_row(struct bulk_load *load, uint64_t row, struct error *error)
 
 static int find_duplicates(struct bulk_load *load, struct error *error)
 {
-    uint64_t hash, row;
+    uint32_t hash;
+    uint64_t row;
     int code = 1;
 
     for (size_t i = 0; i < BATCH; i++) {
-        code = store_keys_next(load->keys, &hash, &row, error);
+        code = bulk_turns_next(load->hashes, &hash, &row, error);
         if (code <= 0)
             break;
         if (hash == load->hash && load->twin_count > 0) {
@@ -282,9 +290,9 @@ int bulk_load_step(struct bulk_load *load, struct error *error)
         code = read_rows(load, error);
         break;
     case PHASE_SORTING:
+        if (!load->progress.is_sorting)
+            code = bulk_turns_settle(load->hashes, error);
         load->progress.is_sorting = true;
-        if (load->keys == NULL)
-            code = store_keys_open(load->store, load->job, &load->keys, error);
         if (code == 0)
             code = find_duplicates(load, error);
         break;

@@ -3,7 +3,7 @@
  *
  * In steps of some milliseconds, so that a loop stays alive beside it. Memory does not grow with
  * the list: rows go straight to the store, and duplicates are found by walking the rows' hashes in
- * sorted order (store_keys). A load that was killed starts again: see bulk_load_open.
+ * sorted order (bulk/turns.h). A load that was killed starts again: see bulk_load_open.
  */
 #ifndef MK_BULK_JOB_LOAD_H
 #define MK_BULK_JOB_LOAD_H

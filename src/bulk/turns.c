@@ -194,7 +194,8 @@ int bulk_turns_settle(struct bulk_turns *turns, struct error *error)
     return code;
 }
 
-int bulk_turns_next(struct bulk_turns *turns, uint64_t *ret_row, struct error *error)
+int bulk_turns_next(struct bulk_turns *turns, uint32_t *ret_turn, uint64_t *ret_row,
+                    struct error *error)
 {
     struct heap_node *node = heap_pop(&turns->heap);
     struct run *run = (struct run *)node;
@@ -203,6 +204,7 @@ int bulk_turns_next(struct bulk_turns *turns, uint64_t *ret_row, struct error *e
     CHECK(turns->is_settled);
     if (node == NULL)
         return 0;
+    *ret_turn = (uint32_t)run->entries[run->at].turn;
     *ret_row = run->entries[run->at++].row;
     code = enter(turns, run, error);
     return code == 0 ? 1 : code;

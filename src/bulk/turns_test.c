@@ -19,12 +19,14 @@ static void sort(uint64_t count, unsigned bits)
 {
     struct bulk_turns *turns = bulk_turns_new();
     uint64_t row, last = 0, sum = 0, found = 0;
+    uint32_t turn;
 
     assert_non_null(turns);
     for (row = 1; row <= count; row++)
         assert_int_equal(bulk_turns_add(turns, turn_of(row, bits), row, NULL), 0);
     assert_int_equal(bulk_turns_settle(turns, NULL), 0);
-    while (bulk_turns_next(turns, &row, NULL) == 1) {
+    while (bulk_turns_next(turns, &turn, &row, NULL) == 1) {
+        assert_int_equal(turn, turn_of(row, bits));
         if (found > 0) {
             assert_true(turn_of(row, bits) >= turn_of(last, bits));
             assert_true(turn_of(row, bits) > turn_of(last, bits) || row > last);
@@ -35,7 +37,7 @@ static void sort(uint64_t count, unsigned bits)
     }
     assert_int_equal(found, count);
     assert_int_equal(sum, count * (count + 1) / 2);
-    assert_int_equal(bulk_turns_next(turns, &row, NULL), 0);
+    assert_int_equal(bulk_turns_next(turns, &turn, &row, NULL), 0);
     bulk_turns_free(turns);
 }
 
