@@ -14,6 +14,24 @@
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+static void say_where(const struct clean *clean, struct buffer *out)
+{
+    struct slice path = slice_from_string(clean->output), stem = path;
+    ptrdiff_t dot;
+
+    if (!clean->options->out.split) {
+        buffer_printf(out, "written to %s\n", clean->output);
+        return;
+    }
+    if (slice_ends_with_nocase(stem, SLICE(".gz")))
+        stem.len -= 3;
+    dot = slice_rfind_byte(stem, '.');
+    if (dot > slice_rfind_byte(path, '/') + 1)
+        stem.len = (size_t)dot;
+    buffer_printf(out, "written to a file for each status: %.*s.STATUS%.*s\n", SLICE_ARG(stem),
+                  SLICE_ARG(slice_from_offset(path, stem.len)));
+}
+
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
                    uint64_t duplicates, uint64_t took_ms)
 {
@@ -36,8 +54,9 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     buffer_printf(&out, "\n%" PRIu64 " duplicates; took %s\n", duplicates,
                   span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
-        buffer_printf(&out, "written to %s%s\n", clean->output,
-                      clean->options->out.split ? " and its sisters, one a status" : "");
+        say_where(clean, &out);
+    if (clean->options->out.report != NULL)
+        buffer_printf(&out, "report in %s\n", clean->options->out.report);
     if (summary.by_status[VERDICT_UNKNOWN] > 0)
         buffer_printf(&out,
                       "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "

@@ -70,6 +70,7 @@ struct clean {
     const struct clean_options *options;
     const char *const *files;
     size_t file_count;
+    const char *name;     /* of the list, for people; NULL: the first file's */
     const char *output;   /* "-": standard output */
     const char *job_path; /* NULL: none, as at depth syntax */
     bool job_is_temporary;

@@ -62,7 +62,7 @@ static const char *temporary_job(struct clean *clean)
 /* Always a file of its own: --store is the service's, and holds others' jobs. */
 static int choose_job(struct clean *clean, struct error *error)
 {
-    if (clean->call->config->depth == EVIDENCE_DEPTH_SYNTAX || clean->options->dry_run)
+    if (clean->call->config->depth == EVIDENCE_DEPTH_SYNTAX)
         return 0;
     if (is_stdin(clean->output)) {
         clean->job_path = temporary_job(clean);
@@ -74,20 +74,54 @@ static int choose_job(struct clean *clean, struct error *error)
     return clean->job_path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 }
 
+/* Told now, not after a night of work. "-" and devices are fine. */
+static int check_place(const struct clean *clean, const char *path, const char *what,
+                       struct error *error)
+{
+    struct stat about;
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    const char *folder = len > 0 ? arena_printf(clean->call->arena, "%.*s", (int)len, path) : ".";
+
+    if (is_stdin(path))
+        return 0;
+    for (size_t i = 0; i < clean->file_count; i++)
+        if (is_same_file(path, clean->files[i]))
+            return error_set(error, ERROR_USAGE,
+                             "the %s %.200s is the list itself: give it another name", what, path);
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+        return error_set(error, ERROR_USAGE, "%.200s: is a folder; name a file in it", path);
+    if (folder == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    if (stat(path, &about) != 0 && access(folder, W_OK | X_OK) != 0)
+        return error_set(error, ERROR_IO,
+                         "the %s %.200s can't be written: %s; choose another folder", what, path,
+                         strerror(errno));
+    return 0;
+}
+
 int clean_files(struct clean *clean, struct error *error)
 {
+    const char *report = clean->options->out.report;
+    int code;
+
     clean->files = (const char *const *)clean->call->arguments;
     clean->file_count = clean->call->argument_count;
+    clean->name = is_stdin(clean->files[0]) ? "standard input" : clean->files[0];
     clean->output = clean->options->out.output;
     if (clean->output == NULL)
         clean->output = default_output(clean, clean->files[0]);
     if (clean->output == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
-    for (size_t i = 0; i < clean->file_count; i++)
-        if (!is_stdin(clean->output) && is_same_file(clean->output, clean->files[i]))
-            return error_set(error, ERROR_USAGE,
-                             "the output %.200s is the list itself: give another name with -o",
-                             clean->output);
+    if (clean->options->dry_run)
+        return 0;
+    code = check_place(clean, clean->output, "output", error);
+    if (code == 0 && report != NULL)
+        code = check_place(clean, report, "report", error);
+    if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))
+        code = error_set(error, ERROR_USAGE, "the report and the output have the same name");
+    if (code != 0)
+        return code;
     return choose_job(clean, error);
 }
 
@@ -129,7 +163,8 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
         code = bulk_reader_open(clean->files, clean->file_count, &wanted, ret_reader, error);
     if (code == 0 && is_first) {
         clean->format = *bulk_reader_format(*ret_reader);
-        clean_say(clean, "%s: %s", clean->files[0], clean->format.note);
+        clean_say(clean, "%s%s: %s", clean->name,
+                  clean->file_count > 1 ? " and those after it" : "", clean->format.note);
     }
     return code;
 }

@@ -184,17 +184,20 @@ static void print_operators(struct plan *plan)
     sites = list_sites(plan, true, &count);
     if (sites == NULL)
         return;
-    fprintf(out, "\nmail operators known by their domains, and the time their limits want:\n");
     for (size_t i = 0; i < count; i++) {
         if (sites[i].seconds > longest)
             longest = sites[i].seconds;
-        if (sites[i].profile != NULL && shown++ < SHOWN)
-            fprintf(out, "  %9" PRIu64 "  %-36s %s\n", sites[i].count, sites[i].name,
-                    span_format((uint64_t)(sites[i].seconds * 1000), span));
+        if (sites[i].profile == NULL || shown++ >= SHOWN)
+            continue;
+        if (shown == 1)
+            fprintf(out, "\nmail operators known by their domains, and the time their limits "
+                         "want:\n");
+        fprintf(out, "  %9" PRIu64 "  %-36s %s\n", sites[i].count, sites[i].name,
+                span_format((uint64_t)(sites[i].seconds * 1000), span));
     }
     fprintf(out,
-            "\nestimated time: %s at least, within the limits; greylists and operators behind "
-            "other domains may add to it\n",
+            "\nestimated time: about %s within the limits; greylists and operators behind other "
+            "domains may add to it\n",
             span_format((uint64_t)(longest * 1000), span));
     memory_free(sites);
 }
@@ -208,6 +211,8 @@ static void print_plan(struct plan *plan)
             "%9" PRIu64 " rows\n%9" PRIu64 " can't be read\n%9" PRIu64 " duplicates\n%9" PRIu64
             " different addresses, of which %" PRIu64 " are malformed\n",
             plan->rows, plan->faults, plan->duplicates, unique, plan->malformed);
+    if (plan->domains.count == 0)
+        return;
     print_domains(plan);
     print_operators(plan);
 }
@@ -227,11 +232,13 @@ int clean_plan(struct clean *clean)
     code = count_rows(&plan, &error);
     if (code < 0)
         cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);
+    else if (clean_is_interrupted())
+        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped after %" PRIu64 " rows", plan.rows);
     else
         print_plan(&plan);
     while (table_next(&plan.domains, &cursor, &key, &value))
         memory_free(value);
     table_done(&plan.domains);
     bulk_seen_done(&plan.seen);
-    return code < 0 ? CLI_EXIT_USAGE : CLI_EXIT_OK;
+    return code < 0 ? CLI_EXIT_USAGE : clean_is_interrupted() ? CLI_EXIT_UNDETERMINED : CLI_EXIT_OK;
 }

@@ -32,9 +32,10 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
         {"catch-all", config->catch_all ? "asked for" : "not asked for"},
         {"duplicates", duplicates[clean->options->out.duplicates]},
     };
-    const char *slash = strrchr(clean->files[0], '/');
+    const char *name = clean->name != NULL ? clean->name : clean->files[0];
+    const char *slash = strrchr(name, '/');
     const struct bulk_report report = {
-        .title = slash != NULL ? slash + 1 : clean->files[0],
+        .title = slash != NULL ? slash + 1 : name,
         .format = clean->format.note,
         .stats = stats,
         .started_unix_ms = started_unix_ms,

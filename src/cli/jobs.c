@@ -296,6 +296,10 @@ static int run(struct cli_call *call)
             at = 1;
         }
     }
+    if (at == 0 && call->argument_count > 1)
+        return cli_fail(call, CLI_EXIT_USAGE,
+                        "'%.60s' is none of list, show, export, pause, resume, delete, rejudge",
+                        call->arguments[0]);
     if (at < call->argument_count)
         jobs.url = call->arguments[at++];
     if (at < call->argument_count)

@@ -25,6 +25,8 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
     const char *why = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result);
     int system = db != NULL ? sqlite3_system_errno(db) : 0;
 
+    if ((result & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
+        result = SQLITE_FULL; /* not every place that writes says so itself */
     switch (result & 0xff) {
     case SQLITE_NOMEM:
         return error_set(error, ERROR_NOMEM, "cannot %s in %s: no memory", what, path);

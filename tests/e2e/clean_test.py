@@ -105,7 +105,8 @@ class Offline(WithFolder):
                          {"invalid"})
         self.syntax(self.list, "--only", "bad_syntax")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 2)
-        self.syntax(self.list, "--split")
+        _, err = self.syntax(self.list, "--split")
+        self.assertIn("people.cleaned.STATUS.csv", err)
         self.assertEqual(len(read_list(self.folder / "people.cleaned.invalid.csv")), 2)
 
     def test_standard_streams(self):
@@ -126,7 +127,15 @@ class Offline(WithFolder):
                 ((self.list, "--column", "0"), "from 1"),
                 ((self.list, "--only", "good"), "neither a status nor a reason"),
                 ((self.list, "--only", "valid", "--export", "safe"), "give one"),
-                ((self.list, "--new", "--resume"), "contradict")):
+                ((self.list, "--new", "--resume"), "contradict"),
+                # Not after a night of work.
+                ((self.list, "--report", self.list), "the list itself"),
+                ((self.list, "--report", self.folder), "is a folder"),
+                ((self.list, "-o", self.folder), "is a folder"),
+                ((self.list, "-o", "-", "--report", self.folder / "none" / "r.html"),
+                 "can't be written: No such file"),
+                ((self.list, "-o", self.folder / "x", "--report", self.folder / "x"),
+                 "the same name")):
             _, err = self.syntax(*words, status=2)
             self.assertIn(said, " ".join(err.split()), words)
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
@@ -138,7 +147,14 @@ class Offline(WithFolder):
         self.assertIn("1 duplicates", words)
         self.assertIn("fast.example", words)
         self.assertIn("estimated time", words)
+        write_list(self.list, [])
+        out, _ = self.clean(self.list, "--dry-run")
+        self.assertIn("0 different addresses, of which 0 are malformed\n", out.decode())
+        self.assertNotIn("domains", out.decode())
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+        status, _, err = run("jobs", "exprot", "list.mkjob")
+        self.assertEqual(status, 2)
+        self.assertIn(b"'exprot' is none of list, show, export", err)
 
 
 class Online(WithFolder):
@@ -188,7 +204,8 @@ class Online(WithFolder):
     def test_a_page_about_it(self):
         page = self.folder / "report.html"
         for more in ((), ("-o", "-"), ("--depth", "syntax")):
-            self.clean(self.list, "--report", page, *more)
+            _, err = self.clean(self.list, "--report", page, *more)
+            self.assertIn(f"report in {page}", err)
             text = page.read_text(encoding="utf-8")
             self.assertIn("people.csv", text)
             self.assertIn("bad syntax", text)
@@ -197,7 +214,8 @@ class Online(WithFolder):
 
     def test_a_list_from_a_pipe(self):
         out = self.folder / "out.csv"
-        self.clean("-", "-o", out, given=self.list.read_bytes())
+        _, err = self.clean("-", "-o", out, given=self.list.read_bytes())
+        self.assertIn("standard input: CSV", err)
         self.assertEqual(read_list(out)[3]["mk_status"], "catch_all")
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "out.csv"})
 
@@ -341,7 +359,7 @@ class Online(WithFolder):
         self.assertIn("mkjob", err)
         self.assertEqual(job.read_bytes(), before)
         _, err = self.clean(self.list, "-o", self.folder / "none" / "out.csv", status=2)
-        self.assertIn("No such file", err)
+        self.assertIn("No such file", " ".join(err.split()))
 
     def test_progress(self):
         self.slow_list(12)
