@@ -31,8 +31,11 @@ static void when(const struct bulk_report *report, struct buffer *out)
     buffer_append_string(out, "Checked ");
     html_moment(out, report->started_unix_ms);
     if (report->finished_unix_ms > report->started_unix_ms) {
-        buffer_append_string(out, " to ");
-        html_moment(out, report->finished_unix_ms);
+        if (report->finished_unix_ms / (int64_t)MINUTE_MS !=
+            report->started_unix_ms / (int64_t)MINUTE_MS) {
+            buffer_append_string(out, " to ");
+            html_moment(out, report->finished_unix_ms);
+        }
         buffer_printf(
             out, ", %s",
             span_format((uint64_t)(report->finished_unix_ms - report->started_unix_ms), span));

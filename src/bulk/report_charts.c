@@ -253,6 +253,10 @@ void report_time_line(const struct bulk_report *report, struct buffer *out)
     html_moment(out, first);
     buffer_append_string(out,
                          "</text><text class=\"axis\" x=\"960\" y=\"126\" text-anchor=\"end\">");
-    html_moment(out, stats->last_unix_ms);
+    if (stats->last_unix_ms < first ||
+        stats->last_unix_ms / (int64_t)MINUTE_MS != first / (int64_t)MINUTE_MS)
+        html_moment(out, stats->last_unix_ms);
+    else /* the same minute, told apart */
+        buffer_printf(out, "%s later", span_format((uint64_t)(stats->last_unix_ms - first), span));
     buffer_append_string(out, "</text></svg></section>");
 }

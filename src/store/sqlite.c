@@ -43,9 +43,11 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
                          what, path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return error_set(error, ERROR_FORMAT,
-                         "cannot %s in %s: the file is damaged or no mailknock file (%s)", what,
-                         path, why);
+        return error_set(
+            error, ERROR_FORMAT,
+            "cannot %s in %s: the file is damaged or no mailknock file (%s); take it away to "
+            "start over",
+            what, path, why);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:

@@ -357,6 +357,7 @@ class Online(WithFolder):
         before = job.read_bytes()
         _, err = self.clean(self.list, status=2)
         self.assertIn("mkjob", err)
+        self.assertIn("take it away to start over", " ".join(err.split()))
         self.assertEqual(job.read_bytes(), before)
         _, err = self.clean(self.list, "-o", self.folder / "none" / "out.csv", status=2)
         self.assertIn("No such file", " ".join(err.split()))
