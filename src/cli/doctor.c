@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "cli/doctor.h"
+#include "config/egress.h"
 #include "config/value.h"
 #include "io/uv_loop.h"
 #include "store/store.h"
@@ -129,18 +130,79 @@ static int read_networks(struct doctor *doctor)
     return 0;
 }
 
-static void examine(struct doctor *doctor)
+static void examine_identity(struct doctor *doctor)
 {
-    check_clock(doctor);
-    check_files(doctor);
-    check_store(doctor);
-    doctor_check_resolvers(doctor);
+    doctor->helo = NULL;
+    doctor->source_count = 0;
     doctor_check_source(doctor);
     /* The heaviest question first, so that slow DNS can't use up its time. */
     doctor_check_port(doctor);
     doctor_check_names(doctor);
     doctor_check_senders(doctor);
     doctor_check_blocklists(doctor);
+}
+
+static const char *string_of(struct doctor *doctor, struct slice text)
+{
+    const char *string = text.len > 0 ? arena_string(doctor->arena, text) : NULL;
+
+    doctor->report.out_of_memory |= text.len > 0 && string == NULL;
+    return string;
+}
+
+static struct slice slice_of(const char *string)
+{
+    return string != NULL ? slice_from_string(string) : SLICE_EMPTY;
+}
+
+/* One of several identities; what it does not say is as for a single one. */
+static void become(struct doctor *doctor, size_t index)
+{
+    const struct config *config = doctor->config;
+    struct probe_egress egress = {
+        .helo_name = slice_of(config->helo),
+        .sender = slice_of(config->mail_from),
+        .second_sender = slice_of(config->second_mail_from),
+    };
+    char text[IP_TEXT_SIZE];
+
+    if (config_parse_egress(config->egresses.values[index], doctor->arena, &egress, NULL) < 0) {
+        doctor->report.out_of_memory = true; /* all else was refused with the option */
+        return;
+    }
+    doctor->who = (struct doctor_identity){
+        .source_ip = egress.source.ip.family != 0
+                         ? string_of(doctor, slice_from_string(ip_format(&egress.source.ip, text)))
+                         : config->source_ip,
+        .helo = string_of(doctor, egress.helo_name),
+        .mail_from = egress.sender.len > 0 ? string_of(doctor, egress.sender) : "",
+        .second_mail_from = string_of(doctor, egress.second_sender),
+        .proxy = egress.proxy,
+    };
+    doctor->report.about = arena_printf(
+        doctor->arena, "egress %zu (%.*s)", index + 1,
+        SLICE_ARG(egress.proxy == NULL ? slice_of(doctor->who.source_ip) : egress.name));
+    doctor->report.out_of_memory |= doctor->report.about == NULL;
+}
+
+static void examine(struct doctor *doctor)
+{
+    const struct config *config = doctor->config;
+
+    check_clock(doctor);
+    check_files(doctor);
+    check_store(doctor);
+    doctor_check_resolvers(doctor);
+    doctor->who = (struct doctor_identity){config->source_ip, config->helo, config->mail_from,
+                                           config->second_mail_from, NULL};
+    for (size_t i = 0; i < config->egresses.count && !doctor->report.out_of_memory; i++) {
+        become(doctor, i);
+        if (!doctor->report.out_of_memory)
+            examine_identity(doctor);
+    }
+    doctor->report.about = NULL;
+    if (config->egresses.count == 0)
+        examine_identity(doctor);
 }
 
 static void leave(struct doctor *doctor)
@@ -183,6 +245,9 @@ static int run(struct cli_call *call)
     };
     if (!call->config->ipv4 && !call->config->ipv6)
         return cli_fail(call, CLI_EXIT_USAGE, "ipv4 and ipv6 are both off: nobody can be asked");
+    if (doctor->options->public_ip != NULL && call->config->egresses.count > 1)
+        return cli_fail(call, CLI_EXIT_USAGE,
+                        "--public-ip is one address: look at one --egress at a time with it");
     doctor_report_init(&doctor->report, call->arena);
     if (read_networks(doctor) < 0)
         return cli_fail(call, CLI_EXIT_USAGE, "out of memory");
@@ -242,7 +307,8 @@ static const struct config_option rows[] = {
      .value_name = "IP",
      .check = config_check_ip,
      .command_line_only = true,
-     .help = "The address that mail servers see, where the network translates this host's own."},
+     .help = "The address that mail servers see, where the network translates this host's own, or "
+             "a proxy has another. Not with several --egress."},
 };
 
 const struct cli_command cli_doctor = {
@@ -254,6 +320,9 @@ const struct cli_command cli_doctor = {
         "servers look at: the address we come from, its name and back, the name said in EHLO, the "
         "senders, SPF; then whether the mail servers of a few large sites can be reached. Every "
         "finding says why it matters and what to do.\n"
+        "\n"
+        "Of several --egress each is looked at; of one behind a proxy only what can be seen from "
+        "here: its names, and whether mail servers greet through it.\n"
         "\n"
         "Give it the options that check and clean get, or the same configuration file. Nobody is "
         "asked about a mailbox: a mail server hears QUIT after its greeting.\n"

@@ -15,6 +15,7 @@
 #include "dns/ares_transport.h"
 #include "dns/answer.h"
 #include "dns/resolver.h"
+#include "io/socks.h"
 
 #define DOCTOR_SOURCES_MAX 2
 
@@ -29,6 +30,13 @@ struct doctor_server {
     struct io_endpoint at;
     struct dns_transport *transport; /* asks this one alone; NULL: could not be set up */
     bool answers;
+};
+
+/* Who asks: as configured, or one of several egress identities. */
+struct doctor_identity {
+    const char *source_ip, *helo; /* NULL: not said */
+    const char *mail_from, *second_mail_from;
+    const struct io_socks_proxy *proxy; /* NULL: none */
 };
 
 struct doctor {
@@ -46,6 +54,7 @@ struct doctor {
     size_t server_count;
     struct dns_transport *transport;       /* asks those that answer; NULL: none does */
     struct dns_resolver *resolver;         /* on the same */
+    struct doctor_identity who;            /* is looked at; so are the next three */
     const char *helo;                      /* NULL: only an address literal can be said */
     struct ip sources[DOCTOR_SOURCES_MAX]; /* as mail servers see them */
     size_t source_count;

@@ -41,13 +41,23 @@ void doctor_check_source(struct doctor *doctor)
 {
     const struct config *config = doctor->config;
     const char *given =
-        doctor->options->public_ip != NULL ? doctor->options->public_ip : config->source_ip;
+        doctor->options->public_ip != NULL ? doctor->options->public_ip : doctor->who.source_ip;
     struct ip ip;
     bool any = false;
 
+    if (doctor->who.proxy != NULL && doctor->options->public_ip == NULL) {
+        doctor_report_add(
+            &doctor->report, DOCTOR_SOURCE, DOCTOR_NOT_CHECKED,
+            "Run the doctor on the proxy's host, or say with --public-ip what address "
+            "it goes out from.",
+            "mail servers see an address of the proxy, which can't be seen from here");
+        return;
+    }
     if (given != NULL && ip_parse(slice_from_string(given), &ip)) {
         judge_source(doctor, &ip,
-                     doctor->options->public_ip != NULL ? "from --public-ip" : "from --source-ip");
+                     doctor->options->public_ip != NULL ? "from --public-ip"
+                     : config->egresses.count > 0       ? "from --egress"
+                                                        : "from --source-ip");
         return;
     }
     if (config->ipv4 && prober_own_address(4, &ip)) {
@@ -116,10 +126,10 @@ static void check_helo(struct doctor *doctor)
     struct slice name;
     bool is_literal;
 
-    if (doctor->config->helo != NULL) {
-        doctor->helo = doctor->config->helo;
-    } else if (prober_host_name(doctor->arena, doctor->config->source_ip, &name, &is_literal,
-                                NULL) < 0) {
+    if (doctor->who.helo != NULL) {
+        doctor->helo = doctor->who.helo;
+    } else if (prober_host_name(doctor->arena, doctor->who.source_ip, &name, &is_literal, NULL) <
+               0) {
         doctor->report.out_of_memory = true;
         return;
     } else if (is_literal) {
@@ -267,9 +277,9 @@ void doctor_check_senders(struct doctor *doctor)
 {
     if (doctor->helo != NULL)
         doctor_check_spf(doctor, doctor->helo, "the HELO name");
-    check_sender(doctor, DOCTOR_MAIL_FROM, doctor->config->mail_from);
-    if (doctor->config->second_mail_from != NULL)
-        check_sender(doctor, DOCTOR_SECOND_MAIL_FROM, doctor->config->second_mail_from);
+    check_sender(doctor, DOCTOR_MAIL_FROM, doctor->who.mail_from);
+    if (doctor->who.second_mail_from != NULL)
+        check_sender(doctor, DOCTOR_SECOND_MAIL_FROM, doctor->who.second_mail_from);
 }
 
 /* --- block lists ------------------------------------------------------------------------------ */

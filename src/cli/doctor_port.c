@@ -29,6 +29,7 @@ struct visit {
     struct slice host; /* borrowed from the facts */
     struct io_endpoint to;
     struct io_stream *stream;
+    struct io_socks *socks; /* where a proxy stands between */
     struct io_timer limit;
     bool connected;
     enum visit_end end;
@@ -43,6 +44,8 @@ static void visit_over(struct visit *visit)
     if (!visit->is_open)
         return;
     visit->is_open = false;
+    io_socks_free(visit->socks);
+    visit->socks = NULL;
     io_timer_stop(&visit->limit);
     doctor_settle(visit->doctor);
 }
@@ -119,20 +122,39 @@ static void visit_too_long(struct io_timer *timer)
     visit_give_up(timer->user);
 }
 
+/* The address to connect from; family 0: the system's choice. */
+static struct io_endpoint source_of(const struct doctor *doctor)
+{
+    struct io_endpoint from = {0};
+
+    if (doctor->who.source_ip != NULL)
+        (void)ip_parse(slice_from_string(doctor->who.source_ip), &from.ip);
+    return from;
+}
+
+static int visit_connect(struct visit *visit, struct error *error)
+{
+    struct doctor *doctor = visit->doctor;
+    const struct io_socks_proxy *proxy = doctor->who.proxy;
+    struct io_endpoint from = source_of(doctor);
+    uint8_t family = proxy != NULL ? proxy->at.ip.family : visit->to.ip.family;
+
+    if (from.ip.family != family)
+        from = (struct io_endpoint){0};
+    if (proxy != NULL)
+        return io_socks_connect(doctor->loop, &from, proxy, &visit->to, &visit_events, visit,
+                                &visit->socks, &visit->stream, error);
+    return io_connect(doctor->loop, &from, &visit->to, &visit_events, visit, &visit->stream, error);
+}
+
 static void visit_begin(struct visit *visit)
 {
     struct doctor *doctor = visit->doctor;
-    struct io_endpoint from = {0};
     struct error error = {0};
 
-    if (doctor->config->source_ip != NULL)
-        (void)ip_parse(slice_from_string(doctor->config->source_ip), &from.ip);
-    if (from.ip.family != visit->to.ip.family)
-        from = (struct io_endpoint){0};
     smtp_reply_parser_init(&visit->parser);
     io_timer_init(doctor->loop, &visit->limit, visit_too_long, visit);
-    if (io_connect(doctor->loop, &from, &visit->to, &visit_events, visit, &visit->stream, &error) <
-        0) {
+    if (visit_connect(visit, &error) < 0) {
         visit->end = VISIT_NO_CONNECTION;
         visit->trouble = arena_string(doctor->arena, slice_from_string(error.message));
         return;
@@ -147,13 +169,17 @@ static void visit_begin(struct visit *visit)
 static bool choose_address(const struct evidence_domain *facts, const struct config *config,
                            struct visit *visit)
 {
+    uint8_t family = source_of(visit->doctor).ip.family;
+
+    /* IPv4 first: many hosts have no way out by IPv6, and that is another matter. */
+    if (family == 0)
+        family = config->ipv4 ? 4 : 6;
     for (int pass = 0; facts != NULL && pass < 2; pass++) {
         for (size_t i = 0; i < facts->host_count; i++) {
             for (size_t k = 0; k < facts->hosts[i].address_count; k++) {
                 const struct ip *ip = &facts->hosts[i].addresses[k];
 
-                /* IPv4 first: many hosts have no way out by IPv6, and that is another matter. */
-                if (pass == 0 && config->ipv4 && ip->family != 4)
+                if (pass == 0 && ip->family != family)
                     continue;
                 visit->host = facts->hosts[i].name;
                 visit->to = (struct io_endpoint){*ip, (uint16_t)config->port};

@@ -54,9 +54,12 @@ void doctor_report_add(struct doctor_report *report, enum doctor_check check,
     struct doctor_finding **at = &report->first;
     char detail[1024];
     va_list args;
+    int len = 0;
 
+    if (report->about != NULL)
+        len = snprintf(detail, sizeof(detail), "%.200s: ", report->about);
     va_start(args, format);
-    vsnprintf(detail, sizeof(detail), format, args);
+    vsnprintf(detail + len, sizeof(detail) - (size_t)len, format, args);
     va_end(args);
     report->counts[result]++;
     if (finding == NULL) {

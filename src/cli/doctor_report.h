@@ -68,6 +68,7 @@ struct doctor_report {
     struct arena *arena;
     struct doctor_finding *first; /* in the order of enum doctor_check, then as they came */
     unsigned counts[DOCTOR_RESULT_COUNT];
+    const char *about; /* words before what is seen, as "egress 2 (IP)"; NULL: none */
     bool out_of_memory;
 };
 

@@ -260,6 +260,12 @@ static void report_shows(void **state)
                                     "\"odd\",\"why\":\"Many servers"));
     assert_non_null(strstr(out.ptr, "\"result\":\"not_checked\""));
     assert_non_null(strstr(out.ptr, "\"fix\":null"));
+    report.about = "egress 2 (192.0.2.1)";
+    doctor_report_add(&report, DOCTOR_PTR, DOCTOR_OK, "", "it has %s", "a name");
+    buffer_clear(&out);
+    doctor_report_json(&report, &out);
+    buffer_append_byte(&out, '\0');
+    assert_non_null(strstr(out.ptr, "\"egress 2 (192.0.2.1): it has a name\""));
     buffer_done(&out);
     arena_done(&arena);
 }

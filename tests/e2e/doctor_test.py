@@ -106,6 +106,35 @@ class Doctor(unittest.TestCase):
         lines = re.sub(rb"\x1b\[[0-9;]*m", b"", shown[1]).decode().splitlines()
         self.assertTrue(all(len(line) <= 80 for line in lines), lines)
 
+    def test_egress_identities(self):
+        with socket.socket() as taken, lab(WELL) as opened:
+            taken.bind(("127.0.0.1", 0))  # and not listening
+            proxy = f"127.0.0.1:{taken.getsockname()[1]}"
+            code, found = self.outcome(
+                opened, "--egress", f"source-ip={SOURCE}", "--egress",
+                "source-ip=127.0.61.10 helo=second.doctor.example", "--egress", f"socks5={proxy}")
+            status, _, err = doctor(opened, "--public-ip", "192.0.2.1", "--egress",
+                                    f"source-ip={SOURCE}", "--egress", "source-ip=127.0.61.10")
+            with open(opened.log, encoding="utf-8") as file:
+                log = file.read()
+        self.assertEqual((status, code), (2, 1), found)
+        self.assertIn(b"one --egress at a time", err)
+        names = (f"egress 1 ({SOURCE}): ", "egress 2 (127.0.61.10): ",
+                 f"egress 3 (any via {proxy}): ")
+        for check, wanted in (
+                ("source_address", ({"ok"}, {"ok"}, {"not_checked"})),
+                ("helo_name", ({"ok"}, {"failed"}, {"not_checked"})),
+                ("reverse_dns", ({"ok"}, {"failed"}, set())),
+                ("spf", ({"ok"}, {"warning"}, set())),
+                ("smtp_port", ({"ok"}, {"ok"}, {"failed"}))):
+            self.assertEqual(tuple({f["result"] for f in found[check]
+                                    if f["detail"].startswith(name)} for name in names),
+                             wanted, found[check])
+        self.assertIn("can't be seen from here", found["source_address"][2]["detail"])
+        # What is of the host and not of an identity is said once.
+        self.assertEqual(len(found["clock"]), 1)
+        self.assertEqual(log.count("QUIT"), 4, log)
+
     def test_names(self):
         for old, new, check, result, detail, status in (
                 ("  ptr probe.doctor.example", "  ptr other.doctor.example", "reverse_dns",
