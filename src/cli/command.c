@@ -48,6 +48,18 @@ const struct cli_command *cli_command_find(struct slice name)
     return NULL;
 }
 
+bool cli_groups_have(const char *groups, const char *group)
+{
+    struct slice rest = slice_from_string(groups), name;
+
+    if (groups == NULL)
+        return true;
+    while (slice_split(&rest, '|', &name))
+        if (slice_equal(name, slice_from_string(group)))
+            return true;
+    return false;
+}
+
 bool cli_is_first_in_file(const struct config_option *option, size_t index)
 {
     struct slice name = slice_from_string(option->name);

@@ -60,6 +60,8 @@ extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, c
 const struct cli_command *cli_command_at(size_t index);
 const struct cli_command *cli_command_find(struct slice name);
 
+/* groups: "A|B", or NULL, which has all. */
+bool cli_groups_have(const char *groups, const char *group);
 /*
  * Whether the file's documentation shows this option of the command at `index`: it may stand in a
  * file, and neither the common options nor a command before have one of that name.

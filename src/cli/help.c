@@ -125,19 +125,6 @@ static void option_entry(struct buffer *out, const struct config_option *option,
     buffer_done(&meaning);
 }
 
-/* "A|B" names groups; NULL names all. */
-static bool is_about(const char *groups, const char *group)
-{
-    struct slice rest = slice_from_string(groups), name;
-
-    if (groups == NULL)
-        return true;
-    while (slice_split(&rest, '|', &name))
-        if (slice_equal(name, slice_from_string(group)))
-            return true;
-    return false;
-}
-
 static void option_entries(struct buffer *out, const struct config_table *table,
                            const char *first_group, const char *groups,
                            const struct help_style *style)
@@ -150,7 +137,7 @@ static void option_entries(struct buffer *out, const struct config_table *table,
 
         if (is_new)
             group = next != NULL ? next : first_group;
-        if (!is_about(groups, group))
+        if (!cli_groups_have(groups, group))
             continue;
         if (is_new)
             heading(out, group, style);

@@ -126,19 +126,6 @@ static void in_file(struct buffer *out, const struct config_option *option)
     meaning(out, option);
 }
 
-/* "A|B" names groups; NULL names all. */
-static bool is_about(const char *groups, const char *group)
-{
-    struct slice rest = slice_from_string(groups), name;
-
-    if (groups == NULL)
-        return true;
-    while (slice_split(&rest, '|', &name))
-        if (slice_equal(name, slice_from_string(group)))
-            return true;
-    return false;
-}
-
 struct option_list {
     const char *first_group; /* heading of rows before the first group */
     const char *groups;      /* those wanted, or NULL */
@@ -157,7 +144,7 @@ static void options(struct buffer *out, const struct config_table *table,
 
         if (option->group != NULL)
             group = option->group;
-        if (!is_about(how->groups, group) ||
+        if (!cli_groups_have(how->groups, group) ||
             (how->wants != NULL && !how->wants(option, how->command)))
             continue;
         if (open == NULL || strcmp(open, group) != 0) {

@@ -322,8 +322,8 @@ static int set_text(const struct config_option *option, struct slice value, cons
     if (option->check != NULL && option->check(copy, &detail) < 0)
         return option->secret
                    ? error_set(error, ERROR_USAGE, "%s: the value %s", where, detail.message)
-                   : error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where,
-                               SLICE_ARG(shown(value)), detail.message);
+                   : error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where, SLICE_ARG(shown(value)),
+                               detail.message);
     if (option->type == CONFIG_TEXT) {
         *(const char **)place(option, values) = copy;
         return 0;

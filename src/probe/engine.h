@@ -48,7 +48,7 @@ struct probe_settings {
     /* Instead of the four above, identities among which sites are spread; borrowed; none: those. */
     const struct probe_egress *egresses;
     size_t egress_count;
-    uint16_t port;              /* SMTP; 0: 25 */
+    uint16_t port; /* SMTP; 0: 25 */
     enum smtp_tls_policy tls;
     enum evidence_depth depth;
     enum probe_patience patience;

@@ -28,12 +28,12 @@ struct probe_session {
     struct probe_alarm alarm;
     struct probe_domain *turn; /* whose transaction it is; held */
     uint64_t last_answer_ms;
-    uint64_t until_ms;    /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
+    uint64_t until_ms;      /* connecting, lingering, QUIT or the slot ends then; INSTANT_NEVER */
     struct io_socks *socks; /* of a proxy that is connecting; NULL: none */
-    char *tls;            /* what was agreed on, in words; NULL: in clear */
-    char *close_detail;   /* NULL: none */
-    uint16_t asked_count; /* given to smtp, not answered */
-    uint16_t taken;       /* ever given */
+    char *tls;              /* what was agreed on, in words; NULL: in clear */
+    char *close_detail;     /* NULL: none */
+    uint16_t asked_count;   /* given to smtp, not answered */
+    uint16_t taken;         /* ever given */
     uint16_t answered, unknowns, unknowns_in_a_row;
     uint16_t room; /* as counted in host->room */
     uint16_t turn_left;

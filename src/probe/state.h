@@ -42,8 +42,8 @@ struct probe_engine {
     const struct lists_operator *lists; /* may be NULL */
     struct probe_settings settings;
     struct probe_egress own_egress; /* where the settings name no identities */
-    struct probe_memory memory; /* of habits; its functions may be NULL */
-    struct probe_past past; /* its functions may be NULL */
+    struct probe_memory memory;     /* of habits; its functions may be NULL */
+    struct probe_past past;         /* its functions may be NULL */
     struct random random;
     struct io_timer timer;
     uint64_t timer_ms; /* when it fires; INSTANT_NEVER: not running */

@@ -21,9 +21,10 @@
 #include "service/webhook.h"
 
 #define SERVICE_COURIER_TRIES 8
-#define SERVICE_COURIER_OPEN  16    /* calls at a time */
-#define SERVICE_PARCELS_MAX   10000 /* pending at a time; what comes beyond them is dropped, loudly \
-                                     */
+#define SERVICE_COURIER_OPEN  16 /* calls at a time */
+#define SERVICE_PARCELS_MAX                                                                        \
+    10000 /* pending at a time; what comes beyond them is dropped, loudly                          \
+           */
 
 struct service_courier {
     struct io_loop *loop;
