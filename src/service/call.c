@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "service/internal.h"
 
 #define DETAIL_BYTES_MAX 1000
 
@@ -116,31 +117,44 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
     buffer_done(&body);
 }
 
+/* Where we keep an upload is nobody's business: "/var/lib/.../lists/x.csv: why" is told as "why". */
+static const char *without_our_path(const struct service_call *call, const char *message)
+{
+    size_t len = strlen(call->service->desk.folder);
+    const char *colon = strncmp(message, call->service->desk.folder, len) == 0 && message[len] == '/'
+                            ? strstr(message, ": ")
+                            : NULL;
+
+    return colon != NULL ? colon + 2 : message;
+}
+
 void service_problem_of(struct service_call *call, const struct error *error)
 {
+    const char *message = without_our_path(call, error->message);
+
     switch (error->code) {
     case ERROR_NOT_FOUND:
-        service_problem(call, 404, "not_found", "%s", error->message);
+        service_problem(call, 404, "not_found", "%s", message);
         break;
     case ERROR_USAGE:
     case ERROR_FORMAT:
     case ERROR_RANGE:
-        service_problem(call, 422, "unusable", "%s", error->message);
+        service_problem(call, 422, "unusable", "%s", message);
         break;
     case ERROR_BUSY:
-        service_problem(call, 409, "busy", "%s", error->message);
+        service_problem(call, 409, "busy", "%s", message);
         break;
     case ERROR_LIMIT:
-        service_problem(call, 413, "too_much", "%s", error->message);
+        service_problem(call, 413, "too_much", "%s", message);
         break;
     case ERROR_IO:
-        service_problem(call, 507, "storage", "%s", error->message);
+        service_problem(call, 507, "storage", "%s", message);
         break;
     case ERROR_NOMEM:
         service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
         break;
     default:
-        service_problem(call, 500, "internal", "%s", error->message);
+        service_problem(call, 500, "internal", "%s", message);
         break;
     }
 }

@@ -486,8 +486,9 @@ class Uploads(Case):
     def test_what_is_no_list(self):
         self.problem(SERVICE.post("/v1/lists", *multipart(b"", "empty.csv")), 422)
         self.problem(SERVICE.post("/v1/lists", *multipart(b"a,b\n1,2\n", "no.csv")), 422)
-        binary = multipart(b"\x7fELF\0\0\1\2" * 99, "no.xlsx", self.OPTIONS)
-        self.assertIn("no workbook", self.problem(SERVICE.post("/v1/lists", *binary), 422)["detail"])
+        answer = SERVICE.post("/v1/lists", *multipart(b"\x7fELF\0\0\1\2" * 99, "no.xlsx"))
+        self.problem(answer, 422)
+        self.assertTrue(answer.json()["detail"].startswith("is no workbook"), answer.body)
         self.problem(SERVICE.post("/v1/lists", *multipart(b"a@b.example\n", "a.txt", {"x": 1})), 422)
         folder = SERVICE.folder / "data" / "lists"
         self.until(lambda: not list(folder.glob("*.part")))
