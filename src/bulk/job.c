@@ -137,6 +137,7 @@ static int submit(struct bulk_job *job, const struct store_row *row)
         .patience = job->options.patience,
         .is_in_no_hurry = true,
         .owner = &job->owner,
+        .is_fresh = job->options.asks_anew,
     };
     struct bulk_ticket *ticket = memory_zalloc(1, sizeof(*ticket));
     int code;

@@ -35,6 +35,7 @@ struct bulk_job_options {
     enum bulk_feed_order order;
     enum evidence_depth depth; /* not deeper than the engine's settings */
     enum probe_patience patience;
+    bool asks_anew;             /* whatever was found out before (probe/past.h) */
     bool without_json;          /* keep columns only */
     bool with_evidence;         /* transcripts and DNS answers in the JSON */
     uint64_t max_time_ms;       /* of this run; 0: as long as it takes */

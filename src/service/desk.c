@@ -246,6 +246,7 @@ int service_list_begin_job(struct service_list *list, struct error *error)
         .habits = service->habits,
         .depth = list->options.wish.depth,
         .patience = list->options.wish.patience,
+        .asks_anew = list->options.wish.is_fresh,
     };
     int code = bulk_job_open(service->prober->loop, service->prober->engine, service->store,
                              list->id, &options, &events, list, &list->job, error);

@@ -114,7 +114,8 @@ static int wrong_state(const struct store_job *job, const char *what, struct err
                      store_job_state_name(job->state), what);
 }
 
-int service_desk_start(struct service_desk *desk, uint64_t id, struct error *error)
+/* anew: whoever has it asked again does not want what was found out before. */
+static int start(struct service_desk *desk, uint64_t id, bool anew, struct error *error)
 {
     struct service_list *list = service_desk_find(desk, id);
     struct store_job job;
@@ -131,8 +132,10 @@ int service_desk_start(struct service_desk *desk, uint64_t id, struct error *err
         return code;
     list = service_list_new(desk, id, error);
     code = list != NULL ? service_list_read(list, error) : ERROR_NOMEM;
-    if (code == 0)
+    if (code == 0) {
+        list->options.wish.is_fresh = anew;
         code = service_list_begin_job(list, error);
+    }
     if (code != 0 && list != NULL)
         service_list_free(list);
     else if (code == 0)
@@ -140,11 +143,16 @@ int service_desk_start(struct service_desk *desk, uint64_t id, struct error *err
     return code;
 }
 
+int service_desk_start(struct service_desk *desk, uint64_t id, struct error *error)
+{
+    return start(desk, id, false, error);
+}
+
 int service_desk_recheck(struct service_desk *desk, uint64_t id, struct error *error)
 {
     int code = service_desk_set_state(desk, id, STORE_JOB_PAUSED, "", error);
 
-    return code == 0 ? service_desk_start(desk, id, error) : code;
+    return code == 0 ? start(desk, id, true, error) : code;
 }
 
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,

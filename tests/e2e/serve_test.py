@@ -699,6 +699,15 @@ class Again(Case):
             self.problem(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": rows}), 422)
         self.problem(SERVICE.post("/v1/lists/99999/recheck"), 404)
 
+    def test_recheck_asks_anew(self):
+        """Not from what was found out before, which is what somebody doubts."""
+        made = SERVICE.upload(f"{GOOD}\n".encode(), "again.txt")
+        SERVICE.wait(made["id"])
+        self.assertEqual(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": [1]}).status, 200)
+        SERVICE.wait(made["id"])
+        row, = SERVICE.get(f"/v1/lists/{made['id']}/results").json()["items"]
+        self.assertNotIn("own_history", row["flags"])
+
     def checked(self, list_id):
         rows = SERVICE.get(f"/v1/lists/{list_id}/results").json()["items"]
         return [SERVICE.get(f"/v1/lists/{list_id}/results/{r['row']}").json()["result"]["checked_at"]
