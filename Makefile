@@ -16,7 +16,8 @@ MESON_OPTIONS ?=
 SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 ninja      = ninja --quiet -C $(BUILD)$(1) | sed '/^ninja: no work to do\.$$/d'
-MESON_TEST := --no-rebuild --print-errorlogs
+# Tests wait more than they work: twice as many at a time as there are processors.
+MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 2 \* $$(nproc))
 SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
