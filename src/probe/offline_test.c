@@ -69,8 +69,7 @@ static const char *const addresses[] = {
     "\"anna berg\"@gmail.com",
     "\"anna\"@firm.example",
     "'anna@firm.example",
-    "anna@b\xc3\xbc"
-    "cher.example",
+    "anna@b\303\274cher.example", /* UTF-8 of a u with diaeresis */
     "j\xc3\xbcrgen@gmail.com",
     "anna@xn--bcher-kva.example",
     "anna-list@yahoo.com",
