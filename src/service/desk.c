@@ -183,11 +183,13 @@ int service_list_begin_load(struct service_list *list, struct error *error)
 
 static void loaded(struct service_list *list)
 {
+    enum store_job_state state =
+        list->ends_as == STORE_JOB_CANCELLED ? STORE_JOB_CANCELLED : STORE_JOB_READY;
     struct error error = {0};
     int code;
 
     close_parts(list);
-    code = service_desk_set_state(list->desk, list->id, STORE_JOB_READY, "", &error);
+    code = service_desk_set_state(list->desk, list->id, state, "", &error);
     if (code == 0 && list->options.start)
         code = service_list_begin_job(list, &error);
     else

@@ -40,7 +40,7 @@ struct service_list {
     struct bulk_load *load;
     struct bulk_job *job;
     struct io_timer timer;
-    enum store_job_state ends_as; /* when the job stops: PAUSED or CANCELLED */
+    enum store_job_state ends_as; /* when it is loaded or its job stops: PAUSED or CANCELLED */
     bool is_removing;             /* rows are taken away; the list goes with the last */
 };
 

@@ -168,6 +168,13 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
         bulk_job_stop(list->job, STOP_GRACE);
         return 0;
     }
+    if (list != NULL &&
+        list->load != NULL) { /* it is loaded whole all the same: it may be started */
+        list->options.start = false;
+        if (state == STORE_JOB_CANCELLED)
+            list->ends_as = state;
+        return 0;
+    }
     arena_init(&arena);
     code = service_desk_get_job(desk, id, &arena, &job, error);
     if (code == 0 && (list != NULL || job.state == STORE_JOB_FINISHED ||

@@ -699,6 +699,18 @@ class Again(Case):
             self.problem(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": rows}), 422)
         self.problem(SERVICE.post("/v1/lists/99999/recheck"), 404)
 
+    def test_loading_is_cancelled_or_paused(self):
+        """The list is loaded whole all the same, so that it can be started later without a loss."""
+        content = "".join(f"person{i}@nowhere.invalid\n" for i in range(60000)).encode()
+        for verb, state in (("cancel", "cancelled"), ("pause", "ready")):
+            made = SERVICE.upload(content, "long.txt", {"depth": "syntax"})
+            self.assertEqual(made["state"], "loading")
+            self.assertEqual(SERVICE.post(f"/v1/lists/{made['id']}/{verb}").status, 200)
+            stopped = SERVICE.wait(made["id"], (state,))
+            self.assertEqual((stopped["rows"], stopped["done"]), (60000, 0))
+            self.assertEqual(SERVICE.post(f"/v1/lists/{made['id']}/start").status, 200)
+            self.assertEqual(SERVICE.wait(made["id"])["done"], 60000)
+
     def test_recheck_asks_anew(self):
         """Not from what was found out before, which is what somebody doubts."""
         made = SERVICE.upload(f"{GOOD}\n".encode(), "again.txt")

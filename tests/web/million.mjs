@@ -38,7 +38,7 @@ function writeList(path) {
   closeSync(file);
 }
 
-const service = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, "--depth", "syntax", "--helo", "probe.example.net", "--store", `sqlite:${join(folder, "store.db")}`],
+const service = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, "--depth", "syntax", "--helo", "probe.example.net", "--data", join(folder, "data"), "--store", `sqlite:${join(folder, "store.db")}`],
   { stdio: ["ignore", openSync(join(folder, "out"), "w"), openSync(join(folder, "log"), "w")] });
 let browser = null, worst = 0, waited = 0, isOver = false;
 
