@@ -132,7 +132,8 @@ static int add_row(struct bulk_load *load, const struct bulk_row *from, struct e
     load->row_count++;
     load->progress.rows++;
     load->progress.faults += from->fault != NULL;
-    return load->hashes != NULL && from->fault == NULL
+    /* No key: no address, and never a duplicate of another row that has none. */
+    return load->hashes != NULL && row->key != 0
                ? bulk_turns_add(load->hashes, (uint32_t)(row->key >> 32), row->number, error)
                : 0;
 }

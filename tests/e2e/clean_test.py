@@ -201,6 +201,15 @@ class Online(WithFolder):
         self.assertEqual({f.name for f in self.folder.iterdir()},
                          {"people.csv", "people.cleaned.csv", "service.db"})
 
+    def test_no_address_is_nobody_s_duplicate(self):
+        """Rows without an address are not the same mailbox: none is left out with the duplicates."""
+        write_list(self.list, [("Ann", "u1@fast.example"), ("Hal", ""), ("Ida", ""), ("Jon", " "),
+                               ("Kim", "u1@FAST.example")])
+        self.clean(self.list, "--duplicates", "drop")
+        rows = read_list(self.folder / "people.cleaned.csv")
+        self.assertEqual([r["name"] for r in rows], ["Ann", "Hal", "Ida", "Jon"])
+        self.assertEqual([r["mk_reason"] for r in rows], ["accepted"] + ["bad_syntax"] * 3)
+
     def test_a_page_about_it(self):
         page = self.folder / "report.html"
         for more in ((), ("-o", "-"), ("--depth", "syntax")):
