@@ -80,6 +80,10 @@ static void end(struct bulk_job *job, enum bulk_job_end how)
 
 void bulk_job_fail(struct bulk_job *job)
 {
+    /* What was found out is not asked again, whatever else went wrong; kept twice it is kept once.
+     */
+    if (job->result_count > 0 && job->failures == 0)
+        (void)store_results_put(job->store, job->info.id, job->results, job->result_count, NULL);
     end(job, BULK_JOB_FAILED);
 }
 

@@ -291,6 +291,7 @@ static int begin_later(struct bulk_reader *reader, struct error *error)
 {
     struct bulk_format wanted = reader->format, found;
     bool is_row = false;
+    size_t first; /* octets before the first row: a line "sep=;" */
     int code;
 
     if ((reader->sheet != NULL) != (reader->format.kind == BULK_KIND_XLSX))
@@ -313,13 +314,16 @@ static int begin_later(struct bulk_reader *reader, struct error *error)
     reader->shape = bulk_format_shape(&found);
     if (!reader->format.has_header)
         return 0;
+    first = reader->used;
     code = check_header(reader, &is_row, error);
     if (code == 0 && is_row && reader->sheet != NULL)
         return bulk_sheet_rewind(reader->sheet, error);
-    if (code == 0 && is_row)
-        reader->used = reader->quiet = 0; /* that row is yet to come */
-    else if (reader->used > 0)
+    if (code == 0 && is_row) {
+        reader->used = first; /* that row is yet to come */
+        reader->quiet = 0;
+    } else if (reader->used > first) {
         reader->line++;
+    }
     return code;
 }
 

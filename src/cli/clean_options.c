@@ -49,6 +49,7 @@ static int write_options(struct json *json, const struct clean *clean, struct er
     json_name_cstring(json, "patience", patiences[config->patience]);
     json_name_cstring(json, "dedupe", dedupes[clean->options->dedupe]);
     json_name_bool(json, "catch-all", config->catch_all);
+    json_name_bool(json, "fresh", config->fresh);
     json_name_bool(json, "keep-evidence", clean->options->keep_evidence);
     json_name_cstring(json, "tls", tls[config->tls]);
     json_name_cstring(json, "helo", config->helo != NULL ? config->helo : "");
