@@ -5,6 +5,7 @@
  * only told: one JSON object a row with --json, and how many of what kind. Rows that were kept
  * without evidence stay as they are.
  */
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 
 #include "base/instant.h"
@@ -80,6 +81,40 @@ static int check_rest(struct jobs *jobs, const struct store_job *job, struct err
     return 0;
 }
 
+/*
+ * A list that the job was checked with, and that is not given now, would lift what it suppressed:
+ * that is refused, or only said where nothing is written.
+ */
+static int check_lists(struct jobs *jobs, const struct store_job *job, struct error *error)
+{
+    const struct config *config = jobs->call->config;
+    cJSON *options = cJSON_ParseWithLength(job->options.ptr, job->options.len);
+    int code = 0;
+
+    for (unsigned kind = 0; kind < LISTS_OPERATOR_KIND_COUNT && code == 0; kind++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s",
+                 lists_operator_kind_name((enum lists_operator_kind)kind));
+        for (char *at = name; *at != '\0'; at++)
+            *at = *at == '_' ? '-' : *at;
+        if (config->lists[kind].count > 0 ||
+            cJSON_GetObjectItemCaseSensitive(options, name) == NULL)
+            continue;
+        if (jobs->options->dry_run)
+            cli_fail(jobs->call, CLI_EXIT_OK,
+                     "the list was checked with --%s, which is not given now", name);
+        else
+            code =
+                error_set(error, ERROR_USAGE,
+                          "the list was checked with --%s, and what it suppressed would come back: "
+                          "give it again, or an empty one if that is meant",
+                          name);
+    }
+    cJSON_Delete(options);
+    return code;
+}
+
 static int judge_job(struct jobs *jobs, const struct lists_operator *lists, struct error *error)
 {
     struct telling telling = {.out = jobs->call->out};
@@ -89,6 +124,8 @@ static int judge_job(struct jobs *jobs, const struct lists_operator *lists, stru
 
     if (code == 0)
         code = check_rest(jobs, &job, error);
+    if (code == 0)
+        code = check_lists(jobs, &job, error);
     if (code != 0)
         return code;
     rejudge = memory_zalloc(1, sizeof(*rejudge));

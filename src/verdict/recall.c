@@ -144,6 +144,9 @@ static struct smtp_reply reply_of(struct reading *reading, const cJSON *object)
     struct slice enhanced = text_of(reading, object, "enhanced");
 
     reply.text = text_of(reading, object, "text");
+    /* Octets that JSON could not keep: what was judged were other words. */
+    if (reading->code == 0 && slice_find(reply.text, SLICE("\xef\xbf\xbd")) >= 0)
+        reading->code = ERROR_NOT_FOUND;
     if (smtp_enhanced_parse(enhanced, &reply.enhanced) == 0)
         reply.enhanced = (struct smtp_enhanced){0};
     return reply;

@@ -166,6 +166,18 @@ class History(unittest.TestCase):
             self.assertEqual(self.exported(job), before)
             self.assertEqual(len(log_of(opened)), lines)
 
+    def test_rejudging_lifts_no_list_by_forgetting_it(self):
+        job, listed = self.path / "out.csv.mkjob", self.path / "listed"
+        listed.write_text("all.example\n")
+        with lab(SCENARIO) as opened:
+            run("clean", "--config", opened.config, "--keep-evidence", "--keep-job", "--listed",
+                str(listed), "-o", str(self.path / "out.csv"), "-", given=b"x@all.example\n")
+        status, _, err = run("jobs", "rejudge", str(job))
+        self.assertEqual(status, 2, err)
+        self.assertIn(b"checked with --listed", b" ".join(err.split()))
+        status, said, err = run("jobs", "rejudge", str(job), "--listed", str(listed))
+        self.assertEqual((status, said), (0, b"0 of 1 judged again changed\n"), err)
+
     def exported(self, job):
         status, out, err = run("jobs", "export", job, "--format", "ndjson", "-o", "-")
         self.assertEqual(status, 0, err)
