@@ -127,6 +127,9 @@ static void read_sendgrid(const cJSON *event, const struct feedback_listener *li
     }
     if (text_is(event, "type", "blocked"))
         outcome = FEEDBACK_BLOCKED;
+    /* Exports of other suppressions say neither event nor reason; spam reports have an address. */
+    else if (member(event, "event") == NULL && words.len == 0)
+        outcome = member(event, "ip") != NULL ? FEEDBACK_COMPLAINT : FEEDBACK_OTHER;
     else if (outcome == FEEDBACK_BOUNCE)
         outcome = feedback_judge_bounce(words, text_of(event, "status"), FEEDBACK_BOUNCE);
     tell(listener, outcome, address, unix_ms, words);
@@ -159,8 +162,12 @@ static void read_mailgun(const cJSON *event, const struct feedback_listener *lis
         return;
     }
     /* "rejected" is Mailgun's own doing, and so is what it suppresses. */
-    if (text_is(event, "event", "rejected"))
+    if (text_is(event, "event", "rejected") || text_is(event, "reason", "suppress-unsubscribe"))
         outcome = FEEDBACK_OTHER;
+    else if (outcome == FEEDBACK_BOUNCE && text_is(event, "reason", "old")) /* tries ran out */
+        outcome = FEEDBACK_SOFT;
+    else if (outcome == FEEDBACK_BOUNCE && text_is(event, "reason", "espblock"))
+        outcome = FEEDBACK_BLOCKED;
     if (outcome == FEEDBACK_BOUNCE)
         outcome =
             text_is(event, "reason", "suppress-bounce") ? FEEDBACK_BOUNCE
@@ -184,7 +191,9 @@ static void read_mailgun_suppression(const cJSON *event, const struct feedback_l
                  SLICE_ARG(slice_prefix(words, 500)));
         words = slice_from_string(scratch);
     } else if (cJSON_IsNumber(code) && (words.len == 0 || !ascii_is_digit(words.ptr[0]))) {
-        words = SLICE_EMPTY;
+        snprintf(scratch, sizeof(scratch), "%d %.*s", code->valueint,
+                 SLICE_ARG(slice_prefix(words, 500)));
+        words = slice_from_string(scratch);
     }
     tell(listener, feedback_judge_bounce(words, SLICE_EMPTY, FEEDBACK_BOUNCE),
          text_of(event, "address"), moment_of(event, "created_at"), text_of(event, "error"));

@@ -47,6 +47,9 @@ static void a_refusal_of_us_is_no_bounce(void **state)
         {"", "", FEEDBACK_BOUNCE, FEEDBACK_BOUNCE},
         {"", "", FEEDBACK_SOFT, FEEDBACK_SOFT},
         {"some words of nobody", "", FEEDBACK_BOUNCE, FEEDBACK_BOUNCE},
+        {"Client host blocked using Spamhaus", "", FEEDBACK_BOUNCE, FEEDBACK_BLOCKED},
+        {"no such user", "", FEEDBACK_BOUNCE, FEEDBACK_BOUNCE},
+        {"no such user", "", FEEDBACK_SOFT, FEEDBACK_SOFT},
         {"250 2.0.0 Ok", "2.0.0", FEEDBACK_SOFT, FEEDBACK_SOFT},
     };
 
@@ -408,6 +411,17 @@ static void services_events_are_told_apart(void **state)
            "\"mg3@a.example\",\"timestamp\":1767225600}]}\n"
            "{\"address\":\"mg4@a.example\",\"code\":\"550\",\"error\":\"No such mailbox\","
            "\"created_at\":\"Thu, 01 Jan 2026 00:00:00 UTC\"}\n");
+    /* What is nobody's bounce: unsubscribed, tries that ran out, a block, codes beside words. */
+    import(bench,
+           "{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":\"suppress-unsubscribe\","
+           "\"recipient\":\"mg5@a.example\",\"timestamp\":1767225600}\n"
+           "{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":\"old\","
+           "\"recipient\":\"mg6@a.example\",\"timestamp\":1767225600}\n"
+           "{\"event\":\"failed\",\"severity\":\"permanent\",\"reason\":\"espblock\","
+           "\"recipient\":\"mg7@a.example\",\"timestamp\":1767225600}\n"
+           "{\"address\":\"mg8@a.example\",\"code\":554,\"error\":\"Client host blocked using "
+           "Spamhaus\",\"created_at\":\"Thu, 01 Jan 2026 00:00:00 UTC\"}\n"
+           "{\"created\":1767225600,\"email\":\"sg7@a.example\"}\n");
     /* Postmark. */
     import(bench, "{\"RecordType\":\"Bounce\",\"Type\":\"HardBounce\",\"Email\":\"pm1@a.example\","
                   "\"BouncedAt\":\"2026-01-01T00:00:00Z\",\"Details\":\"smtp;550 5.1.1 unknown\"}\n"

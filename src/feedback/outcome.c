@@ -195,8 +195,15 @@ enum feedback_outcome feedback_judge_bounce(struct slice diagnostic, struct slic
     struct classify_input input = {.stage = SMTP_STAGE_RCPT};
     struct classification classified;
 
-    if (!reply_of(diagnostic, status, text, &input.reply))
-        return claimed;
+    if (!reply_of(diagnostic, status, text, &input.reply)) {
+        struct slice said = slice_prefix(without_type(diagnostic), SMTP_REPLY_TEXT_MAX - 1);
+
+        /* Words without a code may still say that it was we who were refused. */
+        if (claimed != FEEDBACK_BOUNCE || said.len == 0)
+            return claimed;
+        memcpy(text, said.ptr, said.len);
+        input.reply = (struct smtp_reply){.code = 550, .text = slice_from(text, said.len)};
+    }
     classify_reply(&input, &classified);
     return outcome_of_class(classified.reply_class, input.reply.code >= 500, claimed);
 }
