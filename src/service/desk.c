@@ -296,7 +296,12 @@ static void step(struct io_timer *timer)
     if (list->load != NULL) {
         step_load(list);
     } else if (list->is_removing) {
+        struct error error = {0};
+        bool had_job = list->job != NULL;
+
         close_parts(list);
+        if (had_job) /* which may have kept another state meanwhile */
+            (void)service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", &error);
         step_remove(list);
     } else {
         service_list_free(list);
@@ -316,6 +321,8 @@ static void go_on(struct service_desk *desk, const struct store_job *job)
     struct service_list *list;
     int code;
 
+    if (job->state == STORE_JOB_REMOVING && service_desk_remove(desk, job->id, &error) != 0)
+        log_trouble(desk, job->id, error.message);
     if (job->state != STORE_JOB_LOADING && job->state != STORE_JOB_RUNNING)
         return;
     list = service_list_new(desk, job->id, &error);

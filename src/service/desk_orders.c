@@ -76,7 +76,7 @@ static int take_in(struct service_desk *desk, const struct service_list_source *
         path = arena_printf(&arena, "%s/%s", desk->folder, file);
     code = path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
     if (code == 0 && rename(source->upload, path) != 0)
-        code = error_set(error, ERROR_IO, "can't keep the upload at %s: %s", path, strerror(errno));
+        code = error_set(error, ERROR_IO, "the upload can't be kept: %s", strerror(errno));
     if (code == 0)
         code = service_list_open_reader(path, options, &reader, error);
     bulk_reader_close(reader);
@@ -118,21 +118,30 @@ static int wrong_state(const struct store_job *job, const char *what, struct err
 static int start(struct service_desk *desk, uint64_t id, bool anew, struct error *error)
 {
     struct service_list *list = service_desk_find(desk, id);
+    bool reload = false;
     struct store_job job;
     struct arena arena;
     int code;
 
     arena_init(&arena);
     code = service_desk_get_job(desk, id, &arena, &job, error);
-    if (code == 0 && (list != NULL || job.state == STORE_JOB_LOADING ||
-                      job.state == STORE_JOB_FINISHED || job.rows == 0))
+    /* It failed before it ever began: what rows there are may be a part of the list only. */
+    reload = code == 0 && job.state == STORE_JOB_FAILED && job.started_unix_ms == 0;
+    if (code == 0 &&
+        (list != NULL || job.state == STORE_JOB_LOADING || job.state == STORE_JOB_FINISHED ||
+         job.state == STORE_JOB_REMOVING || (job.rows == 0 && !reload)))
         code = wrong_state(&job, "started", error);
     arena_done(&arena);
     if (code != 0)
         return code;
     list = service_list_new(desk, id, error);
     code = list != NULL ? service_list_read(list, error) : ERROR_NOMEM;
-    if (code == 0) {
+    if (code == 0 && reload) {
+        list->options.start = true;
+        code = service_list_begin_load(list, error);
+        if (code == 0)
+            code = service_desk_set_state(desk, id, STORE_JOB_LOADING, "", error);
+    } else if (code == 0) {
         list->options.wish.is_fresh = anew;
         code = service_list_begin_job(list, error);
     }
@@ -168,17 +177,17 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
         bulk_job_stop(list->job, STOP_GRACE);
         return 0;
     }
-    if (list != NULL &&
-        list->load != NULL) { /* it is loaded whole all the same: it may be started */
-        list->options.start = false;
+    if (list != NULL && list->load != NULL && !list->is_removing) {
+        list->options.start = false; /* it is loaded whole all the same: it may be started later */
         if (state == STORE_JOB_CANCELLED)
             list->ends_as = state;
         return 0;
     }
     arena_init(&arena);
     code = service_desk_get_job(desk, id, &arena, &job, error);
-    if (code == 0 && (list != NULL || job.state == STORE_JOB_FINISHED ||
-                      (state == STORE_JOB_PAUSED && job.state != STORE_JOB_READY)))
+    if (code == 0 &&
+        (list != NULL || job.state == STORE_JOB_FINISHED || job.state == STORE_JOB_REMOVING ||
+         (state == STORE_JOB_PAUSED && job.state != STORE_JOB_READY)))
         code = wrong_state(&job, what, error);
     if (code == 0)
         code = service_desk_set_state(desk, id, state, "", error);
@@ -214,6 +223,12 @@ int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *er
             service_list_free(list);
             return code;
         }
+    }
+    code = service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", error);
+    if (code != 0) {
+        if (list->job == NULL && list->load == NULL && !list->is_removing)
+            service_list_free(list);
+        return code;
     }
     list->is_removing = true;
     bulk_load_close(list->load);

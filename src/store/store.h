@@ -55,7 +55,8 @@ void store_close(struct store *store); /* NULL accepted */
     X(PAUSED, "paused")                                                                            \
     X(FINISHED, "finished") /* every row has its result */                                         \
     X(CANCELLED, "cancelled")                                                                      \
-    X(FAILED, "failed") /* `note` says why; may be started again */
+    X(FAILED, "failed")     /* `note` says why; may be started again */                            \
+    X(REMOVING, "removing") /* rows are being taken away; killed here, that goes on */
 
 enum store_job_state {
 #define X(symbol, name) STORE_JOB_##symbol,
