@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/instant.h"
+#include "bulk/job_file.h"
 #include "cli/command.h"
 #include "cli/place.h"
 #include "cli/terminal.h"
@@ -38,6 +39,7 @@ struct serve {
     struct io_loop *loop;
     struct prober prober;
     struct store *store;
+    int lock; /* of the folder: a second service would keep limits of its own; -1: none */
     struct service *service;
     struct io_timer grace;
     bool is_stopping;
@@ -125,8 +127,22 @@ static void reload(void *user, int signal_number)
 
 static int open_store(struct serve *serve, const char *folder, struct error *error)
 {
+    const char *path = arena_printf(serve->call->arena, "%s/serve.lock", folder);
+    bool is_new;
+    int code;
+
+    if (path == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder, strerror(errno));
+    code = bulk_job_lock(path, &serve->lock, &is_new, error);
+    if (code == ERROR_BUSY)
+        return error_set(error, code,
+                         "another service works in %s; use that, or name another "
+                         "folder with --data",
+                         folder);
+    if (code != 0)
+        return code;
     return cli_place_open(serve->call, folder, STORE_MODE_CREATE, &serve->store, error);
 }
 
@@ -190,6 +206,13 @@ static void say_where(const struct serve *serve, const char *folder, const char 
     fflush(out);
 }
 
+static void watch_signals(struct serve *serve)
+{
+    (void)io_uv_loop_on_signal(serve->loop, SIGINT, terminate, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGTERM, terminate, serve);
+    (void)io_uv_loop_on_signal(serve->loop, SIGHUP, reload, serve);
+}
+
 static int open_all(struct serve *serve, struct error *error)
 {
     const struct serve_options *from = serve->options;
@@ -220,8 +243,12 @@ static int open_all(struct serve *serve, struct error *error)
     if (code == 0)
         code = service_open(&serve->prober, serve->store, serve->call->config, &options,
                             &serve->service, key, error);
-    if (code == 0)
+    if (code == 0) {
+        /* Before anybody is told: who hears it may stop us at once. */
+        io_timer_init(serve->loop, &serve->grace, grace_is_over, serve);
+        watch_signals(serve);
         say_where(serve, options.data_folder, key);
+    }
     if (code == 0 && serve->prober.has_no_name)
         cli_fail(serve->call, 0, "%s", prober_no_name_advice());
     return code;
@@ -239,16 +266,9 @@ static void block_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static void watch_signals(struct serve *serve)
-{
-    (void)io_uv_loop_on_signal(serve->loop, SIGINT, terminate, serve);
-    (void)io_uv_loop_on_signal(serve->loop, SIGTERM, terminate, serve);
-    (void)io_uv_loop_on_signal(serve->loop, SIGHUP, reload, serve);
-}
-
 static int run(struct cli_call *call)
 {
-    struct serve serve = {.call = call, .options = call->options};
+    struct serve serve = {.call = call, .options = call->options, .lock = -1};
     struct config config = *call->config;
     struct error error = {0};
     int status = CLI_EXIT_OK;
@@ -256,8 +276,6 @@ static int run(struct cli_call *call)
     config.transcripts = true;
     call->config = &config;
     if (open_all(&serve, &error) == 0) {
-        io_timer_init(serve.loop, &serve.grace, grace_is_over, &serve);
-        watch_signals(&serve);
         notify("READY=1");
         io_loop_run(serve.loop);
         io_timer_stop(&serve.grace);
@@ -270,6 +288,7 @@ static int run(struct cli_call *call)
         prober_say_goodbye(&serve.prober, GOODBYE_MS);
     prober_close(&serve.prober);
     store_close(serve.store);
+    bulk_job_unlock(serve.lock);
     block_signals();
     if (serve.loop != NULL)
         io_loop_free(serve.loop);

@@ -245,7 +245,7 @@ static int remember_habits(struct service *service, struct error *error)
 {
     struct probe_memory memory;
 
-    service->habits = bulk_habits_new(service->prober->loop, service->store);
+    service->habits = bulk_habits_new(service->prober->loop, service->store, service->store);
     if (service->habits == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     memory = bulk_habits_memory(service->habits);
@@ -278,8 +278,6 @@ int service_open(struct prober *prober, struct store *store, const struct config
     io_timer_init(prober->loop, &service->housekeeping, keep_house, service);
     code = service_keys_open(&service->keys, store, error);
     if (code == 0)
-        code = make_first_key(service, ret_first_key, error);
-    if (code == 0)
         code = service_reload(service, error);
     if (code == 0)
         code = open_courier(service, error);
@@ -293,6 +291,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
         code = listen_at(service, error);
     if (code == 0)
         code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + SECOND_MS);
+    if (code == 0) /* last: who fails to open would show it to nobody */
+        code = make_first_key(service, ret_first_key, error);
     if (code != 0) {
         service_close(service);
         return code;

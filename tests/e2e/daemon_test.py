@@ -71,6 +71,39 @@ class Notified(DaemonCase):
         process.stdout.close()
 
 
+class Alone(DaemonCase):
+    def serve(self, *more):
+        return subprocess.run([BINARY, "serve", "--data", str(self.folder / "data"), "--depth",
+                               "syntax", *more], env=environment(), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=30)
+
+    def test_a_second_service_is_refused(self):
+        """Two would keep an operator's limits each, and work on the same lists."""
+        first = subprocess.Popen(
+            [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder / "data"),
+             "--depth", "syntax"], env=environment(), stdout=subprocess.PIPE, text=True)
+        first.stdout.readline()
+        second = self.serve("--listen", "127.0.0.1:0")
+        self.assertEqual(second.returncode, 2)
+        self.assertIn("another service works in", " ".join(second.stderr.split()))
+        first.terminate()
+        self.assertEqual(first.wait(20), 0)
+        first.stdout.close()
+
+    def test_the_first_key_waits_for_a_start_that_succeeds(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            failed = self.serve("--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        self.assertEqual(failed.returncode, 2)
+        good = subprocess.Popen(
+            [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder / "data"),
+             "--depth", "syntax"], env=environment(), stdout=subprocess.PIPE, text=True)
+        said = good.stdout.readline() + good.stdout.readline()
+        good.terminate()
+        self.assertEqual(good.wait(20), 0)
+        good.stdout.close()
+        self.assertIn("first-key", said)
+
+
 class Activated(DaemonCase):
     def test_socket_of_the_manager(self):
         """The socket is there before the service: who calls early waits instead of failing."""
