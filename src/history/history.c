@@ -145,6 +145,11 @@ int history_flush(struct history *history, struct error *error)
         history->counts.kept += history->pending_count;
         history->failures = 0;
         forget_pending(history);
+        /* Whoever does not live long keeps within the bounds as it goes. */
+        if (!history->options.refreshes_behind)
+            (void)store_records_expire(history->store, STORE_RECORD_MAILBOX,
+                                       io_unix_ms(history->loop), history->options.bytes_max,
+                                       2 * PENDING_MAX, NULL);
         return 0;
     }
     history->counts.store_failures++;

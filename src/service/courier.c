@@ -415,6 +415,7 @@ int service_courier_remove(struct service_courier *courier, struct service_webho
         parcel_free(parcel);
         i = 0; /* the heap was put in order again */
     }
+    stir(courier); /* calls that ended here made room for others' */
     code = service_webhook_remove(&courier->webhooks, webhook, error);
     return code == 0 ? service_delivery_prune(courier->store, id, 0, true, error) : code;
 }

@@ -30,6 +30,9 @@ static void erase_done(struct service_errand *errand)
     struct buffer body;
     struct json json;
 
+    /* Figures may name the domain that is gone. */
+    for (unsigned i = 0; i < SERVICE_STATS_KEPT; i++)
+        call->service->stats[i].id = 0;
     service_hash(self->erasure.key, hash);
     service_audit(call, "erased", "address %.12s", hash);
     buffer_init(&body, 0);

@@ -21,7 +21,8 @@
 struct service_stats {
     uint64_t id; /* 0: none */
     uint64_t done, active_ms;
-    int64_t finished_unix_ms; /* with these two: the state of the list that was counted */
+    int64_t finished_unix_ms;
+    struct store_counts counts; /* with these: the state of the list that was counted */
     struct buffer json;
 };
 
@@ -47,7 +48,7 @@ struct service {
     unsigned next_stats;              /* to be written over */
     struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
     uint64_t probe_before_ms;
-    uint64_t history_failures;        /* that the log knows of */
+    uint64_t history_failures; /* that the log knows of */
     struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
     struct io_timer housekeeping;

@@ -17,7 +17,8 @@ struct count {
     struct bulk_stats stats;
     struct store_page page;
     struct store_job job;
-    struct arena arena; /* of the job's texts */
+    struct store_counts counts; /* when counting began */
+    struct arena arena;         /* of the job's texts */
 };
 
 static void count_ended(struct service_errand *errand)
@@ -77,7 +78,8 @@ static void begin(struct service_call *call, void (*done)(struct service_errand 
     self->errand.step = count_step;
     self->errand.done = done;
     self->errand.ended = count_ended;
-    if (store_job_get(call->service->store, id, &self->arena, &self->job, &error) != 0) {
+    if (store_job_get(call->service->store, id, &self->arena, &self->job, &error) != 0 ||
+        store_counts(call->service->store, id, &self->counts, &error) != 0) {
         service_problem_of(call, &error);
         count_ended(&self->errand);
     } else {
@@ -144,15 +146,17 @@ static void write_numbers(struct json *json, struct bulk_stats *stats)
     json_object_end(json);
 }
 
-static bool is_of(const struct service_stats *stats, uint64_t id, const struct store_job *job)
+static bool is_of(const struct service_stats *stats, uint64_t id, const struct store_job *job,
+                  const struct store_counts *counts)
 {
     return id != 0 && stats->id == id && stats->done == job->done &&
-           stats->active_ms == job->active_ms && stats->finished_unix_ms == job->finished_unix_ms;
+           stats->active_ms == job->active_ms && stats->finished_unix_ms == job->finished_unix_ms &&
+           memcmp(&stats->counts, counts, sizeof(*counts)) == 0;
 }
 
 /* Kept in place of the oldest, where there is memory for it. */
 static void keep(struct service *service, uint64_t id, const struct store_job *job,
-                 struct slice json)
+                 const struct store_counts *counts, struct slice json)
 {
     struct service_stats *stats = &service->stats[service->next_stats];
 
@@ -164,6 +168,7 @@ static void keep(struct service *service, uint64_t id, const struct store_job *j
         .done = job->done,
         .active_ms = job->active_ms,
         .finished_unix_ms = job->finished_unix_ms,
+        .counts = *counts,
         .json = stats->json,
     };
 }
@@ -184,7 +189,7 @@ static void stats_done(struct service_errand *errand)
     json_init(&json, &body);
     write_numbers(&json, &self->stats);
     if (!body.failed)
-        keep(errand->call->service, self->id, &self->job, buffer_slice(&body));
+        keep(errand->call->service, self->id, &self->job, &self->counts, buffer_slice(&body));
     service_answer(errand->call, 200, &body);
 }
 
@@ -192,6 +197,7 @@ static void stats_done(struct service_errand *errand)
 static bool answer_kept(struct service_call *call, uint64_t id)
 {
     struct service *service = call->service;
+    struct store_counts counts;
     struct error error = {0};
     struct store_job job;
     struct buffer body;
@@ -199,9 +205,10 @@ static bool answer_kept(struct service_call *call, uint64_t id)
     bool found = false;
 
     arena_init(&arena);
-    if (id != 0 && store_job_get(service->store, id, &arena, &job, &error) == 0)
+    if (id != 0 && store_job_get(service->store, id, &arena, &job, &error) == 0 &&
+        store_counts(service->store, id, &counts, &error) == 0)
         for (unsigned i = 0; i < SERVICE_STATS_KEPT && !found; i++) {
-            if (!is_of(&service->stats[i], id, &job))
+            if (!is_of(&service->stats[i], id, &job, &counts))
                 continue;
             buffer_init(&body, 0);
             buffer_append_slice(&body, buffer_slice(&service->stats[i].json));
