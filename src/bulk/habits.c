@@ -15,6 +15,7 @@
 struct bulk_habits {
     struct io_loop *loop;
     struct store *store;
+    struct store *outcomes; /* of own messages; NULL: none */
     struct io_timer timer;
     struct arena arena; /* of the pending ones */
     struct store_record pending[PENDING_MAX];
@@ -174,11 +175,11 @@ static uint32_t walk_outcomes(struct bulk_habits *habits, enum store_record_kind
     uint32_t count = 0;
 
     arena_reset(&habits->recalled);
-    for (unsigned i = 0; i < OUTCOMES_MAX; i++) {
+    for (unsigned i = 0; i < OUTCOMES_MAX && habits->outcomes != NULL; i++) {
         struct slice local;
 
-        if (store_record_next(habits->store, kind, domain, record.key, &habits->recalled, &record,
-                              NULL) != 1)
+        if (store_record_next(habits->outcomes, kind, domain, record.key, &habits->recalled,
+                              &record, NULL) != 1)
             break;
         local = local_part(record.key);
         if (record.expires_unix_ms <= io_unix_ms(habits->loop))
@@ -199,7 +200,8 @@ static void acquaint(void *user, struct slice domain, struct naming_habits *nami
 
 /* --- from start to end --------------------------------------------------------------------- */
 
-struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store)
+struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store,
+                                    struct store *outcomes)
 {
     struct bulk_habits *habits = memory_zalloc(1, sizeof(*habits));
 
@@ -207,6 +209,7 @@ struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store)
         return NULL;
     habits->loop = loop;
     habits->store = store;
+    habits->outcomes = outcomes;
     arena_init(&habits->arena);
     arena_init(&habits->recalled);
     io_timer_init(loop, &habits->timer, flush_time_came, habits);

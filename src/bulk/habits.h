@@ -16,8 +16,10 @@
 
 struct bulk_habits;
 
-/* Loop and store are borrowed. NULL: no memory. */
-struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store);
+/* All are borrowed. outcomes: where deliveries and bounces are kept; NULL: nowhere. NULL: no
+ * memory. */
+struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store,
+                                    struct store *outcomes);
 /* Keeps what is to be kept. The engine must be gone or have been told to forget (set_memory NULL),
    the loop still be there. NULL accepted. */
 void bulk_habits_free(struct bulk_habits *habits);

@@ -214,7 +214,7 @@ static void run_build(struct run *run)
     run->resolver = dns_resolver_new(run->loop, lab_world_transport(run->world), &options);
     run->engine = probe_engine_new(run->loop, run->resolver, NULL, &run->settings);
     assert_non_null(run->engine);
-    run->habits = run->options.habits = bulk_habits_new(run->loop, run->store);
+    run->habits = run->options.habits = bulk_habits_new(run->loop, run->store, run->store);
     memory = bulk_habits_memory(run->habits);
     probe_engine_set_memory(run->engine, &memory);
     if (bulk_job_open(run->loop, run->engine, run->store, run->id, &run->options, &events, run,
@@ -849,7 +849,7 @@ static void outcomes_acquaint_with_a_domain(void **state)
 
         assert_int_equal(store_records_put(store, &record, 1, NULL), 0);
     }
-    habits = bulk_habits_new(loop, store);
+    habits = bulk_habits_new(loop, store, store);
     assert_non_null(habits);
     memory = bulk_habits_memory(habits);
     memory.acquaint(memory.user, SLICE("a.example"), &naming, &peers);

@@ -189,12 +189,13 @@ static void listen_to_signals(struct clean_run *run, bool on)
         io_uv_loop_on_signal(run->prober.loop, signals[i], on ? signalled : NULL, run);
 }
 
-/* What is learnt of domains stays in the job file, for the next time. */
+/* What is learnt of domains stays in the job file, for the next time; own outcomes are history's.
+ */
 static int open_habits(struct clean_run *run, struct error *error)
 {
     struct probe_memory memory;
 
-    run->habits = bulk_habits_new(run->prober.loop, run->store);
+    run->habits = bulk_habits_new(run->prober.loop, run->store, run->prober.history_store);
     if (run->habits == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     memory = bulk_habits_memory(run->habits);
