@@ -153,6 +153,12 @@ int mcp_service_start(struct mcp_service *own)
     int listener, status;
     pid_t parent = getpid();
 
+    /* On the child's command line everybody could read its password. */
+    if (own->call->config->egresses.count > 0 && own->call->config_file == NULL &&
+        getenv("MAILKNOCK_EGRESS") == NULL)
+        return cli_fail(own->call, CLI_EXIT_USAGE,
+                        "egress goes into the configuration file or MAILKNOCK_EGRESS, not on the "
+                        "command line");
     status = folder != NULL ? make_folders(own, folder) : CLI_EXIT_USAGE;
     if (status != CLI_EXIT_OK)
         return status;
