@@ -179,7 +179,9 @@ bool appended_fill(struct appended_cells *cells, enum verdict_dialect dialect,
         cells->cells[APPENDED_SUGGESTION] = defuse_into(&cells->defused[0], outcome->suggestion);
         cells->cells[APPENDED_PROVIDER] = defuse_into(&cells->defused[1], outcome->provider);
         explanation = outcome->explanation;
-        if (outcome->suggestion.len > 0 && outcome->status != VERDICT_VALID)
+        /* Of a slip only: whoever is not to be mailed is not found under another address. */
+        if (outcome->suggestion.len > 0 &&
+            (outcome->status == VERDICT_INVALID || outcome->reason == REASON_DISPOSABLE))
             send_to = outcome->suggestion;
     }
     cells->cells[APPENDED_SEND_TO] = defuse_into(&cells->defused[3], send_to);

@@ -262,6 +262,23 @@ static enum went run_work(struct clean_run *run)
     return run->end == BULK_JOB_STOPPED ? WENT_PARTWAY : WENT_WELL;
 }
 
+/* Results are safe without it, but whoever named a place for it thinks that it is kept. */
+static void keep_history(struct clean_run *run)
+{
+    struct history_counts counts;
+    struct error error = {0};
+
+    if (run->prober.history == NULL)
+        return;
+    if (history_flush(run->prober.history, &error) == 0) {
+        history_counts(run->prober.history, &counts);
+        if (counts.lost == 0)
+            return;
+    }
+    cli_fail(run->clean->call, 0, "not all of the history could be kept: %s",
+             history_trouble(run->prober.history));
+}
+
 enum went clean_run_probe(struct clean_run *run)
 {
     struct config config = *run->clean->call->config;
@@ -295,6 +312,7 @@ enum went clean_run_probe(struct clean_run *run)
         probe_engine_set_memory(run->prober.engine, NULL);
     bulk_habits_free(run->habits);
     run->habits = NULL;
+    keep_history(run);
     prober_close(&run->prober);
     return went;
 }

@@ -7,6 +7,7 @@
  * service that runs already (--server). One call at a time, each bounded in time.
  */
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -46,7 +47,7 @@ static void write_id(struct json *json, const cJSON *id)
     json_name(json, "id");
     if (cJSON_IsString(id))
         json_cstring(json, id->valuestring);
-    else if (cJSON_IsNumber(id))
+    else if (cJSON_IsNumber(id) && fabs(id->valuedouble) < 9007199254740992.0)
         json_int(json, (int64_t)id->valuedouble);
     else
         json_null(json);

@@ -2,14 +2,16 @@
 #include "cli/mcp_tools.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
 
 #define ANSWER_MAX_BYTES (16u << 20)
-#define CALL_S           150   /* longer than verify's longest wait */
-#define VERIFY_MS        20000 /* a caller may ask again */
+#define CALL_S           150                /* longer than verify's longest wait */
+#define NUMBER_MAX       9007199254740992.0 /* whole numbers that JSON keeps (RFC 8259 section 6) */
+#define VERIFY_MS        20000              /* a caller may ask again */
 
 /* --- the API ---------------------------------------------------------------------------------- */
 
@@ -38,7 +40,7 @@ static void query(struct mcp_api *api, struct buffer *path, const char *name, co
 
     if (cJSON_IsString(value) && text != NULL)
         buffer_printf(path, "%c%s=%s", separator, name, text);
-    else if (cJSON_IsNumber(value))
+    else if (cJSON_IsNumber(value) && fabs(value->valuedouble) < NUMBER_MAX)
         buffer_printf(path, "%c%s=%" PRId64, separator, name, (int64_t)value->valuedouble);
     else if (cJSON_IsBool(value))
         buffer_printf(path, "%c%s=%s", separator, name, cJSON_IsTrue(value) ? "true" : "false");
@@ -172,7 +174,7 @@ static bool list_path(const cJSON *arguments, struct request *request)
     const cJSON *id = member(arguments, "id");
     uint64_t number = 0;
 
-    if (cJSON_IsNumber(id) && id->valuedouble >= 1)
+    if (cJSON_IsNumber(id) && id->valuedouble >= 1 && id->valuedouble < NUMBER_MAX)
         number = (uint64_t)id->valuedouble;
     else if (!cJSON_IsString(id) ||
              !slice_to_u64(slice_from_string(id->valuestring), UINT64_MAX, &number))

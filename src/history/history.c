@@ -253,8 +253,10 @@ static int64_t latest(struct history *history, enum store_record_kind kind, stru
                       struct arena *arena, struct slice *ret_words)
 {
     struct store_record record;
+    int code = store_record_get(history->store, kind, key, arena, &record, &history->trouble);
 
-    if (store_record_get(history->store, kind, key, arena, &record, NULL) != 1)
+    history->counts.store_failures += code < 0;
+    if (code != 1)
         return 0;
     if (ret_words != NULL)
         *ret_words = record.body;

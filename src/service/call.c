@@ -117,20 +117,9 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
     buffer_done(&body);
 }
 
-/* Where we keep an upload is nobody's business: "/var/lib/.../lists/x.csv: why" is told as "why". */
-static const char *without_our_path(const struct service_call *call, const char *message)
-{
-    size_t len = strlen(call->service->desk.folder);
-    const char *colon = strncmp(message, call->service->desk.folder, len) == 0 && message[len] == '/'
-                            ? strstr(message, ": ")
-                            : NULL;
-
-    return colon != NULL ? colon + 2 : message;
-}
-
 void service_problem_of(struct service_call *call, const struct error *error)
 {
-    const char *message = without_our_path(call, error->message);
+    const char *message = service_desk_public(&call->service->desk, error->message);
 
     switch (error->code) {
     case ERROR_NOT_FOUND:

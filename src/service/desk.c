@@ -126,6 +126,16 @@ int service_desk_get_job(struct service_desk *desk, uint64_t id, struct arena *a
                    : store_job_get(desk->service->store, id, arena, ret_job, error);
 }
 
+const char *service_desk_public(const struct service_desk *desk, const char *message)
+{
+    size_t len = strlen(desk->folder);
+    const char *colon = strncmp(message, desk->folder, len) == 0 && message[len] == '/'
+                            ? strstr(message, ": ")
+                            : NULL;
+
+    return colon != NULL ? colon + 2 : message;
+}
+
 int service_desk_set_state(struct service_desk *desk, uint64_t id, enum store_job_state state,
                            const char *note, struct error *error)
 {
@@ -151,7 +161,7 @@ static void log_trouble(struct service_desk *desk, uint64_t id, const char *mess
     if (!service_log_begin(&service->log, SERVICE_LOG_ERROR, "list", service_unix_ms(service)))
         return;
     service_log_number(&service->log, "list", (int64_t)id);
-    service_log_text(&service->log, "error", slice_from_string(message));
+    service_log_text(&service->log, "error", slice_from_string(service_desk_public(desk, message)));
     service_log_end(&service->log);
 }
 
@@ -160,7 +170,8 @@ static void fail(struct service_list *list, const struct error *error)
     struct error second = {0};
 
     log_trouble(list->desk, list->id, error->message);
-    (void)service_desk_set_state(list->desk, list->id, STORE_JOB_FAILED, error->message, &second);
+    (void)service_desk_set_state(list->desk, list->id, STORE_JOB_FAILED,
+                                 service_desk_public(list->desk, error->message), &second);
     close_parts(list);
     service_desk_tell(list->desk, list->id, true);
     service_list_leave(list);

@@ -52,6 +52,9 @@ struct service_desk {
     struct io_timer request_timer;
 };
 
+/* Where an upload is kept is nobody's business: "FOLDER/x.csv: why" is told as "why". */
+const char *service_desk_public(const struct service_desk *desk, const char *message);
+
 /* Look for what other processes want, from now on (service/desk_request.c). */
 void service_desk_listen_to_requests(struct service_desk *desk);
 

@@ -269,7 +269,8 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
         if (code == 0)
             code = service_list_begin_load(list, error);
         if (code != 0 && list != NULL) {
-            (void)service_desk_set_state(desk, id, STORE_JOB_FAILED, error->message, NULL);
+            (void)service_desk_set_state(desk, id, STORE_JOB_FAILED,
+                                         service_desk_public(desk, error->message), NULL);
             service_list_free(list);
         }
     }
