@@ -31,8 +31,7 @@ static void erase_done(struct service_errand *errand)
     struct json json;
 
     /* Figures may name the domain that is gone. */
-    for (unsigned i = 0; i < SERVICE_STATS_KEPT; i++)
-        call->service->stats[i].id = 0;
+    service_stats_forget(call->service, 0);
     service_hash(self->erasure.key, hash);
     service_audit(call, "erased", "address %.12s", hash);
     buffer_init(&body, 0);

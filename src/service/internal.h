@@ -23,6 +23,7 @@ struct service_stats {
     uint64_t done, active_ms;
     int64_t finished_unix_ms;
     struct store_counts counts; /* with these: the state of the list that was counted */
+    uint64_t others_mark;       /* of the store: scores and flags may change without a count */
     struct buffer json;
 };
 
@@ -129,6 +130,8 @@ void service_keys_delete(struct service_call *call);
 uint64_t service_list_id(const struct service_call *call); /* lists.c */
 /* False: there is no such list, and 404 was said. */
 bool service_list_exists(struct service_call *call, uint64_t id);
+/* False: there is none, it was not started, or something is being done with it; that was said. */
+bool service_list_is_at_rest(struct service_call *call, uint64_t id);
 /* The list as it is. */
 void service_answer_list(struct service_call *call, uint64_t id, unsigned status);
 void service_lists_get(struct service_call *call);
@@ -140,6 +143,7 @@ void service_list_start(struct service_call *call);
 void service_list_pause(struct service_call *call);
 void service_list_cancel(struct service_call *call);
 void service_list_recheck(struct service_call *call); /* recheck.c */
+void service_list_rejudge(struct service_call *call); /* rejudge.c */
 /* Filters of the query; false: one was wrong, and it was said. */
 bool service_read_filter(struct service_call *call, struct store_filter *filter); /* results.c */
 void service_results_get(struct service_call *call);
@@ -163,6 +167,8 @@ int service_operator_list_append(struct service *service, enum lists_operator_ki
 void service_list_suppress(struct service_call *call); /* suppress.c */
 void service_stats_get(struct service_call *call);     /* stats.c */
 void service_report_get(struct service_call *call);
+/* Count again when asked next: every list (0), or this one. */
+void service_stats_forget(struct service *service, uint64_t id);
 void service_stats_done(struct service *service);
 void service_ev_validate(struct service_call *call); /* emailverify.c */
 void service_ev_batch(struct service_call *call);

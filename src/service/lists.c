@@ -19,6 +19,26 @@ uint64_t service_list_id(const struct service_call *call)
     return slice_to_u64(call->match.parts[0], INT64_MAX, &id) ? id : 0;
 }
 
+bool service_list_is_at_rest(struct service_call *call, uint64_t id)
+{
+    struct service *service = call->service;
+    struct store_job job;
+    struct error error = {0};
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = id != 0 ? store_job_get(service->store, id, &arena, &job, &error)
+                   : error_set(&error, ERROR_NOT_FOUND, "there is no such list");
+    if (code == 0 && (service_desk_find(&service->desk, id) != NULL ||
+                      job.state == STORE_JOB_LOADING || job.state == STORE_JOB_READY))
+        code = error_set(&error, ERROR_BUSY, "the list is being worked on, or was not started yet");
+    arena_done(&arena);
+    if (code != 0)
+        service_problem_of(call, &error);
+    return code == 0;
+}
+
 static bool read_page(struct service_call *call, uint64_t *ret_limit, uint64_t *ret_cursor)
 {
     *ret_limit = PAGE_DEFAULT;

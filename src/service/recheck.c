@@ -150,33 +150,13 @@ done:
     return is_read;
 }
 
-static int check_state(struct service_call *call, uint64_t id, struct error *error)
-{
-    struct service *service = call->service;
-    struct store_job job;
-    struct arena arena;
-    int code;
-
-    arena_init(&arena);
-    code = id != 0 ? store_job_get(service->store, id, &arena, &job, error)
-                   : error_set(error, ERROR_NOT_FOUND, "there is no such list");
-    if (code == 0 && (service_desk_find(&service->desk, id) != NULL ||
-                      job.state == STORE_JOB_LOADING || job.state == STORE_JOB_READY))
-        code = error_set(error, ERROR_BUSY, "the list is being worked on, or was not started yet");
-    arena_done(&arena);
-    return code;
-}
-
 void service_list_recheck(struct service_call *call)
 {
     struct recheck *self;
-    struct error error = {0};
     uint64_t id = service_list_id(call);
 
-    if (check_state(call, id, &error) != 0) {
-        service_problem_of(call, &error);
+    if (!service_list_is_at_rest(call, id))
         return;
-    }
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL) {
         service_problem(call, 503, "no_memory", "the server is out of memory; try again later");

@@ -18,6 +18,7 @@ struct count {
     struct store_page page;
     struct store_job job;
     struct store_counts counts; /* when counting began */
+    uint64_t others_mark;       /* of the store then */
     struct arena arena;         /* of the job's texts */
 };
 
@@ -79,7 +80,8 @@ static void begin(struct service_call *call, void (*done)(struct service_errand 
     self->errand.done = done;
     self->errand.ended = count_ended;
     if (store_job_get(call->service->store, id, &self->arena, &self->job, &error) != 0 ||
-        store_counts(call->service->store, id, &self->counts, &error) != 0) {
+        store_counts(call->service->store, id, &self->counts, &error) != 0 ||
+        store_others_mark(call->service->store, &self->others_mark, &error) != 0) {
         service_problem_of(call, &error);
         count_ended(&self->errand);
     } else {
@@ -147,30 +149,39 @@ static void write_numbers(struct json *json, struct bulk_stats *stats)
 }
 
 static bool is_of(const struct service_stats *stats, uint64_t id, const struct store_job *job,
-                  const struct store_counts *counts)
+                  const struct store_counts *counts, uint64_t others_mark)
 {
     return id != 0 && stats->id == id && stats->done == job->done &&
            stats->active_ms == job->active_ms && stats->finished_unix_ms == job->finished_unix_ms &&
+           stats->others_mark == others_mark &&
            memcmp(&stats->counts, counts, sizeof(*counts)) == 0;
 }
 
 /* Kept in place of the oldest, where there is memory for it. */
-static void keep(struct service *service, uint64_t id, const struct store_job *job,
-                 const struct store_counts *counts, struct slice json)
+static void keep(struct service *service, const struct count *counted, struct slice json)
 {
+    const struct store_job *job = &counted->job;
     struct service_stats *stats = &service->stats[service->next_stats];
 
     service->next_stats = (service->next_stats + 1) % SERVICE_STATS_KEPT;
     buffer_done(&stats->json);
     buffer_init(&stats->json, 0);
     *stats = (struct service_stats){
-        .id = buffer_append_slice(&stats->json, json) ? id : 0,
+        .id = buffer_append_slice(&stats->json, json) ? counted->id : 0,
         .done = job->done,
         .active_ms = job->active_ms,
         .finished_unix_ms = job->finished_unix_ms,
-        .counts = *counts,
+        .counts = counted->counts,
+        .others_mark = counted->others_mark,
         .json = stats->json,
     };
+}
+
+void service_stats_forget(struct service *service, uint64_t id)
+{
+    for (unsigned i = 0; i < SERVICE_STATS_KEPT; i++)
+        if (id == 0 || service->stats[i].id == id)
+            service->stats[i].id = 0;
 }
 
 void service_stats_done(struct service *service)
@@ -189,7 +200,7 @@ static void stats_done(struct service_errand *errand)
     json_init(&json, &body);
     write_numbers(&json, &self->stats);
     if (!body.failed)
-        keep(errand->call->service, self->id, &self->job, &self->counts, buffer_slice(&body));
+        keep(errand->call->service, self, buffer_slice(&body));
     service_answer(errand->call, 200, &body);
 }
 
@@ -202,13 +213,15 @@ static bool answer_kept(struct service_call *call, uint64_t id)
     struct store_job job;
     struct buffer body;
     struct arena arena;
+    uint64_t others_mark;
     bool found = false;
 
     arena_init(&arena);
     if (id != 0 && store_job_get(service->store, id, &arena, &job, &error) == 0 &&
-        store_counts(service->store, id, &counts, &error) == 0)
+        store_counts(service->store, id, &counts, &error) == 0 &&
+        store_others_mark(service->store, &others_mark, &error) == 0)
         for (unsigned i = 0; i < SERVICE_STATS_KEPT && !found; i++) {
-            if (!is_of(&service->stats[i], id, &job, &counts))
+            if (!is_of(&service->stats[i], id, &job, &counts, others_mark))
                 continue;
             buffer_init(&body, 0);
             buffer_append_slice(&body, buffer_slice(&service->stats[i].json));

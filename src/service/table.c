@@ -24,6 +24,7 @@ const struct service_route service_routes[] = {
     {"POST", "/v1/lists/{id}/pause", LISTS, service_list_pause, NULL, SERVICE_OWN},
     {"POST", "/v1/lists/{id}/cancel", LISTS, service_list_cancel, NULL, SERVICE_OWN},
     {"POST", "/v1/lists/{id}/recheck", LISTS, service_list_recheck, NULL, SERVICE_OWN},
+    {"POST", "/v1/lists/{id}/rejudge", LISTS, service_list_rejudge, NULL, SERVICE_OWN},
     {"POST", "/v1/lists/{id}/suppress", ADMIN, service_list_suppress, NULL, SERVICE_OWN},
     {"GET", "/v1/lists/{id}/results", LISTS, service_results_get, NULL, SERVICE_OWN},
     {"GET", "/v1/lists/{id}/results/{row}", LISTS, service_result_get, NULL, SERVICE_OWN},

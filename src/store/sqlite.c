@@ -264,8 +264,23 @@ static void sqlite_close(struct store *base)
     memory_free(store);
 }
 
+static int others_mark(struct store *base, uint64_t *ret_mark, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_OTHERS_MARK);
+    int code = 0;
+
+    if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW)
+        code = sqlite_store_fail(store, "read", error);
+    else
+        *ret_mark = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return code;
+}
+
 static const struct store_ops sqlite_ops = {
     .close = sqlite_close,
+    .others_mark = others_mark,
     .job_add = sqlite_job_add,
     .job_next = sqlite_job_next,
     .job_update = sqlite_job_update,

@@ -18,6 +18,7 @@
     X(READS_BEGIN, "BEGIN")                                                                        \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(OTHERS_MARK, "PRAGMA data_version")                                                          \
     X(JOB_ADD, "INSERT INTO job (state, name, sources, fingerprint, options, note, created_ms,"    \
                " started_ms, finished_ms, active_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")     \
     X(JOB_NEXT, "SELECT id, state, name, sources, fingerprint, options, note, created_ms,"         \

@@ -43,6 +43,14 @@ void store_close(struct store *store)
         store->ops->close(store);
 }
 
+int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error)
+{
+    if (store->ops->others_mark != NULL)
+        return store->ops->others_mark(store, ret_mark, error);
+    *ret_mark = 0;
+    return 0;
+}
+
 const char *store_job_state_name(enum store_job_state state)
 {
     static const char *const names[] = {

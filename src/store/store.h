@@ -45,6 +45,11 @@ int store_open(const char *url, enum store_mode mode, struct store **ret_store,
 /* The path of the file behind a URL, or NULL when there is none. Points into url. */
 const char *store_url_path(const char *url);
 void store_close(struct store *store); /* NULL accepted */
+/*
+ * A number that is another one whenever somebody else (another handle, another process) has written
+ * since: whoever keeps what it read asks whether that still holds. Own writing does not change it.
+ */
+int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error);
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
@@ -363,6 +368,8 @@ int store_records_total(struct store *store, enum store_record_kind kind,
 
 struct store_ops {
     void (*close)(struct store *store);
+    int (*others_mark)(struct store *store, uint64_t *ret_mark,
+                       struct error *error); /* NULL: there are no others */
     int (*job_add)(struct store *store, const struct store_job *job, uint64_t *ret_id,
                    struct error *error);
     int (*job_next)(struct store *store, uint64_t after, struct arena *arena,

@@ -742,6 +742,27 @@ static void readers_see_what_was_kept_while_it_is_written(void **state)
     store_close(reader);
 }
 
+static void what_others_wrote_is_noticed(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t before, after;
+    struct store *other;
+    struct error error = {0};
+
+    assert_int_equal(store_others_mark(bench->store, &before, &error), 0);
+    add_job(bench->store);
+    assert_int_equal(store_others_mark(bench->store, &after, &error), 0);
+    assert_true(after == before);
+    assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &other, &error), 0);
+    add_job(other);
+    store_close(other);
+    assert_int_equal(store_others_mark(bench->store, &after, &error), 0);
+    assert_true(after != before);
+    before = after;
+    assert_int_equal(store_others_mark(bench->store, &after, &error), 0);
+    assert_true(after == before);
+}
+
 static void a_full_disk_loses_nothing(void **state)
 {
     struct bench *bench = *state;
@@ -1002,6 +1023,7 @@ int main(void)
         SQLITE(damage_is_noticed),
         SQLITE(folders_may_be_read_only),
         SQLITE(readers_see_what_was_kept_while_it_is_written),
+        SQLITE(what_others_wrote_is_noticed),
         SQLITE(a_full_disk_loses_nothing),
         cmocka_unit_test(packing_gives_back_what_it_got),
         cmocka_unit_test(urls_name_their_kind),

@@ -699,6 +699,66 @@ class Again(Case):
             self.problem(SERVICE.post(f"/v1/lists/{made['id']}/recheck", {"rows": rows}), 422)
         self.problem(SERVICE.post("/v1/lists/99999/recheck"), 404)
 
+    def test_rejudge(self):
+        """Today's lists on yesterday's evidence: nobody is asked, and a list that goes lifts nothing else."""
+        one = "agnieszka.zajac.demo@wp.pl"
+        made = SERVICE.upload(f"{one}\nx y\n{one}\nnobody.there@gmail.com\n".encode(), "j.txt")
+        path = f"/v1/lists/{made['id']}"
+        SERVICE.wait(made["id"])
+        was, stats = self.checked(made["id"]), SERVICE.get(path + "/stats").json()
+        same = SERVICE.post(path + "/rejudge").json()
+        self.assertEqual((same["judged"], same["changed"], same["moves"]), (3, 0, []), same)
+        kinds = "/v1/operator-lists/opt_out"
+        self.assertEqual(SERVICE.call("PUT", kinds, one.encode(),
+                                      {"Content-Type": "text/plain"}).status, 204)
+        try:
+            look = SERVICE.post(path + "/rejudge", {"dry_run": True}).json()
+            move = [{"from": "accepted", "to": "opted_out", "rows": 1}]
+            self.assertEqual((look["dry_run"], look["changed"], look["replaced"], look["moves"]),
+                             (True, 1, 0, move))
+            self.assertEqual(SERVICE.get(path + "/stats").json(), stats)
+            done = SERVICE.post(path + "/rejudge", {"dry_run": False}).json()
+            self.assertEqual((done["dry_run"], done["changed"], done["replaced"], done["moves"]),
+                             (False, 1, 1, move))
+        finally:
+            SERVICE.call("PUT", kinds, b"", {"Content-Type": "text/plain"})
+        self.assertEqual(SERVICE.get(path + "/stats").json()["counts"]["skipped"], 2)
+        row = SERVICE.get(path + "/results/1").json()["result"]
+        self.assertEqual((row["status"], row["reason"]), ("skipped", "opted_out"))
+        self.assertEqual(self.checked(made["id"]), was)
+        back = SERVICE.post(path + "/rejudge").json()
+        self.assertEqual(back["moves"], [{"from": "opted_out", "to": "accepted", "rows": 1}])
+        self.assertEqual(SERVICE.get(path + "/stats").json(), stats)
+        self.assertIn(("list_judged_again", f"list {made['id']}"),
+                      [(e["event"], e["subject"])
+                       for e in SERVICE.get("/v1/audit").json()["items"]])
+
+    def test_rejudge_is_refused(self):
+        ready = SERVICE.upload(f"{GOOD}\n".encode(), "r.txt", {"start": False})
+        SERVICE.wait(ready["id"], ("ready",))
+        self.problem(SERVICE.post(f"/v1/lists/{ready['id']}/rejudge"), 409)
+        self.problem(SERVICE.post("/v1/lists/99999/rejudge"), 404)
+        done = SERVICE.upload(b"x y\n", "d.txt")
+        SERVICE.wait(done["id"])
+        for body in ({"dry_run": 1}, {"dry": True}, []):
+            self.assertIn(SERVICE.post(f"/v1/lists/{done['id']}/rejudge", body).status, (400, 422))
+        key, _ = SERVICE.make_key(name="single", scopes=["verify"])
+        self.problem(SERVICE.post(f"/v1/lists/{done['id']}/rejudge", key=key), 403)
+
+    def test_stats_see_what_another_process_judged_again(self):
+        """jobs rejudge may change scores and flags alone, which no count tells."""
+        made = SERVICE.upload(b"agnieszka.zajac.demo@wp.pl\n", "s.txt")
+        SERVICE.wait(made["id"])
+        path = f"/v1/lists/{made['id']}/stats"
+        before = SERVICE.get(path).json()
+        self.assertEqual(SERVICE.get(path).json(), before)
+        with contextlib.closing(sqlite3.connect(SERVICE.folder / "data" / "mailknock.db")) as other:
+            other.execute("UPDATE result SET score = 1 WHERE job = ?", (int(made["id"]),))
+            other.commit()
+        after = SERVICE.get(path).json()
+        self.assertEqual(after["score_histogram"][0], 1)
+        self.assertNotEqual(after["score_histogram"], before["score_histogram"])
+
     def test_loading_is_cancelled_or_paused(self):
         """The list is loaded whole all the same, so that it can be started later without a loss."""
         content = "".join(f"person{i}@nowhere.invalid\n" for i in range(60000)).encode()
