@@ -136,7 +136,7 @@ static int refuse_line(struct error *error, size_t number, struct slice entry,
 }
 
 /* What is before a comment: "#" at the start or after a blank, for "a#b@example.com" is sound. */
-static struct slice strip_comment(struct slice line)
+struct slice lists_operator_entry(struct slice line)
 {
     for (size_t i = 0; i < line.len; i++) {
         if (line.ptr[i] == '#' && (i == 0 || ascii_is_space(line.ptr[i - 1])))
@@ -155,7 +155,7 @@ int lists_operator_load(struct lists_operator *lists, enum lists_operator_kind k
     if (slice_starts_with(text, SLICE("\xef\xbb\xbf"))) /* the mark that some editors write */
         text = slice_from_offset(text, 3);
     while (slice_split(&text, '\n', &line)) {
-        struct slice entry = strip_comment(line), key;
+        struct slice entry = lists_operator_entry(line), key;
         enum address_diagnosis diagnosis = ADDRESS_VALID;
         char bytes[KEY_SIZE];
 

@@ -40,6 +40,9 @@ void lists_operator_free(struct lists_operator *lists);
 int lists_operator_load(struct lists_operator *lists, enum lists_operator_kind kind,
                         struct slice text, struct error *error);
 
+/* What a line says, without its comment and blanks around; empty: nothing. Borrows from it. */
+struct slice lists_operator_entry(struct slice line);
+
 /* Bits (1 << kind) for an address in wire form, lower-case domain. */
 unsigned lists_operator_match(const struct lists_operator *lists, struct slice local,
                               struct slice domain);

@@ -158,12 +158,22 @@ void service_operator_list_put(struct service_call *call);
 /* What is kept here, on top of the files' entries. The store's and the lists' errors. */
 int service_operator_lists_add(struct service *service, struct lists_operator *lists,
                                struct error *error);
-/*
- * Add lines behind those that are kept here, and read all. ERROR_LIMIT: more than `bytes_max`;
- * ERROR_FORMAT; ERROR_NOMEM; the store's errors.
- */
+#define SERVICE_OPERATOR_LIST_BYTES ((size_t)16 * 1024 * 1024) /* more belongs into a file */
+/* The kind in the path; false: there is none such, and 404 was said. */
+bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind);
+/* What is kept here, as text on the arena; "" when there is nothing. The store's errors. */
+int service_operator_list_read(struct service *service, enum lists_operator_kind kind,
+                               struct arena *arena, struct slice *ret_text, struct error *error);
+/* `text` instead of what is kept here, in effect at once. Nothing is kept that can't be read:
+   ERROR_FORMAT names the line. ERROR_NOMEM; the store's errors. */
+int service_operator_list_keep(struct service *service, enum lists_operator_kind kind,
+                               struct slice text, struct error *error);
+/* Lines behind those that are kept here. ERROR_LIMIT: more than is kept; the same errors. */
 int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
-                                 struct slice lines, size_t bytes_max, struct error *error);
+                                 struct slice lines, struct error *error);
+void service_operator_entries_get(struct service_call *call); /* operator_entries.c */
+void service_operator_entries_post(struct service_call *call);
+void service_operator_entries_delete(struct service_call *call);
 void service_list_suppress(struct service_call *call); /* suppress.c */
 void service_stats_get(struct service_call *call);     /* stats.c */
 void service_report_get(struct service_call *call);

@@ -1,13 +1,15 @@
 /* /v1/operator-lists/{kind}: the operator's own lists, as kept by the service. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/table.h"
 #include "lists/operator.h"
 #include "service/internal.h"
 
-#define KIND "operator-list"
+#define KIND     "operator-list"
+#define TAG_SIZE 19 /* sixteen digits in quotes */
 
-/* False: no such kind, and 404 was said. */
-static bool read_kind(struct service_call *call, enum lists_operator_kind *ret_kind)
+bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind)
 {
     for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT; i++) {
         const char *name = lists_operator_kind_name((enum lists_operator_kind)i);
@@ -90,54 +92,79 @@ void service_operator_lists_get(struct service_call *call)
     }
 }
 
+int service_operator_list_read(struct service *service, enum lists_operator_kind kind,
+                               struct arena *arena, struct slice *ret_text, struct error *error)
+{
+    int code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), arena, ret_text,
+                              error);
+
+    if (code != ERROR_NOT_FOUND)
+        return code;
+    *ret_text = SLICE_EMPTY;
+    return 0;
+}
+
+/* Which text it is: who changes it can say which one was meant. */
+static void make_tag(struct slice text, char out[TAG_SIZE])
+{
+    snprintf(out, TAG_SIZE, "\"%016jx\"", (uintmax_t)hash_bytes(text.ptr, text.len, text.len));
+}
+
 void service_operator_list_get(struct service_call *call)
 {
     enum lists_operator_kind kind;
-    struct slice text = SLICE_EMPTY;
+    struct slice text;
     struct error error = {0};
     struct arena arena;
-    int code;
+    char tag[TAG_SIZE];
 
-    if (!read_kind(call, &kind))
+    if (!service_operator_kind(call, &kind))
         return;
     arena_init(&arena);
-    code = store_note_get(call->service->store, KIND, lists_operator_kind_name(kind), &arena, &text,
-                          &error);
-    if (code != 0 && code != ERROR_NOT_FOUND)
+    if (service_operator_list_read(call->service, kind, &arena, &text, &error) != 0) {
         service_problem_of(call, &error);
-    else
+    } else {
+        make_tag(text, tag);
+        http_response_header(call->request, "ETag", tag);
         http_respond(call->request, 200, "text/plain; charset=utf-8", text);
+    }
     arena_done(&arena);
 }
 
-/* Keep `text` as the list and read it. Nothing is kept that can't be read: the message names the
-   line. */
-static int keep(struct service *service, enum lists_operator_kind kind, struct slice text,
-                struct error *error)
+/* Can it be read? ERROR_FORMAT names the line. */
+static int try_text(enum lists_operator_kind kind, struct slice text, struct error *error)
 {
     struct lists_operator *trial = lists_operator_new();
     int code = trial != NULL ? lists_operator_load(trial, kind, text, error)
                              : error_set(error, ERROR_NOMEM, "out of memory");
 
     lists_operator_free(trial);
+    return code;
+}
+
+int service_operator_list_keep(struct service *service, enum lists_operator_kind kind,
+                               struct slice text, struct error *error)
+{
+    int code = try_text(kind, text, error);
+
     if (code == 0)
         code = store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, error);
     return code == 0 ? service_reload(service, error) : code;
 }
 
 int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
-                                 struct slice lines, size_t bytes_max, struct error *error)
+                                 struct slice lines, struct error *error)
 {
-    struct slice before = SLICE_EMPTY;
+    struct slice before;
     struct buffer text;
     struct arena arena;
-    int code;
+    int code = try_text(kind, lines, error);
 
     arena_init(&arena);
-    buffer_init(&text, bytes_max);
-    code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), &arena, &before,
-                          error);
-    if (code != 0 && code != ERROR_NOT_FOUND)
+    buffer_init(&text, SERVICE_OPERATOR_LIST_BYTES);
+    if (code == 0)
+        code = service_operator_list_read(service, kind, &arena, &before, error);
+    if (code != 0)
         goto done;
     buffer_append(&text, before.ptr, before.len);
     if (before.len > 0 && before.ptr[before.len - 1] != '\n')
@@ -146,11 +173,40 @@ int service_operator_list_append(struct service *service, enum lists_operator_ki
     code = text.failed ? error_set(error, ERROR_LIMIT,
                                    "the list would be larger than the service keeps; put it into a "
                                    "file and name that in the configuration")
-                       : keep(service, kind, buffer_slice(&text), error);
+                       : store_note_put(service->store, KIND, lists_operator_kind_name(kind),
+                                        buffer_slice(&text), 0, error);
+    /* Entries only join: what is in effect need not be read again. */
+    if (code == 0)
+        code = lists_operator_load(service->prober->lists, kind, lines, error);
 done:
     buffer_done(&text);
     arena_done(&arena);
     return code;
+}
+
+/* If-Match: somebody else may have changed it since it was read. False: so it is, and was said. */
+static bool is_meant(struct service_call *call, enum lists_operator_kind kind)
+{
+    const char *wanted = http_request_header(call->request, "If-Match");
+    struct slice text;
+    struct error error = {0};
+    struct arena arena;
+    char tag[TAG_SIZE] = "";
+    int code;
+
+    if (wanted == NULL || strcmp(wanted, "*") == 0)
+        return true;
+    arena_init(&arena);
+    code = service_operator_list_read(call->service, kind, &arena, &text, &error);
+    if (code == 0)
+        make_tag(text, tag);
+    arena_done(&arena);
+    if (code != 0)
+        service_problem_of(call, &error);
+    else if (strstr(wanted, tag) == NULL)
+        service_problem(call, 412, "changed_meanwhile",
+                        "the list was changed since you read it; read it again, and change that");
+    return code == 0 && strstr(wanted, tag) != NULL;
 }
 
 void service_operator_list_put(struct service_call *call)
@@ -159,12 +215,10 @@ void service_operator_list_put(struct service_call *call)
     struct slice text = http_request_body(call->request);
     enum lists_operator_kind kind;
     struct error error = {0};
-    int code;
 
-    if (!read_kind(call, &kind))
+    if (!service_operator_kind(call, &kind) || !is_meant(call, kind))
         return;
-    code = keep(service, kind, text, &error);
-    if (code != 0) {
+    if (service_operator_list_keep(service, kind, text, &error) != 0) {
         service_problem_of(call, &error);
         return;
     }

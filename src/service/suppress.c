@@ -14,7 +14,6 @@
 #include "service/internal.h"
 
 #define ROWS_AT_ONCE 1000
-#define BYTES_MAX    ((size_t)16 * 1024 * 1024) /* more belongs into a file */
 
 struct suppress {
     struct service_errand errand; /* first */
@@ -107,7 +106,7 @@ static void suppress_done(struct service_errand *errand)
 
     if (self->added > 0) {
         if (service_operator_list_append(call->service, self->kind, buffer_slice(&self->text),
-                                         BYTES_MAX, &error) != 0) {
+                                         &error) != 0) {
             service_problem_of(call, &error);
             return;
         }
@@ -177,7 +176,7 @@ void service_list_suppress(struct service_call *call)
         .filter = filter,
     };
     store_page_init(&self->page);
-    buffer_init(&self->text, BYTES_MAX);
+    buffer_init(&self->text, SERVICE_OPERATOR_LIST_BYTES);
     self->errand.step = suppress_step;
     self->errand.done = suppress_done;
     self->errand.ended = suppress_ended;

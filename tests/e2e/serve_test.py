@@ -887,6 +887,58 @@ class Operator(Case):
         self.assertEqual(got["status"], "skipped")
         self.problem(SERVICE.get("/v1/operator-lists/friends"), 404, "no_such_kind")
 
+    def test_a_list_changed_meanwhile_is_not_written_over(self):
+        self.addCleanup(self.put, "block", "")
+        path, plain = "/v1/operator-lists/block", {"Content-Type": "text/plain"}
+        self.put("block", "one.example\n")
+        tag = SERVICE.get(path).headers["ETag"]
+        self.assertEqual(SERVICE.post(f"{path}/entries", {"entries": ["two.example"]}).json(),
+                         {"added": 1, "already": 0})
+        stale = SERVICE.call("PUT", path, b"three.example\n", {**plain, "If-Match": tag})
+        self.problem(stale, 412, "changed_meanwhile")
+        fresh = {**plain, "If-Match": SERVICE.get(path).headers["ETag"]}
+        self.assertEqual(SERVICE.call("PUT", path, b"four.example\n", fresh).status, 204)
+        self.assertEqual(SERVICE.get(path).body, b"four.example\n")
+
+    def test_entries_of_a_list(self):
+        self.addCleanup(self.put, "opt_out", "")
+        self.put("opt_out", "# kept by hand\nAnn@Entries.example # since May")
+        path = "/v1/operator-lists/opt_out/entries"
+        for bad in ({}, {"entries": []}, {"entries": "a@b.example"}, {"entries": [7]},
+                    {"entries": ["a@b.example\nc@d.example"]}, {"entries": ["a@b.example # c"]},
+                    {"entries": ["no address!"]}, {"entries": ["x" * 401]}, {"entries": [""]},
+                    {"entries": ["a@b.example"] * 1001}):
+            self.problem(SERVICE.post(path, bad), 422)
+        self.problem(SERVICE.post("/v1/operator-lists/friends/entries", {"entries": ["a.example"]}),
+                     404, "no_such_kind")
+        SERVICE.post("/v1/verify", {"address": "new@entries.example", "depth": "syntax"})
+        given = ["ann@entries.example", "new@entries.example", "NEW@entries.example", "gone.example"]
+        self.assertEqual(SERVICE.post(path, {"entries": given}).json(), {"added": 2, "already": 2})
+        self.assertEqual(SERVICE.get("/v1/operator-lists/opt_out").body.decode(),
+                         "# kept by hand\nAnn@Entries.example # since May\n"
+                         "new@entries.example\ngone.example\n")
+        got = SERVICE.post("/v1/verify", {"address": "new@entries.example", "depth": "syntax"}).json()
+        self.assertEqual(got["reason"], "opted_out")
+        first = SERVICE.get(f"{path}?limit=2").json()
+        self.assertEqual([one["entry"] for one in first["items"]],
+                         ["Ann@Entries.example", "new@entries.example"])
+        second = SERVICE.get(f"{path}?limit=2&cursor={first['next']}").json()
+        self.assertEqual(second, {"items": [{"entry": "gone.example"}], "next": None})
+        found = SERVICE.get(f"{path}?text=ENTRIES.").json()["items"]
+        self.assertEqual(len(found), 2)
+        self.assertEqual(SERVICE.get(f"{path}?cursor=99999").json(), {"items": [], "next": None})
+        self.assertEqual(SERVICE.call("DELETE", f"{path}?entry=ann%40entries.example").status, 204)
+        self.problem(SERVICE.call("DELETE", f"{path}?entry=ann%40entries.example"), 404)
+        self.problem(SERVICE.call("DELETE", path), 422, "no_entry")
+        self.assertEqual(SERVICE.call("DELETE", f"{path}?entry=new@entries.example").status, 204)
+        got = SERVICE.post("/v1/verify", {"address": "new@entries.example", "depth": "syntax"}).json()
+        self.assertNotEqual(got["reason"], "opted_out")
+        self.assertEqual(SERVICE.get("/v1/operator-lists/opt_out").body.decode(),
+                         "# kept by hand\ngone.example\n")
+        noted = SERVICE.get("/v1/audit").json()["items"][0]
+        self.assertEqual((noted["event"], noted["subject"]),
+                         ("operator_list_changed", "opt_out, 1 removed"))
+
     def test_suppressing_what_a_filter_matches(self):
         self.addCleanup(self.put, "opt_out", "")
         self.put("opt_out", "sure@here.example")  # no line feed behind it

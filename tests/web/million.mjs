@@ -3,7 +3,7 @@
 // Chromium. Prints the time to each, the longest task of the page's thread, and the longest wait of
 // a small request that somebody else makes meanwhile. Exit status 1: a task above 200 ms.
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { missing, openBrowser } from "./browser.mjs";
@@ -44,7 +44,8 @@ let browser = null, worst = 0, waited = 0, isOver = false;
 
 async function main() {
   let key = null;
-  for (let tries = 0; !key && tries < 200; tries++, await pause(50)) key = /mk_[a-z0-9]+/.exec(readFileSync(join(folder, "out"), "utf8"))?.[0];
+  const kept = join(folder, "data", "first-key");
+  for (let tries = 0; !key && tries < 200; tries++, await pause(50)) key = existsSync(kept) && readFileSync(kept, "utf8").trim();
   if (!key) throw new Error(readFileSync(join(folder, "log"), "utf8"));
   const headers = { "X-API-Key": key };
   const list = async () => (await fetch(`${base}/v1/lists/1`, { headers })).json();

@@ -1,0 +1,298 @@
+/*
+ * /v1/operator-lists/{kind}/entries: one of the operator's own lists, entry by entry.
+ *
+ * What is kept is still a text with comments, which PUT replaces as a whole. Here a few entries
+ * join or go, and the rest stays as it is, however large it is and whoever else changes it.
+ */
+#include <string.h>
+
+#include "base/table.h"
+#include "lists/operator.h"
+#include "service/internal.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX     1000
+#define ENTRIES_MAX  1000 /* of one request */
+#define ENTRY_MAX    400  /* bytes: longer ones are no addresses */
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* Entries of `text` from *at on that hold `wanted`; *at is where the next page begins, 0: nowhere.
+ */
+static void write_entries(struct json *json, struct slice text, struct slice wanted, uint64_t limit,
+                          uint64_t *at)
+{
+    struct slice rest = slice_from_offset(text, (size_t)*at), line;
+    uint64_t count = 0;
+
+    *at = 0;
+    while (rest.len > 0 && slice_split(&rest, '\n', &line)) {
+        struct slice entry = lists_operator_entry(line);
+
+        if (entry.len == 0 || (wanted.len > 0 && slice_find_nocase(entry, wanted) < 0))
+            continue;
+        if (count++ == limit) {
+            *at = (uint64_t)(line.ptr - text.ptr);
+            return;
+        }
+        json_object_begin(json);
+        json_name_string(json, "entry", entry);
+        json_object_end(json);
+    }
+}
+
+void service_operator_entries_get(struct service_call *call)
+{
+    struct slice wanted = service_query_text(call, "text");
+    uint64_t limit = PAGE_DEFAULT, at = 0;
+    enum lists_operator_kind kind;
+    struct slice text;
+    struct error error = {0};
+    struct arena arena;
+    struct buffer body;
+    struct json json;
+
+    if (!service_operator_kind(call, &kind) ||
+        !service_query_number(call, "limit", 1, PAGE_MAX, &limit) ||
+        !service_query_number(call, "cursor", 0, INT64_MAX, &at))
+        return;
+    arena_init(&arena);
+    if (service_operator_list_read(call->service, kind, &arena, &text, &error) != 0) {
+        service_problem_of(call, &error);
+        arena_done(&arena);
+        return;
+    }
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name(&json, "items");
+    json_array_begin(&json);
+    write_entries(&json, text, wanted, limit, &at);
+    json_array_end(&json);
+    if (at > 0)
+        buffer_printf(&body, ",\"next\":\"%ju\"", (uintmax_t)at);
+    else
+        json_name_null(&json, "next");
+    json_object_end(&json);
+    arena_done(&arena);
+    service_answer(call, 200, &body);
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+/* As it is compared: entries are the same in upper and in lower case. */
+static struct slice fold(struct slice entry, char out[ENTRY_MAX])
+{
+    for (size_t i = 0; i < entry.len; i++)
+        out[i] = ascii_lower(entry.ptr[i]);
+    return slice_from(out, entry.len);
+}
+
+/* One text of the request. False: it can be no entry, and that was said. */
+static bool read_entry(struct service_call *call, const cJSON *one, size_t number,
+                       struct slice *ret_entry)
+{
+    struct slice entry = slice_trim(slice_from_string(cJSON_GetStringValue(one)));
+
+    if (entry.len > 0 && entry.len <= ENTRY_MAX && slice_find_byte(entry, '\n') < 0 &&
+        lists_operator_entry(entry).len == entry.len) {
+        *ret_entry = entry;
+        return true;
+    }
+    service_problem(call, 422, "bad_entries",
+                    "entry %zu is no address and no domain, or holds what a list takes for a "
+                    "comment",
+                    number);
+    return false;
+}
+
+/* All texts of the request, folded. False: a problem was said. */
+static bool read_entries(struct service_call *call, const cJSON *array, struct table *fresh)
+{
+    const cJSON *one;
+    struct slice entry;
+    char bytes[ENTRY_MAX];
+    size_t number = 0;
+
+    if (cJSON_GetArraySize(array) < 1 || cJSON_GetArraySize(array) > ENTRIES_MAX) {
+        service_problem(call, 422, "bad_entries", "\"entries\" must be an array of 1 to %d texts",
+                        ENTRIES_MAX);
+        return false;
+    }
+    cJSON_ArrayForEach(one, array)
+    {
+        if (!read_entry(call, one, ++number, &entry))
+            return false;
+        if (table_put(fresh, fold(entry, bytes), fresh) != 0) {
+            service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What stands in `text` already is taken out of `fresh`. */
+static void drop_known(struct slice text, struct table *fresh)
+{
+    struct slice line;
+    char bytes[ENTRY_MAX];
+
+    while (fresh->count > 0 && text.len > 0 && slice_split(&text, '\n', &line)) {
+        struct slice entry = lists_operator_entry(line);
+
+        if (entry.len > 0 && entry.len <= ENTRY_MAX)
+            (void)table_take(fresh, fold(entry, bytes));
+    }
+}
+
+/* The texts that are left in `fresh`, each once, in the order of the request. */
+static size_t write_lines(const cJSON *array, struct table *fresh, struct buffer *lines)
+{
+    const cJSON *one;
+    char bytes[ENTRY_MAX];
+    size_t added = 0;
+
+    cJSON_ArrayForEach(one, array)
+    {
+        struct slice entry = slice_trim(slice_from_string(cJSON_GetStringValue(one)));
+
+        if (table_take(fresh, fold(entry, bytes)) == NULL)
+            continue;
+        buffer_append(lines, entry.ptr, entry.len);
+        buffer_append_byte(lines, '\n');
+        added++;
+    }
+    return added;
+}
+
+static int add_lines(struct service_call *call, enum lists_operator_kind kind, struct slice lines,
+                     size_t added, struct error *error)
+{
+    struct service *service = call->service;
+    struct slice rest = lines, line;
+    int code = service_operator_list_append(service, kind, lines, error);
+
+    if (code != 0)
+        return code;
+    /* Single results that are remembered would go on saying what was true before. */
+    while (rest.len > 0 && slice_split(&rest, '\n', &line))
+        if (line.len > 0)
+            service_verifier_erase(&service->verifier, line);
+    service_audit(call, "operator_list_changed", "%s, %zu added", lists_operator_kind_name(kind),
+                  added);
+    return 0;
+}
+
+static void answer_added(struct service_call *call, size_t added, size_t already)
+{
+    struct buffer body;
+    struct json json;
+
+    buffer_init(&body, 0);
+    json_init(&json, &body);
+    json_object_begin(&json);
+    json_name_int(&json, "added", (int64_t)added);
+    json_name_int(&json, "already", (int64_t)already);
+    json_object_end(&json);
+    service_answer(call, 200, &body);
+}
+
+void service_operator_entries_post(struct service_call *call)
+{
+    struct service *service = call->service;
+    enum lists_operator_kind kind;
+    struct error error = {0};
+    struct slice text;
+    struct arena arena;
+    struct table fresh;
+    struct buffer lines;
+    const cJSON *array;
+    cJSON *object;
+    size_t added;
+    int code;
+
+    if (!service_operator_kind(call, &kind) || (object = service_body(call, "entries")) == NULL)
+        return;
+    array = cJSON_GetObjectItemCaseSensitive(object, "entries");
+    arena_init(&arena);
+    buffer_init(&lines, SERVICE_OPERATOR_LIST_BYTES);
+    table_init(&fresh, service->prober->settings.seed);
+    if (!read_entries(call, array, &fresh))
+        goto done;
+    code = service_operator_list_read(service, kind, &arena, &text, &error);
+    if (code == 0) {
+        drop_known(text, &fresh);
+        added = write_lines(array, &fresh, &lines);
+        code = lines.failed ? error_set(&error, ERROR_NOMEM, "out of memory")
+               : added > 0  ? add_lines(call, kind, buffer_slice(&lines), added, &error)
+                            : 0;
+    }
+    if (code != 0)
+        service_problem_of(call, &error);
+    else
+        answer_added(call, added, (size_t)cJSON_GetArraySize(array) - added);
+done:
+    table_done(&fresh);
+    buffer_done(&lines);
+    arena_done(&arena);
+    cJSON_Delete(object);
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+/* `text` without the lines of this entry; returns how many there were. */
+static size_t leave_out(struct slice text, struct slice wanted, struct buffer *rest)
+{
+    struct slice line;
+    size_t count = 0;
+
+    while (text.len > 0 && slice_split(&text, '\n', &line)) {
+        if (slice_equal_nocase(lists_operator_entry(line), wanted)) {
+            count++;
+            continue;
+        }
+        buffer_append(rest, line.ptr, line.len);
+        buffer_append_byte(rest, '\n');
+    }
+    return count;
+}
+
+void service_operator_entries_delete(struct service_call *call)
+{
+    struct service *service = call->service;
+    struct slice wanted = lists_operator_entry(service_query_text(call, "entry"));
+    enum lists_operator_kind kind;
+    struct error error = {0};
+    struct slice text;
+    struct arena arena;
+    struct buffer rest;
+    size_t count = 0;
+    int code;
+
+    if (!service_operator_kind(call, &kind))
+        return;
+    if (wanted.len == 0) {
+        service_problem(call, 422, "no_entry", "\"entry\" must say which");
+        return;
+    }
+    arena_init(&arena);
+    buffer_init(&rest, SERVICE_OPERATOR_LIST_BYTES + 1);
+    code = service_operator_list_read(service, kind, &arena, &text, &error);
+    if (code == 0)
+        count = leave_out(text, wanted, &rest);
+    if (code == 0 && count > 0)
+        code = rest.failed ? error_set(&error, ERROR_NOMEM, "out of memory")
+                           : service_operator_list_keep(service, kind, buffer_slice(&rest), &error);
+    if (code != 0) {
+        service_problem_of(call, &error);
+    } else if (count == 0) {
+        service_problem(call, 404, "not_found", "the list has no such entry of its own");
+    } else {
+        service_verifier_erase(&service->verifier, wanted);
+        service_audit(call, "operator_list_changed", "%s, 1 removed",
+                      lists_operator_kind_name(kind));
+        service_answer_nothing(call);
+    }
+    buffer_done(&rest);
+    arena_done(&arena);
+}
