@@ -4,7 +4,6 @@
 #include "bulk/job_key.h"
 #include "bulk/job_outcome.h"
 #include "probe/offline.h"
-#include "provider/mailbox.h"
 
 #define LINES_AT_ONCE 500
 
@@ -96,46 +95,6 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
     return put(export, row, &outcome, 0, error);
 }
 
-/* 0: there is none since `after`. */
-static int64_t when(struct bulk_export *export, enum store_record_kind kind, struct slice key,
-                    struct arena *arena, int64_t after)
-{
-    struct store_record record;
-
-    if (store_record_get(export->store, kind, key, arena, &record, NULL) != 1 ||
-        record.checked_unix_ms <= after)
-        return 0;
-    return record.checked_unix_ms;
-}
-
-/*
- * What became of a message since the check, where the store knows it and the score was more than a
- * formality. A failing store costs a line of the report, no more.
- */
-static void note_outcome(struct bulk_export *export, const struct store_line *line)
-{
-    const struct store_result *result = &line->result;
-    struct slice text = line->row.address;
-    int64_t delivered, bounced;
-    char bytes[PROVIDER_KEY_SIZE];
-    struct address address;
-    struct arena arena;
-    struct slice key;
-
-    if (export->options.stats == NULL || line->row.first != 0 ||
-        (result->status != VERDICT_CATCH_ALL && result->status != VERDICT_UNKNOWN) ||
-        !address_parse(text.ptr, text.len, &address))
-        return;
-    arena_init(&arena);
-    key = slice_from(bytes, provider_mailbox_key(&address, NULL, bytes));
-    delivered = when(export, STORE_RECORD_DELIVERY, key, &arena, result->checked_unix_ms);
-    bounced = when(export, STORE_RECORD_BOUNCE, key, &arena, result->checked_unix_ms);
-    if (delivered > 0 || bounced > 0)
-        bulk_reliability_add(&export->options.stats->reliability, result->score,
-                             delivered > bounced);
-    arena_done(&arena);
-}
-
 static int write_line(struct bulk_export *export, const struct store_line *line,
                       struct error *error)
 {
@@ -156,7 +115,8 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
     if (!line->has_result)
         return write_rest(export, &row, line, error);
     bulk_job_outcome(line, &outcome);
-    note_outcome(export, line);
+    if (export->options.stats != NULL)
+        bulk_job_told(line, export->options.outcomes, &export->options.stats->reliability);
     return put(export, &row, &outcome, line->result.checked_unix_ms, error);
 }
 

@@ -25,6 +25,7 @@ struct bulk_export_options {
     int64_t unix_ms;                    /* for the rest: now */
     bool with_json;                     /* the writer wants whole results */
     struct bulk_stats *stats;           /* counts what is written; NULL: nobody wants it */
+    struct store *outcomes;             /* of own messages, for stats; NULL: none are known */
     struct store_filter filter;         /* rows wanted, on top of the writer's; texts borrowed */
 };
 

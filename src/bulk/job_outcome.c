@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "probe/offline.h"
+#include "provider/mailbox.h"
 
 static struct slice domain_of(const struct evidence *evidence)
 {
@@ -89,4 +91,65 @@ void bulk_job_outcome(const struct store_line *line, struct bulk_outcome *ret_ou
     bulk_job_outcome_of(&line->result, ret_outcome);
     ret_outcome->duplicate = line->row.first != 0;
     ret_outcome->duplicate_of = line->row.first;
+}
+
+/* 0: there is none since `after`. */
+static int64_t when(struct store *outcomes, enum store_record_kind kind, struct slice key,
+                    struct arena *arena, int64_t after)
+{
+    struct store_record record;
+
+    if (store_record_get(outcomes, kind, key, arena, &record, NULL) != 1 ||
+        record.checked_unix_ms <= after)
+        return 0;
+    return record.checked_unix_ms;
+}
+
+void bulk_job_told(const struct store_line *line, struct store *outcomes,
+                   struct bulk_reliability *reliability)
+{
+    const struct store_result *result = &line->result;
+    struct slice text = line->row.address;
+    int64_t delivered, bounced;
+    char bytes[PROVIDER_KEY_SIZE];
+    struct address address;
+    struct arena arena;
+    struct slice key;
+
+    if (outcomes == NULL || !line->has_result || line->row.first != 0 ||
+        (result->status != VERDICT_CATCH_ALL && result->status != VERDICT_UNKNOWN) ||
+        !address_parse(text.ptr, text.len, &address))
+        return;
+    arena_init(&arena);
+    key = slice_from(bytes, provider_mailbox_key(&address, NULL, bytes));
+    delivered = when(outcomes, STORE_RECORD_DELIVERY, key, &arena, result->checked_unix_ms);
+    bounced = when(outcomes, STORE_RECORD_BOUNCE, key, &arena, result->checked_unix_ms);
+    if (delivered > 0 || bounced > 0)
+        bulk_reliability_add(reliability, result->score, delivered > bounced);
+    arena_done(&arena);
+}
+
+struct store *bulk_job_outcomes(struct store *store)
+{
+    static const enum store_record_kind kinds[] = {STORE_RECORD_DELIVERY, STORE_RECORD_BOUNCE};
+    struct store_record_total total;
+
+    for (size_t i = 0; store != NULL && i < ARRAY_LEN(kinds); i++)
+        if (store_records_total(store, kinds[i], &total, NULL) == 0 && total.records > 0)
+            return store;
+    return NULL;
+}
+
+int bulk_job_count(const struct store_line *line, struct store *outcomes, struct bulk_stats *stats,
+                   struct error *error)
+{
+    struct bulk_outcome outcome;
+
+    if (line->has_result)
+        bulk_job_outcome(line, &outcome);
+    if (bulk_stats_add(stats, line->has_result ? &outcome : NULL, line->row.fault.len > 0,
+                       line->has_result ? line->result.checked_unix_ms : 0) != 0)
+        return error_set(error, ERROR_NOMEM, "no memory to count the list");
+    bulk_job_told(line, outcomes, &stats->reliability);
+    return 0;
 }

@@ -1,11 +1,12 @@
 /*
- * From evidence to what is kept of it, and from what is kept to what is written out.
+ * From evidence to what is kept of it, and from what is kept to what is written out and counted.
  */
 #ifndef MK_BULK_JOB_OUTCOME_H
 #define MK_BULK_JOB_OUTCOME_H
 
 #include "base/buffer.h"
 #include "bulk/outcome.h"
+#include "bulk/stats.h"
 #include "store/store.h"
 #include "verdict/result.h"
 
@@ -27,5 +28,19 @@ void bulk_job_outcome(const struct store_line *line, struct bulk_outcome *ret_ou
 
 /* The same of a result that was never stored. */
 void bulk_job_outcome_of(const struct store_result *result, struct bulk_outcome *ret_outcome);
+
+/*
+ * What became of a message since the check, by the records of deliveries and bounces in `outcomes`
+ * (NULL: none are known): told beside the score, where that was more than a formality. A failing
+ * store costs a line of the report, no more.
+ */
+void bulk_job_told(const struct store_line *line, struct store *outcomes,
+                   struct bulk_reliability *reliability);
+/* The store where it has such records, else NULL: nothing is to be looked up. */
+struct store *bulk_job_outcomes(struct store *store);
+
+/* A stored line counted, and told. ERROR_NOMEM. */
+int bulk_job_count(const struct store_line *line, struct store *outcomes, struct bulk_stats *stats,
+                   struct error *error);
 
 #endif

@@ -116,39 +116,6 @@ void report_domains(const struct bulk_report *report, struct buffer *out)
     buffer_append_string(out, "</tbody></table></section>");
 }
 
-void report_reliability(const struct bulk_report *report, struct buffer *out)
-{
-    const struct bulk_reliability *reliability = &report->stats->reliability;
-
-    if (reliability->count == 0)
-        return;
-    buffer_append_string(out, "<section class=\"card\"><h2>Did the scores come true?</h2>"
-                              "<p class=\"soft\">Of ");
-    html_count(out, reliability->count);
-    buffer_printf(
-        out,
-        " addresses whose servers proved nothing the outcome of a message is known by now. "
-        "Brier score %.3f (%.3f for who knows only the share that was delivered); scores "
-        "are off by %.1f points on average.</p><table><thead><tr><th>Score</th>"
-        "<th class=\"r\">Messages</th><th class=\"r\">Foretold</th>"
-        "<th class=\"r\">Delivered</th></tr></thead><tbody>",
-        bulk_reliability_brier(reliability), bulk_reliability_base(reliability),
-        100 * bulk_reliability_error(reliability));
-    for (unsigned i = 0; i < BULK_RELIABILITY_BINS; i++) {
-        double count = (double)reliability->bins[i].count;
-
-        if (reliability->bins[i].count == 0)
-            continue;
-        buffer_printf(out, "<tr><td class=\"name\">%u to %u</td><td class=\"r\">", 10 * i,
-                      i == BULK_RELIABILITY_BINS - 1 ? 100 : 10 * i + 9);
-        html_count(out, reliability->bins[i].count);
-        buffer_printf(out, "</td><td class=\"r\">%.1f %%</td><td class=\"r\">%.1f %%</td></tr>",
-                      (double)reliability->bins[i].score_sum / count,
-                      100 * (double)reliability->bins[i].delivered / count);
-    }
-    buffer_append_string(out, "</tbody></table></section>");
-}
-
 void report_flags(const struct bulk_report *report, struct buffer *out)
 {
     static const char *const labels[VERDICT_FLAG_COUNT] = {

@@ -258,6 +258,9 @@ static void scores_are_held_against_outcomes(void **state)
     assert_true(slice_find(buffer_slice(&out), SLICE("off by 10.0 points")) >= 0);
     assert_true(slice_find(buffer_slice(&out), SLICE("80.0 %</td><td class=\"r\">66.7 %")) >= 0);
     assert_true(slice_find(buffer_slice(&out), SLICE("90 to 100")) >= 0);
+    /* Three of four foretold at 80 and delivered at two thirds; one at 100, which was. */
+    assert_true(slice_find(buffer_slice(&out), SLICE("cx=\"148.0\" cy=\"53.3\" r=\"6.8\"")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("cx=\"180.0\" cy=\"0.0\" r=\"4.2\"")) >= 0);
     buffer_done(&out);
     bulk_stats_done(&stats);
 }

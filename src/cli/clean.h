@@ -101,6 +101,11 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
  */
 int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_unix_ms,
                  int64_t finished_unix_ms, struct error *error);
+/*
+ * What became of own messages, for that page: of the history file or store that is named. The
+ * caller closes it; NULL: no page or no place, or it can't be read (said on standard error).
+ */
+struct store *clean_open_outcomes(const struct clean *clean);
 /* Does the output want whole results? */
 bool clean_wants_json(const struct clean *clean);
 

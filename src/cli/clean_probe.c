@@ -83,25 +83,21 @@ enum went clean_run_stream_open(struct clean_run *run)
 static int stream_report(struct clean_run *run, struct error *error)
 {
     struct store_query query = {.limit = 500};
-    struct bulk_outcome outcome;
+    struct store *outcomes;
     struct bulk_stats stats;
     int code = 0;
 
     if (run->clean->options->out.report == NULL)
         return 0;
     bulk_stats_init(&stats, run->job.id);
+    outcomes = clean_open_outcomes(run->clean);
     do {
         code = store_page_read(run->store, run->job.id, &query, &run->page, error);
-        for (size_t i = 0; i < run->page.count && code == 0; i++) {
-            const struct store_line *line = &run->page.lines[i];
-
-            bulk_job_outcome(line, &outcome);
-            if (bulk_stats_add(&stats, line->has_result ? &outcome : NULL, line->row.fault.len > 0,
-                               line->result.checked_unix_ms) != 0)
-                code = error_set(error, ERROR_NOMEM, "no memory to count the list");
-        }
+        for (size_t i = 0; i < run->page.count && code == 0; i++)
+            code = bulk_job_count(&run->page.lines[i], outcomes, &stats, error);
         query.after = run->page.after;
     } while (code == 0 && !run->page.at_end);
+    store_close(outcomes);
     if (code == 0)
         code = clean_report(run->clean, &stats, run->job.started_unix_ms,
                             (int64_t)time(NULL) * 1000, error);
@@ -116,7 +112,6 @@ enum went clean_run_stream_finish(struct clean_run *run)
 
     if (code == 0)
         code = stream_report(run, &error);
-
     if (code == 0) {
         code = bulk_writer_finish(run->stream, &error);
         run->stream = NULL;

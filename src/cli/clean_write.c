@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "bulk/job_outcome.h"
 #include "bulk/report.h"
 #include "cli/clean.h"
 #include "config/prober.h"
@@ -50,6 +51,21 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
                : bulk_report_write(clean->options->out.report, &report, error);
 }
 
+struct store *clean_open_outcomes(const struct clean *clean)
+{
+    const struct config *config = clean->call->config;
+    const char *place = config->history_file != NULL ? config->history_file : config->store;
+    struct store *store = NULL;
+    struct error error = {0};
+
+    if (clean->options->out.report == NULL || place == NULL || !config->history)
+        return NULL;
+    if (store_open(place, STORE_MODE_READ_ONLY, &store, &error) != 0 &&
+        error.code != ERROR_NOT_FOUND)
+        cli_fail(clean->call, 0, "what became of messages is left aside: %s", error.message);
+    return store;
+}
+
 static int write_rows(struct clean *clean, struct bulk_export *export, uint64_t rows,
                       struct error *error)
 {
@@ -76,12 +92,14 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     struct bulk_reader *reader = NULL;
     struct bulk_writer *writer = NULL;
     struct bulk_export *export = NULL;
+    struct store *outcomes = clean_open_outcomes(clean);
     int code = prober_load_lists(clean->call->config, &lists, error);
 
     options.lists = lists;
     bulk_stats_init(&stats, job->id);
     if (clean->options->out.report != NULL)
         options.stats = &stats;
+    options.outcomes = bulk_job_outcomes(outcomes != NULL ? outcomes : store);
     if (code == 0)
         code = clean_open_reader(clean, &reader, error);
     if (code == 0)
@@ -100,6 +118,7 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     bulk_writer_abandon(writer);
     bulk_export_close(export);
     bulk_reader_close(reader);
+    store_close(outcomes);
     lists_operator_free(lists);
     clean_progress_clear(&clean->progress);
     return code;

@@ -7,9 +7,10 @@
 #include "service/errand.h"
 #include "service/internal.h"
 
-#define LINES_AT_ONCE 1000
-#define PROVIDERS_MAX 30
-#define DOMAINS_MAX   30
+#define LINES_AT_ONCE     1000
+#define LOOKED_UP_AT_ONCE 200 /* where outcomes are looked up for each */
+#define PROVIDERS_MAX     30
+#define DOMAINS_MAX       30
 
 struct count {
     struct service_errand errand; /* first */
@@ -20,6 +21,7 @@ struct count {
     struct store_counts counts; /* when counting began */
     uint64_t others_mark;       /* of the store then */
     struct arena arena;         /* of the job's texts */
+    struct store *outcomes;     /* of own messages; NULL: not wanted, or none are known */
 };
 
 static void count_ended(struct service_errand *errand)
@@ -38,28 +40,19 @@ static int count_step(struct service_errand *errand, struct error *error)
     const struct store_query query = {
         .scope = STORE_SCOPE_ROWS,
         .after = self->page.after,
-        .limit = LINES_AT_ONCE,
+        .limit = self->outcomes != NULL ? LOOKED_UP_AT_ONCE : LINES_AT_ONCE,
     };
     int code = store_page_read(errand->call->service->store, self->id, &query, &self->page, error);
 
-    for (size_t i = 0; i < self->page.count && code == 0; i++) {
-        const struct store_line *line = &self->page.lines[i];
-        struct bulk_outcome outcome;
-
-        if (line->has_result)
-            bulk_job_outcome(line, &outcome);
-        code = bulk_stats_add(&self->stats, line->has_result ? &outcome : NULL,
-                              line->row.fault.len > 0,
-                              line->has_result ? line->result.checked_unix_ms : 0);
-        if (code != 0)
-            error_set(error, code, "out of memory");
-    }
+    for (size_t i = 0; i < self->page.count && code == 0; i++)
+        code = bulk_job_count(&self->page.lines[i], self->outcomes, &self->stats, error);
     if (code != 0)
         return code;
     return !self->page.at_end;
 }
 
-static void begin(struct service_call *call, void (*done)(struct service_errand *errand))
+static void begin(struct service_call *call, struct store *outcomes,
+                  void (*done)(struct service_errand *errand))
 {
     struct count *self;
     struct error error = {0};
@@ -73,6 +66,7 @@ static void begin(struct service_call *call, void (*done)(struct service_errand 
         return;
     }
     self->id = id;
+    self->outcomes = outcomes;
     arena_init(&self->arena);
     store_page_init(&self->page);
     bulk_stats_init(&self->stats, call->service->prober->settings.seed);
@@ -235,7 +229,7 @@ static bool answer_kept(struct service_call *call, uint64_t id)
 void service_stats_get(struct service_call *call)
 {
     if (!answer_kept(call, service_list_id(call)))
-        begin(call, stats_done);
+        begin(call, NULL, stats_done);
 }
 
 /* --- the page
@@ -271,5 +265,5 @@ static void report_done(struct service_errand *errand)
 
 void service_report_get(struct service_call *call)
 {
-    begin(call, report_done);
+    begin(call, bulk_job_outcomes(call->service->store), report_done);
 }

@@ -131,6 +131,37 @@ class History(unittest.TestCase):
                          b"2 outcomes removed\n")
         self.assertEqual(run("feedback", "export", "--history-file", other)[1], b"")
 
+    def test_the_report_says_whether_scores_came_true(self):
+        people = ["ann.lee", "bo.day", "cy.may", "xq7zkw9v"]
+        fates = {"ann.lee": "delivered", "bo.day": "bounce", "xq7zkw9v": "bounce"}
+        job, report = str(self.path / "out.csv.mkjob"), self.path / "report.html"
+        words = ["--history-file", self.history, "--report", str(report)]
+        with lab(SCENARIO) as opened:
+            given = "".join(f"{one}@all.example\n" for one in [*people, "ann.lee"])
+            source = self.path / "people.txt"
+            source.write_text(given)
+            status, said, err = run("clean", "--config", opened.config, "--keep-job", *words, "-o",
+                                    str(self.path / "out.csv"), str(source))
+            self.assertNotIn("come true", report.read_text(), err)
+        table = "address,outcome,detail\n" + "".join(
+            f"{who}@all.example,{fate},550 5.1.1 unknown\n" for who, fate in fates.items())
+        run("feedback", "import", "-", "--history-file", self.history, given=table.encode())
+        status, out, err = run("jobs", "export", job, "--format", "ndjson", *words)
+        self.assertEqual(status, 0, err)
+        self.check_report(report.read_text(), fates, {
+            one["mailknock"]["address"].split("@")[0]: one["mailknock"]["score"]
+            for one in map(json.loads, out.splitlines())})
+        status, out, err = run("jobs", "export", job, *words, "--no-history")
+        self.assertNotIn("come true", report.read_text(), err)
+
+    def check_report(self, page, fates, scores):
+        told = [(scores[who] / 100, fate == "delivered") for who, fate in fates.items()]
+        brier = sum((score - fate) ** 2 for score, fate in told) / len(told)
+        share = sum(fate for _, fate in told) / len(told)
+        self.assertIn(f"Of {len(told)} addresses whose servers proved nothing", page)
+        self.assertIn(f"Brier score {brier:.3f} ({share * (1 - share):.3f} for who knows", page)
+        self.assertIn('<svg viewBox="0 0 180 180" role="img" aria-labelledby="came-true">', page)
+
     def test_erase(self):
         with lab(SCENARIO) as opened:
             self.check(opened, "ann@good.example")
@@ -199,6 +230,27 @@ class History(unittest.TestCase):
 
 
 class InService(unittest.TestCase):
+    check_report = History.check_report
+
+    def test_the_report_says_whether_scores_came_true(self):
+        fates = {"ann.lee": "delivered", "bo.day": "bounce"}
+        with lab(SCENARIO) as opened, tempfile.TemporaryDirectory() as folder:
+            service = Service(opened.config, folder)
+            try:
+                made = service.upload(b"ann.lee@all.example\nbo.day@all.example\n", "r.txt")
+                service.wait(made["id"])
+                path = f"/v1/lists/{made['id']}"
+                self.assertNotIn("come true", service.get(path + "/report").body.decode())
+                answer = service.post("/v1/feedback", [
+                    {"address": f"{who}@all.example", "outcome": fate, "detail": "550 5.1.1 no"}
+                    for who, fate in fates.items()])
+                self.assertEqual(answer.status, 200, answer.body)
+                self.check_report(service.get(path + "/report").body.decode(), fates, {
+                    row["address"].split("@")[0]: row["score"]
+                    for row in service.get(path + "/results").json()["items"]})
+            finally:
+                service.close()
+
     def test_the_service_remembers_and_learns(self):
         with lab(SCENARIO) as opened, tempfile.TemporaryDirectory() as folder:
             service = Service(opened.config, folder)
