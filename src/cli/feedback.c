@@ -30,6 +30,7 @@ struct feedback_options {
 struct feedback {
     struct cli_call *call;
     const struct feedback_options *options;
+    const char *url; /* of the store */
     struct store *store;
     uint64_t faults_shown;
 };
@@ -87,14 +88,14 @@ static int summary(const struct feedback *feedback, const struct feedback_keeper
     buffer_append_byte(&out, '\n');
     if (!feedback->options->json) {
         buffer_clear(&out);
-        buffer_printf(&out,
-                      "%" PRIu64 " bounces, %" PRIu64 " deliveries, %" PRIu64
-                      " complaints taken in; passed over: %" PRIu64 " soft bounces, %" PRIu64
-                      " refusals of the sender, %" PRIu64 " other events, %" PRIu64
-                      " that can't be read\n",
-                      keeper->counts[FEEDBACK_BOUNCE], keeper->counts[FEEDBACK_DELIVERY],
-                      keeper->counts[FEEDBACK_COMPLAINT], keeper->counts[FEEDBACK_SOFT],
-                      keeper->counts[FEEDBACK_BLOCKED], keeper->counts[FEEDBACK_OTHER], faults);
+        buffer_printf(
+            &out,
+            "%" PRIu64 " bounces, %" PRIu64 " deliveries, %" PRIu64
+            " complaints taken into %s; passed over: %" PRIu64 " soft bounces, %" PRIu64
+            " refusals of the sender, %" PRIu64 " other events, %" PRIu64 " that can't be read\n",
+            keeper->counts[FEEDBACK_BOUNCE], keeper->counts[FEEDBACK_DELIVERY],
+            keeper->counts[FEEDBACK_COMPLAINT], feedback->url, keeper->counts[FEEDBACK_SOFT],
+            keeper->counts[FEEDBACK_BLOCKED], keeper->counts[FEEDBACK_OTHER], faults);
     }
     return cli_print(feedback->call, &out);
 }
@@ -250,6 +251,7 @@ static int run_verb(struct feedback *feedback, size_t verb)
     if (verbs[verb].run != run_import && feedback->call->argument_count > 1)
         return cli_fail(feedback->call, CLI_EXIT_USAGE, "'%.60s' is one argument too many",
                         feedback->call->arguments[1]);
+    feedback->url = url;
     if (store_open(url, verbs[verb].mode, &feedback->store, &error) < 0)
         return fail(feedback, &error);
     status = verbs[verb].run(feedback);
@@ -274,8 +276,10 @@ static const struct config_option rows[] = {
      .offset = offsetof(struct feedback_options, data),
      .value_name = "FOLDER",
      .group = "Where",
-     .help = "The folder of a service. Default: the history file or store, where one is named; "
-             "else $STATE_DIRECTORY, else ./mailknock-data."},
+     .help =
+         "The folder of a service whose store is in it. Default: the history file where one "
+         "is named, else the store, else $STATE_DIRECTORY, else ./mailknock-data. A service "
+         "learns what is in its store: name its folder where a history file is configured too."},
     {.name = "address",
      .type = CONFIG_TEXT,
      .offset = offsetof(struct feedback_options, columns.address),

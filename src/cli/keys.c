@@ -138,7 +138,8 @@ static const struct config_option rows[] = {
      AT(data),
      .value_name = "FOLDER",
      .group = "Keys",
-     .help = "The service's folder. Default: $STATE_DIRECTORY, else ./mailknock-data."},
+     .help = "The service's folder, where its store is unless --store names another. Default: "
+             "$STATE_DIRECTORY, else ./mailknock-data."},
     {.name = "scopes",
      .type = CONFIG_TEXT,
      AT(scopes),

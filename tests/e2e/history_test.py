@@ -166,8 +166,41 @@ class History(unittest.TestCase):
         with lab(SCENARIO) as opened:
             self.check(opened, "ann@good.example")
         status, out, err = run("erase", "ann@good.example", "--history-file", self.history)
-        self.assertEqual(json.loads(out), {"rows": 0, "records": 1, "lists": []}, err)
+        self.assertEqual(json.loads(out), {"rows": 0, "records": 1, "lists": [],
+                                           "places": [self.history]}, err)
         self.assertNotIn(b"ann@good.example", pathlib.Path(self.history).read_bytes())
+
+    def test_erase_looks_wherever_the_operator_keeps_things(self):
+        """One command: the service's folder and the history file of the same configuration."""
+        folder = self.path / "service"
+        folder.mkdir()
+        bounce = b"address,outcome\nann@good.example,bounce\n"
+        with lab(SCENARIO) as opened:
+            service = Service(opened.config, folder)
+            try:
+                made = service.upload(b"ann@good.example\n", "e.txt")
+                service.wait(made["id"])
+            finally:
+                service.close()
+        data = str(folder / "data")
+        for where in (["--data", data], ["--history-file", self.history]):
+            status, out, err = run("feedback", "import", "-", *where, given=bounce)
+            self.assertEqual(status, 0, err)
+            self.assertIn(where[1].encode(), out)
+        places = [f"sqlite:{data}/mailknock.db", self.history]
+        words = ["erase", "ann@good.example", "--history-file", self.history]
+        status, out, err = run(*words, "--data", data)
+        done = json.loads(out)
+        self.assertEqual((done["rows"], done["records"], done["places"]), (1, 3, places), err)
+        for path in (self.history, f"{data}/mailknock.db"):
+            self.assertNotIn(b"ann@good.example", pathlib.Path(path).read_bytes())
+        status, out, err = run(*words, "--data", data)
+        self.assertEqual(json.loads(out), {"rows": 0, "records": 0, "lists": [], "places": places})
+        # The same file under two names is one place; a folder that was named must be there.
+        status, out, err = run(*words, "--store", "sqlite:" + self.history)
+        self.assertEqual(json.loads(out)["places"], ["sqlite:" + self.history], err)
+        self.assertEqual(run(*words, "--data", str(self.path / "nowhere"))[0], 2)
+        self.assertEqual(run(*words, cwd=self.path)[0], 0)
 
     def test_rejudging_asks_nobody(self):
         with lab(SCENARIO) as opened:
