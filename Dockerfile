@@ -20,6 +20,7 @@ RUN apt-get update \
     libidn2-0 \
     libmicrohttpd12 \
     libpsl5 \
+    libseccomp2 \
     libsqlite3-0 \
     libssl3 \
     libunistring2 \

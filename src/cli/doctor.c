@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "cli/confine.h"
 #include "cli/doctor.h"
 #include "config/egress.h"
 #include "config/value.h"
@@ -77,6 +78,25 @@ static void check_files(struct doctor *doctor)
                           "Raise the limit (ulimit -n, LimitNOFILE= of the service) or lower "
                           "--connections.",
                           "room for %u connections, --connections says %" PRIu64, sockets, wanted);
+}
+
+static void check_hardening(struct doctor *doctor)
+{
+    unsigned files = confine_files_version();
+    bool calls = confine_calls_possible();
+
+    if (files > 0 && calls)
+        doctor_report_add(&doctor->report, DOCTOR_HARDENING, DOCTOR_OK, "",
+                          "Landlock (version %u) and seccomp are here for serve", files);
+    else
+        doctor_report_add(&doctor->report, DOCTOR_HARDENING, DOCTOR_WARNING,
+                          files == 0 ? "Run Linux 5.19 or later that has Landlock on; until then "
+                                       "let systemd's unit do it."
+                                     : "Run a kernel with CONFIG_SECCOMP_FILTER, and no build with "
+                                       "sanitizers.",
+                          "serve can't limit %s%s%s here", files == 0 ? "the files it opens" : "",
+                          files == 0 && !calls ? " and " : "",
+                          calls ? "" : "the system calls it makes");
 }
 
 static void check_store(struct doctor *doctor)
@@ -191,6 +211,7 @@ static void examine(struct doctor *doctor)
 
     check_clock(doctor);
     check_files(doctor);
+    check_hardening(doctor);
     check_store(doctor);
     doctor_check_resolvers(doctor);
     doctor->who = (struct doctor_identity){config->source_ip, config->helo, config->mail_from,

@@ -25,6 +25,8 @@ enum doctor_result {
       "Results carry dates, and a wrong clock makes every certificate look invalid.")              \
     X(FILES, "file_descriptors", "open files",                                                     \
       "Every connection takes a file descriptor; without them fewer servers are asked at a time.") \
+    X(HARDENING, "hardening", "hardening",                                                         \
+      "A service that can't be confined can do whatever its user can, should it be taken over.")   \
     X(STORE, "store", "store", "Results and keys are lost where the store can't be written.")      \
     X(RESOLVER, "resolver", "resolver", "Every verdict begins with a question to DNS.")            \
     X(NXDOMAIN, "resolver_nxdomain", "honest NXDOMAIN",                                            \

@@ -1,20 +1,19 @@
 /*
  * `mailknock serve`: the HTTP API, the page and the list engine in one process.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/instant.h"
 #include "bulk/job_file.h"
 #include "cli/command.h"
+#include "cli/harden.h"
 #include "cli/place.h"
 #include "cli/terminal.h"
 #include "io/uv_loop.h"
@@ -24,6 +23,9 @@
 #define GRACE_MS     (20 * SECOND_MS)
 #define GOODBYE_MS   3000
 #define FIRST_PASSED 3 /* sd_listen_fds(3) */
+/* Connections of clients with a file each, the store, libraries; doubled, as TLS and uploads may.
+ */
+#define FILES_ASIDE 6000
 
 struct serve_options {
     const char *listen, *data;
@@ -31,6 +33,7 @@ struct serve_options {
     struct config_list origins;
     uint64_t body_bytes, upload_bytes, retention_days;
     unsigned log_format, log_level;
+    struct harden_options harden;
 };
 
 struct serve {
@@ -133,8 +136,6 @@ static int open_store(struct serve *serve, const char *folder, struct error *err
 
     if (path == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return error_set(error, ERROR_IO, "can't make the folder %s: %s", folder, strerror(errno));
     code = bulk_job_lock(path, &serve->lock, &is_new, error);
     if (code == ERROR_BUSY)
         return error_set(error, code,
@@ -213,6 +214,26 @@ static void watch_signals(struct serve *serve)
     (void)io_uv_loop_on_signal(serve->loop, SIGHUP, reload, serve);
 }
 
+/* Before anything is opened, but for a port that may want root. */
+static int harden(struct serve *serve, struct service_options *options, struct error *error)
+{
+    const struct harden_options *wanted = &serve->options->harden;
+    struct service_log log;
+    int code = 0;
+
+    if (harden_changes_user(wanted) && options->listen_fd < 0) {
+        options->listen_fd = service_bind(options->listen, error);
+        if (options->listen_fd < 0)
+            return error->code;
+    }
+    service_log_open(&log, options->log_file, (enum service_log_format)options->log_format,
+                     (enum service_log_level)options->log_level, false);
+    code = cli_harden(serve->call, wanted, options->data_folder,
+                      2 * serve->call->config->connections + FILES_ASIDE, &log, error);
+    service_log_close(&log);
+    return code;
+}
+
 static int open_all(struct serve *serve, struct error *error)
 {
     const struct serve_options *from = serve->options;
@@ -232,8 +253,10 @@ static int open_all(struct serve *serve, struct error *error)
         .log_addresses = from->log_addresses,
         .log_file = serve->call->err,
     };
-    int code = open_store(serve, options.data_folder, error);
+    int code = harden(serve, &options, error);
 
+    if (code == 0)
+        code = open_store(serve, options.data_folder, error);
     serve->loop = code == 0 ? io_uv_loop_new(error) : NULL;
     if (serve->loop == NULL)
         return error->code;
@@ -380,6 +403,7 @@ static const struct config_option rows[] = {
      .fallback = "no",
      .group = "Service",
      .help = "Write addresses into the log in clear. Otherwise a part of their hash stands there."},
+    HARDEN_ROWS(struct serve_options, harden),
 };
 
 const struct cli_command cli_serve = {

@@ -319,7 +319,7 @@ static socklen_t to_sockaddr(const struct io_endpoint *at, struct sockaddr_stora
     return sizeof(*in);
 }
 
-static int listen_at(const struct io_endpoint *at, struct error *error)
+int http_server_listen(const struct io_endpoint *at, struct error *error)
 {
     struct sockaddr_storage address;
     socklen_t len = to_sockaddr(at, &address);
@@ -392,7 +392,7 @@ struct http_server *http_server_new(struct io_loop *loop, const struct io_endpoi
     io_timer_init(loop, &server->timer, on_timer, server);
     io_timer_init(loop, &server->patrol, on_patrol, server);
     if (listen_fd < 0)
-        listen_fd = listen_at(at, error);
+        listen_fd = http_server_listen(at, error);
     if (listen_fd < 0 || start(server, listen_fd, error) != 0 ||
         io_timer_start(&server->patrol, io_now_ms(loop) + PATROL_MS) != 0) {
         http_server_free(server);

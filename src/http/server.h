@@ -50,6 +50,8 @@ struct http_server *http_server_new(struct io_loop *loop, const struct io_endpoi
                                     int listen_fd, const struct http_limits *limits,
                                     const struct http_events *events, void *user,
                                     struct error *error);
+/* A listening socket for it, bound now: port 0: any. Not negative, or ERROR_IO. */
+int http_server_listen(const struct io_endpoint *at, struct error *error);
 struct io_endpoint http_server_endpoint(const struct http_server *server);
 /* No new connections; those there go on. */
 void http_server_quiesce(struct http_server *server);

@@ -205,17 +205,31 @@ static bool parse_listen(struct slice text, struct io_endpoint *ret_at)
     return true;
 }
 
+static int listen_endpoint(const char *listen, struct io_endpoint *ret_at, struct error *error)
+{
+    if (!parse_listen(slice_from_string(listen), ret_at))
+        return error_set(error, ERROR_USAGE,
+                         "--listen takes an address and port, such as 127.0.0.1:8025, not \"%s\"",
+                         listen);
+    return 0;
+}
+
+int service_bind(const char *listen, struct error *error)
+{
+    struct io_endpoint at = {0};
+    int code = listen_endpoint(listen, &at, error);
+
+    return code == 0 ? http_server_listen(&at, error) : code;
+}
+
 static int listen_at(struct service *service, struct error *error)
 {
     static const struct http_events events = {begin, complete, ended};
     struct http_limits limits = {.body_bytes = (size_t)service->options.body_bytes};
     struct io_endpoint at = {0};
 
-    if (service->options.listen_fd < 0 &&
-        !parse_listen(slice_from_string(service->options.listen), &at))
-        return error_set(error, ERROR_USAGE,
-                         "--listen takes an address and port, such as 127.0.0.1:8025, not \"%s\"",
-                         service->options.listen);
+    if (service->options.listen_fd < 0 && listen_endpoint(service->options.listen, &at, error) != 0)
+        return ERROR_USAGE;
     service->http = http_server_new(service->prober->loop, &at, service->options.listen_fd, &limits,
                                     &events, service, error);
     if (service->http == NULL)

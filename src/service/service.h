@@ -36,6 +36,8 @@ struct service_options {
 int service_open(struct prober *prober, struct store *store, const struct config *config,
                  const struct service_options *options, struct service **ret_service,
                  char ret_first_key[], struct error *error);
+/* Bind service_options.listen before the service is opened. Not negative, ERROR_USAGE, ERROR_IO. */
+int service_bind(const char *listen, struct error *error);
 struct io_endpoint service_endpoint(const struct service *service);
 /* No new requests; when those under way are answered and jobs have saved, `stopped` is called. */
 void service_stop(struct service *service, void (*stopped)(void *user), void *user);

@@ -90,6 +90,9 @@ class Doctor(unittest.TestCase):
                 "--site", "big.example")
             with open(opened.log, encoding="utf-8") as file:
                 log = file.read()
+        # Whether this machine's kernel has Landlock is not for us to say.
+        hardening, = found.pop("hardening")
+        self.assertIn(hardening["result"], ("ok", "warning"))
         self.assertEqual({f["result"] for fs in found.values() for f in fs}, {"ok"}, found)
         self.assertEqual(code, 0)
         self.assertEqual(set(found), {
