@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -184,4 +185,17 @@ int cli_arguments_apply(const struct cli_arguments *arguments, struct config *co
             return code;
     }
     return 0;
+}
+
+void cli_arguments_hide(const struct cli_arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        const struct cli_setting *setting = &arguments->settings[i];
+        struct slice secret =
+            setting->option->secret ? setting->value : config_url_password(setting->value);
+
+        /* Words of argv, which are ours to change (C17 5.1.2.2.1). */
+        if (setting->option->type != CONFIG_BOOL && secret.len > 0)
+            memset((char *)(uintptr_t)secret.ptr, 'x', secret.len);
+    }
 }

@@ -33,4 +33,11 @@ int cli_arguments_parse(const struct cli_command *command, int count, char **wor
 int cli_arguments_apply(const struct cli_arguments *arguments, struct config *config, void *own,
                         struct arena *arena, struct error *error);
 
+/*
+ * Overwrite in the words themselves, where `ps` shows them to everybody, values of secret options
+ * and passwords in URLs (scheme://user:password@host). Settings are applied before: they are
+ * copies.
+ */
+void cli_arguments_hide(const struct cli_arguments *arguments);
+
 #endif

@@ -232,6 +232,7 @@ static int run(struct cli_call *call, int count, char **words)
         return print_command_help(call, call->command);
     if (load(call, &arguments, &config, own, &error) < 0)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
+    cli_arguments_hide(&arguments);
     call->config = &config;
     call->options = own;
     call->arguments = arguments.plain;

@@ -81,6 +81,12 @@ static int make_key(struct mcp_service *own, const char *folder, struct error *e
     return code;
 }
 
+/* A store's URL may hold a password, and a command line is for everybody to read. */
+static bool is_for_environment(const struct config_option *option)
+{
+    return strcmp(option->name, "store") == 0;
+}
+
 /* The options that we were given, for the child. */
 static const char **child_arguments(struct mcp_service *own, const char *folder)
 {
@@ -100,7 +106,7 @@ static const char **child_arguments(struct mcp_service *own, const char *folder)
         const struct config_option *option = &config_common.options[i];
         struct buffer value;
 
-        if (option->command_line_only || option->secret)
+        if (option->command_line_only || option->secret || is_for_environment(option))
             continue;
         buffer_init(&value, 0);
         for (size_t k = 0;
@@ -124,7 +130,7 @@ static const char **child_arguments(struct mcp_service *own, const char *folder)
 }
 
 /* Becomes the service; only returns by _exit. */
-static void be_the_service(const char **words, int listener, pid_t parent)
+static void be_the_service(const char **words, const char *store, int listener, pid_t parent)
 {
     char pid[24];
 
@@ -134,6 +140,8 @@ static void be_the_service(const char **words, int listener, pid_t parent)
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "1", 1);
+    if (store != NULL)
+        setenv("MAILKNOCK_STORE", store, 1);
     /* Its standard output is not the protocol's. */
     if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         _exit(2);
@@ -176,7 +184,7 @@ int mcp_service_start(struct mcp_service *own)
     own->base = arena_printf(own->call->arena, "http://127.0.0.1:%u", ntohs(at.sin_port));
     own->child = fork();
     if (own->child == 0)
-        be_the_service(words, listener, parent);
+        be_the_service(words, own->call->config->store, listener, parent);
     close(listener);
     return own->child > 0 && own->base != NULL
                ? CLI_EXIT_OK

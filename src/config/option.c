@@ -307,6 +307,17 @@ static const char *text_fault(struct slice value)
     return NULL;
 }
 
+struct slice config_url_password(struct slice text)
+{
+    ptrdiff_t scheme = slice_find(text, SLICE("://")), at, colon;
+    struct slice login = slice_from_offset(text, scheme >= 0 ? (size_t)scheme + 3 : text.len);
+
+    at = slice_rfind_byte(login, '@');
+    login = slice_prefix(login, at > 0 ? (size_t)at : 0);
+    colon = slice_find_byte(login, ':');
+    return slice_from_offset(login, colon >= 0 ? (size_t)colon + 1 : login.len);
+}
+
 static int set_text(const struct config_option *option, struct slice value, const char *where,
                     void *values, struct arena *arena, struct error *error)
 {
@@ -320,7 +331,7 @@ static int set_text(const struct config_option *option, struct slice value, cons
     if (copy == NULL)
         return error_set(error, ERROR_NOMEM, "%s: out of memory", where);
     if (option->check != NULL && option->check(copy, &detail) < 0)
-        return option->secret
+        return option->secret || config_url_password(value).len > 0
                    ? error_set(error, ERROR_USAGE, "%s: the value %s", where, detail.message)
                    : error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where, SLICE_ARG(shown(value)),
                                detail.message);
@@ -466,7 +477,7 @@ bool config_format_value(const struct config_option *option, const void *values,
     }
     if (text == NULL)
         return false;
-    if (option->secret)
+    if (option->secret || config_url_password(slice_from_string(text)).len > 0)
         buffer_append_string(out, "(secret)");
     else
         format_text(text, out);

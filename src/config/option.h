@@ -50,7 +50,7 @@ struct config_option {
      * value ("is no IP address"). Also asked of defaults, which must pass.
      */
     int (*check)(const char *value, struct error *error);
-    bool secret;            /* never shown again (passwords, keys) */
+    bool secret; /* never shown again (passwords, keys), as a text with config_url_password */
     bool command_line_only; /* not in the file, not in the environment */
     bool is_path;           /* the value names a file: for completion */
 };
@@ -59,6 +59,9 @@ struct config_table {
     const struct config_option *options;
     size_t count;
 };
+
+/* The password of "scheme://user:password@host", a part of `text`; empty: there is none. */
+struct slice config_url_password(struct slice text);
 
 /* Write every default into *values; what has none becomes 0, false, NULL, empty. ERROR_NOMEM. */
 int config_set_defaults(const struct config_table *table, void *values, struct arena *arena);

@@ -264,6 +264,38 @@ static void secrets_stay_secret(void **state)
     buffer_done(&out);
 }
 
+/* In a URL the password is one, whatever option the URL is for. */
+static void passwords_of_urls(void **state)
+{
+    static const struct config_option option = {.name = "text", .type = CONFIG_TEXT};
+    static const struct {
+        const char *text, *password;
+    } urls[] = {
+        {"postgresql://knock:hunter2@db.example.org/knock", "hunter2"},
+        {"postgresql://knock:a@b:c@db.example.org", "a@b:c"},
+        {"postgresql://knock@db.example.org:5432/knock", ""},
+        {"postgresql://db.example.org:5432", ""},
+        {"sqlite:/var/lib/a:b@c", ""},
+        {"x://:p@", "p"},
+        {"x://", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct slice found = config_url_password(slice_from_string(urls[i].text));
+        const char *text = urls[i].text;
+        struct buffer out;
+
+        assert_int_equal(found.len, strlen(urls[i].password));
+        assert_memory_equal(found.ptr, urls[i].password, found.len);
+        buffer_init(&out, 0);
+        assert_true(config_format_value(&option, &text, 0, &out));
+        assert_int_equal(slice_equal(buffer_slice(&out), SLICE("(secret)")), found.len > 0);
+        buffer_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_slip_is_understood),
         cmocka_unit_test(common_rows_are_whole),
         cmocka_unit_test(secrets_stay_secret),
+        cmocka_unit_test(passwords_of_urls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ import sys
 
 PROGRAM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 PAGES = [*sorted((ROOT / "doc").rglob("*.md")),
-         *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGES.md")),
+         *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")),
          *sorted((ROOT / "clients").rglob("*.md"))]
 # Ends of a simple command in a shell, standing alone or after a word.
 END = re.compile(r"^(?:[|;&()<>]+|[0-9]?>+.*|#.*)$")
