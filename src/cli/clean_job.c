@@ -114,8 +114,10 @@ static enum went go(struct clean_run *run)
         went = run->stream != NULL ? clean_run_stream_finish(run) : write_out(run);
     if (went == WENT_WELL)
         summarise(run);
-    if (went != WENT_WRONG && run->alarm != NULL && !run->clean->options->quiet)
-        cli_fail(run->clean->call, 0, "%s", run->alarm);
+    /* After all counts, so that it is seen. */
+    for (unsigned i = 0; i < HEALTH_ALARM_COUNT && went != WENT_WRONG; i++)
+        if ((run->alarms >> i & 1) != 0 && !run->clean->options->quiet)
+            cli_fail(run->clean->call, 0, "%s", health_alarm_text((enum health_alarm)i));
     return went == WENT_WELL && run->end == BULK_JOB_OUT_OF_TIME ? WENT_PARTWAY : went;
 }
 

@@ -14,10 +14,6 @@
 #define LOOK_MS    100
 #define HEED_MS    500
 
-/* As the service's alarms: fewer tell nothing. */
-#define CONNECTIONS_FEW 5
-#define REFUSALS_MANY   5
-
 /* --- output as it comes ---------------------------------------------------------------------- */
 
 static int stream_line(struct clean_run *run, const struct store_line *line, struct error *error)
@@ -220,24 +216,11 @@ static int open_work(struct clean_run *run, struct error *error)
     return code == 0 ? bulk_job_start(run->work, error) : code;
 }
 
-/* What only the operator can mend, said after all counts so that it is seen. */
-static const char *find_alarm(struct probe_engine *engine)
-{
-    struct probe_counts counts;
-
-    probe_engine_counts(engine, &counts);
-    if (counts.connections >= CONNECTIONS_FEW && counts.connect_failures == counts.connections)
-        return "not one mail server could be reached: connections to their port seem to be blocked "
-               "from here, so nothing is said about these addresses. See: mailknock doctor";
-    if (counts.refusals_of_us >= REFUSALS_MANY && counts.refusals_of_us * 5 >= counts.rcpts)
-        return "mail servers refuse this machine, not the mailboxes: mind the reputation and the "
-               "reverse DNS of its address before you go on. See: mailknock doctor";
-    return NULL;
-}
-
 static enum went run_work(struct clean_run *run)
 {
     struct clean_progress *progress = &run->clean->progress;
+    const struct health_mark start = {{0}, {0}};
+    struct health_mark now;
 
     io_timer_init(run->prober.loop, &run->look, look_around, run);
     (void)io_timer_start(&run->look, io_now_ms(run->prober.loop) + LOOK_MS);
@@ -249,7 +232,8 @@ static enum went run_work(struct clean_run *run)
     clean_progress_job(progress, run->work, run->prober.engine, run->prober.loop,
                        progress->is_json || progress->drawn_lines > 0);
     clean_progress_clear(progress);
-    run->alarm = find_alarm(run->prober.engine);
+    health_mark_take(&run->prober, &now);
+    run->alarms = health_judge(&start, &now);
     if (run->error.code != 0)
         return clean_run_fail(run, &run->error);
     if (run->end == BULK_JOB_FAILED)

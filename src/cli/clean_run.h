@@ -7,7 +7,7 @@
 #define MK_CLI_CLEAN_RUN_H
 
 #include "cli/clean.h"
-#include "config/prober.h"
+#include "config/health.h"
 
 /* How a part of the work went. */
 enum went {
@@ -33,7 +33,7 @@ struct clean_run {
     uint64_t heeded_ms; /* when requests of others were looked for */
     enum bulk_job_end end;
     unsigned signals;
-    const char *alarm; /* what only the operator can mend; NULL: nothing */
+    unsigned alarms; /* what only the operator can mend: bits of enum health_alarm */
     /* Output as it comes; NULL: at the end. */
     struct bulk_reader *reader;
     struct bulk_writer *stream;

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/table.h"
+#include "service/alarms.h"
 #include "service/call.h"
 #include "service/courier.h"
 #include "service/days.h"
@@ -46,9 +47,8 @@ struct service {
     struct service_log log;
     struct service_days days;
     struct service_stats stats[SERVICE_STATS_KEPT];
-    unsigned next_stats;              /* to be written over */
-    struct probe_counts probe_before; /* an hour ago or so: what alarms compare with */
-    uint64_t probe_before_ms;
+    unsigned next_stats; /* to be written over */
+    struct service_alarms alarms;
     uint64_t history_failures; /* that the log knows of */
     struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
@@ -205,8 +205,6 @@ void service_erase(struct service_call *call);         /* erase.c */
 void service_preflight_get(struct service_call *call); /* preflight.c */
 void service_overview_get(struct service_call *call);  /* overview.c */
 void service_settings_get(struct service_call *call);
-/* Once an hour: alarms look at what came since. */
-void service_note_counts(struct service *service);
 void service_health(struct service_call *call); /* health.c */
 void service_ready(struct service_call *call);
 void service_metrics_get(struct service_call *call);

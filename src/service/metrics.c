@@ -151,6 +151,12 @@ static void write_dns(const struct service *service, struct buffer *out)
     one(out, "dns_joined_total", "counter", "Look-ups that joined one under way.", counts.joined);
 }
 
+static void write_alarms(const struct service *service, struct buffer *out)
+{
+    head(out, "alarm", "gauge", "1: something that only the operator can mend; see the log.");
+    service_alarms_measure(service, out);
+}
+
 static void write_http(const struct service *service, struct buffer *out)
 {
     struct http_counts counts;
@@ -193,5 +199,6 @@ void service_metrics_write(const struct service *service, struct buffer *out)
     write_history(service, out);
     write_sites(service, out);
     write_dns(service, out);
+    write_alarms(service, out);
     write_http(service, out);
 }

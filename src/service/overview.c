@@ -7,80 +7,7 @@
 #include "service/internal.h"
 #include "service/list_view.h"
 
-#define ALARMS_MAX    5
-#define DAYS          30
-#define REFUSALS_MANY 5 /* in an hour, and a fifth of all that was said */
-
-struct overview_alarm {
-    const char *code;
-    const char *text;
-};
-
-/*
- * What only the operator can mend: refusals of us, a closed port, a silent resolver. Counted over
- * the time since the last reading an hour ago or more.
- */
-static size_t find_alarms(struct service *service, struct overview_alarm out[ALARMS_MAX])
-{
-    const struct probe_counts *before = &service->probe_before;
-    struct dns_resolver_counts dns;
-    struct probe_counts now;
-    uint64_t refusals, rcpts, connections, failures;
-    size_t count = 0;
-
-    probe_engine_counts(service->prober->engine, &now);
-    refusals = now.refusals_of_us - before->refusals_of_us;
-    rcpts = now.rcpts - before->rcpts;
-    connections = now.connections - before->connections;
-    failures = now.connect_failures - before->connect_failures;
-    if (refusals >= REFUSALS_MANY && refusals * 5 >= rcpts)
-        out[count++] = (struct overview_alarm){
-            "refused",
-            "Mail servers refuse us, not the mailboxes. Look at the reputation and the reverse DNS "
-            "of the address that you probe from before you go on."};
-    if (failures >= 5 && failures == connections)
-        out[count++] = (struct overview_alarm){
-            "port_25", "No mail server could be reached: port 25 seems to be blocked from here."};
-    if (service->prober->resolver != NULL) {
-        dns_resolver_counts(service->prober->resolver, &dns);
-        if (dns.listing_refusals > 0)
-            out[count++] = (struct overview_alarm){
-                "blocklist",
-                "A block list refuses to answer the resolver, so nothing is looked up there: ask "
-                "through a resolver of your own, or register with the list."};
-        if (dns.questions >= 5 && dns.failures == dns.questions)
-            out[count++] =
-                (struct overview_alarm){"resolver", "No DNS resolver answers. See --resolver."};
-    }
-    if (service->source_watch.listings > 0)
-        out[count++] = (struct overview_alarm){"listed", service->source_watch.text};
-    CHECK(count <= ALARMS_MAX);
-    return count;
-}
-
-void service_note_counts(struct service *service)
-{
-    if (service_now_ms(service) < service->probe_before_ms + HOUR_MS)
-        return;
-    service->probe_before_ms = service_now_ms(service);
-    probe_engine_counts(service->prober->engine, &service->probe_before);
-}
-
-static void write_alarms(struct service *service, struct json *json)
-{
-    struct overview_alarm alarms[ALARMS_MAX];
-    size_t count = find_alarms(service, alarms);
-
-    json_name(json, "alarms");
-    json_array_begin(json);
-    for (size_t i = 0; i < count; i++) {
-        json_object_begin(json);
-        json_name_cstring(json, "code", alarms[i].code);
-        json_name_cstring(json, "text", alarms[i].text);
-        json_object_end(json);
-    }
-    json_array_end(json);
-}
+#define DAYS 30
 
 static int write_running(struct service *service, struct json *json, struct error *error)
 {
@@ -108,6 +35,7 @@ void service_overview_get(struct service_call *call)
     struct json json;
     int code;
 
+    service_alarms_watch(service); /* what is shown is logged */
     buffer_init(&body, 0);
     json_init(&json, &body);
     probe_engine_counts(service->prober->engine, &counts);
@@ -120,7 +48,8 @@ void service_overview_get(struct service_call *call)
     json_name_int(&json, "waiting", (int64_t)counts.greylist_waiting);
     json_name_int(&json, "open_cases", (int64_t)counts.open_cases);
     json_name_int(&json, "open_sessions", (int64_t)counts.open_sessions);
-    write_alarms(service, &json);
+    json_name(&json, "alarms");
+    service_alarms_write(service, &json);
     json_object_end(&json);
     if (code != 0) {
         buffer_done(&body);

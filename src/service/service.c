@@ -161,7 +161,7 @@ static void keep_house(struct io_timer *timer)
     (void)service_days_flush(&service->days, service->store, &error);
     (void)store_note_expire(service->store, service_unix_ms(service), 1000, &error);
     tell_history_trouble(service);
-    service_note_counts(service);
+    service_alarms_watch(service);
     service_retention(service);
     service_source_watch_run(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);

@@ -30,13 +30,6 @@ static void say(struct service *service, const struct source_round *round)
 {
     struct service_source_watch *watch = &service->source_watch;
 
-    if (round->listings > 0 && watch->listings == 0 &&
-        service_log_begin(&service->log, SERVICE_LOG_ERROR, "source_listed",
-                          service_unix_ms(service))) {
-        service_log_text(&service->log, "listing", slice_from_string(round->first));
-        service_log_number(&service->log, "lists", round->listings);
-        service_log_end(&service->log);
-    }
     watch->listings = round->listings;
     snprintf(watch->text, sizeof(watch->text),
              "The address that you probe from is on a block list: %s. Read there why, and mend the "

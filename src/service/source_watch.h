@@ -1,6 +1,7 @@
 /*
  * Are the addresses that we probe from on a block list? Asked once an hour of the lists of
- * addresses that are configured (--mx-blocklist): told by an alarm, a metric and the log. Where a
+ * addresses that are configured (--mx-blocklist): told by an alarm (service/alarms.h)
+ * and a metric. Where a
  * translator hides the public address, --source-ip of a public one is needed; private ones are not
  * asked about.
  */

@@ -416,7 +416,7 @@ class Online(WithFolder):
         write_list(self.list, [("row", f"u{i}@{name}.example") for i in range(3)
                                for name in ("fast", "all", "slow", "grey", "shut")])
         _, err = self.clean(self.list, "--port", "9")
-        self.assertIn("not one mail server could be reached", " ".join(err.split()))
+        self.assertIn("Not one mail server could be reached", " ".join(err.split()))
         self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
                          {"connect_failed"})
 

@@ -639,6 +639,40 @@ class Course(Case):
         self.restart(signal.SIGKILL)
 
 
+REFUSING = "set patience quick\n" + "".join(f"""domain no{i}.example
+  mx 10 mx.no{i}.example
+server mx.no{i}.example 127.9.4.{i}
+  behave block rcpt
+""" for i in range(1, 8))
+
+
+class Alarms(Case):
+    """Refusals of us, and a closed port: banner, metric and log say the same."""
+
+    def raised(self, code, *options):
+        addresses = "".join(f"u{i}@no{i}.example\n" for i in range(1, 8)).encode()
+        with lab(REFUSING) as opened, served(opened.config, *options) as service:
+            self.assertEqual(service.get("/v1/overview").json()["alarms"], [])
+            self.assertIn(f'mailknock_alarm{{code="{code}"}} 0\n', self.metrics(service))
+            service.wait(service.upload(addresses, "a.txt")["id"])
+            alarms = service.get("/v1/overview").json()["alarms"]
+            self.assertEqual([alarm["code"] for alarm in alarms], [code])
+            self.assertIn(f'mailknock_alarm{{code="{code}"}} 1\n', self.metrics(service))
+            lines = [line for line in service.log().splitlines() if " event=alarm " in line]
+            self.assertEqual(len(lines), 1, service.log())
+            self.assertIn(f"level=warning event=alarm code={code} text=", lines[0])
+            self.assertIn(alarms[0]["text"], lines[0])
+
+    def metrics(self, service):
+        return service.get("/metrics").body.decode()
+
+    def test_refused(self):
+        self.raised("refused")
+
+    def test_nobody_can_be_reached(self):
+        self.raised("port_25", "--port", "9")
+
+
 class Again(Case):
     """The same request twice, the same rows twice, and things that are to be gone."""
 
