@@ -44,16 +44,20 @@ enum http_phase {
 
 struct http_header {
     struct http_header *next;
-    char *value; /* in text */
-    char text[]; /* name and value, each with its NUL */
+    char *value;  /* in text */
+    bool is_heap; /* else it stands in the request's own room */
+    char text[];  /* name and value, each with its NUL */
 };
+
+/* What the headers of most answers need: they cost no allocation of their own. */
+#define HTTP_HEADER_ROOM 512
 
 struct http_request {
     struct http_server *server;
     struct MHD_Connection *connection;
     struct http_connection *link;
     enum http_phase phase;
-    char *method, *path;
+    char *method, *path; /* behind the structure, in one piece with it */
     uint64_t started_ms;
     struct buffer body;
     bool too_large;
@@ -63,12 +67,17 @@ struct http_request {
     struct MHD_PostProcessor *multipart;
     struct http_header *headers;
     struct MHD_Response *response; /* made, not yet given to MHD */
+    bool is_shared;                /* the response is an answer's own */
     unsigned status;
     http_read *read;
     void *read_user;
     bool stream_waits;
     bool is_gone;            /* the client, while a stream waited */
     struct io_watch *hangup; /* while a stream waits; NULL: nobody looks */
+    size_t room_used;
+    /* From here on nothing is set to zero when a request begins. */
+    _Alignas(struct http_header) char room[HTTP_HEADER_ROOM];
+    char text[];
 };
 
 void http_server_run(struct http_server *server);

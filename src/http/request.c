@@ -18,13 +18,12 @@ void http_request_free(struct http_request *request)
         (void)MHD_destroy_post_processor(request->multipart);
     for (header = request->headers; header != NULL; header = next) {
         next = header->next;
-        memory_free(header);
+        if (header->is_heap)
+            memory_free(header);
     }
-    if (request->response != NULL)
+    if (request->response != NULL && !request->is_shared)
         MHD_destroy_response(request->response);
     buffer_done(&request->body);
-    memory_free(request->method);
-    memory_free(request->path);
     memory_free(request);
 }
 

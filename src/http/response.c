@@ -14,6 +14,24 @@ static bool is_clean(const char *text)
     return strpbrk(text, "\r\n") == NULL;
 }
 
+static struct http_header *header_new(struct http_request *request, size_t text_size)
+{
+    size_t align = _Alignof(struct http_header);
+    size_t size = (sizeof(struct http_header) + text_size + align - 1) / align * align;
+    struct http_header *header;
+
+    if (size <= sizeof(request->room) - request->room_used) {
+        header = (struct http_header *)(void *)(request->room + request->room_used);
+        request->room_used += size;
+        header->is_heap = false;
+        return header;
+    }
+    header = memory_alloc(size);
+    if (header != NULL)
+        header->is_heap = true;
+    return header;
+}
+
 void http_response_header(struct http_request *request, const char *name, const char *value)
 {
     size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
@@ -22,7 +40,7 @@ void http_response_header(struct http_request *request, const char *name, const 
     CHECK(request->phase != HTTP_PHASE_ANSWERED);
     if (!is_clean(name) || !is_clean(value))
         return;
-    header = memory_alloc(sizeof(*header) + name_size + value_size);
+    header = header_new(request, name_size + value_size);
     if (header == NULL)
         return;
     memcpy(header->text, name, name_size);
@@ -35,14 +53,20 @@ void http_response_header(struct http_request *request, const char *name, const 
 /* --- compression -------------------------------------------------------------------------------
  */
 
-static bool may_compress(const struct http_request *request, const char *content_type, size_t len)
+/* Does the answer depend on what the client takes? */
+static bool is_compressible(const char *content_type, size_t len)
+{
+    return len >= COMPRESS_FROM && content_type != NULL &&
+           (strncmp(content_type, "text/", 5) == 0 || strstr(content_type, "json") != NULL ||
+            strstr(content_type, "javascript") != NULL || strstr(content_type, "svg") != NULL);
+}
+
+static bool client_takes_gzip(const struct http_request *request)
 {
     const char *accepted = http_request_header(request, "Accept-Encoding");
 
-    return len >= COMPRESS_FROM && accepted != NULL && strstr(accepted, "gzip") != NULL &&
-           strstr(accepted, "gzip;q=0") == NULL && content_type != NULL &&
-           (strncmp(content_type, "text/", 5) == 0 || strstr(content_type, "json") != NULL ||
-            strstr(content_type, "javascript") != NULL || strstr(content_type, "svg") != NULL);
+    return accepted != NULL && strstr(accepted, "gzip") != NULL &&
+           strstr(accepted, "gzip;q=0") == NULL;
 }
 
 /* gzip of `body` on the heap, or NULL when it does not pay or there is no memory. */
@@ -72,6 +96,14 @@ static void *compress_body(struct slice body, size_t *ret_len)
 /* --- handing over ------------------------------------------------------------------------------
  */
 
+/* What every answer says: of which type it is, and that nobody may think otherwise. */
+static void add_type(struct MHD_Response *response, const char *content_type)
+{
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (content_type != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+}
+
 static void set_answer(struct http_request *request, unsigned status, const char *content_type,
                        struct MHD_Response *response)
 {
@@ -81,8 +113,8 @@ static void set_answer(struct http_request *request, unsigned status, const char
     request->phase = HTTP_PHASE_ANSWERED;
     request->status = status;
     request->response = response; /* NULL: no memory; the connection breaks */
-    if (response != NULL && content_type != NULL)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (response != NULL)
+        add_type(response, content_type);
     if (was_suspended)
         http_server_resume(request->server, request);
 }
@@ -98,7 +130,8 @@ enum MHD_Result http_response_queue(struct http_request *request)
         (void)MHD_add_response_header(response, header->text, header->value);
     result = MHD_queue_response(request->connection, request->status, response);
     request->response = NULL;
-    MHD_destroy_response(response); /* MHD has counted itself in */
+    if (!request->is_shared)
+        MHD_destroy_response(response); /* MHD has counted itself in */
     return result;
 }
 
@@ -113,13 +146,19 @@ static struct MHD_Response *own(void *bytes, size_t len)
     return response;
 }
 
-/* Compressed where that pays; NULL: it doesn't. */
+/* Compressed where that pays; NULL: it doesn't. Caches are told where that depends on the client.
+ */
 static struct MHD_Response *packed_response(struct http_request *request, const char *content_type,
                                             struct slice body)
 {
     size_t len = 0;
-    void *packed = may_compress(request, content_type, body.len) ? compress_body(body, &len) : NULL;
+    void *packed = NULL;
 
+    if (!is_compressible(content_type, body.len))
+        return NULL;
+    http_response_header(request, "Vary", "Accept-Encoding");
+    if (client_takes_gzip(request))
+        packed = compress_body(body, &len);
     if (packed == NULL)
         return NULL;
     http_response_header(request, "Content-Encoding", "gzip");
@@ -134,7 +173,6 @@ void http_respond(struct http_request *request, unsigned status, const char *con
     if (response == NULL)
         response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
                                                    MHD_RESPMEM_MUST_COPY);
-    http_response_header(request, "Vary", "Accept-Encoding");
     set_answer(request, status, content_type, response);
 }
 
@@ -149,9 +187,62 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
         response = own(body->ptr, body->len);
         buffer_init(body, 0);
     }
-    http_response_header(request, "Vary", "Accept-Encoding");
     set_answer(request, status, content_type, response);
 }
+
+/* --- again and again -----------------------------------------------------------------------------
+ */
+
+struct http_answer {
+    struct MHD_Response *response;
+    unsigned status;
+};
+
+struct http_answer *http_answer_new(unsigned status, const char *content_type,
+                                    const char *cache_control, struct slice body)
+{
+    struct http_answer *answer;
+
+    if (is_compressible(content_type, body.len))
+        return NULL;
+    answer = memory_zalloc(1, sizeof(*answer));
+    if (answer == NULL)
+        return NULL;
+    answer->status = status;
+    answer->response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
+                                                       MHD_RESPMEM_MUST_COPY);
+    if (answer->response == NULL) {
+        memory_free(answer);
+        return NULL;
+    }
+    add_type(answer->response, content_type);
+    (void)MHD_add_response_header(answer->response, MHD_HTTP_HEADER_CACHE_CONTROL, cache_control);
+    return answer;
+}
+
+void http_answer_free(struct http_answer *answer)
+{
+    if (answer == NULL)
+        return;
+    MHD_destroy_response(answer->response);
+    memory_free(answer);
+}
+
+bool http_respond_again(struct http_request *request, const struct http_answer *answer)
+{
+    CHECK(request->phase != HTTP_PHASE_ANSWERED);
+    /* One that waited is given its answer only in the next turn: the answer may be gone by then. */
+    if (request->headers != NULL || request->phase == HTTP_PHASE_SUSPENDED)
+        return false;
+    request->phase = HTTP_PHASE_ANSWERED;
+    request->status = answer->status;
+    request->response = answer->response;
+    request->is_shared = true;
+    return true;
+}
+
+/* --- in pieces -----------------------------------------------------------------------------------
+ */
 
 static ssize_t read_stream(void *user, uint64_t position, char *out, size_t size)
 {

@@ -172,21 +172,19 @@ static struct http_request *request_new(struct http_server *server,
                                         struct MHD_Connection *connection, const char *path,
                                         const char *method)
 {
-    struct http_request *request = memory_zalloc(1, sizeof(*request));
+    size_t path_size = strlen(path) + 1, method_size = strlen(method) + 1;
+    struct http_request *request = memory_alloc(sizeof(*request) + path_size + method_size);
     const union MHD_ConnectionInfo *info;
 
     if (request == NULL)
         return NULL;
+    memset(request, 0, offsetof(struct http_request, room));
     request->server = server;
     request->connection = connection;
-    request->path = memory_copy_string(path, strlen(path));
-    request->method = memory_copy_string(method, strlen(method));
+    request->path = memcpy(request->text, path, path_size);
+    request->method = memcpy(request->text + path_size, method, method_size);
     request->started_ms = io_now_ms(server->loop);
     buffer_init(&request->body, server->limits.body_bytes);
-    if (request->path == NULL || request->method == NULL) {
-        http_request_free(request);
-        return NULL;
-    }
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info != NULL && info->socket_context != NULL) {
         request->link = info->socket_context;

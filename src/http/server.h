@@ -108,6 +108,19 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
                          struct buffer *body);
 
 /*
+ * An answer that is made once and given to many requests: what is asked for again and again costs
+ * no copies. NULL: no memory, or it is so large that it is compressed for those who take that.
+ */
+struct http_answer;
+struct http_answer *http_answer_new(unsigned status, const char *content_type,
+                                    const char *cache_control, struct slice body);
+/* NULL accepted. What is being sent is sent to its end. */
+void http_answer_free(struct http_answer *answer);
+/* False: this request must be answered in the usual way: its answer has headers of its own, or the
+   request has waited. */
+bool http_respond_again(struct http_request *request, const struct http_answer *answer);
+
+/*
  * An answer in pieces. `read` fills out[size] and returns how much: 0: nothing now
  * (http_respond_wake when there is), HTTP_READ_END, HTTP_READ_ABORT (the connection breaks, so that
  * nobody takes half for the whole). Called from the loop. `user` must live until `ended`.

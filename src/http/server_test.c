@@ -21,6 +21,7 @@ struct bench {
     struct http_server *server;
     struct io_timer give_up, later, look;
     struct http_request *waiting; /* for a later answer or a stream's next piece */
+    struct http_answer *answer;   /* given again and again */
     unsigned ended, pieces, pieces_wanted;
     bool refuse_at_once, use_sink, timed_out;
     struct buffer sunk;
@@ -95,6 +96,8 @@ static void complete(void *user, struct http_request *request)
         const char *who = http_request_query(request, "who");
 
         http_response_header(request, "X-Evil", "a\r\nSet-Cookie: b");
+        for (int i = 0; i < 40; i++) /* more than there is room for in the request */
+            http_response_header(request, "X-Many", "twenty bytes of text");
         buffer_printf(&out, "%s %s %s", http_request_method(request), who != NULL ? who : "-",
                       http_request_peer(request).ip.family == 4 ? "v4" : "?");
         http_respond(request, 200, "text/plain", buffer_slice(&out));
@@ -112,6 +115,11 @@ static void complete(void *user, struct http_request *request)
         http_respond_stream(request, 200, "text/plain", read_pieces, bench);
     } else if (strcmp(path, "/silent stream") == 0) {
         http_respond_stream(request, 200, "text/plain", read_once, bench);
+    } else if (strcmp(path, "/again") == 0) {
+        if (http_request_query(request, "own") != NULL)
+            http_response_header(request, "X-Own", "yes");
+        if (!http_respond_again(request, bench->answer))
+            http_respond(request, 200, "text/plain", SLICE("in the usual way"));
     } else if (strcmp(path, "/sunk") == 0) {
         http_respond(request, 200, "text/plain", buffer_slice(&bench->sunk));
     }
@@ -284,6 +292,30 @@ static void test_answers(void **state)
     answer_is(&bench, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 202",
               "at last");
     assert_int_equal(bench.ended, 3);
+    bench_close(&bench);
+}
+
+/* One answer for all; whoever needs a header of its own gets its own. Many headers find room. */
+static void test_answers_again(void **state)
+{
+    static const char request[] = "GET /again HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    struct http_limits limits = {0};
+    struct bench bench;
+    char large[2000];
+
+    (void)state;
+    bench_open(&bench, &limits);
+    bench.answer = http_answer_new(203, "text/plain", "no-store", SLICE("always the same"));
+    assert_non_null(bench.answer);
+    for (int i = 0; i < 3; i++) {
+        answer_is(&bench, request, "HTTP/1.1 203", "always the same");
+        answer_is(&bench, request, "Cache-Control: no-store", "X-Content-Type-Options: nosniff");
+        answer_is(&bench, "GET /again?own=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                  "X-Own: yes", "in the usual way");
+    }
+    http_answer_free(bench.answer);
+    memset(large, 'a', sizeof(large));
+    assert_null(http_answer_new(200, "text/plain", "no-store", slice_from(large, sizeof(large))));
     bench_close(&bench);
 }
 
@@ -480,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answers_again),
         cmocka_unit_test(test_bodies_have_a_ceiling),
         cmocka_unit_test(test_refuses_before_the_body),
         cmocka_unit_test(test_streams),

@@ -59,15 +59,16 @@ int service_days_flush(struct service_days *days, struct store *store, struct er
 }
 
 /* The process may have been started again today: go on from what is kept. */
-static void begin_day(struct service_days *days, struct store *store, const char date[11])
+static void begin_day(struct service_days *days, struct store *store, int64_t now_unix_ms)
 {
     struct slice body;
     struct arena arena;
 
     arena_init(&arena);
-    memcpy(days->today, date, 11);
+    date_of(now_unix_ms, days->today);
+    days->day = now_unix_ms / (int64_t)DAY_MS;
     memset(days->counts, 0, sizeof(days->counts));
-    if (store_note_get(store, KIND, date, &arena, &body, NULL) == 0)
+    if (store_note_get(store, KIND, days->today, &arena, &body, NULL) == 0)
         read_counts(body, days->counts);
     arena_done(&arena);
 }
@@ -75,12 +76,9 @@ static void begin_day(struct service_days *days, struct store *store, const char
 void service_days_count(struct service_days *days, struct store *store, enum verdict_reason reason,
                         int64_t now_unix_ms)
 {
-    char date[11];
-
-    date_of(now_unix_ms, date);
-    if (strcmp(date, days->today) != 0) {
+    if (days->today[0] == '\0' || now_unix_ms / (int64_t)DAY_MS != days->day) {
         (void)service_days_flush(days, store, NULL);
-        begin_day(days, store, date);
+        begin_day(days, store, now_unix_ms);
     }
     days->counts[verdict_reason_status(reason)]++;
     days->changed = true;

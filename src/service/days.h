@@ -12,6 +12,7 @@ struct store;
 
 struct service_days {
     char today[11]; /* "2026-11-25"; "": nothing was counted yet */
+    int64_t day;    /* the same, in days since 1970 */
     uint64_t counts[VERDICT_STATUS_COUNT];
     bool changed;
 };

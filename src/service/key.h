@@ -3,7 +3,8 @@
  *
  * A key is "mk_" and 160 random bits; only its SHA-256 is kept (that many bits need no salt and no
  * slow hash). It is shown once, when it is made. The set of keys lives in memory and, as notes, in
- * the store.
+ * the store. Keys that callers showed lately stand in memory as they were shown, as in the requests
+ * themselves: hashing each anew cost more than finding an answer that is remembered.
  */
 #ifndef MK_SERVICE_KEY_H
 #define MK_SERVICE_KEY_H
@@ -18,6 +19,7 @@
 #define SERVICE_KEY_SIZE      36 /* "mk_" + 32 characters + NUL */
 #define SERVICE_KEY_NAME_MAX  100
 #define SERVICE_KEY_HASH_SIZE 65 /* hexadecimal and NUL */
+#define SERVICE_KEYS_SHOWN    64
 
 struct store;
 
@@ -34,9 +36,17 @@ struct service_key {
     unsigned generation;
 };
 
+/* A key as it was shown a moment ago. */
+struct service_key_shown {
+    char secret[SERVICE_KEY_SIZE];
+    struct service_key *key; /* NULL: none */
+};
+
 struct service_keys {
     struct store *store; /* borrowed; NULL: nothing is kept */
     struct table by_hash;
+    struct service_key_shown shown[SERVICE_KEYS_SHOWN];
+    uint64_t seed;    /* of their places */
     struct list list; /* oldest first */
     uint64_t last_id;
     unsigned generation; /* of the last look at the store */

@@ -43,7 +43,6 @@ static void begin(void *user, struct http_request *request)
     call->request = request;
     http_request_set_cookie_pointer(request, call);
     list_append(&service->calls, &call->node);
-    http_response_header(request, "X-Content-Type-Options", "nosniff");
     service_add_cors(call);
     if (strcmp(http_request_method(request), "OPTIONS") == 0) {
         service_answer_nothing(call);

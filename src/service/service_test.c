@@ -248,10 +248,14 @@ static void test_keys(void **state)
     assert_memory_equal(one, "mk_", 3);
     assert_ptr_equal(service_key_find(&world->keys, slice_from_string(one)), key);
     assert_null(strstr(key->hash, one + 3));
+    /* Some of these fall into the place where the right one stands as it was shown. */
     for (size_t i = 0; i < SERVICE_KEY_SIZE - 1; i++) {
-        memcpy(wrong, one, sizeof(wrong));
-        wrong[i] = wrong[i] == 'a' ? 'b' : 'a';
-        assert_null(service_key_find(&world->keys, slice_from_string(wrong)));
+        for (char other = 'a'; other <= 'z'; other++) {
+            memcpy(wrong, one, sizeof(wrong));
+            wrong[i] = other;
+            if (strcmp(wrong, one) != 0)
+                assert_null(service_key_find(&world->keys, slice_from_string(wrong)));
+        }
     }
     assert_null(service_key_find(&world->keys, slice_from_string("")));
     assert_null(service_key_find(&world->keys, slice_from_string(key->hash)));
@@ -260,6 +264,30 @@ static void test_keys(void **state)
     assert_null(service_key_by_id(&world->keys, id));
     assert_int_equal(service_key_remove(&world->keys, id, &error), ERROR_NOT_FOUND);
     assert_non_null(service_key_find(&world->keys, slice_from_string(two)));
+}
+
+/* More than stand in memory as they were shown, in turn. */
+static void test_many_keys(void **state)
+{
+    struct world *world = *state;
+    char secrets[3 * SERVICE_KEYS_SHOWN][SERVICE_KEY_SIZE];
+    const struct service_key *made[ARRAY_LEN(secrets)];
+    struct error error = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+        made[i] = make(&world->keys, "one of many", secrets[i]);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+            for (int again = 0; again < 2; again++)
+                assert_ptr_equal(service_key_find(&world->keys, slice_from_string(secrets[i])),
+                                 made[i]);
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i += 2) {
+        assert_non_null(service_key_find(&world->keys, slice_from_string(secrets[i])));
+        assert_int_equal(service_key_remove(&world->keys, made[i]->id, &error), 0);
+        assert_null(service_key_find(&world->keys, slice_from_string(secrets[i])));
+        assert_ptr_equal(service_key_find(&world->keys, slice_from_string(secrets[i + 1])),
+                         made[i + 1]);
+    }
 }
 
 static void test_keys_are_refused(void **state)
@@ -398,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_no_rate),
         cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_from_beside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uses, set_up, tear_down),

@@ -28,6 +28,7 @@ struct entry {
     size_t bytes;
     struct service_verified verified;
     struct buffer json, evidence;
+    struct http_answer *answer;
     size_t key_len;
     char key[]; /* depth, then the address */
 };
@@ -64,6 +65,7 @@ static void entry_free(struct entry *entry)
     entry_unlist(entry);
     list_remove(&entry->node);
     entry->verifier->bytes -= entry->bytes;
+    http_answer_free(entry->answer);
     buffer_done(&entry->json);
     buffer_done(&entry->evidence);
     memory_free(entry);
@@ -188,9 +190,10 @@ static void finished(void *user, const struct evidence *evidence, const struct v
         return;
     }
     entry->is_known = true;
+    entry->verified.again = &entry->answer;
     entry->expires_ms = io_now_ms(verifier->prober->loop) + life_ms(verifier, verdict->status);
-    entry->bytes =
-        sizeof(*entry) + entry->key_len + entry->json.capacity + entry->evidence.capacity;
+    entry->bytes = sizeof(*entry) + entry->key_len + entry->json.capacity +
+                   entry->evidence.capacity + entry->json.len; /* the last: of the answer */
     verifier->bytes += entry->bytes;
     make_room(verifier);
 }

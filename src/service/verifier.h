@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "config/prober.h"
+#include "http/server.h"
 
 struct service_verifier_options {
     size_t bytes_max;    /* of kept results; 0: 64 MiB */
@@ -27,6 +28,8 @@ struct service_verified {
     uint32_t flags;
     struct slice json;     /* one object; source: live or cache */
     struct slice evidence; /* the same with the evidence */
+    /* Of one that is remembered: room for an answer made of its json, freed with it. NULL: none. */
+    struct http_answer **again;
 };
 
 struct service_question {
