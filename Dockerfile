@@ -19,6 +19,7 @@ RUN apt-get update \
     libexpat1 \
     libidn2-0 \
     libmicrohttpd12 \
+    libpq5 \
     libpsl5 \
     libseccomp2 \
     libsqlite3-0 \

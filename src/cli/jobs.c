@@ -35,9 +35,17 @@ bool jobs_is_worked_on(const struct jobs *jobs)
     return path != NULL && bulk_job_is_locked(path);
 }
 
-/* The state as it is: a job whose process was killed still says that it runs. */
-static const char *state_of(const struct store_job *job, bool is_locked)
+bool jobs_is_shared(const struct jobs *jobs)
 {
+    return store_url_is_shared(jobs->url);
+}
+
+/* The state as it is: a job whose process was killed still says that it runs. Of a database that is
+   shared nobody else goes on with it: its workers do. */
+static const char *state_of(const struct jobs *jobs, const struct store_job *job, bool is_locked)
+{
+    if (jobs_is_shared(jobs))
+        return store_job_state_name(job->state);
     if (is_locked && (job->state == STORE_JOB_READY || job->state == STORE_JOB_PAUSED))
         return "running";
     if (!is_locked && job->state == STORE_JOB_RUNNING)
@@ -64,8 +72,8 @@ int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error)
 
 /* --- seeing ---------------------------------------------------------------------------------- */
 
-static void write_json(struct buffer *out, const struct store_job *job, bool is_locked,
-                       const struct store_counts *counts)
+static void write_json(const struct jobs *jobs, struct buffer *out, const struct store_job *job,
+                       bool is_locked, const struct store_counts *counts)
 {
     char moment[INSTANT_TEXT_SIZE];
     struct json json;
@@ -73,7 +81,7 @@ static void write_json(struct buffer *out, const struct store_job *job, bool is_
     json_init(&json, out);
     json_object_begin(&json);
     json_name_int(&json, "id", (int64_t)job->id);
-    json_name_cstring(&json, "state", state_of(job, is_locked));
+    json_name_cstring(&json, "state", state_of(jobs, job, is_locked));
     json_name_string(&json, "name", job->name);
     json_name_int(&json, "rows", (int64_t)job->rows);
     json_name_int(&json, "faults", (int64_t)job->faults);
@@ -96,26 +104,28 @@ static void write_json(struct buffer *out, const struct store_job *job, bool is_
     buffer_append_byte(out, '\n');
 }
 
-static void write_line(struct buffer *out, const struct store_job *job, bool is_locked)
+static void write_line(const struct jobs *jobs, struct buffer *out, const struct store_job *job,
+                       bool is_locked)
 {
     uint64_t all = job->done + store_job_left(job);
     char span[32];
 
     buffer_printf(out, "%5" PRIu64 "  %-11s %3u%%  %" PRIu64 " of %" PRIu64 " results, worked %s  ",
-                  job->id, state_of(job, is_locked),
+                  job->id, state_of(jobs, job, is_locked),
                   all > 0 ? (unsigned)(job->done * 100 / all) : 0, job->done, all,
                   span_format(job->active_ms, span));
     view_clean(out, job->name);
     buffer_append_byte(out, '\n');
 }
 
-static void write_in_full(struct buffer *out, const struct store_job *job, bool is_locked,
-                          const struct store_counts *counts, const struct cli_call *call)
+static void write_in_full(const struct jobs *jobs, struct buffer *out, const struct store_job *job,
+                          bool is_locked, const struct store_counts *counts)
 {
+    const struct cli_call *call = jobs->call;
     const struct view_style style = {.width = call->width, .colour = call->colour};
     struct view_summary summary = {0};
 
-    write_line(out, job, is_locked);
+    write_line(jobs, out, job, is_locked);
     buffer_printf(out,
                   "       %" PRIu64 " rows, %" PRIu64 " duplicates, %" PRIu64 " can't be read\n",
                   job->rows, job->duplicates, job->faults);
@@ -145,11 +155,11 @@ static int show_job(struct jobs *jobs, const struct store_job *job, bool in_full
         return jobs_fail(jobs, &error);
     buffer_init(&out, 0);
     if (jobs->options->json)
-        write_json(&out, job, is_locked, &counts);
+        write_json(jobs, &out, job, is_locked, &counts);
     else if (in_full)
-        write_in_full(&out, job, is_locked, &counts, jobs->call);
+        write_in_full(jobs, &out, job, is_locked, &counts);
     else
-        write_line(&out, job, is_locked);
+        write_line(jobs, &out, job, is_locked);
     if (out.failed)
         status = cli_fail(jobs->call, CLI_EXIT_USAGE, "out of memory");
     else
@@ -228,13 +238,42 @@ static int remove_rows(struct jobs *jobs, struct error *error)
     return code == 0 ? store_job_next(jobs->store, 0, &jobs->arena, &other, error) : code;
 }
 
+/* Whose rows are being added or asked about is nobody's to take away. */
+static int check_rest(struct jobs *jobs, struct error *error)
+{
+    struct store_job job = {0};
+    int code;
+
+    while ((code = store_job_next(jobs->store, job.id, &jobs->arena, &job, error)) == 1)
+        if ((jobs->options->job == 0 || job.id == jobs->options->job) &&
+            (job.state == STORE_JOB_RUNNING || job.state == STORE_JOB_LOADING))
+            return error_set(error, ERROR_BUSY, "job %" PRIu64 " is %s: pause it first", job.id,
+                             store_job_state_name(job.state));
+    return code;
+}
+
+static int delete_shared(struct jobs *jobs)
+{
+    struct error error = {0};
+    int code = store_open(jobs->url, STORE_MODE_EXISTING, &jobs->store, &error);
+
+    if (code == 0)
+        code = check_rest(jobs, &error);
+    if (code == 0)
+        code = remove_rows(jobs, &error);
+    return code < 0 ? jobs_fail(jobs, &error) : CLI_EXIT_OK;
+}
+
 static int run_delete(struct jobs *jobs)
 {
     const char *path = store_url_path(jobs->url);
     struct error error = {0};
     bool is_new;
-    int lock = -1, code = bulk_job_lock(path, &lock, &is_new, &error);
+    int lock = -1, code;
 
+    if (jobs_is_shared(jobs))
+        return delete_shared(jobs);
+    code = bulk_job_lock(path, &lock, &is_new, &error);
     if (code == 0)
         code = store_open(jobs->url, STORE_MODE_EXISTING, &jobs->store, &error);
     if (code == 0)
@@ -265,10 +304,12 @@ static int run_verb(struct jobs *jobs, size_t verb)
     struct error error = {0};
     int status;
 
-    if (store_url_path(jobs->url) == NULL)
+    const char *path = store_url_path(jobs->url);
+
+    if (path == NULL && !jobs_is_shared(jobs))
         return cli_fail(jobs->call, CLI_EXIT_USAGE, "'%.200s' is no job file", jobs->url);
     arena_init(&jobs->arena);
-    if (verbs[verb].wants_rest && bulk_job_is_locked(store_url_path(jobs->url)))
+    if (verbs[verb].wants_rest && path != NULL && bulk_job_is_locked(path))
         status = cli_fail(jobs->call, CLI_EXIT_USAGE, "somebody works on %s: stop that first",
                           jobs->url);
     else if (store_open(jobs->url, STORE_MODE_READ_ONLY, &jobs->store, &error) != 0)

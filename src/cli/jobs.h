@@ -23,6 +23,8 @@ struct jobs {
 int jobs_fail(const struct jobs *jobs, const struct error *error);
 /* Does somebody hold the job file? (The service's store is never held.) */
 bool jobs_is_worked_on(const struct jobs *jobs);
+/* Is it a database that several machines work on? Nobody holds that. */
+bool jobs_is_shared(const struct jobs *jobs);
 /* Lists of `clean` have a file of their own, and nobody but a clean goes on with them. */
 bool jobs_is_of_clean(struct jobs *jobs, const struct store_job *job);
 /* The one with --job N, or the only one. */

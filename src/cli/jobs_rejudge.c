@@ -155,7 +155,7 @@ int jobs_rejudge(struct jobs *jobs)
     struct error error = {0};
     int lock = -1, code = prober_load_lists(jobs->call->config, &lists, &error);
 
-    if (code == 0 && !looks_only)
+    if (code == 0 && !looks_only && !jobs_is_shared(jobs))
         code = bulk_job_lock(store_url_path(jobs->url), &lock, &is_new, &error);
     if (code == 0)
         code = store_open(jobs->url, looks_only ? STORE_MODE_READ_ONLY : STORE_MODE_EXISTING,

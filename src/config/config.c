@@ -338,7 +338,10 @@ static const struct config_option rows[] = {
      .offset = AT(store),
      .value_name = "URL",
      .check = config_check_store,
-     .help = "Where results and history are kept: sqlite:PATH."},
+     .help =
+         "Where results and history are kept: sqlite:PATH, or postgresql://USER@HOST/DATABASE for "
+         "several machines. A password for it stays out of here: ~/.pgpass, PGPASSFILE, "
+         "PGPASSWORD or a service file."},
     {.name = "color",
      .type = CONFIG_CHOICE,
      .offset = AT(colour),

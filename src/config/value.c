@@ -146,10 +146,12 @@ int config_check_sender(const char *value, struct error *error)
 
 int config_check_store(const char *value, struct error *error)
 {
-    static const struct slice schemes[] = {{"sqlite:", 7}, {"memory:", 7}};
+    static const struct slice schemes[] = {
+        {"sqlite:", 7}, {"memory:", 7}, {"postgresql://", 13}, {"postgres://", 11}};
 
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
         if (slice_starts_with(slice_from_string(value), schemes[i]))
             return 0;
-    return error_set(error, ERROR_USAGE, "is no store; write sqlite:PATH");
+    return error_set(error, ERROR_USAGE,
+                     "is no store; write sqlite:PATH or postgresql://USER@HOST/DATABASE");
 }

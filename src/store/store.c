@@ -7,15 +7,25 @@
 #define SCHEME_SQLITE "sqlite:"
 #define SCHEME_MEMORY "memory:"
 
+static const char *const shared_schemes[] = {"postgresql://", "postgres://"}; /* as libpq */
+
 static bool starts_with(const char *url, const char *scheme)
 {
     return strncmp(url, scheme, strlen(scheme)) == 0;
 }
 
-/* "postgresql://host" is no path; "./a:b" and "C" are. */
+/* "mysql://host" is no path; "./a:b" and "C" are. */
 static bool is_unknown_scheme(const char *url)
 {
     return strstr(url, "://") != NULL;
+}
+
+bool store_url_is_shared(const char *url)
+{
+    for (size_t i = 0; i < ARRAY_LEN(shared_schemes); i++)
+        if (starts_with(url, shared_schemes[i]))
+            return true;
+    return false;
 }
 
 const char *store_url_path(const char *url)
@@ -31,8 +41,11 @@ int store_open(const char *url, enum store_mode mode, struct store **ret_store, 
 
     if (strcmp(url, SCHEME_MEMORY) == 0)
         return store_memory_open(ret_store, error);
+    if (store_url_is_shared(url))
+        return store_postgres_open(url, mode, ret_store, error);
     if (path == NULL || *path == '\0')
-        return error_set(error, ERROR_USAGE, "'%s' is no store: use a file's name or sqlite:PATH",
+        return error_set(error, ERROR_USAGE,
+                         "'%s' is no store: use a file's name, sqlite:PATH or postgresql://...",
                          url);
     return store_sqlite_open(path, mode, ret_store, error);
 }
@@ -216,6 +229,10 @@ int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, 
 
     CHECK(count > 0 && count <= STORE_PAGE_MAX);
     code = empty_page(page, count, error);
+    if (code == 0 && store->ops->pending_read != NULL) {
+        page->at_end = true;
+        return store->ops->pending_read(store, job, rows, count, page, error);
+    }
     if (code == 0 && store->ops->reads_begin != NULL)
         code = store->ops->reads_begin(store, error);
     if (code != 0)

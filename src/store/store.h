@@ -2,10 +2,11 @@
  * The store: jobs, their rows and results, kept so that a kill at any moment loses nothing.
  *
  * One interface, several back ends that pass the same tests (store_test.c): memory (tests, the
- * simulated world) and SQLite (a file beside the cleaned list, or the service's database; one
- * schema for both). Synchronous; one handle a thread. Every call does a bounded amount of work, so
- * that it may be made from the loop, and is all or nothing. Big lists are written and read in
- * batches: 1000 rows a call is a good size.
+ * simulated world), SQLite (a file beside the cleaned list, or the service's database; one schema
+ * for both) and PostgreSQL (many processes on many machines; store/fleet.h). Synchronous; one
+ * handle a thread. Every call does a bounded amount of work, so that it may be made from the loop,
+ * and is all or nothing. Big lists are written and read in batches: 1000 rows a call is a good
+ * size.
  *
  * A job's rows are numbered from 1 as in the input and mostly keep the address only; whoever writes
  * the cleaned list reads the input again. A row that names the same mailbox as an earlier one
@@ -37,13 +38,19 @@ enum store_mode {
 };
 
 /*
- * "memory:", "sqlite:PATH" or a bare path. ERROR_USAGE for an unknown kind; ERROR_FORMAT when the
- * file is not ours, damaged, or of a newer version; ERROR_IO; ERROR_BUSY; ERROR_NOMEM.
+ * "memory:", "sqlite:PATH" or a bare path, "postgresql://..." as libpq reads it (its environment
+ * and service files count too). ERROR_USAGE for an unknown kind, or a password in the URL;
+ * ERROR_FORMAT when the file is not ours, damaged, or of a newer version; ERROR_IO; ERROR_BUSY;
+ * ERROR_NOMEM.
  */
 int store_open(const char *url, enum store_mode mode, struct store **ret_store,
                struct error *error);
 /* The path of the file behind a URL, or NULL when there is none. Points into url. */
 const char *store_url_path(const char *url);
+/* Is it a database that other machines may work on too? */
+bool store_url_is_shared(const char *url);
+/* Can this program open such a one? */
+bool store_has_postgres(void);
 void store_close(struct store *store); /* NULL accepted */
 /*
  * A number that is another one whenever somebody else (another handle, another process) has written
@@ -399,6 +406,9 @@ struct store_ops {
     /* To what is on the page, until it has query->limit lines: there is room for so many. */
     int (*page_read)(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
+    /* As store_pending_read, onto an empty page; NULL: by page_reads. */
+    int (*pending_read)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                        struct store_page *page, struct error *error);
     /* Around several page_reads at once; NULL where that spares nothing. */
     int (*reads_begin)(struct store *store, struct error *error);
     void (*reads_end)(struct store *store);
@@ -435,6 +445,9 @@ struct store_keys {
 int store_memory_open(struct store **ret_store, struct error *error);
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,
                       struct error *error);
+/* ERROR_USAGE where the program was built without it (store/postgres_none.c). */
+int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
+                        struct error *error);
 /* Does the line pass? One meaning for all back ends. */
 bool store_filter_passes(const struct store_filter *filter, const struct store_line *line);
 

@@ -10,9 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <sqlite3.h>
+#ifdef MK_WITH_POSTGRES
+#include <libpq-fe.h>
+#endif
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -20,12 +24,82 @@
 #include "store/pack.h"
 #include "store/store.h"
 
+enum kind {
+    MEMORY,
+    SQLITE_FILE,
+    POSTGRES,
+};
+
 struct bench {
+    enum kind kind;
     bool is_memory;
     char folder[64];
-    char path[96];
+    char path[256]; /* or the URL */
     struct store *store;
 };
+
+/* --- a PostgreSQL of our own (tests/postgres/server.py) ----------------------------------------
+ */
+
+static char postgres_url[200]; /* "": there is none */
+static int postgres_stdin = -1;
+static pid_t postgres_pid;
+
+/* Until our end of its input is closed, or we are gone. */
+static void start_postgres(void)
+{
+    char script[512], answer[512] = "";
+    int in[2], out[2];
+    ssize_t len = 0, got;
+
+    snprintf(script, sizeof(script), "%s/tests/postgres/server.py", getenv("MK_SOURCE_ROOT"));
+    if (!store_has_postgres() || pipe(in) != 0 || pipe(out) != 0)
+        return;
+    postgres_pid = fork();
+    if (postgres_pid == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close(in[1]);
+        close(out[0]);
+        execlp("python3", "python3", script, (char *)NULL);
+        _exit(1);
+    }
+    close(in[0]);
+    close(out[1]);
+    postgres_stdin = in[1];
+    while (strchr(answer, '\n') == NULL && len < (ssize_t)sizeof(answer) - 1 &&
+           (got = read(out[0], answer + len, sizeof(answer) - 1 - (size_t)len)) > 0)
+        len += got;
+    close(out[0]);
+    answer[strcspn(answer, "\n")] = '\0';
+    if (strncmp(answer, "postgresql:", 11) == 0)
+        snprintf(postgres_url, sizeof(postgres_url), "%s", answer);
+    else
+        printf("PostgreSQL is not tested: %s\n", answer);
+}
+
+static void stop_postgres(void)
+{
+    if (postgres_stdin < 0)
+        return;
+    close(postgres_stdin);
+    (void)waitpid(postgres_pid, NULL, 0);
+}
+
+static void run_postgres(const char *sql)
+{
+#ifdef MK_WITH_POSTGRES
+    PGconn *connection = PQconnectdb(postgres_url);
+    PGresult *answer = PQexec(connection, sql);
+
+    if (PQresultStatus(answer) != PGRES_COMMAND_OK && PQresultStatus(answer) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(connection));
+    PQclear(answer);
+    PQfinish(connection);
+#else
+    (void)sql;
+#endif
+}
 
 static void open_again(struct bench *bench, enum store_mode mode)
 {
@@ -37,15 +111,20 @@ static void open_again(struct bench *bench, enum store_mode mode)
         fail_msg("%s", error.message);
 }
 
-static int set_up(void **state, bool is_memory)
+static int set_up(void **state, enum kind kind)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
 
-    bench->is_memory = is_memory;
+    bench->kind = kind;
+    bench->is_memory = kind == MEMORY;
     strcpy(bench->folder, "/tmp/mk-store-XXXXXX");
     if (mkdtemp(bench->folder) == NULL)
         return -1;
     snprintf(bench->path, sizeof(bench->path), "%s/a b?%%41#.mkjob", bench->folder);
+    if (kind == POSTGRES) {
+        snprintf(bench->path, sizeof(bench->path), "%s", postgres_url);
+        run_postgres("SET client_min_messages TO error; DROP SCHEMA IF EXISTS mailknock CASCADE");
+    }
     open_again(bench, STORE_MODE_CREATE);
     *state = bench;
     return 0;
@@ -53,12 +132,17 @@ static int set_up(void **state, bool is_memory)
 
 static int set_up_memory(void **state)
 {
-    return set_up(state, true);
+    return set_up(state, MEMORY);
 }
 
 static int set_up_sqlite(void **state)
 {
-    return set_up(state, false);
+    return set_up(state, SQLITE_FILE);
+}
+
+static int set_up_postgres(void **state)
+{
+    return postgres_url[0] != '\0' ? set_up(state, POSTGRES) : 0;
 }
 
 static int tear_down(void **state)
@@ -66,6 +150,8 @@ static int tear_down(void **state)
     struct bench *bench = *state;
     char command[192];
 
+    if (bench == NULL)
+        return 0;
     store_close(bench->store);
     snprintf(command, sizeof(command), "chmod -R u+w %s && rm -r %s", bench->folder, bench->folder);
     assert_int_equal(system(command), 0);
@@ -146,8 +232,10 @@ static struct store_result result_of(uint64_t row, enum verdict_reason reason)
 static void put(struct store *store, uint64_t job, uint64_t row, enum verdict_reason reason)
 {
     const struct store_result result = result_of(row, reason);
+    struct error error = {0};
 
-    assert_int_equal(store_results_put(store, job, &result, 1, NULL), 0);
+    if (store_results_put(store, job, &result, 1, &error) != 0)
+        fail_msg("%s", error.message);
 }
 
 static struct store_counts counts_of(struct store *store, uint64_t job)
@@ -420,7 +508,7 @@ static void rows_can_be_erased(void **state)
                             .raw = SLICE("7,erase.me@secret.example,x")};
     struct store_result result = result_of(1, REASON_ACCEPTED);
     struct store_page page;
-    char command[200];
+    char command[300];
 
     assert_int_equal(store_rows_add(bench->store, id, &row, 1, NULL), 0);
     result.domain = SLICE("secret.example");
@@ -439,7 +527,7 @@ static void rows_can_be_erased(void **state)
     assert_int_equal(page.lines[0].result.domain.len, 0);
     store_page_done(&page);
     assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], 1);
-    if (bench->is_memory)
+    if (bench->kind != SQLITE_FILE)
         return;
     store_close(bench->store); /* the log is worked in */
     bench->store = NULL;
@@ -805,8 +893,11 @@ static void urls_name_their_kind(void **state)
     struct store *store;
     struct error error = {0};
 
-    assert_int_equal(store_open("postgresql://host/db", STORE_MODE_CREATE, &store, &error),
-                     ERROR_USAGE);
+    assert_int_equal(store_open("mysql://host/db", STORE_MODE_CREATE, &store, &error), ERROR_USAGE);
+    assert_true(store_url_is_shared("postgresql://host/db"));
+    assert_true(store_url_is_shared("postgres://host/db"));
+    assert_false(store_url_is_shared("sqlite:postgresql:"));
+    assert_null(store_url_path("postgresql://host/db"));
     assert_int_equal(store_open("sqlite:", STORE_MODE_CREATE, &store, &error), ERROR_USAGE);
     assert_string_equal(store_url_path("sqlite:/a/b"), "/a/b");
     assert_string_equal(store_url_path("c.mkjob"), "c.mkjob");
@@ -979,7 +1070,8 @@ static void no_memory_is_an_error(void **state)
 
     add_rows(bench->store, id, 1, 50, 1000);
     store_page_init(&page);
-    for (int64_t n = 0; n < 400; n++) {
+    /* A walk over keys is a connection there: that takes time. */
+    for (int64_t n = 0; n < (bench->kind == POSTGRES ? 40 : 400); n++) {
         result.row = (uint64_t)n % 50 + 1;
         store_page_done(&page);
         store_page_init(&page);
@@ -995,6 +1087,126 @@ static void no_memory_is_an_error(void **state)
     store_page_done(&page);
 }
 
+/* --- what only PostgreSQL can show ----------------------------------------------------------- */
+
+#ifdef MK_WITH_POSTGRES
+static void secrets_are_refused_and_not_repeated(void **state)
+{
+    static const char *const urls[] = {
+        "postgresql://me:hush-hush@/db?host=/nowhere",
+        "postgresql:///db?host=/nowhere&password=hush-hush",
+        "postgresql:///db?host=/nowhere&sslpassword=hush-hush",
+        "postgresql://me:hush-hush@[::1/db",
+        "postgresql:///db?hush-hush=1",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct error error = {0};
+        struct store *store;
+
+        assert_int_equal(store_open(urls[i], STORE_MODE_CREATE, &store, &error), ERROR_USAGE);
+        assert_null(strstr(error.message, "hush"));
+    }
+}
+
+static void a_server_that_is_not_there_is_an_error(void **state)
+{
+    struct error error = {0};
+    struct store *store;
+
+    (void)state;
+    setenv("PGPASSWORD", "hush-hush", 1);
+    assert_int_equal(
+        store_open("postgresql://me@/db?host=/nowhere", STORE_MODE_CREATE, &store, &error),
+        ERROR_IO);
+    unsetenv("PGPASSWORD");
+    assert_non_null(strstr(error.message, "postgresql:///nowhere/db"));
+    assert_null(strstr(error.message, "hush"));
+}
+
+static void a_lost_connection_is_made_again(void **state)
+{
+    static const char kill[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                               " WHERE application_name='mailknock'";
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+
+    add_rows(bench->store, id, 1, 50, 1000);
+    put(bench->store, id, 1, REASON_ACCEPTED);
+    for (int i = 0; i < 3; i++) {
+        run_postgres(kill);
+        usleep(20000);
+        /* Prepared statements were the old connection's. */
+        put(bench->store, id, 1, REASON_TIMEOUT);
+        assert_int_equal(get_job(bench->store, id).done, 1);
+    }
+    add_rows(bench->store, id, 51, 60, 1000);
+    assert_int_equal(get_job(bench->store, id).rows, 60);
+}
+
+static void many_may_start_at_once(void **state)
+{
+    struct bench *bench = *state;
+    pid_t pids[8];
+
+    store_close(bench->store);
+    bench->store = NULL;
+    for (int round = 0; round < 2; round++) {
+        run_postgres("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
+        for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+            pids[i] = fork();
+            if (pids[i] == 0) {
+                struct error error = {0};
+                struct store *store;
+
+                if (store_open(bench->path, STORE_MODE_CREATE, &store, &error) == 0)
+                    _exit(0);
+                fprintf(stderr, "%s\n", error.message);
+                _exit(1);
+            }
+        }
+        for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+            int status = -1;
+
+            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            assert_int_equal(status, 0);
+        }
+    }
+    open_again(bench, STORE_MODE_EXISTING);
+}
+
+static void tables_have_an_age(void **state)
+{
+    struct bench *bench = *state;
+    struct error error = {0};
+    struct store *store;
+
+    /* Of a newer program, but this one may go on with them. */
+    run_postgres("INSERT INTO mailknock.version (version, oldest) VALUES (1000, 1)");
+    open_again(bench, STORE_MODE_CREATE);
+    run_postgres("UPDATE mailknock.version SET oldest=1000 WHERE version=1000");
+    assert_int_equal(store_open(bench->path, STORE_MODE_CREATE, &store, &error), ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "newer mailknock"));
+    run_postgres("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
+    assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &store, &error), ERROR_NOT_FOUND);
+    assert_int_equal(store_open(bench->path, STORE_MODE_READ_ONLY, &store, &error),
+                     ERROR_NOT_FOUND);
+}
+
+static void a_reader_changes_nothing(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store_job job = get_job(bench->store, id);
+    struct error error = {0};
+
+    open_again(bench, STORE_MODE_READ_ONLY);
+    assert_int_equal(store_job_update(bench->store, &job, &error), ERROR_IO);
+    assert_int_equal(get_job(bench->store, id).created_unix_ms, 1000);
+}
+#endif
+
 #define BOTH(test)                                                                                 \
     {"memory: " #test, test, set_up_memory, tear_down, NULL},                                      \
     {                                                                                              \
@@ -1002,7 +1214,48 @@ static void no_memory_is_an_error(void **state)
     }
 #define SQLITE(test) cmocka_unit_test_setup_teardown(test, set_up_sqlite, tear_down)
 
-int main(void)
+#define IN_POSTGRES(test)                                                                          \
+    {                                                                                              \
+        "postgresql: " #test, test, set_up_postgres, tear_down, NULL                               \
+    }
+
+/* The suite with PostgreSQL, where there is one. */
+static int run_with_postgres(void)
+{
+#ifdef MK_WITH_POSTGRES
+    const struct CMUnitTest tests[] = {
+        IN_POSTGRES(jobs_are_kept_and_changed),
+        IN_POSTGRES(jobs_go_bit_by_bit),
+        IN_POSTGRES(keys_come_sorted),
+        IN_POSTGRES(pending_rows_are_read_by_number),
+        IN_POSTGRES(results_are_counted_once),
+        IN_POSTGRES(results_can_be_taken_back),
+        IN_POSTGRES(results_can_be_replaced),
+        IN_POSTGRES(rows_can_be_erased),
+        IN_POSTGRES(pages_show_what_is_asked_for),
+        IN_POSTGRES(notes_are_kept_in_order_and_expire),
+        IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
+        IN_POSTGRES(records_are_walked_counted_and_removed),
+        IN_POSTGRES(records_expire_oldest_first_and_keep_below_a_size),
+        IN_POSTGRES(no_memory_is_an_error),
+        IN_POSTGRES(a_lost_connection_is_made_again),
+        IN_POSTGRES(many_may_start_at_once),
+        IN_POSTGRES(tables_have_an_age),
+        IN_POSTGRES(a_reader_changes_nothing),
+    };
+    int failed;
+
+    start_postgres();
+    failed = postgres_url[0] != '\0' ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+    stop_postgres();
+    return failed;
+#else
+    return 0;
+#endif
+}
+
+/* With "postgresql": that alone, in its own time. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         BOTH(jobs_are_kept_and_changed),
@@ -1027,7 +1280,13 @@ int main(void)
         SQLITE(a_full_disk_loses_nothing),
         cmocka_unit_test(packing_gives_back_what_it_got),
         cmocka_unit_test(urls_name_their_kind),
+#ifdef MK_WITH_POSTGRES
+        cmocka_unit_test(secrets_are_refused_and_not_repeated),
+        cmocka_unit_test(a_server_that_is_not_there_is_an_error),
+#endif
     };
 
+    if (argc > 1 && strcmp(argv[1], "postgresql") == 0)
+        return run_with_postgres();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
