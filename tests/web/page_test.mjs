@@ -60,10 +60,14 @@ const heading = (text) => page.getByRole("heading", { level: 1, name: text, exac
 const texts = (selector) => page.locator(selector).allTextContents();
 const api = (path) => fetch(world.base + path, { headers: { "X-API-Key": world.key } });
 const state = (name) => page.locator(".facts-line .state", { hasText: name }).waitFor();
+async function fromMenu(name) {
+  await page.locator(".menu summary").click();
+  await page.locator(".menu").getByRole("button", { name }).click();
+}
 const settled = () => page.waitForFunction(() => !document.querySelector('[aria-busy="true"], .busy'));
 
 async function signIn(key) {
-  await page.getByLabel("API key").fill(key);
+  await page.locator("#key").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
@@ -253,6 +257,9 @@ const steps = {
     assert.deepEqual(objects.map((line) => JSON.parse(line).mailknock.status), Array(counts.unknown).fill("unknown"));
     const [, kickbox] = await take("all", () => dialog.getByLabel("Words of").selectOption("kickbox"));
     assert.match(kickbox[0], /city,result,reason,/);
+    const [, mended] = await take("all", () => dialog.getByLabel("Add a column with the address to mail").check());
+    assert.match(mended[0], /,mk_explanation,mk_send_to$/);
+    assert.match(mended.find((line) => line.includes(",chen.wei.demo@gnail.com,")), /,chen\.wei\.demo@gmail\.com$/);
   },
 
   async "exactly what is in view is exported, with the columns chosen"() {
@@ -289,7 +296,7 @@ const steps = {
   async "what was mistyped becomes a list of its own"() {
     await settled();
     const wanted = new Set((await (await api("/v1/lists/2/results?flag=typo_suspected&limit=1000")).json()).items.map((item) => item.suggestion));
-    await page.getByRole("button", { name: "Mistyped…" }).click();
+    await fromMenu("Mend mistyped addresses…");
     const dialog = page.getByRole("dialog", { name: "Accept what was suggested" });
     await lookedAt("suggestions");
     await dialog.getByRole("button", { name: "Make a list of them" }).click();
@@ -321,6 +328,53 @@ const steps = {
     await page.locator("table.rows .reason", { hasText: "Complained before" }).waitFor();
     await fetch(`${world.base}/v1/operator-lists/complaint`, { method: "PUT", body: "", headers: { "X-API-Key": world.key, "Content-Type": "text/plain" } });
     await page.getByRole("button", { name: "Remove the filter “marta.kask”" }).click();
+  },
+
+  async "somebody who knows better says so, and is heeded"() {
+    await to("/lists/2?text=olivia.chen");
+    await page.locator("table.rows").getByRole("button", { name: "olivia.chen.demo@fastmail.com" }).click();
+    const drawer = page.locator("dialog.drawer"), dialog = page.getByRole("dialog", { name: "What became of a message?" });
+    await drawer.getByRole("button", { name: "Mark as wrong…" }).click();
+    await lookedAt("mark-wrong");
+    await dialog.getByRole("radio", { name: /Was complained of/ }).check();
+    await dialog.getByRole("radio", { name: /Bounced/ }).check();
+    await dialog.getByLabel("What the server said, if you know").fill("550 5.1.1 No such user");
+    await dialog.getByRole("button", { name: "Note it" }).click();
+    await page.getByText("Noted. Later checks heed it.").waitFor();
+    assert.equal((await (await api("/v1/verify?address=olivia.chen.demo@fastmail.com")).json()).reason, "known_bounce");
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "detached" });
+  },
+
+  async "what is not to be mailed joins an own list, and the list is judged again by it"() {
+    await to("/lists/2");
+    await page.getByText(`1–100 of ${rows}`).waitFor();
+    await fromMenu("Keep out what is not to be mailed…");
+    const keepOut = page.getByRole("dialog", { name: "Keep out what is not to be mailed" });
+    await lookedAt("keep-out");
+    await keepOut.getByRole("checkbox", { name: /Invalid/ }).uncheck();
+    await keepOut.getByRole("checkbox", { name: /Do not mail/ }).uncheck();
+    await keepOut.getByRole("button", { name: "Add", exact: true }).click();
+    await keepOut.getByRole("alert").waitFor();
+    await keepOut.getByRole("checkbox", { name: /Invalid/ }).check();
+    await keepOut.getByRole("button", { name: "Add", exact: true }).click();
+    const told = await page.locator(".toast", { hasText: "added" }).last().textContent();
+    const { items } = await (await api("/v1/operator-lists")).json();
+    const { own } = items.find((item) => item.kind === "block");
+    assert.equal(Number(/^(\d+) added/.exec(told)[1]), own);
+    assert.ok(own > 20 && own <= counts.invalid, told);
+    await fromMenu("Judge again with today’s rules…");
+    const judge = page.getByRole("dialog", { name: "Judge again with today’s rules" });
+    await judge.getByText(/of \d+ mailboxes would come out differently/).waitFor();
+    await lookedAt("judge-again");
+    assert.equal((await (await api("/v1/lists/2")).json()).counts.skipped, counts.skipped, "only told so far");
+    await judge.getByRole("button", { name: "Take them over" }).click();
+    await page.getByText(/mailboxes were judged differently/).waitFor();
+    await page.waitForFunction((most) => Number(document.querySelector('[data-key="status-skipped"] .legend-count').textContent) > most, counts.skipped);
+    await fetch(`${world.base}/v1/operator-lists/block`, { method: "PUT", body: "", headers: { "X-API-Key": world.key, "Content-Type": "text/plain" } });
+    await fromMenu("Judge again with today’s rules…");
+    await judge.getByRole("button", { name: "Take them over" }).click();
+    await page.waitForFunction((count) => document.querySelector('[data-key="status-skipped"] .legend-count').textContent === String(count), counts.skipped);
   },
 
   async "the report is a page of its own"() {
@@ -365,15 +419,47 @@ const steps = {
     await heading("Settings");
     await settled();
     await lookedAt("settings-lists");
-    await Promise.all([page.waitForResponse(/operator-lists\/block$/), page.getByLabel("List", { exact: true }).selectOption("block")]);
-    await page.getByLabel("Entries").fill("fine.example\nnot fine!\n");
-    await page.getByRole("button", { name: "Save" }).click();
+    const entries = page.getByRole("region", { name: "Entries" }), add = page.getByRole("button", { name: "Add", exact: true });
+    await page.getByRole("button", { name: /^Blocked/ }).click();
+    await page.getByRole("heading", { name: "Blocked: don’t ask" }).waitFor();
+    await page.getByText("Nothing is kept here yet.").waitFor();
+    await page.getByLabel("Add entries").fill("fine.example\nnot fine!\n");
+    await add.click();
     assert.match(await page.getByRole("alert").textContent(), /2/);
     assert.equal(browser.forgive(/422/), 1);
-    await page.getByLabel("Entries").fill("# rivals\nrival.example\n");
+    await page.getByLabel("Add entries").fill(`# rivals\nrival.example\n${Array.from({ length: 30 }, (_, index) => `person${index}@many.example`).join("\n")}\n`);
+    await add.click();
+    await page.getByText("31 added.").waitFor();
+    await entries.getByRole("cell", { name: "rival.example", exact: true }).waitFor();
+    assert.equal((await (await api("/v1/verify?address=a@rival.example")).json()).reason, "blocked_domain");
+    assert.equal(await entries.locator("tbody tr").count(), 20);
+    await page.getByRole("button", { name: "More", exact: true }).click();
+    await page.waitForFunction(() => document.querySelectorAll('[aria-label="Entries"] tbody tr').length === 31);
+    await page.getByLabel("Find an entry").fill("PERSON29");
+    await page.waitForFunction(() => document.querySelectorAll('[aria-label="Entries"] tbody tr').length === 1);
+    await lookedAt("settings-lists-found");
+    await page.getByRole("button", { name: "Remove: person29@many.example" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+    await page.waitForFunction(() => document.querySelector("tr.taken td.figure + td.figure").textContent === "30");
+    assert.doesNotMatch(await (await api("/v1/operator-lists/block")).text(), /person29/);
+  },
+
+  async "a list changed meanwhile is not written over"() {
+    const text = page.getByRole("textbox", { name: "Entries", exact: true });
+    await page.getByText("Edit as text").click();
+    await page.waitForFunction(() => document.getElementById("entries").value.includes("rival.example"));
+    await fetch(`${world.base}/v1/operator-lists/block/entries`, { method: "POST", body: JSON.stringify({ entries: ["other.example"] }), headers: { "X-API-Key": world.key, "Content-Type": "application/json" } });
+    await text.fill("mine.example\n");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").waitFor();
+    assert.equal(browser.forgive(/412/), 1);
+    await page.getByText("Edit as text").click();
+    await page.getByText("Edit as text").click();
+    await page.waitForFunction(() => document.getElementById("entries").value.includes("other.example"));
+    await text.fill("# rivals\nrival.example\n");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
-    assert.equal((await (await api("/v1/verify?address=a@rival.example")).json()).reason, "blocked_domain");
+    assert.equal(await (await api("/v1/operator-lists/block")).text(), "# rivals\nrival.example\n");
   },
 
   async "an address is erased everywhere, and that is written down"() {
@@ -462,6 +548,26 @@ const steps = {
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
     await state("Cancelled");
+  },
+
+  async "a list that is still read can be cancelled, and started later"() {
+    await to("/new");
+    const buffer = Buffer.from(Array.from({ length: 400000 }, (_, index) => `person${index}@nowhere.invalid`).join("\n"));
+    await page.locator("#file").setInputFiles({ name: "Empfängerverzeichnis der Donaudampfschifffahrtsgesellschaft, Übersicht für Führungskräfte (Größe XL).txt", mimeType: "text/plain", buffer });
+    await page.getByLabel("How deep").selectOption("syntax");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await heading("Empfängerverzeichnis der Donaudampfschifffahrtsgesellschaft, Übersicht für Führungskräfte (Größe XL).txt");
+    await page.getByText("The list is being read.").waitFor();
+    await browser.shoot("loading");
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await state("Cancelled");
+    const list = (await (await api("/v1/lists?limit=1")).json()).items[0];
+    assert.deepEqual([list.rows, list.done], [400000, 0]);
+    await page.getByRole("button", { name: "Start", exact: true }).waitFor();
+    await fromMenu("Erase this list…");
+    await page.getByRole("dialog").getByRole("button", { name: "Erase" }).click();
+    await heading("Lists");
   },
 
   async "the keyboard reaches the content first"() {

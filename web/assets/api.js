@@ -9,9 +9,13 @@ class Trouble extends Error {
   }
 }
 
-let signedOut = () => {};
+let signedOut = () => {}, unreachable = () => {};
 export function onSignedOut(handler) {
   signedOut = handler;
+}
+// Told when nobody answered.
+export function onUnreachable(handler) {
+  unreachable = handler;
 }
 
 async function troubleOf(response) {
@@ -24,8 +28,9 @@ async function troubleOf(response) {
   return new Trouble(problem, response.status);
 }
 
-export async function call(method, path, body) {
-  const options = { method, headers: { "X-Mailknock": "page" }, credentials: "same-origin" };
+// more: headers to send, and what is told the answer's headers.
+export async function call(method, path, body, more) {
+  const options = { method, headers: { "X-Mailknock": "page", ...(more && more.headers) }, credentials: "same-origin" };
   if (typeof body === "string") {
     options.body = body;
     options.headers["Content-Type"] = "text/plain; charset=utf-8";
@@ -37,8 +42,10 @@ export async function call(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
+    unreachable();
     throw new Trouble({ detail: t.noAnswer }, 0);
   }
+  if (more && more.heard) more.heard(response.headers);
   if (!response.ok) {
     const trouble = await troubleOf(response);
     if (trouble.status === 401 && path !== "/v1/session") signedOut();
@@ -69,7 +76,10 @@ export function upload(file, options, progress) {
     request.open("POST", "/v1/lists");
     request.setRequestHeader("X-Mailknock", "page");
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onerror = () => reject(new Trouble({ detail: t.brokenUpload }, 0));
+    request.onerror = () => {
+      reject(new Trouble({ detail: t.brokenUpload }, 0));
+      get("/healthz").catch(() => {}); // is it the server, or this file?
+    };
     request.onload = () => {
       let answer = {};
       try {

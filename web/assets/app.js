@@ -1,5 +1,5 @@
 // Which page is shown: the part of the address behind "#".
-import { call, get, onSignedOut } from "./api.js";
+import { call, get, onSignedOut, onUnreachable } from "./api.js";
 import { field, h, replace, say, trouble } from "./dom.js";
 import { t } from "./texts.js";
 import { checkView, homeView } from "./view_home.js";
@@ -134,6 +134,25 @@ async function signOut() {
   show();
 }
 
+// The server is gone: said once, until it answers again; then the page is drawn anew.
+const RETRY_MS = 3000;
+let isLost = false;
+function lost() {
+  if (isLost) return;
+  isLost = true;
+  const banner = h("p", { class: "lost", role: "alert" }, t.lost);
+  document.body.prepend(banner);
+  const timer = setInterval(async () => {
+    const isBack = await fetch("/healthz", { cache: "no-store" }).then((answer) => answer.ok, () => false);
+    if (!isBack || !isLost) return;
+    clearInterval(timer);
+    isLost = false;
+    banner.remove();
+    say(t.back);
+    start();
+  }, RETRY_MS);
+}
+
 function toContent(event) {
   if (event) event.preventDefault();
   const main = document.getElementById("main");
@@ -153,7 +172,12 @@ window.addEventListener("hashchange", () => {
   toContent(null);
   window.scrollTo(0, 0);
 });
-get("/v1/session").then((answer) => {
-  who = answer;
-  show();
-}, (failure) => replace(app, h("main", { id: "main" }, trouble(failure.message))));
+onUnreachable(lost);
+function start() {
+  get("/v1/session").then((answer) => {
+    who = answer;
+    shown.path = null;
+    show();
+  }, (failure) => replace(app, h("main", { id: "main" }, trouble(failure.message))));
+}
+start();

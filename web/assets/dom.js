@@ -100,6 +100,22 @@ export function ask(title, text, verb) {
   });
 }
 
+// A button that opens a list of others. entries: [key, name, action], or null for one that is not offered now.
+export function menu(name, entries) {
+  const summary = h("summary", { class: "button", dataset: { key: `menu-${name}` } }, name);
+  const shut = () => { box.open = false; };
+  const box = h("details", { class: "menu", onkeydown: (event) => {
+    if (event.key !== "Escape" || !box.open) return;
+    event.stopPropagation();
+    shut();
+    summary.focus();
+  }, onfocusout: (event) => { if (event.relatedTarget && !box.contains(event.relatedTarget)) shut(); },
+  ontoggle: () => { if (box.open) document.addEventListener("click", (event) => { if (!box.contains(event.target)) shut(); }, { once: true, capture: true }); } },
+  summary, h("div", { class: "menu-body" }, entries.filter(Boolean).map(([key, label, action, look]) =>
+    h("button", { type: "button", class: `menu-row ${look || ""}`, dataset: { key }, onclick: () => { shut(); summary.focus(); action(); } }, label))));
+  return box;
+}
+
 // A table in a region that can be scrolled sideways with the keyboard.
 // columns: [heading, is a figure]; cells of figure columns are the caller's to mark.
 export function tableOf(label, look, columns, rows) {

@@ -23,10 +23,12 @@ export function openExport(id, list, view) {
   const duplicates = choice("duplicates", Object.entries(t.duplicateChoices), "answer");
   const boxes = Object.entries(t.appended).map(([value, name]) => ({ value, name, box: h("input", { type: "checkbox", id: `column-${value}`, checked: true }) }));
   const columns = h("fieldset", { class: "columns-wanted" }, h("legend", {}, t.appendedColumns), h("div", { class: "boxes" }, boxes.map(({ value, name, box }) => h("label", { for: `column-${value}` }, box, name))));
+  const apply = h("input", { type: "checkbox", id: "apply-suggestions" });
+  const suggestions = h("fieldset", { class: "columns-wanted" }, h("legend", {}, t.suggestionsApplied), h("label", { class: "with-box", for: "apply-suggestions" }, apply, t.suggestionsApply), h("p", { class: "hint" }, t.suggestionsApplyHint));
   const note = h("p", { class: "hint" });
   const take = h("a", { class: "button primary", download: "" }, t.download);
   const form = h("form", { class: "form", onsubmit: (event) => event.preventDefault() }, presetChoices(list, view),
-    h("div", { class: "grid" }, field(t.format, "format", format), field(t.words, "profile", profile), field(t.duplicateRows, "duplicates", duplicates)), columns, note);
+    h("div", { class: "grid" }, field(t.format, "format", format), field(t.words, "profile", profile), field(t.duplicateRows, "duplicates", duplicates)), columns, suggestions, note);
   const dialog = h("dialog", { class: "question wide-question", "aria-labelledby": "export-title" },
     h("div", { class: "drawer-head" }, h("h2", { id: "export-title" }, t.exportTitle), h("button", { type: "button", class: "small", onclick: () => dialog.close() }, t.close)),
     form, h("div", { class: "actions end" }, take));
@@ -38,11 +40,12 @@ export function openExport(id, list, view) {
     const all = wanted.length === boxes.length;
     note.textContent = isObjects ? t.exportObjects : t.exportHint;
     columns.hidden = isObjects;
+    suggestions.hidden = isObjects || Boolean(profile.value);
     const isNone = !isObjects && !wanted.length;
     if (isNone) note.textContent = t.noColumn;
     take.setAttribute("aria-disabled", String(isNone));
     if (isNone) take.removeAttribute("href");
-    else take.href = query(`/v1/lists/${id}/export`, { ...(preset === VIEW ? view.filter : { preset }), format: format.value, profile: profile.value, duplicates: duplicates.value, columns: isObjects || all ? "" : wanted.join(",") });
+    else take.href = query(`/v1/lists/${id}/export`, { ...(preset === VIEW ? view.filter : { preset }), format: format.value, profile: profile.value, duplicates: duplicates.value, columns: isObjects || all ? "" : wanted.join(","), suggestions: apply.checked && !suggestions.hidden ? "apply" : "" });
   }
   form.addEventListener("change", draw);
   take.addEventListener("click", () => { if (take.href) setTimeout(() => dialog.close(), 0); });

@@ -70,7 +70,7 @@ export function rowsOf(id, place, list, changed) {
     const isFiltered = Object.keys(asked()).length > 0;
     const button = (key, name, action) => h("button", { type: "button", class: "small", dataset: { key }, onclick: action }, name);
     redraw(tools, isFiltered && list().done ? button("take-view", t.exportView, () => openExport(id, list(), view())) : null,
-      list().done && (!filter.flag || filter.flag === "typo_suspected") ? button("suggestions", t.suggestions, () => acceptSuggestions(id, list().name, asked(), filter.flag ? known() : 0)) : null,
+      list().done && filter.flag === "typo_suspected" ? button("suggestions", t.suggestions, () => acceptSuggestions(id, list().name, asked(), known())) : null,
       isFiltered && may("admin") ? button("suppress", t.suppress, () => suppressFilter(id, asked(), known())) : null);
   }
 

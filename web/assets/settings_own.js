@@ -1,30 +1,110 @@
 // The operator's own lists; what is kept of people, and how it goes.
 import { call, get, query } from "./api.js";
-import { ask, field, h, moment, number, replace, say, tableOf, trouble } from "./dom.js";
+import { ask, field, h, moment, number, redraw, replace, say, tableOf, trouble } from "./dom.js";
+import { addEntries, addedWords } from "./list_actions.js";
 import { t } from "./texts.js";
 
+const PAGE = 20, EDITED_MAX = 20000;
+
+// A large list is never read whole: entries join, are looked for and go by themselves.
 export async function ownListsPart(place) {
-  const kind = h("select", { id: "kind" }, Object.entries(t.kinds).map(([value, name]) => h("option", { value }, name)));
-  const text = h("textarea", { id: "entries", rows: "8", spellcheck: "false", "aria-describedby": "entries-hint" });
-  const problem = h("div");
-  const load = async () => {
-    replace(problem);
-    text.value = await get(`/v1/operator-lists/${kind.value}`);
-  };
-  async function save(event) {
+  const kinds = h("div"), one = h("div", { class: "part" });
+  let kind = "opt_out", held = {};
+
+  async function drawKinds() {
+    const { items } = await get("/v1/operator-lists");
+    held = Object.fromEntries(items.map((item) => [item.kind, item]));
+    redraw(kinds, tableOf(t.ownLists, "compact kinds", [[t.whichList], [t.inEffect, true], [t.keptHere, true], [t.fromFiles]], Object.entries(t.kinds).map(([value, name]) => {
+      const item = held[value];
+      return h("tr", { class: value === kind ? "taken" : null }, h("td", {}, h("button", { type: "button", class: "link plain", dataset: { key: `kind-${value}` }, "aria-pressed": String(value === kind), onclick: () => { kind = value; draw(); } }, name)),
+        h("td", { class: "figure" }, number(item.in_effect)), h("td", { class: "figure" }, number(item.own)), h("td", { class: "answer" }, item.files.join(", ") || t.none));
+    })));
+  }
+  async function draw() {
+    try {
+      await drawKinds();
+      const mine = kind;
+      oneList(one, mine, held[mine].own, () => { if (mine === kind) draw(); });
+    } catch (failure) {
+      replace(one, trouble(failure.message));
+    }
+  }
+  replace(place, h("h2", {}, t.ownLists), h("p", { class: "hint" }, t.ownListsSays), kinds, one);
+  await draw();
+}
+
+// changed: told when entries have come or gone.
+function oneList(place, kind, own, changed) {
+  const path = `/v1/operator-lists/${kind}`;
+  const text = h("textarea", { id: "new-entries", rows: "3", spellcheck: "false", required: true, "aria-describedby": "new-entries-hint" });
+  const find = h("input", { id: "find-entry", type: "search", placeholder: t.findEntryShape, oninput: () => { clearTimeout(typing); typing = setTimeout(first, 250); } });
+  const found = h("div", { "aria-live": "polite" }), problem = h("div"), meter = h("p", { class: "hint" });
+  const more = h("button", { type: "button", class: "small", hidden: true }, t.moreEntries);
+  let typing = 0, items = [], next = null, turn = 0;
+
+  async function add(event) {
     event.preventDefault();
     replace(problem);
+    const entries = text.value.split("\n").map((line) => line.replace(/(^|\s)#.*$/, "").trim()).filter(Boolean);
     try {
-      await call("PUT", `/v1/operator-lists/${kind.value}`, text.value);
-      say(t.saved);
+      say(addedWords(await addEntries(kind, entries, (words) => { meter.textContent = words; })));
+      changed();
     } catch (failure) {
       replace(problem, trouble(failure.message));
     }
   }
-  kind.addEventListener("change", () => load().catch((failure) => replace(problem, trouble(failure.message))));
-  replace(place, h("h2", {}, t.ownLists), h("form", { class: "form own-lists", onsubmit: save },
-    field(t.whichList, "kind", kind), field(t.entries, "entries", text, t.ownListsHint), problem, h("p", {}, h("button", { class: "primary" }, t.save))));
-  await load();
+  async function remove(entry) {
+    if (!(await ask(t.removeEntryTitle, t.removeEntrySure(entry), t.remove))) return;
+    try {
+      await call("DELETE", query(`${path}/entries`, { entry }));
+      changed();
+    } catch (failure) {
+      say(failure.message, true);
+    }
+  }
+  const line = ({ entry }) => h("tr", {}, h("td", { class: "host" }, h("bdi", {}, entry)), h("td", { class: "figure" },
+    h("button", { type: "button", class: "quiet small", "aria-label": `${t.remove}: ${entry}`, onclick: () => remove(entry) }, t.remove)));
+  async function read(cursor) {
+    const mine = ++turn;
+    try {
+      const page = await get(query(`${path}/entries`, { text: find.value.trim(), limit: PAGE, cursor }));
+      if (mine !== turn) return;
+      items = cursor ? [...items, ...page.items] : page.items;
+      next = page.next;
+      more.hidden = !next;
+      redraw(found, items.length ? tableOf(t.entries, "compact", [[t.entry], [t.remove, true, true]], items.map(line)) : h("p", { class: "empty" }, find.value.trim() ? t.noEntryFound : t.noEntries));
+    } catch (failure) {
+      replace(found, trouble(failure.message));
+    }
+  }
+  const first = () => read("");
+  more.addEventListener("click", () => read(next));
+  replace(place, h("h3", { class: "part-head" }, t.kinds[kind]),
+    h("form", { class: "form", onsubmit: add }, field(t.newEntries, "new-entries", text, t.ownListsHint), problem, meter, h("p", {}, h("button", { class: "primary" }, t.addEntries))),
+    own ? [field(t.findEntry, "find-entry", find), found, h("p", {}, more), wholeText(path, own, changed)] : h("p", { class: "empty" }, t.noEntries));
+  if (own) first();
+}
+
+// The list as text, with its comments: read when it is wanted, and put back only if nobody changed it meanwhile.
+function wholeText(path, own, changed) {
+  if (own > EDITED_MAX) return h("p", { class: "hint" }, t.tooLongToEdit);
+  const text = h("textarea", { id: "entries", rows: "10", spellcheck: "false", "aria-describedby": "entries-hint" });
+  const problem = h("div");
+  let tag = null;
+  const load = async () => { text.value = await call("GET", path, undefined, { heard: (headers) => { tag = headers.get("ETag"); } }); };
+  async function save(event) {
+    event.preventDefault();
+    replace(problem);
+    try {
+      await call("PUT", path, text.value, { headers: tag ? { "If-Match": tag } : {} });
+      say(t.saved);
+      changed();
+    } catch (failure) {
+      replace(problem, trouble(failure.message));
+    }
+  }
+  return h("details", { ontoggle: (event) => { if (event.target.open) load().catch((failure) => replace(problem, trouble(failure.message))); } }, h("summary", {}, t.editText),
+    h("form", { class: "form", onsubmit: save }, field(t.entries, "entries", text, t.editTextHint), problem, h("p", {}, h("button", {}, t.save))));
 }
 
 const DAY_MS = 86400000, WARN_DAYS = 7;

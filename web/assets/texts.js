@@ -27,7 +27,7 @@ export const reasons = {
   refuses_all: "Refuses all", tls_required: "Demands TLS", auth_required: "Demands a login",
   rcpt_untrusted: "Its yes proves nothing", ambiguous_reply: "Ambiguous answer",
   dns_error: "DNS error", protocol_error: "Not SMTP", not_probed: "Not probed",
-  internal_error: "Our fault", opted_out: "Opted out", blocked_domain: "Blocked domain",
+  internal_error: "Our fault", opted_out: "Opted out", blocked_domain: "On your block list",
   duplicate: "Duplicate", cancelled: "Cancelled",
 };
 
@@ -68,7 +68,7 @@ export const t = {
   skip: "Skip to content", toDark: "Dark colours", toLight: "Light colours", signIn: "Sign in", signOut: "Sign out",
   key: "API key", keyShape: "mk_…", busy: "Working…", notFound: "There is nothing here.", close: "Close",
   signInHint: "It was printed when mailknock serve started for the first time. More are made with “mailknock keys add NAME”.",
-  noAnswer: "The server does not answer. Is mailknock still running?", brokenUpload: "The upload broke off. Try again.",
+  noAnswer: "The server does not answer. Is mailknock still running?", lost: "The server does not answer. It is tried again every few seconds; lists go on where they stood.", back: "The server is back.", more: "More", brokenUpload: "The upload broke off. Try again.",
   seconds: (n) => `${n} s`, minutes: (n) => `${n} min`, hours: (n, m) => `${n} h ${m} min`, byteUnits: ["B", "KiB", "MiB", "GiB"],
   yes: "Yes", no: "No", keep: "Leave it", none: "–", empty: "(empty)",
 
@@ -117,7 +117,7 @@ export const t = {
 
   // One list.
   progress: "Progress", rate: "rows a second", left: "left", pause: "Pause", resume: "Go on", cancel: "Cancel",
-  cancelTitle: "Cancel this list?", cancelSure: "It stops where it is. What is known stays, and can be exported.",
+  cancelTitle: "Cancel this list?", cancelSure: "It stops where it is. What is known stays, and can be exported.", cancelLoadingSure: "It is read to its end, and nobody is asked. It can be started later.",
   rename: "Rename", pace: "Pace", timeLeft: "Time left", waitingShort: "Waiting", untilClock: (time) => `until ${time}`,
   waitingWhy: (words) => `${words}: their servers asked us to come again later. Nothing else is held up by that.`,
   beingAsked: "being asked", inQueue: "in turn", restingNow: "resting", queued: "Queued", ofLimit: (n, limit) => `${n} of ${limit}`,
@@ -148,15 +148,26 @@ export const t = {
   status: "Status", scoreFrom: "Score from", scoreTo: "to", clear: "Clear all", row: "Row", next: "Next", previous: "Previous",
   first: "First", rowsShown: (from, to, of) => (of ? `${from}–${to} of ${of}` : `${from}–${to}`), drop1: (what) => `Remove the filter ${what}`,
   noRows: "No row fits these filters.", looking: (n) => `Looking further, after row ${n}…`,
-  goToRow: "Go to row", goTo: "Go", exportView: "Export these rows", suggestions: "Mistyped…", suppress: "Add to own list…",
+  goToRow: "Go to row", goTo: "Go", exportView: "Export these rows", suggestions: "Mend mistyped addresses…", suppress: "Add to own list…",
   original: "Row as it came", duplicateOf: (row) => `Same mailbox as row ${row}, which was asked about.`, notYet: "Not checked yet.", notYetShort: "not yet",
   rowTitle: (n) => `Row ${n}`, nextRow: "Next row", previousRow: "Previous row", filterAtLeast: (n) => `Score ≥ ${n}`, filterAtMost: (n) => `Score ≤ ${n}`,
 
   // With many rows, or one.
-  allFiltered: "all that fit the filters", thisAddress: "this address", gathered: (n) => `${n} rows read…`,
+  allFiltered: "all that fit the filters", gathered: (n) => `${n} rows read…`,
   tooMany: (n) => `These are more than ${n} rows. Narrow the filters.`,
   suppressTitle: "Add to one of your own lists", suppressVerb: "Add", suppressSays: (n) => `Addresses: ${n}. Later checks heed it; results that are known stay as they are.`,
-  suppressed: (n) => `${n} added.`, suggestTitle: "Accept what was suggested", suggestVerb: "Make a list of them",
+  added: (n) => `${n} added.`, stoodThere: (n) => `${n} stood there already.`, wereNone: (n) => `${n} are no addresses.`, addedSoFar: (n) => `${n} added so far…`,
+  suppressList: "Keep out what is not to be mailed…", suppressListTitle: "Keep out what is not to be mailed", suppressListSays: "These addresses join one of your own lists, so that no later list asks about them or calls them fit to mail. Results that are known stay as they are.",
+  chooseStatus: "Choose at least one status that has rows.", eraseList: "Erase this list…", erased: (name) => `“${name}” is being erased.`,
+  rejudge: "Judge again with today’s rules…", rejudgeTitle: "Judge again with today’s rules", rejudgeVerb: "Take them over", rejudging: "Looking what would change…",
+  rejudgeSays: "What the servers said is kept. It is judged once more, by the rules of this version and by your own lists as they are now; nobody is asked.",
+  rejudgeWould: (n, all) => `${n} of ${all} mailboxes would come out differently.`, rejudgeNone: (all) => `Nothing would change: all ${all} mailboxes come out the same.`,
+  rejudgeWithout: (n) => `${n} without kept evidence stay as they are.`, rejudged: (n) => `${n} mailboxes were judged differently.`,
+  rejudgeMoves: "What would change", rejudgeFrom: "Now", rejudgeTo: "Then", rejudgeSame: "the same, with another score or advice",
+  markWrong: "Mark as wrong…", outcomeTitle: "What became of a message?", outcomeSays: (address) => `What really happened to mail for ${address} counts more than what a server said. Later checks heed it; this row stays as it is until it is checked again.`,
+  outcomeLegend: "It", outcomes: { bounce: ["Bounced", "The mailbox does not exist after all"], delivery: ["Arrived", "The mailbox exists after all"], complaint: ["Was complained of", "Whoever reads it does not want it"] },
+  outcomeDetail: "What the server said, if you know", outcomeShape: "550 5.1.1 No such user", outcomeDetailHint: "It tells a missing mailbox from a refusal of the sender.", outcomeVerb: "Note it", outcomeKept: "Noted. Later checks heed it.",
+  suggestTitle: "Accept what was suggested", suggestVerb: "Make a list of them",
   suggestSays: (n) => `Rows that seem mistyped: ${n}. What they were meant to be becomes a list of its own and is checked; nothing is changed here.`,
   suggestedName: (name) => `${name}, mended`, noSuggestions: "There is no suggestion among these rows.",
   recheckRow: "Check this row again", rechecking: "It is being asked about again.",
@@ -164,6 +175,7 @@ export const t = {
   // Export.
   exportList: "Export", exportTitle: "Export", download: "Download", whichRows: "Rows", inView: "As filtered now",
   appendedColumns: "Columns added", noColumn: "Choose at least one column to add.",
+  suggestionsApplied: "Mistyped addresses", suggestionsApply: "Add a column with the address to mail", suggestionsApplyHint: "The suggestion where an address seems mistyped, else the address as it came. Suggestions are not verified.",
   appended: { status: "Status", reason: "Reason", score: "Score", action: "Advice", flags: "Flags", suggestion: "Suggestion", provider: "Provider", explanation: "Explanation" }, format: "Format", words: "Words of", mailknockWords: "mailknock", formats: { csv: "CSV", xlsx: "XLSX", ndjson: "NDJSON" },
   duplicateRows: "Duplicates", duplicateChoices: { answer: "Keep, with the answer", skip: "Keep, marked", drop: "Leave out" },
   exportHint: "Columns and order stay as they came; these are appended. Cells are defused against formulas.",
@@ -182,7 +194,11 @@ export const t = {
   perMinute: "A minute", perMinuteHint: "Requests a minute; 0: any number", anyNumber: "any number", uses: "Uses", used: "Last used",
   never: "never", remove: "Remove", removeKeyTitle: "Remove this key?",
   removeKeySure: (name) => `Whoever uses “${name}” is locked out at once.`, copy: "Copy", copied: "Copied.",
-  ownLists: "Your own lists", ownListsHint: "An address, a domain, or mx:host on each line; # starts a comment.", whichList: "List", entries: "Entries",
+  ownLists: "Your own lists", ownListsHint: "One a line: an address, a domain with all below it, @domain for that alone, or mx:host.", whichList: "List", entries: "Entries",
+  ownListsSays: "They win over whatever a server says. Entries that are kept here join those from files.", inEffect: "In effect", keptHere: "Kept here", fromFiles: "From files",
+  newEntries: "Add entries", addEntries: "Add", findEntry: "Find an entry", findEntryShape: "Part of an address or domain", entry: "Entry", noEntries: "Nothing is kept here yet.", noEntryFound: "No entry has that in it.",
+  moreEntries: "More", removeEntryTitle: "Remove this entry?", removeEntrySure: (entry) => `“${entry}” is not on this list any more; later checks see it as any other.`,
+  editText: "Edit as text", editTextHint: "With your comments (#). It is saved only if nobody changed it meanwhile.", tooLongToEdit: "The list is too long to be edited as text here. The API has it whole.",
   kinds: {
     allow: "Allowed: check all the same", opt_out: "Opted out: leave alone", block: "Blocked: don’t ask", trap: "Spam traps",
     complaint: "Complained", listed: "Bad name", disposable: "Throwaway too", not_disposable: "Not throwaway",

@@ -1,12 +1,13 @@
 // One list: before it starts, how it goes, what came out, its rows.
 import { call, get } from "./api.js";
-import { ask, h, moment, number, percent, redraw, replace, say, trouble } from "./dom.js";
+import { ask, h, menu, moment, number, percent, redraw, replace, say, trouble } from "./dom.js";
+import { acceptSuggestions, rejudge, suppressList } from "./list_actions.js";
 import { openExport } from "./list_export.js";
 import { liveView } from "./list_live.js";
 import { readyView } from "./list_ready.js";
 import { rowsOf } from "./list_rows.js";
 import { statsOf } from "./list_stats.js";
-import { onLeave } from "./app.js";
+import { go, may, onLeave } from "./app.js";
 import { states, t } from "./texts.js";
 
 const ROWS_REFRESH_MS = 4000, DAY_MS = 86400000, WARN_DAYS = 7;
@@ -28,7 +29,7 @@ export function listView(main, parameters, id) {
   }
 
   async function act(action) {
-    if (action === "cancel" && !(await ask(t.cancelTitle, t.cancelSure, t.cancel))) return;
+    if (action === "cancel" && !(await ask(t.cancelTitle, list.state === "loading" ? t.cancelLoadingSure : t.cancelSure, t.cancel))) return;
     try {
       going(await call("POST", `/v1/lists/${id}/${action}`));
     } catch (failure) {
@@ -54,6 +55,37 @@ export function listView(main, parameters, id) {
     } }, h("label", { class: "visually-hidden", for: "new-name" }, t.listName), input, h("button", { class: "primary small" }, t.save), h("button", { type: "button", class: "small", onclick: back }, t.keep))];
   }
 
+  // What is wanted now and then.
+  function listMenu() {
+    const stands = ["done", "paused", "cancelled", "failed"].includes(list.state) && list.done > 0;
+    const erase = async () => {
+      if (!(await ask(t.eraseTitle, t.eraseSure(list.name), t.erase))) return;
+      try {
+        await call("DELETE", `/v1/lists/${id}`);
+        say(t.erased(list.name));
+        go("/lists");
+      } catch (failure) {
+        say(failure.message, true);
+      }
+    };
+    return menu(t.more, [list.done ? ["suggestions", t.suggestions, () => acceptSuggestions(id, list.name, {}, 0)] : null,
+      list.done && may("admin") ? ["suppress-list", t.suppressList, () => suppressList(id, list)] : null,
+      stands ? ["rejudge", t.rejudge, () => rejudge(id, () => { stats.forget(); again(); })] : null,
+      ["erase", t.eraseList, erase, "danger-text"]]);
+  }
+
+  // Read anew: somebody changed more than its progress.
+  async function again() {
+    try {
+      const fresh = await get(`/v1/lists/${id}`);
+      if (isLeft) return;
+      list = null;
+      update(fresh);
+    } catch (failure) {
+      say(failure.message, true);
+    }
+  }
+
   // When its results go by themselves, told early.
   function expiry() {
     const days = (list.options && list.options.retention_days) || 0;
@@ -72,10 +104,12 @@ export function listView(main, parameters, id) {
     if (!title.querySelector("form")) redraw(title, drawName(false));
     redraw(head, h("p", { class: "crumbs" }, h("a", { href: "#/lists" }, t.lists)),
       h("div", { class: "title-row" }, title, h("div", { class: "actions" },
-        list.state === "running" ? [button("pause", t.pause), button("cancel", t.cancel)] : null,
-        canGoOn ? button("resume", t.resume, "primary") : null,
+        list.state === "running" ? button("pause", t.pause) : null,
+        ["running", "loading", "paused"].includes(list.state) ? button("cancel", t.cancel) : null,
+        canGoOn ? button("resume", list.done ? t.resume : t.start, "primary") : null,
         ["done", "cancelled"].includes(list.state) && list.counts.unknown ? button("recheck", t.recheck) : null,
-        hasResults ? [h("a", { class: "button", href: `/v1/lists/${id}/report`, target: "_blank", rel: "noopener" }, t.report), h("button", { type: "button", class: "primary", dataset: { key: "export" }, onclick: () => openExport(id, list, rows.view()) }, t.exportList)] : null)),
+        hasResults ? [h("a", { class: "button", href: `/v1/lists/${id}/report`, target: "_blank", rel: "noopener" }, t.report), h("button", { type: "button", class: "primary", dataset: { key: "export" }, onclick: () => openExport(id, list, rows.view()) }, t.exportList)] : null,
+        list.state === "removing" ? null : listMenu())),
       h("p", { class: "hint facts-line" }, h("span", { class: `state ${list.state}` }, states[list.state] || list.state), facts.filter(Boolean).map((text) => h("span", {}, text)), expiry()),
       list.error ? trouble(list.error) : null);
     document.title = `${list.name} · ${t.name}`;
@@ -127,6 +161,8 @@ export function listView(main, parameters, id) {
       update(JSON.parse(event.data));
       if (!isMoving(list)) mine.close();
     });
+    // The browser asks again by itself unless it was refused; either way somebody looks whether the server lives.
+    mine.addEventListener("error", () => { if (!isLeft) get(`/v1/lists/${id}`).catch(() => {}); });
     mine.addEventListener("gone", () => { mine.close(); replace(main, h("p", { class: "empty" }, t.gone)); });
   }
 
