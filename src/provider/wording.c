@@ -496,6 +496,21 @@ static void put_part(struct writer *w, struct slice part)
         put_words(w, core);
 }
 
+/*
+ * What Postfix's smtpd_reject_footer appends for the postmaster's use: "client=192.0.2.1,
+ * server=mx.example.com". It says nothing of what was refused: a clause of its own.
+ */
+static bool begins_footer(struct slice run)
+{
+    static const char *const keys[] = {"client=", "server=", "servertime=", "localtime="};
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (slice_starts_with_nocase(run, slice_from_string(keys[i])))
+            return true;
+    }
+    return false;
+}
+
 /* A run without "@" and without a scheme. "IP=192.0.2.1", "TO:user": each side for itself. */
 static void put_plain(struct writer *w, struct slice run)
 {
@@ -506,6 +521,8 @@ static void put_plain(struct writer *w, struct slice run)
         put_token(w, "@ip");
         return;
     }
+    if (begins_footer(core))
+        clause_end(w);
     for (size_t i = 0; i <= core.len; i++) {
         if (i < core.len && core.ptr[i] != '=' && core.ptr[i] != ':')
             continue;

@@ -62,6 +62,8 @@ static void texts_become_words(void **state)
         {"RESOLVER.ADR.RecipNotFound; not found",
          " @host ~resolver ~adr ~recipnotfound \n not found \n "},
         {"@ ~full @addr", " full @host \n "},
+        {"User unknown, server=mx.example.com, client=192.0.2.1",
+         " user unknown \n server @host ~mx ~example ~com \n client @ip \n "},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
