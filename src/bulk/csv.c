@@ -349,9 +349,8 @@ bool bulk_csv_unquote(struct slice cell, struct buffer *scratch, struct slice *r
     }
     buffer_clear(scratch);
     for (const char *stop = after - 1; at < stop; at++) {
-        bool is_escape = *at == '"' || (*at == '\\' && at[2] != '"'); /* `\""` is a doubled one */
-
-        if (is_escape && at + 1 < stop && at[1] == '"')
+        /* `\""` is a doubled one; what would be beyond the closing quote is not ours to look at. */
+        if (at + 1 < stop && at[1] == '"' && (*at == '"' || (*at == '\\' && at[2] != '"')))
             at++;
         buffer_append_byte(scratch, *at);
     }
