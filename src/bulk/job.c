@@ -405,7 +405,3 @@ const struct error *bulk_job_error(const struct bulk_job *job)
     return &job->error;
 }
 
-const struct store_job *bulk_job_info(const struct bulk_job *job)
-{
-    return &job->info;
-}

@@ -85,6 +85,5 @@ struct bulk_job_progress {
     uint64_t longest_commit_ms; /* a stall of the loop */
 };
 void bulk_job_progress(struct bulk_job *job, struct bulk_job_progress *ret_progress);
-const struct store_job *bulk_job_info(const struct bulk_job *job);
 
 #endif

@@ -30,18 +30,6 @@ static const struct {
     [DOCTOR_NOT_CHECKED] = {"not checked", "not_checked", "\033[36m"},
 };
 
-const char *doctor_check_name(enum doctor_check check)
-{
-    CHECK(check < DOCTOR_CHECK_COUNT);
-    return checks[check].name;
-}
-
-const char *doctor_result_name(enum doctor_result result)
-{
-    CHECK(result < DOCTOR_RESULT_COUNT);
-    return results[result].name;
-}
-
 void doctor_report_init(struct doctor_report *report, struct arena *arena)
 {
     *report = (struct doctor_report){.arena = arena};

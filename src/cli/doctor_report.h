@@ -80,9 +80,6 @@ void doctor_report_add(struct doctor_report *report, enum doctor_check check,
                        enum doctor_result result, const char *fix, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-const char *doctor_check_name(enum doctor_check check);
-const char *doctor_result_name(enum doctor_result result); /* "ok", "not checked" */
-
 void doctor_report_text(const struct doctor_report *report, const struct view_style *style,
                         struct buffer *out);
 /* An array of {check, result, detail, why, fix}; result "not_checked", fix null without one. */

@@ -102,9 +102,8 @@ static void write_totals(struct json *json, const struct service_list *list,
     json_name_int(json, "done", (int64_t)job->done);
 }
 
-static void write_options(struct service *service, struct json *json, const struct store_job *job)
+static void write_options(struct json *json, const struct store_job *job)
 {
-    (void)service;
     json_name(json, "options");
     json_raw(json, job->options);
     json_name(json, "source");
@@ -143,7 +142,7 @@ int service_list_view_write(struct service_desk *desk, uint64_t id, struct json 
         write_totals(json, list, &job);
         write_counts(json, &counts);
         write_progress(service, json, list);
-        write_options(service, json, &job);
+        write_options(json, &job);
         json_object_end(json);
     }
     arena_done(&arena);
