@@ -23,7 +23,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint coverage site clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -101,18 +101,28 @@ format: .deps/lint ## format all C sources
 lint: .deps/lint $(BUILD)/build.ninja ## format, layers, clang-tidy, cppcheck, shellcheck (SINCE=COMMIT: what changed)
 	@tools/lint $(BUILD) $(SINCE)
 
-coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches that the tests reach
+# Also a file at a time: UNITS='src/dns/*.c'.
+analyze: .deps/lint $(BUILD)/build.ninja ## gcc's -fanalyzer over all units (minutes)
+	@tools/analyze $(BUILD) $(UNITS)
+
+valgrind: $(BUILD)/.with-tests .deps/lint ## unit tests under memcheck (minutes; TEST=name: that one)
+	@$(call ninja,)
+	@tools/run-valgrind $(BUILD) $(TEST)
+
+check-threads: $(BUILD)-threads/build.ninja ## unit tests of what has threads, with ThreadSanitizer
+	@$(call ninja,-threads)
+	@meson test -C $(BUILD)-threads $(MESON_TEST) -t 4 http-client service-courier io-loop io-stream
+
+coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches of rings 0, 1 and 3 that unit tests reach
 	@$(call ninja,-coverage)
-	@meson test -C $(BUILD)-coverage $(MESON_TEST) -t 3 || true
-	@gcovr --root . --object-directory $(BUILD)-coverage --exclude '.*_(test|fuzz|bench|report|rig)\.[ch]' \
-	    --print-summary --html-details $(BUILD)-coverage/coverage.html -o $(BUILD)-coverage/coverage.txt
-	@echo "pages: $(BUILD)-coverage/coverage.html"
+	@meson test -C $(BUILD)-coverage $(MESON_TEST) --suite unit -t 3 || true
+	@tools/coverage $(BUILD)-coverage
 
 site: .deps/doc ## the documentation as a site: build/site/index.html
 	@tools/build-site $(BUILD)
 
 clean: ## remove everything that was built
-	rm -rf $(addprefix $(BUILD),'' -sanitize -clang -install -bench -fuzz -coverage) .deps
+	rm -rf $(addprefix $(BUILD),'' -sanitize -threads -clang -install -bench -fuzz -coverage) .deps
 
 # --- build folders, made once ---------------------------------------------------------------
 
@@ -131,6 +141,8 @@ $(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
 $(BUILD)-install/build.ninja: | .deps/build
 	@$(call setup,-install,--prefix='$(abspath $(PREFIX))' --buildtype=release -Db_lto=true -Dtests=false)
 	@echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix
+$(BUILD)-threads/build.ninja: | .deps/build .deps/test
+	@$(call setup,-threads,-Db_sanitize=thread -Db_lundef=false -Ddefault_library=static)
 $(BUILD)-bench/build.ninja: | .deps/build
 	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
 $(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint

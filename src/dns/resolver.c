@@ -34,6 +34,7 @@ void dns_cache_keep(struct dns_resolver *resolver, struct dns_cached *cached, ui
         struct list_node *oldest = list_first(&resolver->recent);
         struct dns_cached *victim = LIST_ELEMENT(oldest, struct dns_cached, in_recent);
 
+        CHECK(oldest != NULL); /* more than cache_max are counted, and one was just added */
         victim->evict(victim);
     }
 }

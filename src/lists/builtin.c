@@ -51,13 +51,14 @@ static uint64_t read_u64(const unsigned char *bytes)
     return value;
 }
 
-/* The last len % 8 bytes as a little-endian number. */
+/* The last len % 8 bytes, of which there is at least one, as a little-endian number. */
 static uint64_t read_tail(const unsigned char *bytes, size_t len)
 {
     size_t rest = len & 7;
     uint64_t word = 0;
 
     if (len >= 8)
+        /* cppcheck-suppress shiftTooManyBits ; rest is not 0 */
         return read_u64(bytes + len - 8) >> (8 * (8 - rest));
     for (size_t i = 0; i < rest; i++)
         word |= (uint64_t)bytes[i] << (8 * i);
