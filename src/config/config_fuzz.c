@@ -17,7 +17,8 @@ static void shown_reads_again(const struct config *config, struct arena *arena)
             continue;
         buffer_init(&line, 0);
         buffer_printf(&line, "%s = ", option->name);
-        if (config_format_value(option, config, 0, &line))
+        if (config_format_value(option, config, 0, &line) &&
+            slice_find(buffer_slice(&line), SLICE("(secret)")) < 0)
             CHECK(config_read_text(buffer_slice(&line), "again", &target, 1, arena, &error) == 0);
         buffer_done(&line);
     }
