@@ -127,7 +127,8 @@ static void check_store(struct doctor *doctor)
     if (code == 0 && path != NULL && folder != NULL && access(folder, W_OK | X_OK) != 0)
         code = error_set(&error, ERROR_IO, "nothing can be written in %.200s by this user", folder);
     if (code == 0)
-        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "", "%s can be written", url);
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "", "%s can be written",
+                          config_url_password(slice_from_string(url)).len > 0 ? "the store" : url);
     else
         doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
                           "Let this user own the file and its folder, or name another with "

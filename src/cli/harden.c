@@ -79,13 +79,29 @@ static const char *folder_of(struct hardening *hardening, const char *path)
                : arena_string(hardening->call->arena, slice_from(path, (size_t)(slash - path)));
 }
 
-/* SQLite keeps its journal beside the file. Stores that are no files need nothing here. */
+/* What libpq reads of itself: passwords, certificates, services. */
+static bool may_be_client_of_postgresql(struct hardening *hardening)
+{
+    static const char *const of_libpq[] = {"PGPASSFILE",    "PGSERVICEFILE", "PGSYSCONFDIR",
+                                           "PGSSLROOTCERT", "PGSSLCERT",     "PGSSLKEY"};
+    static const char *const at_home[] = {".pgpass", ".pg_service.conf", ".postgresql"};
+    const char *home = getenv("HOME");
+
+    for (size_t i = 0; i < ARRAY_LEN(of_libpq); i++)
+        may_read(hardening, getenv(of_libpq[i]));
+    for (size_t i = 0; home != NULL && i < ARRAY_LEN(at_home); i++)
+        if (!may_read(hardening, arena_printf(hardening->call->arena, "%s/%s", home, at_home[i])))
+            return false;
+    return true;
+}
+
+/* SQLite keeps its journal beside the file. */
 static bool may_use_store(struct hardening *hardening, const char *url)
 {
     const char *path = url != NULL ? store_url_path(url) : NULL, *folder;
 
     if (path == NULL)
-        return true;
+        return url == NULL || may_be_client_of_postgresql(hardening);
     folder = folder_of(hardening, path);
     if (folder != NULL)
         may_write(hardening, folder);
