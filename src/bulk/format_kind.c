@@ -215,10 +215,9 @@ int format_find_kind(struct format_survey *survey, struct error *error)
              (ndjson_is_object(line) || has_ending(file, ".ndjson") || has_ending(file, ".jsonl") ||
               has_ending(file, ".json")))
         format->kind = BULK_KIND_NDJSON;
-    else if (format->delimiter != 0 || find_delimiter(survey))
-        format->kind = BULK_KIND_CSV;
-    else if (has_ending(file, ".csv") || has_ending(file, ".tsv") ||
-             (line.len > 0 && line.ptr[0] == '"') || survey->wanted->has_header == 1 ||
+    else if (format->delimiter != 0 || find_delimiter(survey) || has_ending(file, ".csv") ||
+             has_ending(file, ".tsv") || (line.len > 0 && line.ptr[0] == '"') ||
+             survey->wanted->has_header == 1 ||
              column_name_hint(slice_trim(line)) != COLUMN_HINT_NONE)
         format->kind = BULK_KIND_CSV;
     else

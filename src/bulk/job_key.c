@@ -15,7 +15,7 @@ struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
 {
     if (dedupe == BULK_DEDUPE_OFF || address.len == 0)
         return SLICE_EMPTY;
-    if (dedupe == BULK_DEDUPE_EXACT || parsed->diagnosis != ADDRESS_VALID)
+    if (dedupe == BULK_DEDUPE_EXACT || parsed == NULL || parsed->diagnosis != ADDRESS_VALID)
         return address;
     out[0] = MARK_MAILBOX;
     return slice_from(out, 1 + provider_mailbox_key_of(parsed, rules, NULL, out + 1));
@@ -23,11 +23,14 @@ struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
 
 struct slice bulk_job_key(enum bulk_dedupe dedupe, struct slice address, char out[BULK_KEY_SIZE])
 {
+    const struct address *known = NULL;
     struct address parsed;
 
-    if (dedupe == BULK_DEDUPE_MAILBOX)
+    if (dedupe == BULK_DEDUPE_MAILBOX) {
         (void)address_parse(address.ptr, address.len, &parsed);
-    return bulk_job_key_parsed(dedupe, address, &parsed, NULL, out);
+        known = &parsed;
+    }
+    return bulk_job_key_parsed(dedupe, address, known, NULL, out);
 }
 
 uint64_t bulk_job_key_hash(struct slice key)

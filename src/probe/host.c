@@ -221,7 +221,10 @@ static void release_hold(struct probe_host *host)
 /* Out of the queue; its row, or NULL, is the caller's to free when empty. */
 static void unqueue(struct probe_ask *ask)
 {
-    struct probe_host *host = ask->host;
+    struct probe_host *host;
+
+    CHECK(ask != NULL); /* callers that pop have looked whether there is one */
+    host = ask->host;
 
     list_remove(&ask->node);
     ask->host = NULL;
