@@ -268,8 +268,8 @@ static int find_format(struct bulk_reader *reader, const struct bulk_format *wan
 
 static int begin_first(struct bulk_reader *reader, struct error *error)
 {
-    struct bulk_csv_row row;
-    struct slice raw;
+    struct bulk_csv_row row = {0};
+    struct slice raw = SLICE_EMPTY;
     int code = find_format(reader, &reader->wanted, &reader->format, error);
 
     if (code != 0)
@@ -476,8 +476,8 @@ static const char *read_field(const struct bulk_reader *reader, struct slice raw
 
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
 {
-    struct bulk_csv_row scanned;
-    struct slice raw, cell = SLICE_EMPTY;
+    struct bulk_csv_row scanned = {0};
+    struct slice raw = SLICE_EMPTY, cell = SLICE_EMPTY;
     int code;
 
     for (;;) {
