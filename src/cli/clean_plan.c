@@ -136,10 +136,10 @@ static struct plan_site *list_sites(const struct plan *plan, bool join, size_t *
     while (sites != NULL && table_next(&plan->domains, &cursor, &key, &value)) {
         const struct plan_domain *domain = value;
         const struct provider_profile *profile = domain->profile;
-        size_t at = count;
+        size_t at = 0;
 
         /* There are some dozen operators: the search is short, for they are found early. */
-        for (at = 0; join && profile != NULL && at < count && sites[at].profile != profile; at++) {
+        for (; join && profile != NULL && at < count && sites[at].profile != profile; at++) {
         }
         if (!join || profile == NULL || at == count) {
             at = count++;
