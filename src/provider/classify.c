@@ -4,12 +4,22 @@
 
 #include "base/check.h"
 #include "provider/concepts.h"
+#include "provider/guess.h"
 #include "provider/nested.h"
 #include "provider/reply_delay.h"
 #include "provider/reply_tables.h"
 #include "provider/wording.h"
 
 #define RETRY_AFTER_MAX_S 86400
+
+/* A guess by words may replace what a rule says with at most this confidence. */
+#define GUESS_FROM_CONFIDENCE         60
+#define GUESS_FROM_CONFIDENCE_MAILBOX 55 /* when it speaks of the mailbox or the domain */
+/* By how much it must be likelier than any other class: e-fold, and e to the third. */
+#define GUESS_LEAD         (1 * GUESS_SCALE)
+#define GUESS_LEAD_MAILBOX (3 * GUESS_SCALE)
+#define GUESS_WORDS_LEAST  2
+#define GUESS_CONFIDENCE   50
 
 /* What rules look at. */
 struct subject {
@@ -112,6 +122,11 @@ static const struct reply_rule *rule_find(const struct subject *subject)
     return NULL;
 }
 
+static bool is_before_rcpt(enum smtp_stage stage)
+{
+    return stage != SMTP_STAGE_ANY && stage != SMTP_STAGE_RCPT;
+}
+
 /*
  * Before RCPT nobody has heard of the recipient (RFC 5321 3.3): whatever the words, a refusal there
  * is of us. What a class becomes at such a stage.
@@ -140,9 +155,64 @@ static enum smtp_class class_before_rcpt(enum smtp_class said, enum smtp_stage s
     }
 }
 
-static bool is_before_rcpt(enum smtp_stage stage)
+static bool is_heard(const struct subject *subject, unsigned concept)
 {
-    return stage != SMTP_STAGE_ANY && stage != SMTP_STAGE_RCPT;
+    return (subject->heard.bits[concept / 64] >> (concept % 64) & 1) != 0;
+}
+
+/*
+ * A false verdict on a mailbox is the worst error: to be guessed the reply must name the recipient,
+ * name nothing of ours, be final, and the rule that is overruled must have known next to nothing.
+ */
+static bool guess_may_speak_of_mailbox(const struct subject *subject, const struct guess *guess,
+                                       const struct reply_rule *rule)
+{
+    return !is_before_rcpt(subject->stage) && subject->code >= 500 &&
+           rule->confidence <= GUESS_FROM_CONFIDENCE_MAILBOX && guess->lead >= GUESS_LEAD_MAILBOX &&
+           !is_heard(subject, reply_concept_names_us) && is_heard(subject, reply_concept_rcpt);
+}
+
+static bool guess_may_decide(const struct subject *subject, const struct guess *guess,
+                             const struct reply_rule *rule)
+{
+    if (guess->words < GUESS_WORDS_LEAST || guess->lead < GUESS_LEAD ||
+        guess->reply_class == rule->reply_class)
+        return false;
+    switch (guess->reply_class) {
+    case SMTP_CLASS_ACCEPTED: /* never from words: a code says so */
+        return false;
+    case SMTP_CLASS_GREYLISTED:
+    case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
+        return subject->code < 500;
+    case SMTP_CLASS_SERVER_PERMANENT_FAILURE:
+        return subject->code >= 500;
+    case SMTP_CLASS_MAILBOX_NOT_FOUND:
+    case SMTP_CLASS_MAILBOX_DISABLED:
+    case SMTP_CLASS_MAILBOX_FULL:
+    case SMTP_CLASS_RECIPIENT_RESTRICTED:
+    case SMTP_CLASS_MOVED:
+    case SMTP_CLASS_DOMAIN_NOT_ACCEPTED:
+    case SMTP_CLASS_SYNTAX_REJECTED:
+        return guess_may_speak_of_mailbox(subject, guess, rule);
+    default:
+        return true;
+    }
+}
+
+static uint32_t guess_retry_after_s(enum smtp_class reply_class)
+{
+    switch (reply_class) {
+    case SMTP_CLASS_GREYLISTED:
+        return 600;
+    case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
+        return 900;
+    case SMTP_CLASS_RATE_LIMITED:
+        return 1800;
+    case SMTP_CLASS_RECIPIENT_THROTTLED:
+        return 3600;
+    default:
+        return 0;
+    }
 }
 
 static bool class_can_wait(enum smtp_class reply_class)
@@ -172,12 +242,39 @@ static void weigh_yes(const char *provider, struct classification *ret)
     ret->sentence = "The server accepted it, as it accepts every recipient: that proves nothing.";
 }
 
+static void said_by_rule(const struct reply_rule *rule, struct classification *ret)
+{
+    ret->reply_class = rule->reply_class;
+    ret->rule = rule->name;
+    ret->confidence = rule->confidence;
+    ret->sentence = rule->sentence;
+    ret->retry_after_s = rule->retry_after_s;
+}
+
+/* The last layer, where the rule is unsure: the words decide if they are surer. */
+static void guess_weigh(const struct subject *subject, const struct wording *wording,
+                        const struct classify_input *input, const struct reply_rule *rule,
+                        struct classification *ret)
+{
+    struct guess guess;
+
+    guess_from_wording(wording, input, &guess);
+    if (!guess_may_decide(subject, &guess, rule))
+        return;
+    ret->reply_class = guess.reply_class;
+    ret->rule = "guessed-by-words";
+    ret->confidence = GUESS_CONFIDENCE;
+    ret->sentence = reply_class_sentences[guess.reply_class];
+    ret->retry_after_s = guess_retry_after_s(guess.reply_class);
+}
+
 void classify_reply(const struct classify_input *input, struct classification *ret)
 {
     struct wording wording;
     struct smtp_reply reply = input->reply;
     struct subject subject = {.stage = input->stage, .provider = provider_bit(input->provider)};
     const struct reply_rule *rule;
+    enum smtp_class said;
 
     CHECK((unsigned)input->stage < SMTP_STAGE_COUNT);
     if (!is_before_rcpt(subject.stage))
@@ -188,13 +285,12 @@ void classify_reply(const struct classify_input *input, struct classification *r
     subject.enhanced = reply.enhanced.status_class != 0 ? reply.enhanced : wording.enhanced;
     rule = rule_find(&subject);
 
-    ret->reply_class = rule->reply_class;
+    said_by_rule(rule, ret);
+    if (rule->confidence <= GUESS_FROM_CONFIDENCE && subject.code >= 400)
+        guess_weigh(&subject, &wording, input, rule, ret);
+    said = ret->reply_class;
     if (is_before_rcpt(subject.stage))
-        ret->reply_class = class_before_rcpt(rule->reply_class, subject.stage);
-    ret->rule = rule->name;
-    ret->confidence = rule->confidence;
-    ret->sentence = rule->sentence;
-    ret->retry_after_s = rule->retry_after_s;
+        ret->reply_class = class_before_rcpt(said, subject.stage);
     ret->trust = PROVIDER_TRUST_FULL;
     if (ret->reply_class == SMTP_CLASS_ACCEPTED && !is_before_rcpt(subject.stage))
         weigh_yes(input->provider, ret);
@@ -203,7 +299,7 @@ void classify_reply(const struct classify_input *input, struct classification *r
 
         if (named > 0)
             ret->retry_after_s = named < RETRY_AFTER_MAX_S ? named : RETRY_AFTER_MAX_S;
-    } else if (ret->reply_class != rule->reply_class) {
+    } else if (ret->reply_class != said) {
         ret->retry_after_s = 0;
     }
 }

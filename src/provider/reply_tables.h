@@ -1,6 +1,6 @@
 /*
- * The tables that tools/compile-replies makes of data/reply_lexicon.tsv, data/reply_compounds.tsv
- * and data/reply_rules.tsv. Constant; nothing else is needed at run time.
+ * The tables that tools/compile-replies makes of data/reply_lexicon.tsv, data/reply_compounds.tsv,
+ * data/reply_rules.tsv and data/reply_words.tsv. Constant; nothing else is needed at run time.
  *
  * The phrase automaton is Aho-Corasick over byte classes: a state with many successors has a dense
  * row, the others a short list of edges and a state to fall back on (whose edges come next).
@@ -97,5 +97,26 @@ extern const uint16_t reply_provider_count;
 /* Rules that may fit once a concept is heard, and those that need none. */
 extern const uint64_t reply_rules_by_concept[][REPLY_RULE_WORDS];
 extern const uint64_t reply_rules_always[REPLY_RULE_WORDS];
+
+/* The concepts NAMES_US and RCPT: indices into reply_concept_names. */
+extern const uint16_t reply_concept_names_us, reply_concept_rcpt;
+extern const char *const reply_class_sentences[SMTP_CLASS_COUNT]; /* what a class says by itself */
+
+/* --- words (guess.h) -------------------------------------------------------------------------- */
+
+struct reply_weight {
+    uint8_t reply_class;
+    int8_t weight;
+};
+
+struct reply_word {
+    uint32_t hash; /* of the feature's spelling */
+    uint16_t weight_first;
+    uint8_t weight_count;
+};
+
+extern const struct reply_word reply_words[]; /* by hash */
+extern const struct reply_weight reply_weights[];
+extern const uint16_t reply_word_count;
 
 #endif
