@@ -14,7 +14,6 @@ enum {
     COST_EXTRA = 9,
     COST_OTHER = 10,
     COST_FIRST = 14,
-    COST_LEAST = 5, /* of any step */
 };
 
 /* The keys around each letter, and those that other layouts put in its place. */
@@ -181,28 +180,6 @@ static unsigned fill_row(const struct distance_word *typed, size_t i, struct sli
     return row_least;
 }
 
-static bool has_more_bits(uint64_t set, unsigned count)
-{
-    for (; count > 0 && set != 0; count--)
-        set &= set - 1;
-    return set != 0;
-}
-
-/*
- * Can so few steps do? Each adds and takes away one character at most. Most pairs of words end
- * here.
- */
-static bool is_within_reach(const struct distance_word *typed, struct slice meant,
-                            uint64_t meant_letters, unsigned cap)
-{
-    unsigned steps = cap / COST_LEAST;
-    size_t len = typed->text.len;
-
-    return (len > meant.len ? len - meant.len : meant.len - len) <= steps &&
-           !has_more_bits(typed->letters & ~meant_letters, steps) &&
-           !has_more_bits(meant_letters & ~typed->letters, steps);
-}
-
 unsigned distance_between(const struct distance_word *typed, struct slice meant,
                           uint64_t meant_letters, unsigned cap)
 {
@@ -212,7 +189,7 @@ unsigned distance_between(const struct distance_word *typed, struct slice meant,
     unsigned last_least = 0;
 
     if (!typed->is_short || meant.len > DISTANCE_WORD_MAX ||
-        !is_within_reach(typed, meant, meant_letters, cap))
+        !distance_is_within_reach(typed->text.len, typed->letters, meant.len, meant_letters, cap))
         return DISTANCE_FAR;
     last[0] = 0;
     for (size_t j = 0; j < meant.len; j++) {

@@ -13,6 +13,8 @@
 #define DISTANCE_WORD_MAX 32 /* longer words are always DISTANCE_FAR */
 #define DISTANCE_FAR      1000u
 
+#define DISTANCE_STEP_LEAST 5 /* what the cheapest step costs */
+
 /* A typed word made ready to be compared with many. */
 struct distance_word {
     struct slice text;
@@ -36,6 +38,29 @@ void distance_prepare(struct slice typed, struct distance_word *ret_word);
  */
 unsigned distance_between(const struct distance_word *typed, struct slice meant,
                           uint64_t meant_letters, unsigned cap);
+
+/* Not more than so many of the set. */
+static inline bool distance_has_few(uint64_t set, unsigned most)
+{
+    for (; most > 0 && set != 0; most--)
+        set &= set - 1;
+    return set == 0;
+}
+
+/*
+ * Can so few steps do? Each adds and takes away one character at most. Where not, the words are
+ * further apart than cap: most pairs of words are, and this is the cheap way to see it. Letters are
+ * distance_letters of the words.
+ */
+static inline bool distance_is_within_reach(size_t typed_len, uint64_t typed_letters,
+                                            size_t meant_len, uint64_t meant_letters, unsigned cap)
+{
+    unsigned steps = cap / DISTANCE_STEP_LEAST;
+
+    return (typed_len > meant_len ? typed_len - meant_len : meant_len - typed_len) <= steps &&
+           distance_has_few(typed_letters & ~meant_letters, steps) &&
+           distance_has_few(meant_letters & ~typed_letters, steps);
+}
 
 /* The set of characters of a lower-case word: one bit a letter or digit, one for all others. */
 uint64_t distance_letters(struct slice word);

@@ -155,16 +155,23 @@ static bool mend_regional(struct slice domain, const struct suggest_world *world
     ptrdiff_t dot = slice_find_byte(domain, '.');
     struct slice name = slice_prefix(domain, dot < 0 ? 0 : (size_t)dot);
     struct slice rest = slice_from_offset(domain, name.len);
+    uint64_t letters = distance_letters(name);
     struct distance_word typed;
+    bool is_prepared = false;
 
     if (world == NULL || world->is_real == NULL || popular_name_is_known(name))
         return false;
-    distance_prepare(name, &typed);
     for (size_t i = 0; i < popular_domain_count; i++) {
         struct slice meant = popular_domains[i].name;
 
         if (meant.len < NAME_MIN || meant.len + rest.len > ADDRESS_DOMAIN_MAX ||
-            distance_between(&typed, meant, popular_domains[i].name_letters, CAP) > CAP)
+            !distance_is_within_reach(name.len, letters, meant.len, popular_domains[i].name_letters,
+                                      CAP))
+            continue;
+        if (!is_prepared)
+            distance_prepare(name, &typed);
+        is_prepared = true;
+        if (distance_between(&typed, meant, popular_domains[i].name_letters, CAP) > CAP)
             continue;
         memcpy(out, meant.ptr, meant.len);
         memcpy(out + meant.len, rest.ptr, rest.len);

@@ -23,6 +23,8 @@ enum {
 struct search {
     struct slice name;
     struct slice rest;
+    uint64_t name_letters, rest_letters; /* distance_letters of both */
+    bool is_prepared;                    /* the words below: only when a target comes near */
     struct distance_word typed_name;
     struct distance_word typed_rest;
     bool is_delegated;
@@ -106,19 +108,31 @@ static unsigned target_cost(const struct search *search, const struct popular_do
 }
 
 /*
- * Sorts out at little cost what target_cost would: behind a rest that exists only the same rest can
- * have been meant, unless the name is popular or the rest a slip that is known.
+ * Sorts out at little cost what target_cost would: a name that is nobody's must be near the one
+ * that was meant, and behind a rest that exists only the same rest can have been meant, unless it
+ * is a slip that is known.
  */
 static bool may_be_meant(const struct search *search, const struct popular_domain *popular)
 {
-    return !search->is_delegated || search->is_popular_name || search->typo != NULL ||
-           popular->rest_letters == search->typed_rest.letters;
+    if (search->is_popular_name)
+        return true;
+    if (search->is_delegated && search->typo == NULL &&
+        popular->rest_letters != search->rest_letters)
+        return false;
+    return distance_is_within_reach(search->name.len, search->name_letters, popular->name.len,
+                                    popular->name_letters, name_cap(popular->name.len));
 }
 
 static void consider(struct search *search, const struct popular_domain *popular)
 {
-    unsigned cost = target_cost(search, popular);
+    unsigned cost;
 
+    if (!search->is_prepared) {
+        distance_prepare(search->name, &search->typed_name);
+        distance_prepare(search->rest, &search->typed_rest);
+        search->is_prepared = true;
+    }
+    cost = target_cost(search, popular);
     if (cost == DISTANCE_FAR)
         return;
     /* The table stands in the order of popularity: who comes later is never more popular. */
@@ -139,16 +153,20 @@ static void consider(struct search *search, const struct popular_domain *popular
 bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_found)
 {
     ptrdiff_t dot = slice_find_byte(domain, '.');
-    struct search search = {.is_delegated = is_delegated};
+    struct search search;
 
+    search.is_delegated = is_delegated;
+    search.is_prepared = search.is_tied = false;
+    search.best = NULL;
+    search.best_cost = 0;
     search.name = slice_prefix(domain, (size_t)dot);
     search.rest = slice_from_offset(domain, (size_t)dot + 1);
     search.is_popular_name = popular_name_is_known(search.name);
     search.typo = tld_typo_find(search.rest);
     if (search.name.len > DISTANCE_WORD_MAX || search.rest.len > DISTANCE_WORD_MAX)
         return false;
-    distance_prepare(search.name, &search.typed_name);
-    distance_prepare(search.rest, &search.typed_rest);
+    search.name_letters = distance_letters(search.name);
+    search.rest_letters = distance_letters(search.rest);
     for (size_t i = 0; i < popular_domain_count; i++) {
         if (may_be_meant(&search, &popular_domains[i]))
             consider(&search, &popular_domains[i]);

@@ -213,6 +213,45 @@ static void json_is_placed_and_escaped(void **state)
     buffer_done(&out);
 }
 
+/* Every byte at every place of texts of every length up to some words. */
+static void plain_and_visible_bytes_are_told(void **state)
+{
+    for (size_t len = 0; len <= 40; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                bool is_visible = c >= 0x20 && c < 0x7f;
+                char text[40];
+
+                memset(text, 'x', sizeof(text));
+                text[at] = (char)c;
+                assert_int_equal(utf8_visible_len(slice_from(text, len)), is_visible ? len : at);
+                assert_int_equal(json_is_plain(slice_from(text, len)),
+                                 is_visible && c != '"' && c != '\\');
+            }
+        }
+        assert_true(json_is_plain(slice_from("                                        ", len)));
+    }
+}
+
+static void json_members_are_copied(void **state)
+{
+    struct buffer out;
+    struct json json;
+
+    buffer_init(&out, 0);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_members(&json, "\"a\":1,\"b\":", true);
+    json_int(&json, 0);
+    json_members(&json, "\"c\":[]", false);
+    json_name_word(&json, "d", "word");
+    json_name_plain(&json, "e", SLICE_EMPTY);
+    json_object_end(&json);
+    assert_true(slice_equal(buffer_slice(&out),
+                            SLICE("{\"a\":1,\"b\":0,\"c\":[],\"d\":\"word\",\"e\":\"\"}")));
+    buffer_done(&out);
+}
+
 static void utf8_follows_rfc_3629(void **state)
 {
     assert_int_equal(utf8_find_invalid(SLICE("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), -1);
@@ -377,6 +416,8 @@ int main(void)
         cmocka_unit_test(tables_agree_with_a_simple_model),
         cmocka_unit_test(json_is_placed_and_escaped),
         cmocka_unit_test(json_escapes_wherever_it_stands),
+        cmocka_unit_test(plain_and_visible_bytes_are_told),
+        cmocka_unit_test(json_members_are_copied),
         cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(addresses_parse_and_print),
         cmocka_unit_test(reserved_ranges_are_refused),

@@ -5,11 +5,11 @@
 #include <string.h>
 
 /* Days since 1970-01-01 to a proleptic Gregorian date, counting eras of 400 years from March. */
-static void civil_from_days(int64_t days, int *year, unsigned *month, unsigned *day)
+static void civil_from_days(uint32_t days, int *year, unsigned *month, unsigned *day)
 {
-    int64_t shifted = days + 719468;
-    int64_t era = shifted / 146097;
-    unsigned day_of_era = (unsigned)(shifted - era * 146097);
+    uint32_t shifted = days + 719468; /* of the year 9999 and more */
+    uint32_t era = shifted / 146097;
+    unsigned day_of_era = shifted - era * 146097;
     unsigned year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -17,7 +17,7 @@ static void civil_from_days(int64_t days, int *year, unsigned *month, unsigned *
 
     *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     *month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    *year = (int)year_of_era + (int)(era * 400) + (*month <= 2);
+    *year = (int)(year_of_era + era * 400) + (*month <= 2);
 }
 
 /* The other way round. */
@@ -42,7 +42,7 @@ bool instant_from_civil(const struct instant_civil *civil, int64_t *ret_unix_ms)
         civil->ms > 999)
         return false;
     days = days_from_civil(civil->year, civil->month, civil->day);
-    civil_from_days(days, &year, &month, &day);
+    civil_from_days((uint32_t)days, &year, &month, &day);
     if (month != civil->month || day != civil->day)
         return false;
     seconds = days * 86400 + civil->hour * 3600 + civil->minute * 60 + civil->second -
@@ -129,11 +129,10 @@ bool instant_parse(struct slice text, int64_t *ret_unix_ms)
     return instant_from_civil(&civil, ret_unix_ms);
 }
 
-/* The last `count` digits of value. */
-static void put_digits(char *out, unsigned value, unsigned count)
+static void put_two(char *out, unsigned value)
 {
-    for (; count > 0; value /= 10)
-        out[--count] = (char)('0' + value % 10);
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
 }
 
 const char *instant_format(int64_t unix_ms, char out[INSTANT_TEXT_SIZE])
@@ -146,16 +145,18 @@ const char *instant_format(int64_t unix_ms, char out[INSTANT_TEXT_SIZE])
         unix_ms = 0;
     if (unix_ms > last)
         unix_ms = last;
-    civil_from_days(unix_ms / (int64_t)DAY_MS, &year, &month, &day);
-    ms_of_day = (unsigned)(unix_ms % (int64_t)DAY_MS);
+    civil_from_days((uint32_t)((uint64_t)unix_ms / DAY_MS), &year, &month, &day);
+    ms_of_day = (unsigned)((uint64_t)unix_ms % DAY_MS);
     memcpy(out, "0000-00-00T00:00:00.000Z", INSTANT_TEXT_SIZE);
-    put_digits(out, (unsigned)year, 4);
-    put_digits(out + 5, month, 2);
-    put_digits(out + 8, day, 2);
-    put_digits(out + 11, ms_of_day / 3600000, 2);
-    put_digits(out + 14, ms_of_day / 60000 % 60, 2);
-    put_digits(out + 17, ms_of_day / 1000 % 60, 2);
-    put_digits(out + 20, ms_of_day % 1000, 3);
+    put_two(out, (unsigned)year / 100);
+    put_two(out + 2, (unsigned)year % 100);
+    put_two(out + 5, month);
+    put_two(out + 8, day);
+    put_two(out + 11, ms_of_day / 3600000);
+    put_two(out + 14, ms_of_day / 60000 % 60);
+    put_two(out + 17, ms_of_day / 1000 % 60);
+    put_two(out + 20, ms_of_day % 1000 / 10);
+    out[22] = (char)('0' + ms_of_day % 10);
     return out;
 }
 

@@ -111,19 +111,36 @@ static inline uint64_t short_word(const char *bytes, size_t len)
     return (EACH_BYTE(' ') & ~UINT64_C(0xffffff)) | first;
 }
 
-/* Can all be written as it is? Eight bytes at a time, the last of them for a second time. */
+typedef signed char sixteen __attribute__((vector_size(16)));
+typedef uint64_t two_words __attribute__((vector_size(16)));
+
+/* Not 0 where one of sixteen bytes cannot be written as it is; of signed ones those above 0x7f are
+ * negative. */
+static inline two_words strange_of_sixteen(const char *bytes)
+{
+    sixteen some;
+
+    memcpy(&some, bytes, sizeof(some));
+    return (two_words)((some < 0x20) | (some == '"') | (some == '\\') | (some == 0x7f));
+}
+
+/* Can all be written as it is? Sixteen bytes at a time, the last of them for a second time. */
 static inline bool is_plain(struct slice value)
 {
-    uint64_t word, strange = 0;
+    two_words strange = {0, 0};
+    uint64_t first, last;
 
     if (value.len < 8)
         return strange_bytes(short_word(value.ptr, value.len)) == 0;
-    for (size_t at = 0; at + 8 <= value.len; at += 8) {
-        memcpy(&word, value.ptr + at, 8);
-        strange |= strange_bytes(word);
+    if (value.len < 16) {
+        memcpy(&first, value.ptr, 8);
+        memcpy(&last, value.ptr + value.len - 8, 8);
+        return (strange_bytes(first) | strange_bytes(last)) == 0;
     }
-    memcpy(&word, value.ptr + value.len - 8, 8);
-    return (strange | strange_bytes(word)) == 0;
+    for (size_t at = 0; at + 16 <= value.len; at += 16)
+        strange |= strange_of_sixteen(value.ptr + at);
+    strange |= strange_of_sixteen(value.ptr + value.len - 16);
+    return (strange[0] | strange[1]) == 0;
 }
 
 static void append_escaped(struct buffer *out, unsigned char c)
@@ -177,17 +194,10 @@ static void put_escaped(struct buffer *out, struct slice value)
     put_byte(out, '"');
 }
 
-void json_string(struct json *json, struct slice value)
+static inline void put_plain(struct buffer *out, struct slice value)
 {
-    struct buffer *out = json->out;
-    char *to;
+    char *to = buffer_room(out, value.len + 2);
 
-    before_value(json);
-    if (!is_plain(value)) {
-        put_escaped(out, value);
-        return;
-    }
-    to = buffer_room(out, value.len + 2);
     if (to == NULL)
         return;
     *to++ = '"';
@@ -195,6 +205,26 @@ void json_string(struct json *json, struct slice value)
         memcpy(to, value.ptr, value.len);
     to[value.len] = '"';
     out->len += value.len + 2;
+}
+
+bool json_is_plain(struct slice text)
+{
+    return is_plain(text);
+}
+
+void json_plain(struct json *json, struct slice value)
+{
+    before_value(json);
+    put_plain(json->out, value);
+}
+
+void json_string(struct json *json, struct slice value)
+{
+    before_value(json);
+    if (is_plain(value))
+        put_plain(json->out, value);
+    else
+        put_escaped(json->out, value);
 }
 
 void json_cstring(struct json *json, const char *value)
@@ -212,6 +242,11 @@ void json_int(struct json *json, int64_t value)
     /* The lowest number has no positive twin. */
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
+    if (rest < 10 && value >= 0) {
+        before_value(json);
+        put_byte(json->out, (char)('0' + rest));
+        return;
+    }
     before_value(json);
     do {
         digits[--at] = (char)('0' + rest % 10);

@@ -40,6 +40,31 @@ void json_null(struct json *json);
 /* One value that is JSON already. */
 void json_raw(struct json *json, struct slice value);
 
+/* Is it a string's contents as it stands: ASCII, and nothing to escape? Not true of all that is. */
+bool json_is_plain(struct slice text);
+/* A string of which that is known. */
+void json_plain(struct json *json, struct slice value);
+
+/*
+ * Members of an object that are JSON already, "\"name\":value" with commas between them; at the end
+ * perhaps the name alone, when is_before_value is true. For what never changes: one copy.
+ */
+static inline void json_members(struct json *json, const char *members, bool is_before_value)
+{
+    size_t len = strlen(members);
+    char *to = buffer_room(json->out, len + 1);
+
+    CHECK(json->level != 0 && (json->is_array & json->level) == 0 && !json->after_name);
+    json->after_name = is_before_value;
+    if (to == NULL)
+        return;
+    *to = ',';
+    to += (json->has_item & json->level) != 0;
+    json->has_item |= json->level;
+    memcpy(to, members, len);
+    json->out->len = (size_t)(to + len - json->out->ptr);
+}
+
 /* A name, its colon and `value`, which is JSON already or "": then the value comes next. */
 static inline void json_name_literal(struct json *json, const char *name, const char *value)
 {
@@ -97,6 +122,33 @@ static inline void json_name_cstring(struct json *json, const char *name, const 
         json_name_null(json, name);
     else
         json_name_string(json, name, slice_from_string(value));
+}
+
+/* A string that json_is_plain, as names from our tables are. */
+static inline void json_name_plain(struct json *json, const char *name, struct slice value)
+{
+    size_t name_len = strlen(name);
+    char *to = buffer_room(json->out, name_len + value.len + 6);
+
+    CHECK(json->level != 0 && (json->is_array & json->level) == 0 && !json->after_name);
+    if (to == NULL)
+        return;
+    *to = ',';
+    to += (json->has_item & json->level) != 0;
+    json->has_item |= json->level;
+    *to++ = '"';
+    memcpy(to, name, name_len);
+    to += name_len;
+    memcpy(to, "\":\"", 3);
+    memcpy(to + 3, value.ptr, value.len);
+    to += 3 + value.len;
+    *to++ = '"';
+    json->out->len = (size_t)(to - json->out->ptr);
+}
+
+static inline void json_name_word(struct json *json, const char *name, const char *word)
+{
+    json_name_plain(json, name, slice_from_string(word));
 }
 
 static inline void json_name_int(struct json *json, const char *name, int64_t value)

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 static bool is_tail(char c)
 {
     return ((unsigned char)c & 0xc0) == 0x80;
@@ -31,6 +33,24 @@ size_t utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point)
         return 0;
     *ret_code_point = code;
     return size;
+}
+
+size_t utf8_visible_len(struct slice s)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;
+    size_t at = 0;
+
+    for (; at + 8 <= s.len; at += 8) {
+        uint64_t word;
+
+        /* A high bit where a byte has one, or would when 0x20 is taken or one is added. */
+        memcpy(&word, s.ptr + at, 8);
+        if (((word | (word - each * 0x20) | (word + each)) & high) != 0)
+            break;
+    }
+    while (at < s.len && s.ptr[at] >= 0x20 && s.ptr[at] < 0x7f)
+        at++;
+    return at;
 }
 
 /* How many bytes from the start are ASCII: eight at a time, then one by one. */

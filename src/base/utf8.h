@@ -18,6 +18,8 @@ size_t utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point);
 /* Offset of the first byte that is not well formed, or -1. */
 ptrdiff_t utf8_find_invalid(struct slice s);
 bool utf8_is_ascii(struct slice s);
+/* How many bytes from the start are visible ASCII or SP. */
+size_t utf8_visible_len(struct slice s);
 /* Columns of a terminal, approximately: one a character, two for East Asian wide ones. */
 size_t utf8_columns(struct slice s);
 

@@ -190,7 +190,11 @@ static void write_cells(struct writer_context *context, struct json *json, struc
             snprintf(name, sizeof(name), "column_%zu", index + 1);
             json_name(json, name);
         }
-        json_string(json, as_text(context, cell));
+        /* Of ASCII and without a quote it is its own text in every encoding. */
+        if (json_is_plain(cell))
+            json_plain(json, cell);
+        else
+            json_string(json, as_text(context, cell));
         index++;
     }
     if (has_names)

@@ -174,26 +174,31 @@ static bool is_separator(char c)
 static bool squeeze(struct slice local, struct squeezed *ret)
 {
     bool word_open = false;
+    size_t len = 0;
 
     if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
         local = slice_from(local.ptr + 1, local.len - 2);
     if (local.len == 0 || local.len > LOCAL_MAX)
         return false;
-    ret->len = ret->token_count = 0;
+    ret->token_count = 0;
     for (size_t i = 0; i < local.len; i++) {
-        if (local.ptr[i] == '+' && i > 0)
-            break;
-        if (is_separator(local.ptr[i])) {
-            word_open = false;
-            continue;
+        char c = local.ptr[i];
+
+        if (!ascii_is_alnum(c)) {
+            if (c == '+' && i > 0)
+                break;
+            if (is_separator(c)) {
+                word_open = false;
+                continue;
+            }
         }
         if (!word_open && ret->token_count < TOKENS_MAX)
-            ret->starts[ret->token_count++] = ret->len;
+            ret->starts[ret->token_count++] = len;
         word_open = true;
-        ret->bytes[ret->len++] = ascii_lower(local.ptr[i]);
+        ret->bytes[len++] = ascii_lower(c);
     }
-    ret->starts[ret->token_count] = ret->len;
-    return ret->len > 0;
+    ret->starts[ret->token_count] = ret->len = len;
+    return len > 0;
 }
 
 /* The class bits of the bytes from..to as a local part. */
@@ -225,7 +230,8 @@ static bool has_no_reply_part(const struct squeezed *name)
 {
     if (name->len < PART_MIN)
         return false;
-    if (memmem(name->bytes, name->len, "noreply", 7) != NULL)
+    if (memchr(name->bytes, 'y', name->len) != NULL &&
+        memmem(name->bytes, name->len, "noreply", 7) != NULL)
         return true;
     for (size_t from = 0; from < name->token_count; from++) {
         for (size_t to = from + 1; to <= name->token_count; to++) {

@@ -98,11 +98,19 @@ static size_t fold_local(struct slice local, unsigned folds, char *out, size_t l
     size_t start = len;
     struct slice whole = local;
 
+    if (folds == 0) {
+        memcpy(out + len, local.ptr, local.len);
+        return len + local.len;
+    }
     if (folds & MAILBOX_FOLD_PLUS)
         local = cut_tag(local);
     for (size_t i = 0; i < local.len; i++) {
         char c = local.ptr[i];
 
+        if (ascii_is_alnum(c)) {
+            out[len++] = folds & MAILBOX_FOLD_LOWER ? ascii_lower(c) : c;
+            continue;
+        }
         if (c == '.' && (folds & (MAILBOX_FOLD_DOTS | MAILBOX_FOLD_SEPARATORS)))
             continue;
         if ((c == '_' || c == '-') && (folds & MAILBOX_FOLD_SEPARATORS))
@@ -111,7 +119,7 @@ static size_t fold_local(struct slice local, unsigned folds, char *out, size_t l
             c = '.';
         if (c == '_' && (folds & MAILBOX_FOLD_SUBDOMAIN))
             c = '-';
-        out[len++] = folds & MAILBOX_FOLD_LOWER ? ascii_lower(c) : c;
+        out[len++] = c;
     }
     /* A name of nothing but dots is no name; keep the bytes, so that keys stay apart. */
     if (len == start) {
@@ -162,8 +170,10 @@ size_t provider_mailbox_key_of(const struct address *address,
     out[len++] = '@';
     if (rule != NULL && rule->key_domain[0] != '\0')
         domain = slice_from_string(rule->key_domain);
-    for (size_t i = 0; i < domain.len; i++)
-        out[len++] = ascii_lower(domain.ptr[i]);
+    memcpy(out + len, domain.ptr, domain.len);
+    if (address->is_literal) /* other domains are in lower case */
+        ascii_lower_bytes(out + len, domain.len);
+    len += domain.len;
     out[len] = '\0';
     return len;
 }

@@ -710,18 +710,18 @@ static void explain_records(struct telling *telling)
     bool says_delivered = delivered > 0 && telling->verdict->status != VERDICT_INVALID &&
                           telling->verdict->status != VERDICT_DO_NOT_MAIL &&
                           telling->verdict->status != VERDICT_SKIPPED;
-    char checked[INSTANT_TEXT_SIZE], when[INSTANT_TEXT_SIZE], words[96] = "";
+    char when[INSTANT_TEXT_SIZE], words[96] = "";
     int len = 0;
 
-    instant_format(evidence->checked_unix_ms, checked);
-    instant_format(delivered, when);
+    if (!evidence->is_remembered && !says_delivered)
+        return;
     if (evidence->is_remembered)
-        len = snprintf(words, sizeof(words), "; so found on %.10s", checked);
+        len = snprintf(words, sizeof(words), "; so found on %.10s",
+                       instant_format(evidence->checked_unix_ms, when));
     if (says_delivered)
         snprintf(words + len, sizeof(words) - (size_t)len, "; your mail was delivered on %.10s",
-                 when);
-    if (words[0] != '\0')
-        sentence_append_clause(&telling->sentence, words);
+                 instant_format(delivered, when));
+    sentence_append_clause(&telling->sentence, words);
 }
 
 void explain_verdict(const struct evidence *evidence, const struct finding *finding,

@@ -1,91 +1,142 @@
 #include "verdict/gibberish.h"
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "verdict/letters.h"
 
 #define SURPLUS_BITS 18
 #define SURPLUS_LEN  7 /* letters of the word */
 #define DOUBTED_LEN  5
+#define ROW_LEN      6 /* consonants */
 
+/* Where in the local part there are letters, and so on: a bit a byte. */
 struct traits {
-    size_t letters, vowels, digits, others;
-    size_t consonants_in_row; /* the longest row */
-    size_t changes;           /* from a letter to a digit or back */
-    bool only_hex;
+    uint64_t letters, vowels, digits, hexadecimals;
 };
 
-static bool is_vowel(char c)
-{
-    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
-}
+#define LETTER(c) (UINT32_C(1) << ((c) - 'a'))
 
-static bool may_be_second(char c)
-{
-    c = ascii_lower(c);
-    return c == 'c' || c == 'g' || c == 'h' || c == 'k' || c == 's' || c == 'z';
-}
+/* By first letter, the second letters with which it is one consonant. */
+static const uint32_t second_letters[26] = {
+    ['c' - 'a'] = LETTER('h') | LETTER('k') | LETTER('z'),
+    ['d' - 'a'] = LETTER('z'),
+    ['g' - 'a'] = LETTER('h'),
+    ['k' - 'a'] = LETTER('h'),
+    ['n' - 'a'] = LETTER('g'),
+    ['p' - 'a'] = LETTER('h'),
+    ['r' - 'a'] = LETTER('z'),
+    ['s' - 'a'] = LETTER('h') | LETTER('z'),
+    ['t' - 'a'] = LETTER('h') | LETTER('s') | LETTER('z'),
+    ['w' - 'a'] = LETTER('h'),
+    ['z' - 'a'] = LETTER('h'),
+};
 
-static bool may_be_first(char c)
-{
-    c = ascii_lower(c);
-    return c == 't' || c == 's' || c == 'c' || c == 'd' || c == 'g' || c == 'k' || c == 'n' ||
-           c == 'p' || c == 'r' || c == 'w' || c == 'z';
-}
-
-/* Consonants written with several letters: how many letters, at the start of s. */
+/* Consonants written with several letters: how many letters, at the start of s, a consonant. */
 static size_t consonant_len(struct slice s)
 {
-    static const char *const clusters[] = {"tsch", "sch", "szcz", "ch", "ck", "cz", "dz",
-                                           "gh",   "kh",  "ng",   "ph", "rz", "sh", "sz",
-                                           "th",   "ts",  "tz",   "wh", "zh"};
+    char first = ascii_lower(s.ptr[0]), second = s.len >= 2 ? ascii_lower(s.ptr[1]) : '\0';
 
-    /* First and second letters of all of them are some of a few. */
-    bool may_be = s.len >= 2 && may_be_second(s.ptr[1]) && may_be_first(s.ptr[0]);
-
-    for (size_t i = 0; may_be && i < ARRAY_LEN(clusters); i++) {
-        struct slice cluster = slice_from_string(clusters[i]);
-
-        if (slice_starts_with_nocase(s, cluster))
-            return cluster.len;
-    }
-    return s.len >= 2 && ascii_lower(s.ptr[0]) == ascii_lower(s.ptr[1]) ? 2 : 1;
+    if (first == 't' && second == 's' && slice_starts_with_nocase(s, SLICE("tsch")))
+        return 4;
+    if (first == 's' && second == 'c' && slice_starts_with_nocase(s, SLICE("sch")))
+        return 3;
+    if (first == 's' && second == 'z' && slice_starts_with_nocase(s, SLICE("szcz")))
+        return 4;
+    if (!ascii_is_alpha(second))
+        return 1;
+    return first == second || (second_letters[first - 'a'] & LETTER(second)) != 0 ? 2 : 1;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define HIGH       EACH(0x80)
+
+/* The high bit of each of eight ASCII bytes that is from first to last. Nothing is carried over. */
+static inline uint64_t between(uint64_t word, unsigned char first, unsigned char last)
+{
+    return (word + EACH(0x80U - first)) & ~(word + EACH(0x7fU - last)) & HIGH;
+}
+
+/* The same of those that are this byte. */
+static inline uint64_t equal(uint64_t word, unsigned char byte)
+{
+    return ~((word ^ EACH(byte)) + EACH(0x7fU)) & HIGH;
+}
+
+/* The high bits of eight bytes as eight bits. */
+static inline uint64_t gather(uint64_t highs)
+{
+    return highs * UINT64_C(0x0002040810204081) >> 56;
+}
+
+/* local: ASCII. Eight bytes at a time, which are all that a name has. */
 static void look_at(struct slice local, struct traits *traits)
 {
-    size_t row = 0, at = 0;
-    char last = '\0';
+    char bytes[GIBBERISH_LOCAL_MAX] = "";
 
-    *traits = (struct traits){.only_hex = true};
-    while (at < local.len) {
-        char c = ascii_lower(local.ptr[at]);
-        size_t len = 1;
+    *traits = (struct traits){0};
+    memcpy(bytes, local.ptr, local.len);
+    for (size_t at = 0; at < local.len; at += 8) {
+        uint64_t word, lower, vowels, digits;
 
-        traits->only_hex &= ascii_hex_value(c) >= 0;
-        if (ascii_is_alpha(c) && !is_vowel(c)) {
-            len = consonant_len(slice_from_offset(local, at));
-            traits->only_hex &= len == 1 || c == ascii_lower(local.ptr[at + 1]);
-            row++;
-        } else {
-            row = 0;
-        }
-        if (row > traits->consonants_in_row)
-            traits->consonants_in_row = row;
-        if (ascii_is_alpha(c))
-            traits->letters += len;
-        else if (ascii_is_digit(c))
-            traits->digits++;
-        else
-            traits->others++;
-        traits->vowels += is_vowel(c);
-        if ((ascii_is_alpha(c) && ascii_is_digit(last)) ||
-            (ascii_is_digit(c) && ascii_is_alpha(last)))
-            traits->changes++;
-        last = c;
-        at += len;
+        memcpy(&word, bytes + at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+#endif
+        lower = word | EACH(0x20U); /* makes no letter of what is none */
+        vowels = equal(lower, 'a') | equal(lower, 'e') | equal(lower, 'i') | equal(lower, 'o') |
+                 equal(lower, 'u') | equal(lower, 'y');
+        digits = between(word, '0', '9');
+        traits->letters |= gather(between(lower, 'a', 'z')) << at;
+        traits->vowels |= gather(vowels) << at;
+        traits->digits |= gather(digits) << at;
+        traits->hexadecimals |= gather(between(lower, 'a', 'f') | digits) << at;
     }
+}
+
+/* The longest row of consonants, those of several letters counted once. */
+static size_t consonants_in_row(struct slice local, const struct traits *traits)
+{
+    uint64_t consonants = traits->letters & ~traits->vowels;
+    size_t longest = 0, row = 0, at = 0;
+
+    while (at < local.len) {
+        bool is_consonant = (consonants >> at & 1) != 0;
+
+        row = is_consonant ? row + 1 : 0;
+        longest = row > longest ? row : longest;
+        at += is_consonant ? consonant_len(slice_from_offset(local, at)) : 1;
+    }
+    return longest;
+}
+
+/* Is there a row of so many letters at all, whatever they are counted as? */
+static bool has_row(uint64_t letters, unsigned len)
+{
+    while (--len > 0)
+        letters &= letters >> 1;
+    return letters != 0;
+}
+
+static bool has_odd_traits(struct slice local, const struct traits *traits)
+{
+    size_t letters = (size_t)__builtin_popcountll(traits->letters);
+    size_t vowel_count = (size_t)__builtin_popcountll(traits->vowels);
+    size_t changes = (size_t)__builtin_popcountll((traits->letters << 1 & traits->digits) |
+                                                  (traits->digits << 1 & traits->letters));
+
+    if (letters >= 8 && vowel_count == 0)
+        return true;
+    if (changes >= 5 && local.len >= 12)
+        return true;
+    if (local.len >= 16 && (size_t)__builtin_popcountll(traits->hexadecimals) == local.len &&
+        traits->digits != 0 && letters > 0)
+        return true;
+    return vowel_count * 4 < letters && has_row(traits->letters & ~traits->vowels, ROW_LEN) &&
+           consonants_in_row(local, traits) >= ROW_LEN;
 }
 
 /* Without a tag; empty where letters are not of ASCII. */
@@ -95,49 +146,42 @@ static struct slice legible_part(struct slice local)
 
     if (plus > 0)
         local = slice_prefix(local, (size_t)plus);
-    for (size_t i = 0; i < local.len; i++)
-        if ((unsigned char)local.ptr[i] >= 0x80)
-            return SLICE_EMPTY;
-    return local;
+    return utf8_is_ascii(local) ? local : SLICE_EMPTY;
 }
 
-/* The greatest surplus of the words of at least len_min letters; 0 without one. */
-static int greatest_surplus(struct slice local, size_t len_min)
+/*
+ * The greatest surplus of the words of five letters or more, 0 without one; and whether that of one
+ * of seven or more is enough by itself.
+ */
+static int greatest_surplus(struct slice local, uint64_t letters, bool *ret_is_enough)
 {
     int greatest = 0;
-    size_t start = 0;
 
-    for (size_t i = 0; i <= local.len; i++) {
-        if (i < local.len && ascii_is_alpha(local.ptr[i]))
-            continue;
-        if (i - start >= len_min) {
-            int surplus = letters_surplus_bits(slice_from(local.ptr + start, i - start));
+    *ret_is_enough = false;
+    while (letters != 0) {
+        unsigned from = (unsigned)__builtin_ctzll(letters);
+        uint64_t behind = ~(letters >> from);
+        unsigned len = behind != 0 ? (unsigned)__builtin_ctzll(behind) : 64;
+
+        if (len >= DOUBTED_LEN) {
+            int surplus = letters_surplus_bits(slice_from(local.ptr + from, len));
 
             greatest = surplus > greatest ? surplus : greatest;
+            *ret_is_enough |= len >= SURPLUS_LEN && surplus >= SURPLUS_BITS;
         }
-        start = i + 1;
+        letters = from + len < 64 ? letters >> (from + len) << (from + len) : 0;
     }
     return greatest;
 }
 
-int gibberish_surplus_bits(struct slice local)
-{
-    return greatest_surplus(legible_part(local), DOUBTED_LEN);
-}
-
-bool gibberish_suspected(struct slice local)
+void gibberish_look(struct slice local, struct gibberish *ret_gibberish)
 {
     struct traits traits;
+    bool is_enough;
 
+    CHECK(local.len <= GIBBERISH_LOCAL_MAX);
     local = legible_part(local);
-    if (greatest_surplus(local, SURPLUS_LEN) >= SURPLUS_BITS)
-        return true;
     look_at(local, &traits);
-    if (traits.consonants_in_row >= 6 && traits.vowels * 4 < traits.letters)
-        return true;
-    if (traits.letters >= 8 && traits.vowels == 0)
-        return true;
-    if (traits.changes >= 5 && local.len >= 12)
-        return true;
-    return traits.only_hex && local.len >= 16 && traits.digits > 0 && traits.letters > 0;
+    ret_gibberish->surplus_bits = greatest_surplus(local, traits.letters, &is_enough);
+    ret_gibberish->is_suspected = is_enough || has_odd_traits(local, &traits);
 }

@@ -20,12 +20,16 @@
 
 #include "base/slice.h"
 
-bool gibberish_suspected(struct slice local);
+struct gibberish {
+    bool is_suspected;
+    /* The first sign by degrees: the greatest surplus of its words in bits (letters_surplus_bits),
+       at least 0. Of words of fewer than five letters nothing is known. */
+    int surplus_bits;
+};
 
-/*
- * The first sign by degrees: the greatest surplus of its words in bits (letters_surplus_bits), at
- * least 0. Of words of fewer than five letters nothing is known.
- */
-int gibberish_surplus_bits(struct slice local);
+#define GIBBERISH_LOCAL_MAX 64 /* octets of a local part, RFC 5321 4.5.3.1.1 */
+
+/* local: without quotes, GIBBERISH_LOCAL_MAX bytes at most. */
+void gibberish_look(struct slice local, struct gibberish *ret_gibberish);
 
 #endif

@@ -26,7 +26,7 @@ static void write_moment(struct json *json, const char *name, int64_t unix_ms)
 {
     char text[INSTANT_TEXT_SIZE];
 
-    json_name_cstring(json, name, instant_format(unix_ms, text));
+    json_name_word(json, name, instant_format(unix_ms, text));
 }
 
 /* code, enhanced, text: null where there is no reply. */
@@ -48,32 +48,55 @@ static void write_reply(struct json *json, const struct smtp_reply *reply)
 
 static void write_flags(struct json *json, const struct verdict *verdict)
 {
+    if (verdict->flags == 0) {
+        json_members(json, "\"flags\":[]", false);
+        return;
+    }
     json_name(json, "flags");
     json_array_begin(json);
-    for (unsigned i = 0; i < VERDICT_FLAG_COUNT; i++)
-        if (verdict->flags & (UINT32_C(1) << i))
-            json_cstring(json, verdict_flag_name((enum verdict_flag_index)i));
+    for (uint32_t left = verdict->flags; left != 0; left &= left - 1)
+        json_plain(json, slice_from_string(
+                             verdict_flag_name((enum verdict_flag_index)__builtin_ctz(left))));
     json_array_end(json);
+}
+
+/* What goes on the wire is the input as it stands, as a rule. */
+static bool is_as_given(const struct evidence *evidence)
+{
+    const struct address *address = &evidence->address;
+    struct slice domain = slice_from(address->domain_ascii, address->domain_ascii_len);
+
+    return address->local.ptr == evidence->input.ptr &&
+           evidence->input.len == address->local.len + 1 + domain.len && !address->is_literal &&
+           slice_equal(address->domain, domain);
+}
+
+static void write_address(struct json *json, const struct evidence *evidence)
+{
+    const struct address *address = &evidence->address;
+    char wire[ADDRESS_WIRE_SIZE];
+
+    json_members(json, "\"schema\":1,\"address\":", true);
+    if (address->diagnosis != ADDRESS_VALID) {
+        json_string(json, evidence->input);
+        json_name_null(json, "normalized");
+    } else if (is_as_given(evidence) && json_is_plain(evidence->input)) {
+        json_plain(json, evidence->input);
+        json_name_plain(json, "normalized", evidence->input);
+    } else {
+        json_string(json, evidence->input);
+        json_name_string(json, "normalized", slice_from(wire, address_format_wire(address, wire)));
+    }
 }
 
 static void write_verdict(struct json *json, const struct evidence *evidence,
                           const struct verdict *verdict)
 {
-    char wire[ADDRESS_WIRE_SIZE];
-
-    json_name_int(json, "schema", 1);
-    json_name_string(json, "address", evidence->input);
-    if (evidence->address.diagnosis == ADDRESS_VALID) {
-        size_t len = address_format_wire(&evidence->address, wire);
-
-        json_name_string(json, "normalized", slice_from(wire, len));
-    } else {
-        json_name_null(json, "normalized");
-    }
-    json_name_cstring(json, "status", verdict_status_name(verdict->status));
-    json_name_cstring(json, "reason", verdict_reason_name(verdict->reason));
+    write_address(json, evidence);
+    json_name_word(json, "status", verdict_status_name(verdict->status));
+    json_name_word(json, "reason", verdict_reason_name(verdict->reason));
     json_name_int(json, "score", verdict->score);
-    json_name_cstring(json, "action", verdict_action_name(verdict->action));
+    json_name_word(json, "action", verdict_action_name(verdict->action));
     if (verdict->retry_after_s > 0)
         json_name_int(json, "retry_after", verdict->retry_after_s);
     else
@@ -88,17 +111,22 @@ static void write_domain(struct json *json, const struct evidence *evidence)
     const struct evidence_domain *domain = evidence->domain;
     const struct provider_profile *provider = evidence->provider;
 
-    if (address->diagnosis == ADDRESS_VALID)
-        json_name_string(json, "domain",
-                         address->is_literal ? address->domain
-                                             : slice_from_string(address->domain_ascii));
-    else
+    if (address->diagnosis != ADDRESS_VALID)
         json_name_null(json, "domain");
+    else if (address->is_literal)
+        json_name_string(json, "domain", address->domain);
+    else
+        json_name_plain(json, "domain",
+                        slice_from(address->domain_ascii, address->domain_ascii_len));
     json_name_cstring(json, "provider",
                       provider != NULL && provider != provider_generic() ? provider->name : NULL);
+    if (domain == NULL) {
+        json_members(json, "\"mx\":[]", false);
+        return;
+    }
     json_name(json, "mx");
     json_array_begin(json);
-    for (size_t i = 0; domain != NULL && i < domain->host_count; i++) {
+    for (size_t i = 0; i < domain->host_count; i++) {
         json_object_begin(json);
         json_name_string(json, "host", domain->hosts[i].name);
         json_name_int(json, "preference", domain->hosts[i].preference);
@@ -111,6 +139,12 @@ static void write_syntax(struct json *json, const struct address *address)
 {
     bool valid = address->diagnosis == ADDRESS_VALID;
 
+    if (valid && address->flags == 0) { /* as a rule */
+        json_members(json,
+                     "\"syntax\":{\"valid\":true,\"diagnosis\":null,\"offset\":null,\"flags\":[]}",
+                     false);
+        return;
+    }
     json_name(json, "syntax");
     json_object_begin(json);
     json_name_bool(json, "valid", valid);
@@ -177,11 +211,11 @@ static void write_smtp(struct json *json, const struct evidence *evidence,
     const struct evidence_attempt *attempt;
     struct finding finding;
 
-    json_name(json, "smtp");
     if (verdict->attempt < 0 || (size_t)verdict->attempt >= evidence->attempt_count) {
-        json_null(json);
+        json_name_null(json, "smtp");
         return;
     }
+    json_name(json, "smtp");
     finding_combine(evidence, &finding);
     attempt = &evidence->attempts[verdict->attempt];
     json_object_begin(json);

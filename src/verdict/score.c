@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 #include "lists/builtin.h"
-#include "verdict/gibberish.h"
 #include "verdict/naming.h"
 
 #define ONE           1000
@@ -15,18 +14,17 @@ struct estimating {
     const struct evidence *evidence;
     const struct finding *finding; /* or NULL */
     uint32_t flags;
+    int surplus_bits; /* of the letters of the local part */
     struct score *score;
 };
 
-static void add(struct estimating *on, enum score_feature feature, int64_t value_milli)
+static void add_term(struct estimating *on, enum score_feature feature, int64_t value_milli)
 {
     const struct score_weight *weight = &score_feature_weights[feature];
     struct score_term *term = &on->score->terms[on->score->term_count];
     int64_t product = value_milli * weight->milli;
 
-    CHECK(value_milli >= 0 && value_milli <= ONE);
-    if (value_milli == 0)
-        return;
+    CHECK(value_milli > 0 && value_milli <= ONE);
     *term = (struct score_term){
         .weight = weight,
         .value_milli = (int32_t)value_milli,
@@ -36,7 +34,14 @@ static void add(struct estimating *on, enum score_feature feature, int64_t value
     on->score->log_odds_milli += term->milli;
 }
 
-static void add_if(struct estimating *on, enum score_feature feature, bool holds)
+/* Most features are not there. */
+static inline void add(struct estimating *on, enum score_feature feature, int64_t value_milli)
+{
+    if (value_milli != 0)
+        add_term(on, feature, value_milli);
+}
+
+static inline void add_if(struct estimating *on, enum score_feature feature, bool holds)
 {
     add(on, feature, holds ? ONE : 0);
 }
@@ -81,19 +86,18 @@ static void add_of_local_part(struct estimating *on)
     const struct address *address = &on->evidence->address;
     bool is_role = has_flag(on, VERDICT_FLAG_ROLE) || has_flag(on, VERDICT_FLAG_NO_REPLY);
     bool is_gibberish = has_flag(on, VERDICT_FLAG_GIBBERISH);
+    int surplus = on->surplus_bits;
     char bytes[ADDRESS_LOCAL_MAX];
-    struct slice local;
-    int surplus;
 
     add_if(on, SCORE_ROLE, has_flag(on, VERDICT_FLAG_ROLE));
     add_if(on, SCORE_NO_REPLY, has_flag(on, VERDICT_FLAG_NO_REPLY));
     add_if(on, SCORE_GIBBERISH, is_gibberish);
     if (is_role || is_gibberish || address->diagnosis != ADDRESS_VALID)
         return;
-    local = slice_from(bytes, address_unquote_local(address, bytes));
-    surplus = gibberish_surplus_bits(local);
     add(on, SCORE_ODD_LETTERS, surplus < SURPLUS_BITS ? surplus * ONE / SURPLUS_BITS : ONE);
-    add_if(on, SCORE_KNOWN_NAME, surplus == 0 && naming_has_known_name(local));
+    add_if(on, SCORE_KNOWN_NAME,
+           surplus == 0 &&
+               naming_has_known_name(slice_from(bytes, address_unquote_local(address, bytes))));
 }
 
 static void add_of_domain(struct estimating *on)
@@ -183,19 +187,27 @@ static void set_bounds(enum verdict_reason reason, struct score *score)
     }
 }
 
+/* How many steps of the table, which rises, the log odds have come to. */
 static uint8_t percent_of(const struct score *score)
 {
-    uint8_t percent = 0;
+    uint8_t percent = 0, above = 100;
 
-    while (percent < 100 && score_percent_steps[percent] <= score->log_odds_milli)
-        percent++;
+    while (percent < above) {
+        uint8_t middle = (uint8_t)((percent + above) / 2);
+
+        if (score_percent_steps[middle] <= score->log_odds_milli)
+            percent = (uint8_t)(middle + 1);
+        else
+            above = middle;
+    }
     return percent < score->least ? score->least : percent > score->most ? score->most : percent;
 }
 
 void score_estimate(const struct evidence *evidence, const struct finding *finding,
-                    enum verdict_reason reason, uint32_t flags, struct score *ret_score)
+                    enum verdict_reason reason, uint32_t flags, int surplus_bits,
+                    struct score *ret_score)
 {
-    struct estimating on = {evidence, finding, flags, ret_score};
+    struct estimating on = {evidence, finding, flags, surplus_bits, ret_score};
     enum verdict_status status = verdict_reason_status(reason);
 
     ret_score->term_count = 0;

@@ -59,16 +59,6 @@ static bool put(struct sentence *sentence, const char *bytes, size_t len)
     return true;
 }
 
-/* How many bytes the words begin with that are safe as they stand: visible ASCII, or blanks. */
-static size_t safe_len(struct slice words)
-{
-    size_t len = 0;
-
-    while (len < words.len && words.ptr[len] >= ' ' && words.ptr[len] < 0x7f)
-        len++;
-    return len;
-}
-
 /* The same without blanks and quotation marks, which depend on what stands before them. */
 static size_t plain_len(struct slice words)
 {
@@ -113,7 +103,7 @@ void sentence_add(struct sentence *sentence, const char *words)
 
     while (rest.len > 0) {
         char safe[4];
-        size_t len = safe_len(rest);
+        size_t len = utf8_visible_len(rest); /* safe as they stand */
 
         if (len > 0 && put(sentence, rest.ptr, len)) {
             rest = slice_from_offset(rest, len);

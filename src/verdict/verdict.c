@@ -166,22 +166,25 @@ static uint32_t flag_if(bool condition, uint32_t flag)
     return condition ? flag : 0;
 }
 
-static bool is_gibberish(const struct address *address)
+/* Of roles nothing is said: their letters are words of their own. */
+static void look_at_letters(const struct evidence *evidence, struct gibberish *ret_gibberish)
 {
+    const struct address *address = &evidence->address;
     char local[ADDRESS_LOCAL_MAX];
-    size_t len = address_unquote_local(address, local);
 
-    return gibberish_suspected(slice_from(local, len));
+    *ret_gibberish = (struct gibberish){false, 0};
+    if (address->diagnosis == ADDRESS_VALID &&
+        (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) == 0)
+        gibberish_look(slice_from(local, address_unquote_local(address, local)), ret_gibberish);
 }
 
 static uint32_t flags_of(const struct evidence *evidence, const struct finding *finding,
-                         enum verdict_reason reason)
+                         enum verdict_reason reason, const struct gibberish *gibberish)
 {
     const struct address *address = &evidence->address;
     bool parsed = address->diagnosis == ADDRESS_VALID;
     bool accepts_all = evidence->catch_all == EVIDENCE_CATCH_ALL_ACCEPTS ||
                        (finding != NULL && finding->control == FINDING_CONTROL_ACCEPTED);
-    bool is_role = (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) != 0;
 
     return flag_if((evidence->builtin_classes & LISTS_ROLE) != 0, VERDICT_FLAG_ROLE) |
            flag_if((evidence->builtin_classes & LISTS_FREE) != 0, VERDICT_FLAG_FREE) |
@@ -192,7 +195,7 @@ static uint32_t flags_of(const struct evidence *evidence, const struct finding *
            flag_if(finding != NULL && finding->reason == REASON_MAILBOX_FULL, VERDICT_FLAG_FULL) |
            flag_if(evidence->provider != NULL && evidence->provider->is_gateway,
                    VERDICT_FLAG_GATEWAY) |
-           flag_if(parsed && !is_role && is_gibberish(address), VERDICT_FLAG_GIBBERISH) |
+           flag_if(gibberish->is_suspected, VERDICT_FLAG_GIBBERISH) |
            flag_if(evidence->suggestion.len > 0, VERDICT_FLAG_TYPO_SUSPECTED) |
            flag_if((address->flags & ADDRESS_FLAG_IDN) != 0, VERDICT_FLAG_IDN) |
            flag_if((address->flags & ADDRESS_FLAG_SMTPUTF8) != 0, VERDICT_FLAG_SMTPUTF8) |
@@ -205,20 +208,22 @@ static uint32_t flags_of(const struct evidence *evidence, const struct finding *
                    VERDICT_FLAG_OWN_HISTORY);
 }
 
-/* All but advice and explanation. Returns what stands without lists. */
+/* All but advice and explanation, which is "". Returns what stands without lists. */
 static enum verdict_reason judge(const struct evidence *evidence, struct finding *finding,
-                                 bool *ret_asked, struct verdict *ret_verdict)
+                                 bool *ret_asked, struct gibberish *gibberish,
+                                 struct verdict *ret_verdict)
 {
     enum verdict_reason skip = reason_to_skip(evidence), proven;
 
-    *ret_verdict = (struct verdict){
-        .attempt = -1,
-        .classification = {.reply_class = SMTP_CLASS_AMBIGUOUS},
-    };
+    ret_verdict->attempt = -1;
+    ret_verdict->classification = (struct classification){.reply_class = SMTP_CLASS_AMBIGUOUS};
+    ret_verdict->explanation[0] = '\0';
+    look_at_letters(evidence, gibberish);
     proven = reason_of_layers(evidence, finding, ret_asked);
     ret_verdict->reason = skip != VERDICT_REASON_COUNT ? skip : reason_of_all(evidence, proven);
     ret_verdict->status = verdict_reason_status(ret_verdict->reason);
-    ret_verdict->flags = flags_of(evidence, *ret_asked ? finding : NULL, ret_verdict->reason);
+    ret_verdict->flags =
+        flags_of(evidence, *ret_asked ? finding : NULL, ret_verdict->reason, gibberish);
     if (*ret_asked) {
         ret_verdict->attempt = finding->attempt;
         ret_verdict->classification = finding->classification;
@@ -228,22 +233,25 @@ static enum verdict_reason judge(const struct evidence *evidence, struct finding
 
 void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
 {
+    struct gibberish gibberish;
     struct finding finding;
     bool asked;
-    enum verdict_reason proven = judge(evidence, &finding, &asked, ret_verdict);
+    enum verdict_reason proven = judge(evidence, &finding, &asked, &gibberish, ret_verdict);
 
-    advice_give(evidence, asked ? &finding : NULL, proven, ret_verdict);
+    advice_give(evidence, asked ? &finding : NULL, proven, gibberish.surplus_bits, ret_verdict);
     explain_verdict(evidence, asked ? &finding : NULL, ret_verdict);
 }
 
 void verdict_score(const struct evidence *evidence, struct score *ret_score)
 {
     struct verdict verdict;
+    struct gibberish gibberish;
     struct finding finding;
     bool asked;
-    enum verdict_reason proven = judge(evidence, &finding, &asked, &verdict);
+    enum verdict_reason proven = judge(evidence, &finding, &asked, &gibberish, &verdict);
 
-    advice_score(evidence, asked ? &finding : NULL, proven, &verdict, ret_score);
+    advice_score(evidence, asked ? &finding : NULL, proven, gibberish.surplus_bits, &verdict,
+                 ret_score);
 }
 
 void verdict_of_reply(const struct classification *classification, unsigned code,
