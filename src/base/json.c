@@ -68,6 +68,12 @@ void json_object_end(struct json *json)
     end(json, '}', false);
 }
 
+void json_object_is_ended(struct json *json)
+{
+    CHECK(json->level != 0 && !json->after_name && (json->is_array & json->level) == 0);
+    json->level >>= 1;
+}
+
 void json_array_begin(struct json *json)
 {
     begin(json, '[', true);

@@ -29,6 +29,8 @@ struct json {
 void json_init(struct json *json, struct buffer *out);
 void json_object_begin(struct json *json);
 void json_object_end(struct json *json);
+/* The same where the brace is written by other means. */
+void json_object_is_ended(struct json *json);
 void json_array_begin(struct json *json);
 void json_array_end(struct json *json);
 void json_string(struct json *json, struct slice value);

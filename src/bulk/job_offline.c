@@ -77,7 +77,7 @@ static uint64_t hash_of(struct bulk_offline *offline, struct slice address,
 static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, struct error *error)
 {
     const struct bulk_offline_options *options = &offline->options;
-    const struct result_options json = {.source = "live"};
+    struct result_options json = {.source = "live"};
     const struct result_options *wanted = options->with_json ? &json : NULL;
     struct slice address = bulk_job_address(row->address);
     char suggestion[ADDRESS_WIRE_SIZE];
@@ -95,6 +95,7 @@ static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, s
     } else {
         probe_offline_judge(address, &offline->memory, options->lists, options->unix_ms,
                             EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
+        json.pattern = offline->memory.pattern;
         hash = hash_of(offline, address, &evidence.address);
         code = bulk_job_result(&evidence, &verdict, wanted, &offline->scratch, &result);
         if (hash != 0)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "lists/builtin.h"
+#include "verdict/shape.h"
 
 #define BIT(kind) (1U << (kind))
 
@@ -59,8 +60,10 @@ void probe_offline_fill(struct slice input, const struct suggest_world *world,
 
 enum {
     MEMORY_ENTRIES = 1 << 18,
-    MEMORY_WAYS = 4,  /* places where a domain may stand, side by side */
-    NAME_MAX_LEN = 36 /* longer ones are too rare to be remembered */
+    MEMORY_WAYS = 4,   /* places where a domain may stand, side by side */
+    NAME_MAX_LEN = 36, /* longer ones are too rare to be remembered */
+    MEMORY_SHAPES_LOG2 = 9,
+    MEMORY_SHAPES = 1 << MEMORY_SHAPES_LOG2,
 };
 
 /* One line of the processor's cache. */
@@ -73,17 +76,28 @@ struct probe_offline_domain {
     char name[NAME_MAX_LEN];
 };
 
+/* An address, judged for all of its shape. */
+struct probe_offline_shape {
+    uint64_t shape; /* 0: nothing here */
+    struct verdict verdict;
+    struct result_pattern pattern;
+};
+
 void probe_offline_memory_init(struct probe_offline_memory *memory)
 {
     memory->domains = memory_zalloc(MEMORY_ENTRIES + MEMORY_WAYS, sizeof(*memory->domains));
+    memory->shapes = memory_zalloc(MEMORY_SHAPES, sizeof(*memory->shapes));
     memory->rules = NULL;
+    memory->pattern = NULL;
 }
 
 void probe_offline_memory_done(struct probe_offline_memory *memory)
 {
+    for (size_t i = 0; memory->shapes != NULL && i < MEMORY_SHAPES; i++)
+        result_pattern_done(&memory->shapes[i].pattern);
+    memory_free(memory->shapes);
     memory_free(memory->domains);
-    memory->domains = NULL;
-    memory->rules = NULL;
+    *memory = (struct probe_offline_memory){NULL, NULL, NULL, NULL};
 }
 
 static bool is_at(const struct probe_offline_domain *entry, uint64_t hash, struct slice domain)
@@ -160,6 +174,27 @@ static bool fill_remembered(struct probe_offline_memory *memory, struct evidence
     return false;
 }
 
+/* By the memory of its shape, where it has one; of two that want one place the later stays. */
+static void judge(const struct evidence *evidence, struct probe_offline_memory *memory,
+                  struct verdict *ret_verdict)
+{
+    uint64_t shape = memory != NULL && memory->shapes != NULL ? verdict_shape_of(evidence) : 0;
+    struct probe_offline_shape *entry;
+
+    if (shape == 0) {
+        verdict_judge(evidence, ret_verdict);
+        return;
+    }
+    entry = &memory->shapes[shape * UINT64_C(0x9E3779B97F4A7C15) >> (64 - MEMORY_SHAPES_LOG2)];
+    if (entry->shape != shape) {
+        verdict_judge(evidence, &entry->verdict);
+        result_pattern_done(&entry->pattern);
+        entry->shape = shape;
+    }
+    *ret_verdict = entry->verdict;
+    memory->pattern = &entry->pattern;
+}
+
 void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
                          const struct lists_operator *lists, int64_t unix_ms,
                          enum evidence_stop stop, struct evidence *ret_evidence,
@@ -169,8 +204,10 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
     struct evidence *evidence = ret_evidence;
     bool is_sound = false;
 
-    if (memory != NULL)
+    if (memory != NULL) {
         memory->rules = NULL;
+        memory->pattern = NULL;
+    }
     suggestion[0] = '\0';
     *evidence = (struct evidence){
         .input = input,
@@ -192,5 +229,5 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
     if (!is_sound)
         evidence->suggestion =
             slice_from(suggestion, suggest_address(evidence->input, &world, suggestion));
-    verdict_judge(evidence, ret_verdict);
+    judge(evidence, memory, ret_verdict);
 }

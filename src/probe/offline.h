@@ -12,6 +12,7 @@
 #include "lists/operator.h"
 #include "provider/mailbox.h"
 #include "verdict/evidence.h"
+#include "verdict/result.h"
 #include "verdict/verdict.h"
 
 /*
@@ -33,10 +34,15 @@ bool probe_offline_is_skipped(unsigned matches);
  * what is used is touched; beyond that newer domains push older ones out.
  */
 struct probe_offline_domain;
+struct probe_offline_shape;
 struct probe_offline_memory {
     struct probe_offline_domain *domains; /* NULL: remembers nothing */
+    struct probe_offline_shape *shapes;   /* verdicts (verdict/shape.h); NULL: remembers none */
     /* The rules of the domain of the address that was judged last; NULL: look them up. */
     const struct provider_mailbox_rules *rules;
+    /* For the JSON of the address that was judged last: of its shape; NULL: it has none. Whoever
+       uses it has the same moment and options for all. Valid until the next is judged. */
+    struct result_pattern *pattern;
 };
 /* Without memory for it, it remembers nothing. */
 void probe_offline_memory_init(struct probe_offline_memory *memory);

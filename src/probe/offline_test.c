@@ -17,18 +17,32 @@ struct judged {
     struct verdict verdict;
     char suggestion[ADDRESS_WIRE_SIZE];
     char key[PROVIDER_KEY_SIZE];
+    struct buffer json;
 };
+
+static void judged_done(struct judged *judged)
+{
+    buffer_done(&judged->json);
+}
 
 static void judge(const char *text, struct probe_offline_memory *memory, struct judged *ret)
 {
+    struct result_options options = {.source = "live"};
     const struct provider_mailbox_rules *rules;
+    struct json json;
 
     memset(ret, 0, sizeof(*ret));
+    buffer_init(&ret->json, 0);
     probe_offline_judge(slice_from_string(text), memory, NULL, 1000, EVIDENCE_STOP_DEPTH,
                         &ret->evidence, &ret->verdict, ret->suggestion);
     rules = memory != NULL ? memory->rules : NULL;
     if (ret->evidence.address.diagnosis == ADDRESS_VALID)
         provider_mailbox_key_of(&ret->evidence.address, rules, NULL, ret->key);
+    options.pattern = memory != NULL ? memory->pattern : NULL;
+    json_init(&json, &ret->json);
+    result_write_json(&json, &ret->evidence, &ret->verdict, &options);
+    assert_int_equal(json.level, 0);
+    assert_false(ret->json.failed);
 }
 
 static void expect_same(const char *text, struct probe_offline_memory *memory)
@@ -40,6 +54,11 @@ static void expect_same(const char *text, struct probe_offline_memory *memory)
     if (fresh.verdict.reason != remembered.verdict.reason ||
         fresh.verdict.flags != remembered.verdict.flags ||
         fresh.verdict.score != remembered.verdict.score ||
+        fresh.verdict.status != remembered.verdict.status ||
+        fresh.verdict.action != remembered.verdict.action ||
+        fresh.verdict.retry_after_s != remembered.verdict.retry_after_s ||
+        strcmp(fresh.verdict.explanation, remembered.verdict.explanation) != 0 ||
+        !slice_equal(buffer_slice(&fresh.json), buffer_slice(&remembered.json)) ||
         fresh.evidence.builtin_classes != remembered.evidence.builtin_classes ||
         fresh.evidence.mailbox_breach != remembered.evidence.mailbox_breach ||
         fresh.evidence.subaddress != remembered.evidence.subaddress ||
@@ -47,6 +66,8 @@ static void expect_same(const char *text, struct probe_offline_memory *memory)
         strcmp(fresh.key, remembered.key) != 0)
         fail_msg("%s: another judgement from memory (suggested '%s' and '%s', keys '%s' and '%s')",
                  text, fresh.suggestion, remembered.suggestion, fresh.key, remembered.key);
+    judged_done(&fresh);
+    judged_done(&remembered);
 }
 
 static const char *const addresses[] = {
@@ -96,6 +117,56 @@ static void memory_changes_no_verdict(void **state)
     probe_offline_memory_done(&memory);
 }
 
+/* A local part of names, roles, noise, numbers and tags. */
+static void make_local(struct random *random, char *out, size_t size)
+{
+    static const char *const words[] = {"anna",    "berg",     "jsmith", "li",       "krzysztof",
+                                        "info",    "no-reply", "sales",  "xkqzvbwt", "tsch",
+                                        "o'brien", "M",        "Rossi",  "qwrtz",    "a1b2c3",
+                                        "web",     "tanaka",   "uk"};
+    static const char *const joints[] = {"", ".", "_", "-", "+"};
+    size_t count = 1 + random_below(random, 3), len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s",
+                                i > 0 ? joints[random_below(random, ARRAY_LEN(joints))] : "",
+                                words[random_below(random, ARRAY_LEN(words))]);
+    if (random_below(random, 2) == 0)
+        snprintf(out + len, size - len, "%u", (unsigned)random_below(random, 3000));
+    else if (random_below(random, 8) == 0) /* letters of any kind */
+        for (size_t i = 0; i < len; i++)
+            if (random_below(random, 3) > 0)
+                out[i] = (char)('a' + random_below(random, 26));
+}
+
+/* Verdicts that were copied for their shape (verdict/shape.h) are what would have been judged. */
+static void addresses_of_one_shape_are_judged_alike(void **state)
+{
+    static const char *const domains[] = {
+        "gmail.com",    "yahoo.com",  "firm.example",   "web.de",         "Other.Example",
+        "fastmail.com", "gmial.com",  "mailinator.com", "a.fastmail.com", "xn--bcher-kva.example",
+        "localhost",    "[192.0.2.7]"};
+    const uint64_t seed = 3;
+    struct probe_offline_memory memory;
+    struct random random;
+    char text[120];
+
+    print_message("seed %llu\n", (unsigned long long)seed);
+    random_init(&random, seed);
+    probe_offline_memory_init(&memory);
+    assert_non_null(memory.shapes);
+    for (size_t i = 0; i < 20000; i++) {
+        size_t len;
+
+        make_local(&random, text, 80);
+        len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "@%s",
+                 domains[random_below(&random, ARRAY_LEN(domains))]);
+        expect_same(text, &memory);
+    }
+    probe_offline_memory_done(&memory);
+}
+
 /* So many that they push each other out. */
 static void memory_that_is_full_is_right(void **state)
 {
@@ -115,6 +186,7 @@ static void memory_that_is_full_is_right(void **state)
         snprintf(text, sizeof(text), "anna@a%u.%s", i, i % 7 == 0 ? "fastmail.com" : "example");
         if (i % CHECKED_EACH != 0) {
             judge(text, &memory, &judged);
+            judged_done(&judged);
             continue;
         }
         expect_same(text, &memory);
@@ -130,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_changes_no_verdict),
+        cmocka_unit_test(addresses_of_one_shape_are_judged_alike),
         cmocka_unit_test(memory_that_is_full_is_right),
     };
 

@@ -1,6 +1,9 @@
 #include "verdict/result.h"
 
+#include <string.h>
+
 #include "base/instant.h"
+#include "base/memory.h"
 #include "lists/operator.h"
 #include "verdict/advice.h"
 #include "verdict/finding.h"
@@ -92,7 +95,6 @@ static void write_address(struct json *json, const struct evidence *evidence)
 static void write_verdict(struct json *json, const struct evidence *evidence,
                           const struct verdict *verdict)
 {
-    write_address(json, evidence);
     json_name_word(json, "status", verdict_status_name(verdict->status));
     json_name_word(json, "reason", verdict_reason_name(verdict->reason));
     json_name_int(json, "score", verdict->score);
@@ -105,19 +107,21 @@ static void write_verdict(struct json *json, const struct evidence *evidence,
     write_text(json, "suggestion", evidence->suggestion);
 }
 
-static void write_domain(struct json *json, const struct evidence *evidence)
+static void write_domain(struct json *json, const struct address *address)
 {
-    const struct address *address = &evidence->address;
+    if (address->diagnosis != ADDRESS_VALID)
+        json_null(json);
+    else if (address->is_literal)
+        json_string(json, address->domain);
+    else
+        json_plain(json, slice_from(address->domain_ascii, address->domain_ascii_len));
+}
+
+static void write_mail_hosts(struct json *json, const struct evidence *evidence)
+{
     const struct evidence_domain *domain = evidence->domain;
     const struct provider_profile *provider = evidence->provider;
 
-    if (address->diagnosis != ADDRESS_VALID)
-        json_name_null(json, "domain");
-    else if (address->is_literal)
-        json_name_string(json, "domain", address->domain);
-    else
-        json_name_plain(json, "domain",
-                        slice_from(address->domain_ascii, address->domain_ascii_len));
     json_name_cstring(json, "provider",
                       provider != NULL && provider != provider_generic() ? provider->name : NULL);
     if (domain == NULL) {
@@ -464,14 +468,13 @@ static void write_evidence(struct json *json, const struct evidence *evidence)
     json_object_end(json);
 }
 
-void result_write_json(struct json *json, const struct evidence *evidence,
-                       const struct verdict *verdict, const struct result_options *options)
+/* What is behind the domain, up to the end of the object. */
+static void write_behind_domain(struct json *json, const struct evidence *evidence,
+                                const struct verdict *verdict, const struct result_options *options)
 {
     const char *source = options != NULL ? options->source : NULL;
 
-    json_object_begin(json);
-    write_verdict(json, evidence, verdict);
-    write_domain(json, evidence);
+    write_mail_hosts(json, evidence);
     write_syntax(json, &evidence->address);
     write_smtp(json, evidence, verdict);
     write_moment(json, "checked_at", evidence->checked_unix_ms);
@@ -483,6 +486,71 @@ void result_write_json(struct json *json, const struct evidence *evidence,
     if (options != NULL && options->with_evidence)
         write_evidence(json, evidence);
     json_object_end(json);
+}
+
+/* Keep what stands in `out` from `before` to `domain`, and from `behind` on. Without memory it is
+ * written anew each time. */
+static void keep_pattern(struct result_pattern *pattern, const struct buffer *out, size_t before,
+                         size_t domain, size_t behind)
+{
+    if (out->failed)
+        return;
+    pattern->before_len = domain - before;
+    pattern->len = pattern->before_len + out->len - behind;
+    pattern->bytes = memory_alloc(pattern->len);
+    if (pattern->bytes == NULL)
+        return;
+    memcpy(pattern->bytes, out->ptr + before, pattern->before_len);
+    memcpy(pattern->bytes + pattern->before_len, out->ptr + behind, out->len - behind);
+}
+
+void result_pattern_done(struct result_pattern *pattern)
+{
+    memory_free(pattern->bytes);
+    *pattern = (struct result_pattern){NULL, 0, 0};
+}
+
+/* What comes after the address. */
+static void write_by_pattern(struct json *json, const struct address *address,
+                             const struct result_pattern *pattern)
+{
+    const size_t domain_len = address->domain_ascii_len;
+    char *to = buffer_room(json->out, pattern->len + domain_len + 2);
+
+    json_object_is_ended(json);
+    if (to == NULL)
+        return;
+    memcpy(to, pattern->bytes, pattern->before_len);
+    to += pattern->before_len;
+    *to++ = '"';
+    memcpy(to, address->domain_ascii, domain_len);
+    to += domain_len;
+    *to++ = '"';
+    memcpy(to, pattern->bytes + pattern->before_len, pattern->len - pattern->before_len);
+    json->out->len += pattern->len + domain_len + 2;
+}
+
+void result_write_json(struct json *json, const struct evidence *evidence,
+                       const struct verdict *verdict, const struct result_options *options)
+{
+    struct result_pattern *pattern = options != NULL ? options->pattern : NULL;
+    size_t before, domain, behind;
+
+    json_object_begin(json);
+    write_address(json, evidence);
+    if (pattern != NULL && pattern->bytes != NULL) {
+        write_by_pattern(json, &evidence->address, pattern);
+        return;
+    }
+    before = json->out->len;
+    write_verdict(json, evidence, verdict);
+    json_name(json, "domain");
+    domain = json->out->len;
+    write_domain(json, &evidence->address);
+    behind = json->out->len;
+    write_behind_domain(json, evidence, verdict, options);
+    if (pattern != NULL)
+        keep_pattern(pattern, json->out, before, domain, behind);
 }
 
 void result_write_reply(struct json *json, const struct smtp_reply *reply,

@@ -9,9 +9,21 @@
 #include "base/json.h"
 #include "verdict/verdict.h"
 
+/*
+ * What the objects of addresses of one shape (verdict/shape.h) have in common, given the same
+ * options and moment: all but the address and the domain. The members before the domain and what
+ * stands behind it.
+ */
+struct result_pattern {
+    char *bytes; /* owned; NULL: not made yet */
+    size_t before_len, len;
+};
+void result_pattern_done(struct result_pattern *pattern); /* may be made again */
+
 struct result_options {
     bool with_evidence; /* full transcripts and DNS answers under "evidence" */
     const char *source; /* "cache", "list"; NULL: "live", or "history" of what is remembered */
+    struct result_pattern *pattern; /* of the address's shape; made when it is not; NULL: none */
 };
 
 /* Write one object (DESIGN 1). An out-of-memory shows in the buffer of `json`. */
