@@ -43,17 +43,36 @@ static unsigned classes_of_domain(const struct address *address)
     return address->is_literal ? 0 : lists_domain_classes(domain_of(address));
 }
 
+/*
+ * Nothing but the domain could be mended: ASCII, and without what copying leaves at the beginning.
+ * There suggest_address says nothing where suggest_domain says nothing.
+ */
+static bool only_domain_is_mended(const struct address *address)
+{
+    return address->diagnosis == ADDRESS_VALID && !address->is_literal &&
+           address->domain.len == address->domain_ascii_len &&
+           ascii_is_alnum(address->local.ptr[0]) &&
+           (address->flags & (ADDRESS_FLAG_SMTPUTF8 | ADDRESS_FLAG_IDN)) == 0;
+}
+
 void probe_offline_fill(struct slice input, const struct suggest_world *world,
                         struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
 {
-    evidence->input = input;
-    evidence->suggestion = slice_from(suggestion, suggest_address(input, world, suggestion));
-    if (address_parse(input.ptr, input.len, &evidence->address)) {
-        const struct provider_mailbox_rules rules =
-            provider_mailbox_rules_of(domain_of(&evidence->address));
+    const struct address *address = &evidence->address;
+    char meant[ADDRESS_DOMAIN_MAX + 1];
+    bool is_sound = false;
 
-        fill_parsed(evidence, classes_of_domain(&evidence->address), &rules);
+    evidence->input = input;
+    evidence->suggestion = SLICE_EMPTY;
+    if (address_parse(input.ptr, input.len, &evidence->address)) {
+        const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain_of(address));
+
+        fill_parsed(evidence, classes_of_domain(address), &rules);
+        is_sound =
+            only_domain_is_mended(address) && !suggest_domain(domain_of(address), world, meant);
     }
+    if (!is_sound)
+        evidence->suggestion = slice_from(suggestion, suggest_address(input, world, suggestion));
 }
 
 /* --- domains that were looked up before ------------------------------------------------------ */
@@ -141,18 +160,6 @@ static const struct probe_offline_domain *find_domain(struct probe_offline_memor
     };
     memcpy(entry->name, domain.ptr, domain.len);
     return entry;
-}
-
-/*
- * Nothing but the domain could be mended: ASCII, and without what copying leaves at the beginning.
- * There suggest_address says nothing where suggest_domain says nothing.
- */
-static bool only_domain_is_mended(const struct address *address)
-{
-    return address->diagnosis == ADDRESS_VALID && !address->is_literal &&
-           address->domain.len == address->domain_ascii_len &&
-           ascii_is_alnum(address->local.ptr[0]) &&
-           (address->flags & (ADDRESS_FLAG_SMTPUTF8 | ADDRESS_FLAG_IDN)) == 0;
 }
 
 /* Fill in what depends on the parsed address, from memory; true: there is nothing to suggest. */

@@ -167,6 +167,49 @@ static void addresses_of_one_shape_are_judged_alike(void **state)
     probe_offline_memory_done(&memory);
 }
 
+/* Every other domain is real, as if it had a mail server. */
+static bool is_half_real(void *context, struct slice domain)
+{
+    return domain.len % 2 == 0 || probe_offline_domain_is_real(context, domain);
+}
+
+static void expect_suggestion(const char *text)
+{
+    const struct suggest_world world = {is_half_real, NULL};
+    char expected[ADDRESS_WIRE_SIZE] = "", suggestion[ADDRESS_WIRE_SIZE];
+    struct slice input = slice_from_string(text);
+    struct evidence evidence = {.provider = NULL};
+    size_t len = suggest_address(input, &world, expected);
+
+    probe_offline_fill(input, &world, &evidence, suggestion);
+    if (!slice_equal(evidence.suggestion, slice_from(expected, len)))
+        fail_msg("%s: '%.*s' is suggested, not '%.*s'", text, SLICE_ARG(evidence.suggestion),
+                 (int)len, expected);
+}
+
+/* What saves the look at the whole address takes no suggestion away. */
+static void sound_addresses_lose_no_suggestion(void **state)
+{
+    static const char *const domains[] = {"gmail.com",    "gmial.com", "Gmail.Com",  "gmail.con",
+                                          "hotmial.be",   "gmailcom",  "localhost",  "firm.example",
+                                          "firm.exampel", "web.dee",   "[192.0.2.7]"};
+    struct random random;
+    char text[120];
+
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+        expect_suggestion(addresses[i]);
+    random_init(&random, 5);
+    for (size_t i = 0; i < 5000; i++) {
+        size_t len;
+
+        make_local(&random, text, 80);
+        len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "@%s",
+                 domains[random_below(&random, ARRAY_LEN(domains))]);
+        expect_suggestion(text);
+    }
+}
+
 /* So many that they push each other out. */
 static void memory_that_is_full_is_right(void **state)
 {
@@ -203,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_changes_no_verdict),
         cmocka_unit_test(addresses_of_one_shape_are_judged_alike),
+        cmocka_unit_test(sound_addresses_lose_no_suggestion),
         cmocka_unit_test(memory_that_is_full_is_right),
     };
 
