@@ -16,7 +16,12 @@ const struct provider_name *provider_find_name(const struct provider_name *names
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         size_t len = names[middle].len < name.len ? names[middle].len : name.len;
-        int order = len > 0 ? memcmp(names[middle].name, name.ptr, len) : 0;
+        int order = 0;
+
+        if (len > 0) /* most differ in the first byte */
+            order = (unsigned char)names[middle].name[0] - (unsigned char)name.ptr[0];
+        if (len > 0 && order == 0)
+            order = memcmp(names[middle].name, name.ptr, len);
 
         if (order == 0 && names[middle].len == name.len)
             return &names[middle];
