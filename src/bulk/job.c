@@ -11,8 +11,10 @@
 #define RETRY_MS         SECOND_MS /* after the engine had no room */
 #define INFO_SAVED_MS    (10 * SECOND_MS)
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
-#define FED_IN_A_TURN    200 /* then the loop has other things to do */
-#define HELD_TO_ACTIVE   4   /* addresses held, waiting ones too, to the window */
+#define FED_IN_A_TURN    100 /* at most: the engine has its work with each, too */
+#define COMMIT_MS        10
+#define BATCH_LEAST      64
+#define HELD_TO_ACTIVE   4 /* addresses held, waiting ones too, to the window */
 
 /* --- what the store knows of it ------------------------------------------------------------ */
 
@@ -237,8 +239,9 @@ static void feed(struct bulk_job *job)
     if (!is_prepared(job))
         return;
     job->is_feeding = true;
+    (void)io_pace_begin(&job->feeding);
     for (size_t fed = 0; may_feed(job); fed++) {
-        if (fed == FED_IN_A_TURN)
+        if (fed == FED_IN_A_TURN || (fed > 0 && io_pace_is_over(&job->feeding)))
             (void)bulk_job_start_timer(job, &job->feed_timer, 0);
         else if (feed_one(job) == 0)
             job->is_fed = true;
@@ -319,7 +322,8 @@ int bulk_job_open(struct io_loop *loop, struct probe_engine *engine, struct stor
     job->events = *events;
     job->user = user;
     job->info.id = id;
-    job->batch = BULK_BATCH;
+    io_pace_init(&job->feeding, IO_PACE_MS, 1, FED_IN_A_TURN);
+    io_pace_init(&job->commits, COMMIT_MS, BATCH_LEAST, BULK_BATCH);
     arena_init(&job->info_arena);
     arena_init(&job->arena);
     buffer_init(&job->scratch, 0);

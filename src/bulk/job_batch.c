@@ -1,6 +1,4 @@
 /* Results on their way into the store: gathered, kept together, told when they are kept. */
-#include <time.h>
-
 #include "base/instant.h"
 #include "base/memory.h"
 #include "bulk/job_internal.h"
@@ -9,8 +7,6 @@
 #define FLUSH_MS     250
 #define RETRY_MS     SECOND_MS /* after the store failed */
 #define FAILURES_MAX 3
-#define COMMIT_MS    20
-#define BATCH_LEAST  64
 #define BATCH_BYTES  (4U << 20)
 
 static void empty_batch(struct bulk_job *job)
@@ -19,42 +15,26 @@ static void empty_batch(struct bulk_job *job)
     arena_reset(&job->arena);
 }
 
-/* The loop's own clock stands still during a commit. */
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /*
- * The next batch is so large that its commit holds the loop for COMMIT_MS at most: other jobs, and
- * people with a browser, wait meanwhile. A disk that is slow for once costs a few small batches.
+ * The next batch is so large that its commit holds the loop no longer than a moment: other jobs,
+ * and people with a browser, wait meanwhile. A disk that is slow for once costs a few small
+ * batches.
  */
-static void fit_batch(struct bulk_job *job, uint64_t took_ms)
-{
-    if (took_ms > COMMIT_MS)
-        job->batch = job->batch / 2 > BATCH_LEAST ? job->batch / 2 : BATCH_LEAST;
-    else if (took_ms < COMMIT_MS / 2 && job->batch < BULK_BATCH)
-        job->batch = job->batch * 5 / 4 < BULK_BATCH ? job->batch * 5 / 4 : BULK_BATCH;
-}
-
 static int commit(struct bulk_job *job)
 {
-    uint64_t before = clock_ms(), took;
+    uint64_t took_ms;
     int code;
 
+    (void)io_pace_begin(&job->commits);
     bulk_habits_flush(job->options.habits);
     code =
         store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
 
     if (code == 0)
         code = bulk_job_read_info(job, &job->error);
-    took = clock_ms() - before;
-    if (took > job->longest_commit_ms)
-        job->longest_commit_ms = took;
-    fit_batch(job, took);
+    took_ms = io_pace_end(&job->commits, job->result_count) / 1000;
+    if (took_ms > job->longest_commit_ms)
+        job->longest_commit_ms = took_ms;
     return code;
 }
 
@@ -120,7 +100,7 @@ void bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t
     }
     if (job->failures > 0)
         return; /* a retry is on its way */
-    if (job->result_count >= job->batch || job->arena.used_bytes >= BATCH_BYTES)
+    if (job->result_count >= job->commits.amount || job->arena.used_bytes >= BATCH_BYTES)
         (void)bulk_job_flush(job);
     else if (!io_timer_is_running(&job->flush_timer))
         (void)bulk_job_start_timer(job, &job->flush_timer, FLUSH_MS);

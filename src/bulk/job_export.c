@@ -3,9 +3,11 @@
 #include "base/memory.h"
 #include "bulk/job_key.h"
 #include "bulk/job_outcome.h"
+#include "io/pace.h"
 #include "probe/offline.h"
 
-#define LINES_AT_ONCE 500
+#define LINES_AT_ONCE 500 /* at most, as far as they fit into a step */
+#define LINES_LEAST   16
 
 struct bulk_export {
     struct store *store;
@@ -14,6 +16,7 @@ struct bulk_export {
     struct bulk_writer *writer;
     struct bulk_export_options options;
     uint64_t rows;
+    struct io_pace pace; /* in lines */
     struct store_page page;
     struct buffer scratch;
 };
@@ -26,6 +29,7 @@ int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *read
 
     if (export == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to write the list");
+    io_pace_init(&export->pace, IO_PACE_MS, LINES_LEAST, LINES_AT_ONCE);
     export->store = store;
     export->job = job;
     export->reader = reader;
@@ -122,16 +126,18 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
 
 int bulk_export_step(struct bulk_export *export, struct error *error)
 {
+    size_t count = io_pace_begin(&export->pace);
     const struct store_query query = {
         .scope = STORE_SCOPE_ROWS,
         .after = export->page.after,
-        .limit = LINES_AT_ONCE,
+        .limit = count,
         .with_json = export->options.with_json,
     };
     int code = store_page_read(export->store, export->job, &query, &export->page, error);
 
     for (size_t i = 0; i < export->page.count && code == 0; i++)
         code = write_line(export, &export->page.lines[i], error);
+    (void)io_pace_end(&export->pace, count);
     if (code != 0)
         return code;
     return !export->page.at_end;

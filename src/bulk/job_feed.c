@@ -5,15 +5,19 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "bulk/turns.h"
+#include "io/pace.h"
 
+/* Rows at once, at most, as far as they fit into a step. */
 #define ROWS_AT_ONCE   1000 /* read from the store in the list's order */
 #define CLAIM          256  /* read from all over it */
-#define SORTED_AT_ONCE 4000 /* rows looked at in a call, pending or not */
+#define SORTED_AT_ONCE 4000 /* looked at, pending or not */
+#define LEAST          16
 
 struct bulk_feed {
     struct store *store;
     uint64_t job, rows;
     struct bulk_turns *turns; /* NULL: in order */
+    struct io_pace sorting, giving;
     bool is_sorted;
     uint64_t after; /* of the list: looked at up to here */
     bool is_read;   /* nothing comes after the page */
@@ -43,6 +47,8 @@ int bulk_feed_open(struct store *store, uint64_t job, uint64_t rows, enum bulk_f
         }
     }
     feed->is_sorted = feed->turns == NULL;
+    io_pace_init(&feed->sorting, IO_PACE_MS, LEAST, SORTED_AT_ONCE);
+    io_pace_init(&feed->giving, IO_PACE_MS, LEAST, feed->turns != NULL ? CLAIM : ROWS_AT_ONCE);
     *ret_feed = feed;
     return 0;
 }
@@ -72,7 +78,8 @@ static int read_page(struct bulk_feed *feed, uint64_t until, size_t limit, struc
 
 int bulk_feed_prepare(struct bulk_feed *feed, struct error *error)
 {
-    uint64_t until = feed->after + SORTED_AT_ONCE;
+    uint64_t until;
+    size_t count;
     int code;
 
     if (feed->is_sorted)
@@ -82,11 +89,14 @@ int bulk_feed_prepare(struct bulk_feed *feed, struct error *error)
         feed->is_sorted = true;
         return code;
     }
-    code = read_page(feed, until, SORTED_AT_ONCE, error);
+    count = io_pace_begin(&feed->sorting);
+    until = feed->after + count;
+    code = read_page(feed, until, count, error);
     for (size_t i = 0; code == 0 && i < feed->page.count; i++)
         code = bulk_turns_add(feed->turns, feed->page.lines[i].row.turn,
                               feed->page.lines[i].row.number, error);
     feed->page.count = 0;
+    (void)io_pace_end(&feed->sorting, count);
     if (code != 0)
         return code;
     feed->after = until;
@@ -98,8 +108,10 @@ int bulk_feed_prepare(struct bulk_feed *feed, struct error *error)
 /* Some more rows of the list onto the page, or none and is_read. */
 static int read_in_order(struct bulk_feed *feed, struct error *error)
 {
-    int code = read_page(feed, 0, ROWS_AT_ONCE, error);
+    size_t count = io_pace_begin(&feed->giving);
+    int code = read_page(feed, 0, count, error);
 
+    (void)io_pace_end(&feed->giving, count);
     if (code != 0)
         return code;
     feed->after = feed->page.after;
@@ -118,12 +130,12 @@ static int compare_rows(const void *left, const void *right)
 }
 
 /* The numbers whose turn it is. What was claimed but not read, for an error, stays. */
-static int claim(struct bulk_feed *feed, struct error *error)
+static int claim(struct bulk_feed *feed, size_t wanted, struct error *error)
 {
     uint32_t turn;
     int code = 1;
 
-    while (feed->claim_count < CLAIM && code == 1) {
+    while (feed->claim_count < wanted && code == 1) {
         code = bulk_turns_next(feed->turns, &turn, &feed->claimed[feed->claim_count], error);
         feed->claim_count += code == 1;
     }
@@ -153,7 +165,7 @@ static size_t find_line(const struct bulk_feed *feed, uint64_t row)
 static int read_by_turn(struct bulk_feed *feed, struct error *error)
 {
     uint64_t rows[CLAIM];
-    int code = claim(feed, error);
+    int code = claim(feed, io_pace_begin(&feed->giving), error);
 
     if (code != 0 || feed->claim_count == 0)
         return code;
@@ -162,6 +174,7 @@ static int read_by_turn(struct bulk_feed *feed, struct error *error)
     /* Neighbours stand on the same pages of the store. */
     qsort(rows, feed->claim_count, sizeof(rows[0]), compare_rows);
     code = store_pending_read(feed->store, feed->job, rows, feed->claim_count, &feed->page, error);
+    (void)io_pace_end(&feed->giving, feed->claim_count);
     if (code != 0)
         return code;
     for (size_t i = 0; i < feed->claim_count; i++) {

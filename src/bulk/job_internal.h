@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "bulk/job.h"
 #include "bulk/job_rate.h"
+#include "io/pace.h"
 
 #define BULK_BATCH 1000
 
@@ -43,7 +44,8 @@ struct bulk_job {
     struct arena arena;           /* of the batch */
     struct store_result *results; /* BULK_BATCH and a window of room */
     size_t result_count, result_room;
-    size_t batch; /* results kept together, at most BULK_BATCH */
+    struct io_pace commits; /* in results kept together, at most BULK_BATCH */
+    struct io_pace feeding; /* in rows */
     struct buffer scratch;
     struct io_timer flush_timer;
     struct io_timer feed_timer; /* try again: the engine had no room */

@@ -7,8 +7,10 @@
 #include "base/memory.h"
 #include "bulk/order.h"
 #include "bulk/turns.h"
+#include "io/pace.h"
 
 #define BATCH       1000
+#define BATCH_LEAST 50
 #define BATCH_BYTES (1U << 20)
 #define TWINS_MAX   8 /* different keys with the same 32 bits of hash; two are rare */
 
@@ -34,6 +36,7 @@ struct bulk_load {
     struct bulk_reader *reader;
     struct bulk_load_options options;
     enum phase phase;
+    struct io_pace pace; /* of the phase; in rows */
     struct bulk_load_progress progress;
     struct bulk_order *order;
     struct arena arena; /* of the batch */
@@ -60,6 +63,7 @@ int bulk_load_open(struct store *store, uint64_t job, struct bulk_reader *reader
     load->job = job;
     load->reader = reader;
     load->options = *options;
+    io_pace_init(&load->pace, IO_PACE_MS, BATCH_LEAST, BATCH);
     arena_init(&load->arena);
     store_page_init(&load->page);
     load->order = bulk_order_new(job);
@@ -151,10 +155,11 @@ static int keep_rows(struct bulk_load *load, struct error *error)
 
 static int read_rows(struct bulk_load *load, struct error *error)
 {
+    size_t wanted = io_pace_begin(&load->pace), count;
     struct bulk_row row;
     int code = 1;
 
-    while (load->row_count < BATCH && load->arena.used_bytes < BATCH_BYTES) {
+    while (load->row_count < wanted && load->arena.used_bytes < BATCH_BYTES) {
         code = bulk_reader_next(load->reader, &row, error);
         if (code <= 0)
             break;
@@ -167,7 +172,10 @@ static int read_rows(struct bulk_load *load, struct error *error)
         return code;
     if (code == 0)
         load->phase = load->hashes == NULL ? PHASE_LOADED : PHASE_SORTING;
-    return keep_rows(load, error);
+    count = load->row_count;
+    code = keep_rows(load, error);
+    (void)io_pace_end(&load->pace, count);
+    return code;
 }
 
 /* --- duplicates ---------------------------------------------------------------------------- */
@@ -256,7 +264,8 @@ static int find_duplicates(struct bulk_load *load, struct error *error)
     uint64_t row;
     int code = 1;
 
-    for (size_t i = 0; i < BATCH; i++) {
+    (void)io_pace_begin(&load->pace);
+    for (size_t i = 0; i < BATCH && !io_pace_is_over(&load->pace); i++) {
         code = bulk_turns_next(load->hashes, &hash, &row, error);
         if (code <= 0)
             break;
@@ -277,15 +286,25 @@ static int find_duplicates(struct bulk_load *load, struct error *error)
     return keep_marks(load, error);
 }
 
+/* What a process before this one had loaded. */
+static int clear(struct bulk_load *load, struct error *error)
+{
+    size_t count = io_pace_begin(&load->pace);
+    int code = store_job_clear(load->store, load->job, count, error);
+
+    (void)io_pace_end(&load->pace, code > 0 ? count : 0);
+    if (code == 0)
+        load->phase = PHASE_READING;
+    return code;
+}
+
 int bulk_load_step(struct bulk_load *load, struct error *error)
 {
     int code = 0;
 
     switch (load->phase) {
     case PHASE_CLEARING:
-        code = store_job_clear(load->store, load->job, BATCH, error);
-        if (code == 0)
-            load->phase = PHASE_READING;
+        code = clear(load, error);
         break;
     case PHASE_READING:
         code = read_rows(load, error);

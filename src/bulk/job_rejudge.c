@@ -5,12 +5,14 @@
 #include "probe/offline.h"
 #include "verdict/recall.h"
 
-#define ROWS_AT_ONCE 200
+#define ROWS_AT_ONCE 200 /* at most, as far as they fit into a step */
+#define ROWS_LEAST   16
 
 void bulk_rejudge_init(struct bulk_rejudge *rejudge, struct store *store, uint64_t job,
                        const struct lists_operator *lists)
 {
     *rejudge = (struct bulk_rejudge){.store = store, .job = job, .lists = lists};
+    io_pace_init(&rejudge->pace, IO_PACE_MS, ROWS_LEAST, ROWS_AT_ONCE);
     store_page_init(&rejudge->page);
     arena_init(&rejudge->arena);
     buffer_init(&rejudge->scratch, 0);
@@ -123,7 +125,7 @@ int bulk_rejudge_step(struct bulk_rejudge *rejudge, struct error *error)
     const struct store_query query = {
         .scope = STORE_SCOPE_MAILBOXES,
         .after = rejudge->page.after,
-        .limit = ROWS_AT_ONCE,
+        .limit = io_pace_begin(&rejudge->pace),
         .with_json = true,
     };
     struct store_result results[ROWS_AT_ONCE];
@@ -146,6 +148,7 @@ int bulk_rejudge_step(struct bulk_rejudge *rejudge, struct error *error)
     else if (count > 0 && !rejudge->is_dry_run)
         code =
             store_results_replace(rejudge->store, rejudge->job, results, count, &replaced, error);
+    (void)io_pace_end(&rejudge->pace, query.limit);
     rejudge->counts.replaced += replaced;
     arena_reset(&rejudge->arena);
     return code < 0 ? code : !rejudge->page.at_end;

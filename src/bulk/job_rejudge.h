@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "lists/operator.h"
+#include "io/pace.h"
 #include "store/store.h"
 
 struct bulk_rejudge_counts {
@@ -36,6 +37,7 @@ struct bulk_rejudge {
     void (*changed)(void *user, const struct store_line *was, const struct verdict *verdict);
     void *user;
     struct bulk_rejudge_counts counts;
+    struct io_pace pace; /* in rows */
     struct store_page page;
     struct arena arena;
     struct buffer scratch;

@@ -645,7 +645,7 @@ static void feeds_give_every_row_in_its_turn(void **state)
     assert_int_equal(bulk_feed_open(store, id, MANY, BULK_FEED_BY_TURN, &feed, NULL), 0);
     while (bulk_feed_prepare(feed, NULL) == 1)
         count++;
-    assert_int_equal(count, (MANY + 3999) / 4000); /* a bit at a time */
+    assert_in_range(count, (MANY + 3999) / 4000, MANY / 16); /* a bit at a time */
     count = 0;
     while (bulk_feed_next(feed, &row, NULL) == 1) {
         uint64_t number = row.number;

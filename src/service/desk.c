@@ -12,8 +12,9 @@
 #include "service/desk_internal.h"
 #include "service/internal.h"
 
-#define REMOVED_ROWS 2000 /* in a step */
-#define STOP_GRACE   (5 * SECOND_MS)
+#define REMOVED_ROWS  2000 /* in a step, at most */
+#define REMOVED_LEAST 50
+#define STOP_GRACE    (5 * SECOND_MS)
 
 static void step(struct io_timer *timer);
 
@@ -87,6 +88,7 @@ struct service_list *service_list_new(struct service_desk *desk, uint64_t id, st
     list->id = id;
     list->ends_as = STORE_JOB_PAUSED;
     arena_init(&list->arena);
+    io_pace_init(&list->removing, IO_PACE_MS, REMOVED_LEAST, REMOVED_ROWS);
     io_timer_init(desk->service->prober->loop, &list->timer, step, list);
     list_append(&desk->lists, &list->node);
     return list;
@@ -280,8 +282,10 @@ static void step_remove(struct service_list *list)
 {
     struct service_desk *desk = list->desk;
     struct error error = {0};
-    int code = store_job_remove(desk->service->store, list->id, REMOVED_ROWS, &error);
+    size_t count = io_pace_begin(&list->removing);
+    int code = store_job_remove(desk->service->store, list->id, count, &error);
 
+    (void)io_pace_end(&list->removing, code > 0 ? count : 0);
     if (code < 0) {
         fail(list, &error);
     } else if (code > 0) {

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "bulk/job.h"
 #include "bulk/job_load.h"
+#include "io/pace.h"
 #include "service/list_options.h"
 #include "store/store.h"
 
@@ -42,6 +43,7 @@ struct service_list {
     struct io_timer timer;
     enum store_job_state ends_as; /* when it is loaded or its job stops: PAUSED or CANCELLED */
     bool is_removing;             /* rows are taken away; the list goes with the last */
+    struct io_pace removing;      /* in rows */
 };
 
 struct service_desk {

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-#define ROWS_AT_ONCE 1000
+#define ROWS_AT_ONCE 1000 /* at most, as far as they fit into a step */
+#define ROWS_LEAST   16
 #define FAULT        "erased on request"
 
 /* What is remembered of it, also what became of messages. */
@@ -31,6 +32,7 @@ int service_erasure_open(struct service_erasure *erasure, struct store *store,
     erasure->history = history;
     erasure->key = bulk_job_key(BULK_DEDUPE_MAILBOX, address, erasure->key_bytes);
     store_page_init(&erasure->page);
+    io_pace_init(&erasure->pace, IO_PACE_MS, ROWS_LEAST, ROWS_AT_ONCE);
     buffer_init(&erasure->lists, 0);
     return erase_records(erasure, address, error);
 }
@@ -105,15 +107,12 @@ static int next_list(struct service_erasure *erasure, struct error *error)
 
 int service_erasure_step(struct service_erasure *erasure, struct error *error)
 {
-    const struct store_query query = {
-        .scope = STORE_SCOPE_ROWS,
-        .after = erasure->page.after,
-        .limit = ROWS_AT_ONCE,
-    };
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .after = erasure->page.after};
     int code;
 
     if (erasure->list == 0 || erasure->page.at_end)
         return next_list(erasure, error);
+    query.limit = io_pace_begin(&erasure->pace);
     code = store_page_read(erasure->store, erasure->list, &query, &erasure->page, error);
     if (code == ERROR_NOT_FOUND) { /* removed meanwhile */
         erasure->page.at_end = true;
@@ -133,5 +132,6 @@ int service_erasure_step(struct service_erasure *erasure, struct error *error)
         code = store_row_erase(erasure->store, erasure->list, row->number, SLICE(FAULT), error);
         erasure->rows_of_list++;
     }
+    (void)io_pace_end(&erasure->pace, query.limit);
     return code != 0 ? code : 1;
 }

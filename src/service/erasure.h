@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "bulk/job_key.h"
 #include "history/history.h"
+#include "io/pace.h"
 #include "store/store.h"
 
 struct service_erasure {
@@ -20,8 +21,9 @@ struct service_erasure {
     char address[1024], key_bytes[BULK_KEY_SIZE];
     struct slice key;
     struct store_page page;
-    uint64_t list; /* that is being walked; 0: none yet */
-    bool is_busy;  /* it is being worked on */
+    struct io_pace pace; /* in rows */
+    uint64_t list;       /* that is being walked; 0: none yet */
+    bool is_busy;        /* it is being worked on */
     uint64_t rows, rows_of_list;
     unsigned records;    /* of the history and of what became of messages */
     struct buffer lists; /* JSON objects, comma separated: those that held it */

@@ -7,12 +7,15 @@
 
 #include "base/error.h"
 #include "io/loop.h"
+#include "io/pace.h"
 
 struct service_call;
 
 struct service_errand {
     struct io_timer timer;
     struct service_call *call;
+    struct io_pace pace;
+    size_t amount; /* rows that fit into this step */
     /* A bit of work: 1 when there is more, 0 when it is done, negative with *error. */
     int (*step)(struct service_errand *errand, struct error *error);
     void (*done)(struct service_errand *errand);  /* answer */

@@ -15,7 +15,6 @@
 #include "service/errand.h"
 #include "service/internal.h"
 
-#define LINES_AT_ONCE 2000
 #define SAMPLE_ROWS   200 /* that shares are counted over */
 #define FIRST_ROWS    10  /* that are shown */
 #define SAMPLES       3   /* a column */
@@ -150,7 +149,7 @@ static int preflight_step(struct service_errand *errand, struct error *error)
     const struct store_query query = {
         .scope = STORE_SCOPE_MAILBOXES,
         .after = self->page.after,
-        .limit = LINES_AT_ONCE,
+        .limit = errand->amount,
     };
     int code = store_page_read(errand->call->service->store, self->id, &query, &self->page, error);
 

@@ -41,6 +41,11 @@ static int forget(struct recheck *self, const uint64_t *rows, size_t count, stru
     return code;
 }
 
+static size_t rows_at_once(const struct recheck *self)
+{
+    return self->errand.amount < ROWS_AT_ONCE ? self->errand.amount : ROWS_AT_ONCE;
+}
+
 /* A duplicate's result is that of the row it repeats. */
 static int forget_named(struct recheck *self, struct error *error)
 {
@@ -50,7 +55,7 @@ static int forget_named(struct recheck *self, struct error *error)
     size_t count = 0;
     int code = 0;
 
-    for (; count < ROWS_AT_ONCE && count < left && code == 0; count++) {
+    for (; count < rows_at_once(self) && count < left && code == 0; count++) {
         code = store_line_read(store, self->id, self->rows[self->at + count], &self->page, error);
         if (code == 0)
             rows[count] = self->page.lines[0].row.first != 0 ? self->page.lines[0].row.first
@@ -67,7 +72,7 @@ static int forget_unknown(struct recheck *self, struct error *error)
     const struct store_query query = {
         .scope = STORE_SCOPE_MAILBOXES,
         .after = self->page.after,
-        .limit = ROWS_AT_ONCE,
+        .limit = rows_at_once(self),
         .filter = {.reasons = store_filter_status(VERDICT_UNKNOWN)},
     };
     uint64_t rows[ROWS_AT_ONCE];

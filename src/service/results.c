@@ -1,15 +1,15 @@
 /* /v1/lists/{id}/results: pages of rows, filtered; and one row with its evidence. */
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "io/pace.h"
 #include "service/internal.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX     1000
 #define SCANNED      2000 /* rows a look */
-#define LOOKS_MS     50   /* for one answer: others wait meanwhile */
+#define LOOKS_MS     20   /* for one answer: others wait meanwhile */
 
 /* --- what is asked for ---------------------------------------------------------------------------
  */
@@ -170,15 +170,6 @@ static bool read_query(struct service_call *call, struct store_query *query)
     return true;
 }
 
-/* The loop's own clock stands still meanwhile. */
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_MS + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void service_results_get(struct service_call *call)
 {
     struct service *service = call->service;
@@ -188,7 +179,7 @@ void service_results_get(struct service_call *call)
     struct error error = {0};
     struct buffer body;
     struct json json;
-    uint64_t began;
+    struct io_pace look;
     size_t wanted;
     int code = 0;
 
@@ -204,7 +195,8 @@ void service_results_get(struct service_call *call)
     json_name(&json, "items");
     json_array_begin(&json);
     /* A filter that lets little through is looked through for a while; the cursor goes on then. */
-    began = clock_ms();
+    io_pace_init(&look, LOOKS_MS, SCANNED, SCANNED);
+    (void)io_pace_begin(&look);
     do {
         code = store_page_read(service->store, id, &query, &page, &error);
         if (code != 0)
@@ -213,7 +205,7 @@ void service_results_get(struct service_call *call)
             write_line(&json, &page.lines[i]);
         query.limit -= page.count;
         query.after = page.after;
-    } while (!page.at_end && query.limit > 0 && clock_ms() < began + LOOKS_MS);
+    } while (!page.at_end && query.limit > 0 && !io_pace_is_over(&look));
     json_array_end(&json);
     if (page.at_end)
         json_name_null(&json, "next");

@@ -7,10 +7,8 @@
 #include "service/errand.h"
 #include "service/internal.h"
 
-#define LINES_AT_ONCE     1000
-#define LOOKED_UP_AT_ONCE 200 /* where outcomes are looked up for each */
-#define PROVIDERS_MAX     30
-#define DOMAINS_MAX       30
+#define PROVIDERS_MAX 30
+#define DOMAINS_MAX   30
 
 struct count {
     struct service_errand errand; /* first */
@@ -40,7 +38,7 @@ static int count_step(struct service_errand *errand, struct error *error)
     const struct store_query query = {
         .scope = STORE_SCOPE_ROWS,
         .after = self->page.after,
-        .limit = self->outcomes != NULL ? LOOKED_UP_AT_ONCE : LINES_AT_ONCE,
+        .limit = errand->amount,
     };
     int code = store_page_read(errand->call->service->store, self->id, &query, &self->page, error);
 

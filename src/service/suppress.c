@@ -13,8 +13,6 @@
 #include "service/errand.h"
 #include "service/internal.h"
 
-#define ROWS_AT_ONCE 1000
-
 struct suppress {
     struct service_errand errand; /* first */
     uint64_t id;
@@ -76,7 +74,10 @@ static int gather(struct suppress *self, struct slice line, struct error *error)
 static int suppress_step(struct service_errand *errand, struct error *error)
 {
     struct suppress *self = LIST_ELEMENT(errand, struct suppress, errand);
-    int code =
+    int code;
+
+    self->query.limit = self->query.scan = errand->amount;
+    code =
         store_page_read(errand->call->service->store, self->id, &self->query, &self->page, error);
 
     for (size_t i = 0; i < self->page.count && code == 0; i++)
@@ -172,7 +173,6 @@ void service_list_suppress(struct service_call *call)
     self->kind = kind;
     self->query = (struct store_query){
         .scope = STORE_SCOPE_MAILBOXES,
-        .limit = ROWS_AT_ONCE,
         .filter = filter,
     };
     store_page_init(&self->page);
