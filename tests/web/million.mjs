@@ -1,7 +1,8 @@
 // A list of a million rows in the page, measured by hand: node million.mjs PROGRAM [ROWS]
 // Makes the list, has it read and judged by syntax alone, then pages, filters, jumps and opens a row in
-// Chromium. Prints the time to each, the longest task of the page's thread, and the longest wait of
-// a small request that somebody else makes meanwhile. Exit status 1: a task above 200 ms.
+// Chromium. Prints the time to each, the longest task of the page's thread by the clock and in the processor's
+// time (on a machine that has other things to do only the second tells something of the page), and the longest
+// wait of a small request that somebody else makes meanwhile. Exit status 1: a task above 200 ms of work.
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +41,7 @@ function writeList(path) {
 
 const service = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, "--depth", "syntax", "--helo", "probe.example.net", "--data", join(folder, "data"), "--store", `sqlite:${join(folder, "store.db")}`],
   { stdio: ["ignore", openSync(join(folder, "out"), "w"), openSync(join(folder, "log"), "w")] });
-let browser = null, worst = 0, waited = 0, isOver = false;
+let browser = null, worst = 0, most = 0, waited = 0, isOver = false;
 
 async function main() {
   let key = null;
@@ -78,6 +79,21 @@ async function main() {
   browser = await openBrowser(base, folder);
   const { page } = browser;
   page.context().setDefaultTimeout(600000);
+  const tracer = await page.context().newCDPSession(page);
+  // Runs act; the longest task of the page's own thread meanwhile, in ms of the processor.
+  async function longestWork(act) {
+    const events = [], gather = ({ value }) => events.push(...value);
+    tracer.on("Tracing.dataCollected", gather);
+    await tracer.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories: ["toplevel", "devtools.timeline"] } });
+    await act();
+    const over = new Promise((done) => tracer.once("Tracing.tracingComplete", done));
+    await tracer.send("Tracing.end");
+    await over;
+    tracer.off("Tracing.dataCollected", gather);
+    const own = (event) => `${event.pid}.${event.tid}`;
+    const threads = new Set(events.filter((event) => event.name === "thread_name" && event.args.name === "CrRendererMain").map(own));
+    return events.reduce((most, event) => (/RunTask$/.test(event.name) && threads.has(own(event)) ? Math.max(most, (event.tdur || 0) / 1000) : most), 0);
+  }
   await page.addInitScript(() => {
     window.longest = 0;
     new PerformanceObserver((seen) => { for (const task of seen.getEntries()) window.longest = Math.max(window.longest, task.duration); }).observe({ type: "longtask", buffered: true });
@@ -88,12 +104,16 @@ async function main() {
   await page.getByText("Latest lists").waitFor();
   const step = async (name, act, seen) => {
     await page.evaluate(() => { window.longest = 0; });
-    began = performance.now();
-    await act();
-    await seen();
-    said(name, performance.now() - began);
+    const work = await longestWork(async () => {
+      began = performance.now();
+      await act();
+      await seen();
+      said(name, performance.now() - began);
+      await page.waitForTimeout(300);
+    });
     const longest = await page.evaluate(() => window.longest);
-    worst = Math.max(worst, longest);
+    console.log(`${"".padEnd(44)}longest task ${longest.toFixed(0)} ms, of which work ${work.toFixed(0)} ms`);
+    [worst, most] = [Math.max(worst, longest), Math.max(most, work)];
   };
   const shown = (pattern) => () => page.locator(".pager .hint", { hasText: pattern }).waitFor();
   const to = (hash) => () => page.evaluate((text) => { location.hash = text; }, hash);
@@ -115,7 +135,7 @@ async function main() {
   }, async () => {});
   await step("a row is opened", () => page.locator("table.rows .link").first().click(), () => page.locator("dialog .verdict").waitFor());
   await step("opened anew: figures are remembered", async () => { await page.keyboard.press("Escape"); await to("/lists")(); await page.getByRole("heading", { level: 1, name: "Lists" }).waitFor(); await to("/lists/1")(); }, () => page.locator(".histogram").waitFor());
-  console.log(`longest task of the page's thread: ${worst.toFixed(0)} ms, at most ${LONGEST_MS}: ${worst <= LONGEST_MS ? "ok" : "MISSED"}`);
+  console.log(`longest task of the page's thread: ${worst.toFixed(0)} ms by the clock, ${most.toFixed(0)} ms of work, at most ${LONGEST_MS}: ${most > 0 && most <= LONGEST_MS ? "ok" : "MISSED"}`);
 }
 
 let failure = null;
@@ -126,4 +146,4 @@ service.kill("SIGTERM");
 await new Promise((done) => service.on("exit", done));
 rmSync(folder, { recursive: true, force: true });
 if (failure) console.log(failure.stack);
-process.exit(failure || worst > LONGEST_MS ? 1 : 0);
+process.exit(failure || !(most > 0 && most <= LONGEST_MS) ? 1 : 0);

@@ -116,6 +116,18 @@ export function menu(name, entries) {
   return box;
 }
 
+// Once the page was drawn and whatever came meanwhile had its turn. A page that is not looked at draws no frames.
+export const nextFrame = () => new Promise((resolve) => {
+  const timer = setTimeout(resolve, 100);
+  requestAnimationFrame(() => { clearTimeout(timer); setTimeout(resolve, 0); });
+});
+
+// An address with right-to-left letters: both sides keep their own direction, and their places.
+export function addressText(text) {
+  const at = text.lastIndexOf("@");
+  return at < 0 || /^[\x20-\x7e]*$/.test(text) ? text : [h("bdi", {}, text.slice(0, at)), "@", h("bdi", {}, text.slice(at + 1))];
+}
+
 // A table in a region that can be scrolled sideways with the keyboard.
 // columns: [heading, is a figure]; cells of figure columns are the caller's to mark.
 export function tableOf(label, look, columns, rows) {

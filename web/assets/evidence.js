@@ -1,5 +1,5 @@
 // One result with everything behind it: verdict, layers, conversation, answers.
-import { h, moment, number, tableOf } from "./dom.js";
+import { addressText, h, moment, number, tableOf } from "./dom.js";
 import { badge } from "./chart.js";
 import { actions, flags, providers, reasons, sources, t } from "./texts.js";
 
@@ -95,7 +95,7 @@ export function evidenceView(result, follow) {
   const checked = [moment(result.checked_at), t.ms(number(result.duration_ms)), sources[result.source] || result.source].join(" · ");
   return h("article", { class: "evidence" },
     h("header", { class: `verdict ${result.status}` },
-      h("div", {}, h("h2", { class: "address" }, result.address || t.empty),
+      h("div", {}, h("h2", { class: "address" }, addressText(result.address || t.empty)),
         h("p", { class: "verdict-line" }, badge(result.status), h("span", {}, reasons[result.reason] || result.reason))),
       h("div", { class: "score", title: t.scoreHint }, h("strong", {}, result.score), h("span", {}, t.score))),
     h("p", { class: "explanation" }, result.explanation),

@@ -1,6 +1,6 @@
 // A list that was read, but nobody asked yet: its first rows show whether the right column was found.
 import { call, get } from "./api.js";
-import { busy, h, moment, number, percent, replace, say, span, tableOf, trouble } from "./dom.js";
+import { addressText, busy, h, moment, number, percent, replace, say, span, tableOf, trouble } from "./dom.js";
 import { providerName } from "./evidence.js";
 import { optionFields } from "./options.js";
 import { t } from "./texts.js";
@@ -49,10 +49,10 @@ export function readyView(list, id, act, changed) {
   get(`/v1/lists/${id}/preflight`).then((found) => {
     replace(columns, preflightView(found, list, (column) => change({ column })));
     estimate.hidden = found.estimate_s === undefined || found.estimate_s === null;
-    replace(estimate, h("dt", {}, t.estimate), h("dd", {}, t.about(span(found.estimate_s))));
+    replace(estimate, h("dt", {}, t.estimate), h("dd", {}, found.estimate_s < 1 ? t.atOnce : t.about(span(found.estimate_s))));
   }, (failure) => replace(columns, trouble(failure.message)));
   get(`/v1/lists/${id}/results?limit=5`).then((page) => replace(first, tableOf(t.firstRows, "compact", [[t.row, true], [t.addressRead], [t.asItCame]], page.items.map((item) =>
-    h("tr", {}, h("td", { class: "figure" }, number(item.row)), h("td", { class: "host" }, item.address || item.fault || t.empty), h("td", { class: "answer" }, item.input))))),
+    h("tr", {}, h("td", { class: "figure" }, number(item.row)), h("td", { class: "host" }, addressText(item.address || item.fault || t.empty)), h("td", { class: "answer" }, item.input))))),
   (failure) => replace(first, trouble(failure.message)));
   const start = () => h("button", { type: "button", class: "primary", onclick: () => act("start") }, t.start);
   return h("section", { class: "card ready", "aria-label": t.readyTitle },

@@ -1,14 +1,14 @@
 // The rows of a list: filters kept in the address bar, pages, and one row with its evidence.
 import { get, query } from "./api.js";
 import { badge, order } from "./chart.js";
-import { busy, choice, field, h, number, redraw, replace, tableOf, trouble } from "./dom.js";
+import { addressText, busy, choice, field, h, nextFrame, number, redraw, replace, tableOf, trouble } from "./dom.js";
 import { evidenceView, providerName, tags } from "./evidence.js";
 import { acceptSuggestions, rowActions, suppressFilter } from "./list_actions.js";
 import { openExport } from "./list_export.js";
 import { address, go, may } from "./app.js";
 import { flags, providers, reasons, statuses, t } from "./texts.js";
 
-const PAGE = 100;
+const PAGE = 100, FIRST_DRAWN = 28, DRAWN_AT_ONCE = 24; // rows: what fits into view, then the rest between frames
 const names = ["status", "reason", "flag", "provider", "domain", "text", "score_min", "score_max"];
 const places = ["cursor", "before"];
 
@@ -94,7 +94,7 @@ export function rowsOf(id, place, list, changed) {
     const open = () => openRow(item.row);
     return h("tr", { class: "can-open", onclick: (event) => { if (!event.target.closest("button") && !String(getSelection())) open(); } },
       h("td", { class: "figure hint row-number" }, number(item.row)),
-      h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, item.address || item.fault || t.empty)),
+      h("td", { class: "address-cell" }, h("button", { type: "button", class: "link plain", dataset: { key: `row-${item.row}` }, onclick: open }, addressText(item.address || item.fault || t.empty))),
       h("td", {}, item.status ? badge(item.status) : h("span", { class: "hint" }, t.notYetShort)),
       h("td", { class: "reason" }, item.reason ? reasons[item.reason] || item.reason : ""), h("td", { class: "figure" }, item.status ? scoreCell(item) : ""),
       h("td", { class: "tags" }, tags(item.flags || [])), h("td", { class: "provider" }, providerName(item.provider)));
@@ -147,8 +147,23 @@ export function rowsOf(id, place, list, changed) {
       if (mine === turn) table.removeAttribute("aria-busy");
     }
     items = found;
-    redraw(table, items.length ? [tableOf(t.rows, "rows", [[t.row, true], [t.address], [t.status], [t.reason], [t.score, true], [t.flags], [t.provider]], items.map(rowOf)), pager(next)]
-      : h("p", { class: "empty" }, t.noRows));
+    if (!items.length) redraw(table, h("p", { class: "empty" }, t.noRows));
+    else await drawRows(next, () => mine === turn && table.isConnected);
+  }
+
+  // A table in pieces: each leaves the page its turn to scroll and to hear keys.
+  async function drawRows(next, isWanted) {
+    const whole = tableOf(t.rows, "rows", [[t.row, true], [t.address], [t.status], [t.reason], [t.score, true], [t.flags], [t.provider]], items.slice(0, FIRST_DRAWN).map(rowOf));
+    const body = whole.querySelector("tbody");
+    redraw(table, whole, pager(next));
+    if (items.length <= FIRST_DRAWN) return;
+    table.setAttribute("aria-busy", "true");
+    for (let from = FIRST_DRAWN; from < items.length; from += DRAWN_AT_ONCE) {
+      await nextFrame();
+      if (!isWanted()) return;
+      body.append(...items.slice(from, from + DRAWN_AT_ONCE).map(rowOf));
+    }
+    table.removeAttribute("aria-busy");
   }
 
   // --- one row --------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // The operator's own lists; what is kept of people, and how it goes.
 import { call, get, query } from "./api.js";
-import { ask, field, h, moment, number, redraw, replace, say, tableOf, trouble } from "./dom.js";
+import { addressText, ask, field, h, moment, number, redraw, replace, say, tableOf, trouble } from "./dom.js";
 import { addEntries, addedWords } from "./list_actions.js";
 import { t } from "./texts.js";
 
@@ -62,7 +62,7 @@ function oneList(place, kind, own, changed) {
       say(failure.message, true);
     }
   }
-  const line = ({ entry }) => h("tr", {}, h("td", { class: "host" }, h("bdi", {}, entry)), h("td", { class: "figure" },
+  const line = ({ entry }) => h("tr", {}, h("td", { class: "host" }, addressText(entry)), h("td", { class: "figure" },
     h("button", { type: "button", class: "quiet small", "aria-label": `${t.remove}: ${entry}`, onclick: () => remove(entry) }, t.remove)));
   async function read(cursor) {
     const mine = ++turn;

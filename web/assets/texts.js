@@ -100,7 +100,7 @@ export const t = {
   drop: "Drop a list here, or choose a file", chooseFirst: "Choose a file, or paste addresses, first.",
   dropHint: "CSV, TSV, text, NDJSON or XLSX, also gzipped. Columns and order stay as they are.",
   paste: "or paste addresses, one a line", pasteShape: "ann@example.org\nben@example.com", pastedName: "pasted.txt",
-  options: "Options", listName: "Name", nameHint: "Empty: the file’s", column: "Column of addresses",
+  options: "Options", keepDays: "Keep results", keepDaysHint: "Days after it is done; empty: as configured", sheet: "Sheet", sheetHint: "Of a workbook; empty: the first", moreOptions: "More options", listName: "Name", nameHint: "Empty: the file’s", column: "Column of addresses",
   columnHint: "Name or number; empty: found by itself", header: "First line is a header", auto: "Find out",
   dedupe: "Duplicates", dedupeMailbox: "Same mailbox, once", dedupeExact: "Same spelling, once",
   dedupeOff: "Check every row", depth: "How deep", asConfigured: "As configured", depthSmtp: "Ask the mail server", depthDns: "Domain only",
@@ -110,7 +110,7 @@ export const t = {
 
   // Lists.
   rows: "Rows", unique: "Mailboxes", duplicates: "Duplicates", unreadable: "Unreadable", done: "Done", created: "Created",
-  state: "State", result: "Result", noResults: "no results yet", findList: "Find a list by name", findListShape: "Name",
+  state: "State", result: "Result", noResults: "no results yet", findList: "Find a list by name", findListShape: "Find by name",
   noListNamed: "No list has such a name.", erase: "Erase", eraseTitle: "Erase this list?",
   eraseSure: (name) => `“${name}” goes with its file and all its results. This can’t be undone.`,
   rowsRead: (n) => `${n} rows read`, newer: "Newer", older: "Older",
@@ -132,7 +132,7 @@ export const t = {
 
   // Before it starts.
   readyTitle: "Ready to start", readyHint: "Nobody was asked yet. See whether the right column was found; then start.",
-  estimate: "Time it takes", about: (time) => `about ${time}`, seenBefore: "This very file was checked before:",
+  estimate: "Time it takes", about: (time) => `about ${time}`, atOnce: "no time at all", seenBefore: "This very file was checked before:",
   firstRows: "First rows", addressRead: "Address read", asItCame: "Row as it came", change: "Change how it is read",
   columns: "Columns", columnNumber: "No.", columnName: "Name", samples: "For example", addressShare: "Addresses", taken: "taken", take: "Take this",
   topDomains: "Most common domains", topProviders: "Most common operators", apply: "Apply",

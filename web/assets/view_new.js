@@ -19,6 +19,8 @@ export function newView(main) {
   const chosen = h("ul", { class: "chosen", "aria-live": "polite" });
   const name = h("input", { id: "name", type: "text", maxlength: "200", "aria-describedby": "name-hint" });
   const pasted = h("textarea", { id: "pasted", rows: "4", spellcheck: "false", placeholder: t.pasteShape });
+  const days = h("input", { id: "keep-days", type: "number", min: "1", max: "3650", inputmode: "numeric", "aria-describedby": "keep-days-hint" });
+  const sheet = h("input", { id: "sheet", type: "text", maxlength: "200", "aria-describedby": "sheet-hint" });
   const options = optionFields(null);
   const meter = h("progress", { max: "1", value: 0, hidden: true, "aria-label": t.uploading });
   const problem = h("div");
@@ -54,6 +56,8 @@ export function newView(main) {
       for (const source of sources) {
         const wanted = { ...options.values(), start };
         if (name.value.trim()) wanted.name = name.value.trim();
+        if (days.value) wanted.retention_days = Number(days.value);
+        if (sheet.value.trim()) wanted.sheet = sheet.value.trim();
         meter.value = 0;
         list = await upload(source, wanted, (share) => { meter.value = share; });
         files = files.filter((each) => each !== source);
@@ -69,5 +73,6 @@ export function newView(main) {
   replace(main, h("h1", {}, t.newList), h("form", { class: "card form", onsubmit: send },
     pick, dropZone(take), chosen, field(t.paste, "pasted", pasted),
     h("fieldset", {}, h("legend", {}, t.options), h("div", { class: "grid thirds" }, field(t.listName, "name", name, t.nameHint), options.elements)),
+    h("details", {}, h("summary", {}, t.moreOptions), h("div", { class: "grid thirds" }, field(t.keepDays, "keep-days", days, t.keepDaysHint), field(t.sheet, "sheet", sheet, t.sheetHint))),
     problem, meter, h("p", { class: "actions" }, buttons)));
 }
