@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -1134,6 +1135,54 @@ class Attacks(Case):
         answer = SERVICE.get("/v1/%3Cscript%3Ealert(1)%3C/script%3E")
         self.assertIn("application/problem+json", answer.type)
         self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+
+    def test_no_change_from_another_site(self):
+        """Its page can have the cookie sent, but no header of ours: every route that changes something asks for it."""
+        opened = SERVICE.post("/v1/session", {"key": SERVICE.key}, key=None)
+        cookie = {"Cookie": opened.headers["Set-Cookie"].split(";")[0]}
+        described = SERVICE.get("/openapi.json", key=None).json()
+        walked = 0
+        for path, methods in described["paths"].items():
+            for method, operation in methods.items():
+                if method not in ("post", "put", "patch", "delete") or {"session": []} not in operation.get("security", []):
+                    continue
+                plain = re.sub(r"{[^}]*}", "99999", path)
+                # What a form can send, and what fetch sends without asking first.
+                for kind in ("text/plain", "application/x-www-form-urlencoded"):
+                    sent = {**cookie, "Origin": "https://evil.example", "Content-Type": kind}
+                    answer = SERVICE.call(method.upper(), plain, b"{}", key=None, headers=sent)
+                    self.assertEqual(answer.status, 401, (method, path, answer.body))
+                walked += 1
+        self.assertGreater(walked, 20)
+        # The header would need leave, which nobody has unless it was configured.
+        asks = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "x-mailknock"}
+        asked = SERVICE.call("OPTIONS", "/v1/lists", key=None, headers=asks)
+        self.assertNotIn("Access-Control-Allow-Origin", asked.headers)
+        read = SERVICE.get("/v1/lists", key=None, headers={**cookie, "Origin": "https://evil.example"})
+        self.assertNotIn("Access-Control-Allow-Origin", read.headers)
+        ended = SERVICE.call("DELETE", "/v1/session", key=None, headers={**cookie, "X-Mailknock": "page"})
+        self.assertEqual(ended.status, 204)
+
+    def test_names_of_files_lead_nowhere(self):
+        folder = SERVICE.folder / "data" / "lists"
+        outside = {path for path in SERVICE.folder.parent.rglob("*escaped*")}
+        for name in ("../../escaped.txt", "..\\..\\escaped.txt", "/tmp/escaped-mk.txt", "a/../../escaped",
+                     "escaped\0.txt", ".", ".."):
+            made = SERVICE.post("/v1/lists?name=" + urllib.parse.quote(name),
+                                b"a@escaped.example\n", headers={"Content-Type": "text/plain"})
+            if made.status == 201:
+                SERVICE.wait(made.json()["id"], ("done", "failed"))
+                shown = SERVICE.get(f"/v1/lists/{made.json()['id']}/export")
+                said = shown.headers["Content-Disposition"]
+                self.assertRegex(said, r'^attachment; filename="[A-Za-z0-9_-]+\.cleaned\.csv"$')
+            else:
+                self.problem(made, made.status)
+                self.assertLess(made.status, 500, name)
+        self.assertEqual({path for path in SERVICE.folder.parent.rglob("*escaped*")}, outside)
+        self.assertFalse(pathlib.Path("/tmp/escaped-mk.txt").exists())
+        for path in folder.iterdir():
+            self.assertRegex(path.name, r"^[A-Za-z0-9._-]+$")
 
     def test_response_splitting(self):
         got = self.raw(b"GET /v1/lists HTTP/1.1\r\nHost: x\r\nOrigin: a%0d%0aX: y\r\n"
