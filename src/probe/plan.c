@@ -85,8 +85,9 @@ static void plan_unclear(const struct probe_plan_input *input, struct probe_plan
 
 /*
  * A refusal of the recipient. In words that do not say so plainly it is compared with what a
- * stranger hears; and so are "it exists, but refuses you", which can't be true of a stranger, and
- * "bad address syntax", which a server says to everybody when it dislikes how we ask.
+ * stranger hears; and so are "it exists, but refuses you" and "it is suspended", which can't be
+ * true of a stranger (it may be we who are suspended), and "bad address syntax", which a server
+ * says to everybody when it dislikes how we ask.
  */
 static void plan_refused(const struct probe_plan_input *input, struct probe_plan *plan)
 {
@@ -97,6 +98,7 @@ static void plan_refused(const struct probe_plan_input *input, struct probe_plan
         plan->retry = PROBE_RETRY_UNKNOWN;
     } else if (input->classified.confidence < VERDICT_PLAIN_CONFIDENCE ||
                reply_class == SMTP_CLASS_RECIPIENT_RESTRICTED ||
+               reply_class == SMTP_CLASS_MAILBOX_DISABLED ||
                reply_class == SMTP_CLASS_SYNTAX_REJECTED) {
         plan->step = PROBE_STEP_VAGUE;
     }

@@ -335,12 +335,12 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
 {
     enum smtp_class reply_class = scan->definite_class.reply_class;
     enum verdict_reason reason = finding_reason_of_class(reply_class, 550, true);
-    bool is_gone = reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND ||
-                   reply_class == SMTP_CLASS_MAILBOX_DISABLED || reply_class == SMTP_CLASS_MOVED;
+    bool is_gone =
+        reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND || reply_class == SMTP_CLASS_MOVED;
 
     /*
      * An unknown recipient is refused as every other unknown one is: plain words stand by
-     * themselves. "It exists, but ..." can't be true of the random one.
+     * themselves. "It exists, but ..." and "it is disabled" can't be true of the random one.
      */
     if (is_gone && is_plain(&scan->definite_class))
         return reason;

@@ -10,7 +10,8 @@
  *     was said twice at least 15 minutes apart.
  *   - A definite refusal in words that do not plainly speak of the mailbox (confidence below
  *     VERDICT_PLAIN_CONFIDENCE) needs the random recipient: the same refusal means that the server
- *     refuses all; anything else that it said means that it tells recipients apart.
+ *     refuses all; anything else that it said means that it tells recipients apart. Plain words
+ *     too, where they can't be true of the random one: restricted, disabled.
  *   - Without a definite reply, an answer says more than none, a later one more than an earlier.
  *     "We do not serve that domain" needs every host that was asked to say so.
  *   - Accepted is valid only beside a random recipient that was refused, or at a provider's own
