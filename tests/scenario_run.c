@@ -26,7 +26,8 @@ static void scenario_try(const char *path, const struct lab_scenario *scenario, 
 
     buffer_init(&report, 0);
     runs++;
-    if (lab_run_virtual(scenario, seed, getenv("MK_LOG") != NULL, &report, &run, &error) < 0) {
+    if (lab_run_virtual(scenario, seed, getenv("MK_LOG") != NULL, &report, NULL, &run, &error) <
+        0) {
         printf("%s: seed %llu: %s\n", path, (unsigned long long)seed, error.message);
         failures++;
     } else if (run.faults > 0) {

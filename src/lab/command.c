@@ -17,18 +17,13 @@ static const struct {
     {{"ETRN", 4}, LAB_VERB_OTHER},
 };
 
-/* "FROM:<path>" or "TO:<path>" with parameters behind it. */
-static void path_parse(struct slice text, struct slice lead, struct lab_command *command)
+/* "<path>" with parameters behind it. */
+static void path_parse(struct slice text, struct lab_command *command)
 {
-    size_t at = lead.len + 1;
+    size_t at = 1;
     bool quoted = false;
     struct slice rest, word;
 
-    if (!slice_starts_with_nocase(text, lead) || text.len <= lead.len ||
-        text.ptr[lead.len] != '<') {
-        command->fault = "the path does not follow the colon in angle brackets";
-        return;
-    }
     for (; at < text.len && (quoted || text.ptr[at] != '>'); at++) {
         if (text.ptr[at] == '"')
             quoted = !quoted;
@@ -41,13 +36,34 @@ static void path_parse(struct slice text, struct slice lead, struct lab_command 
         command->fault = "the path is not well formed";
         return;
     }
-    command->argument = slice_from(text.ptr + lead.len + 1, at - lead.len - 1);
+    command->argument = slice_from(text.ptr + 1, at - 1);
     rest = slice_from_offset(text, at + 1);
     if (rest.len > 0 && rest.ptr[0] != ' ')
         command->fault = "something follows the path without a space";
     while (rest.len > 0 && slice_split(&rest, ' ', &word))
         if (slice_equal_nocase(word, SLICE("SMTPUTF8")))
             command->smtputf8 = true;
+}
+
+/* "FROM:<path>" or "TO:<path>". Blanks before the path are against RFC 5321 3.3, and no server
+ * minds. */
+static void transaction_parse(struct slice text, struct slice lead, struct lab_command *command)
+{
+    struct slice path =
+        slice_starts_with_nocase(text, lead) ? slice_from_offset(text, lead.len) : SLICE_EMPTY;
+    bool blank = path.len > 0 && path.ptr[0] == ' ';
+
+    while (path.len > 0 && path.ptr[0] == ' ')
+        path = slice_from_offset(path, 1);
+    if (path.len == 0 || path.ptr[0] != '<') {
+        command->fault = "the path does not follow the colon in angle brackets";
+        return;
+    }
+    path_parse(path, command);
+    if (blank && command->fault == NULL) {
+        command->fault = "a blank between the colon and the path";
+        command->is_forgiven = true;
+    }
 }
 
 void lab_command_parse(struct slice line, struct lab_command *ret_command)
@@ -70,12 +86,14 @@ void lab_command_parse(struct slice line, struct lab_command *ret_command)
             command.fault = "EHLO wants exactly one name";
         break;
     case LAB_VERB_MAIL:
-        path_parse(rest, SLICE("FROM:"), &command);
+        transaction_parse(rest, SLICE("FROM:"), &command);
         break;
     case LAB_VERB_RCPT:
-        path_parse(rest, SLICE("TO:"), &command);
-        if (command.fault == NULL && command.argument.len == 0)
+        transaction_parse(rest, SLICE("TO:"), &command);
+        if (command.argument.len == 0 && (command.fault == NULL || command.is_forgiven)) {
             command.fault = "RCPT names nobody";
+            command.is_forgiven = false;
+        }
         break;
     case LAB_VERB_RSET:
     case LAB_VERB_QUIT:

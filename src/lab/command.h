@@ -28,6 +28,7 @@ struct lab_command {
     struct slice argument; /* HELO name; the path without brackets */
     bool smtputf8;         /* MAIL said SMTPUTF8 */
     const char *fault;     /* how it breaks RFC 5321; NULL: it does not. Static */
+    bool is_forgiven;      /* the fault is one that servers put up with: noted, and obeyed */
 };
 
 /* A line without its CRLF. Borrows. */

@@ -23,6 +23,7 @@ static const struct {
     {{"set", "NAME VALUE", "how visitors behave"}, AT_TOP, lab_parse_set},
     {{"list", "LIST ENTRY", "an entry of one of the operator's lists"}, AT_TOP, lab_parse_list},
     {{"site", "NAME [LIMIT N ...]", "limits that its servers watch; under a server: whose it is"}, AT_TOP | IN_SERVER, lab_parse_site},
+    {{"ask", "ADDRESS", "an address to be asked for, whatever comes of it"}, AT_TOP, lab_parse_ask},
     {{"expect", "ADDRESS STATUS REASON [\"PART\"] [suggests ADDRESS]", "what it must end as"}, AT_TOP, lab_parse_expect},
     {{"domain", "NAME", "begins a domain; *.NAME is a wildcard"}, AT_TOP, lab_parse_domain},
     {{"ttl", "SECONDS", "of the records below it"}, IN_DOMAIN, lab_parse_ttl},

@@ -125,21 +125,44 @@ int lab_parse_list(struct lab_parser *p)
     return 0;
 }
 
-int lab_parse_expect(struct lab_parser *p)
+/* An expectation that names an address; NULL and the code when there is no memory, or no address.
+ */
+static struct lab_expectation *expectation_begin(struct lab_parser *p, int *ret_code)
 {
     struct lab_scenario *s = p->scenario;
     struct lab_expectation_node *node = arena_alloc(&s->arena, sizeof(*node));
-    struct lab_expectation *e;
-    struct slice word;
+
+    *ret_code = node != NULL ? lab_parser_word(p, "the address", &node->expectation.address)
+                             : lab_parser_no_memory(p);
+    if (*ret_code < 0)
+        return NULL;
+    node->expectation.line = p->number;
+    if (s->last_expectation != NULL)
+        s->last_expectation->next = node;
+    else
+        s->expectations = node;
+    s->last_expectation = node;
+    s->expectation_count++;
+    return &node->expectation;
+}
+
+int lab_parse_ask(struct lab_parser *p)
+{
     int code;
 
-    if (node == NULL)
-        return lab_parser_no_memory(p);
-    e = &node->expectation;
-    e->line = p->number;
-    code = lab_parser_word(p, "the address", &e->address);
-    if (code == 0)
-        code = lab_parser_word(p, "the status", &e->status);
+    (void)expectation_begin(p, &code);
+    return code;
+}
+
+int lab_parse_expect(struct lab_parser *p)
+{
+    struct slice word;
+    int code;
+    struct lab_expectation *e = expectation_begin(p, &code);
+
+    if (e == NULL)
+        return code;
+    code = lab_parser_word(p, "the status", &e->status);
     if (code == 0)
         code = lab_parser_word(p, "the reason", &e->reason);
     if (code == 0 && lab_line_is_quoted(&p->line))
@@ -149,13 +172,5 @@ int lab_parse_expect(struct lab_parser *p)
             return lab_parser_fail(p, "%.*s is not understood here", SLICE_ARG(word));
         code = lab_parser_word(p, "the suggestion", &e->suggestion);
     }
-    if (code < 0)
-        return code;
-    if (s->last_expectation != NULL)
-        s->last_expectation->next = node;
-    else
-        s->expectations = node;
-    s->last_expectation = node;
-    s->expectation_count++;
-    return 0;
+    return code;
 }

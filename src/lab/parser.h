@@ -65,6 +65,7 @@ int lab_parse_behave(struct lab_parser *p);
 int lab_parse_site(struct lab_parser *p);
 int lab_parse_set(struct lab_parser *p);
 int lab_parse_list(struct lab_parser *p);
+int lab_parse_ask(struct lab_parser *p);
 int lab_parse_expect(struct lab_parser *p);
 
 #endif

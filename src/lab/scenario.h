@@ -21,10 +21,10 @@ struct lab_directive {
 };
 const struct lab_directive *lab_directive_at(size_t index);
 
-/* What the scenario says each address must end as. */
+/* What the scenario says each address must end as; `ask` says nothing but the address. */
 struct lab_expectation {
     struct slice address; /* escapes resolved */
-    struct slice status;  /* "valid", ... */
+    struct slice status;  /* "valid", ...; "" when it does not matter */
     struct slice reason;
     struct slice explanation; /* a part of the explanation; "" when it does not matter */
     struct slice suggestion;  /* "" when it does not matter */

@@ -248,6 +248,7 @@ static const struct {
     {"", "EHLO localhost;QUIT", "250", "no host's name"},
     {"", "EHLO mx.example.com;QUIT", "250", "server itself"},
     {"", "EHLO c.example;RCPT TO <x@y>;QUIT", "502", "angle brackets"},
+    {"", "EHLO c.example;MAIL FROM: <a@b.example>;QUIT", "250", "a blank between"},
     {"", "EHLO c.example;MAIL FROM:<a>b>;QUIT", "502", "without a space"},
     {"", "EHLO c.example;FOO;QUIT", "502", "no SMTP command"},
     {"", "EHLO c\rx.example;QUIT", "502", "CR or NUL"},

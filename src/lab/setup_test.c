@@ -197,7 +197,7 @@ static void runs_tell_what_did_not_come_true(void **state)
         (void)snprintf(text, sizeof(text), "%s%s", DOOR, rows[i].expect);
         scenario = scenario_of(text);
         buffer_init(&report, 0);
-        assert_int_equal(lab_run_virtual(scenario, 1, false, &report, &run, NULL), 0);
+        assert_int_equal(lab_run_virtual(scenario, 1, false, &report, NULL, &run, NULL), 0);
         assert_int_equal(run.asked, 1);
         assert_int_equal(run.faults, rows[i].says != NULL);
         if (rows[i].says != NULL &&

@@ -299,7 +299,7 @@ void lab_turn_command(struct lab_visit *visit, struct slice line, bool pipelined
     visit->previous_may_be_followed = command.verb == LAB_VERB_MAIL ||
                                       command.verb == LAB_VERB_RCPT ||
                                       command.verb == LAB_VERB_RSET;
-    if (command.fault != NULL) {
+    if (command.fault != NULL && !command.is_forgiven) {
         say(visit, LAB_TEXT_BAD_COMMAND);
         return;
     }
