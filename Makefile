@@ -23,7 +23,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers soak fuzz format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -90,6 +90,10 @@ bench-http: $(BUILD)-bench/build.ninja .deps/test ## figures of the service: che
 bench-peers: $(BUILD)-bench/build.ninja ## the same list by other verifiers from npm (needs root and npm)
 	@ninja --quiet -C $(BUILD)-bench mailknock bench/sink-server
 	@bench/peers/run $(BUILD)-bench || { status=$$?; [ $$status -eq 77 ] || exit $$status; }
+
+# PEERS=yes: verifiers from npm too, ten minutes more. ACCURACY: more options of bench/accuracy/run.
+accuracy: all .deps/test ## how right verdicts are, where the truth is known (PEERS=yes: other verifiers too)
+	@bench/accuracy/run $(BUILD) $(if $(PEERS),--peers) $(ACCURACY)
 
 fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name: that one)
 	@$(call ninja,-fuzz)
