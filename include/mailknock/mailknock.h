@@ -79,8 +79,10 @@ typedef struct mailknock_address mailknock_address;
  */
 MAILKNOCK_API int mailknock_address_check(const char *text, size_t len,
                                           mailknock_address **ret_address);
+/* Free it, with all texts that were asked of it. NULL is fine. */
 MAILKNOCK_API void mailknock_address_free(mailknock_address *address);
 
+/* Does it keep to the grammar? Then its diagnosis is "valid". */
 MAILKNOCK_API bool mailknock_address_is_valid(const mailknock_address *address);
 /* From a closed list: "valid", "no_at", "local_dot_double", ... */
 MAILKNOCK_API const char *mailknock_address_diagnosis(const mailknock_address *address);
@@ -106,9 +108,11 @@ MAILKNOCK_API const char *mailknock_address_key(const mailknock_address *address
 MAILKNOCK_API const char *mailknock_address_suggestion(const mailknock_address *address);
 /* Why its provider has no such mailbox (Gmail: 6 to 30 characters, ...): a sentence, or NULL. */
 MAILKNOCK_API const char *mailknock_address_provider_breach(const mailknock_address *address);
-/* By the lists that come with the library. */
+/* At a domain of throwaway mailboxes, by the list that comes with the library. */
 MAILKNOCK_API bool mailknock_address_is_disposable(const mailknock_address *address);
+/* At a provider that gives mailboxes to anybody (gmail.com, ...), by the list. */
 MAILKNOCK_API bool mailknock_address_is_free(const mailknock_address *address);
+/* Of a function and not of a person (info, sales, postmaster, ...), by the list. */
 MAILKNOCK_API bool mailknock_address_is_role(const mailknock_address *address);
 
 /* --- one reply, offline -------------------------------------------------------------------- */
@@ -129,8 +133,9 @@ enum mailknock_action {
     MAILKNOCK_SUPPRESS
 };
 
-/* "valid", "do_not_mail", ...; "send", ...: static text; NULL for a number that is none. */
+/* "valid", "do_not_mail", ...: static text; NULL for a number that is none. */
 MAILKNOCK_API const char *mailknock_status_name(enum mailknock_status status);
+/* "send", "suppress", ...: static text; NULL for a number that is none. */
 MAILKNOCK_API const char *mailknock_action_name(enum mailknock_action action);
 
 /* When a reply was given. A refusal before RCPT TO is never about the mailbox. */
@@ -153,20 +158,26 @@ typedef struct mailknock_reply mailknock_reply;
  */
 MAILKNOCK_API int mailknock_reply_classify(const char *text, size_t len, enum mailknock_stage stage,
                                            const char *provider, mailknock_reply **ret_reply);
+/* Free it, with all texts that were asked of it. NULL is fine. */
 MAILKNOCK_API void mailknock_reply_free(mailknock_reply *reply);
 
 /* From a closed list: "accepted", "mailbox_not_found", "greylisted", "sender_blocked", ... */
 MAILKNOCK_API const char *mailknock_reply_class(const mailknock_reply *reply);
+/* What it means, in one English sentence. */
 MAILKNOCK_API const char *mailknock_reply_explanation(const mailknock_reply *reply);
 /* The name of the rule that fired, or NULL when none did. */
 MAILKNOCK_API const char *mailknock_reply_rule(const mailknock_reply *reply);
-MAILKNOCK_API int mailknock_reply_code(const mailknock_reply *reply); /* 200 to 599 */
+/* The reply code, 200 to 599. */
+MAILKNOCK_API int mailknock_reply_code(const mailknock_reply *reply);
 /* The enhanced status code of RFC 3463, "5.1.1", or "" when there is none. */
 MAILKNOCK_API const char *mailknock_reply_enhanced(const mailknock_reply *reply);
-MAILKNOCK_API int mailknock_reply_confidence(const mailknock_reply *reply); /* 0 to 100 */
+/* How sure the class is, 0 to 100. */
+MAILKNOCK_API int mailknock_reply_confidence(const mailknock_reply *reply);
 /* What follows for the address when this is all that is known. */
 MAILKNOCK_API enum mailknock_status mailknock_reply_status(const mailknock_reply *reply);
+/* The reason that goes with that status, as mailknock_result_reason has it. */
 MAILKNOCK_API const char *mailknock_reply_reason(const mailknock_reply *reply);
+/* What to do with the address, if this is all that is known. */
 MAILKNOCK_API enum mailknock_action mailknock_reply_action(const mailknock_reply *reply);
 /* Seconds after which asking again makes sense; 0: waiting does not help. */
 MAILKNOCK_API uint32_t mailknock_reply_retry_after(const mailknock_reply *reply);
@@ -178,20 +189,24 @@ MAILKNOCK_API const char *mailknock_provider_by_mx(const char *host);
 
 typedef struct mailknock_result mailknock_result;
 
+/* Free it, with all texts that were asked of it. NULL is fine. */
 MAILKNOCK_API void mailknock_result_free(mailknock_result *result);
 
 /* The address as it was given. It may hold NUL bytes: *ret_len (may be NULL) is its length. */
 MAILKNOCK_API const char *mailknock_result_address(const mailknock_result *result, size_t *ret_len);
 /* As it goes to a mail server, or NULL when it is no address. */
 MAILKNOCK_API const char *mailknock_result_normalized(const mailknock_result *result);
+/* One of six; the reason says more. */
 MAILKNOCK_API enum mailknock_status mailknock_result_status(const mailknock_result *result);
 /* From a closed list: "accepted", "mailbox_not_found", "greylisted", ... */
 MAILKNOCK_API const char *mailknock_result_reason(const mailknock_result *result);
 /* 0 to 100: how likely a message sent now is delivered. */
 MAILKNOCK_API int mailknock_result_score(const mailknock_result *result);
+/* What to do with the address. */
 MAILKNOCK_API enum mailknock_action mailknock_result_action(const mailknock_result *result);
 /* One by one from index 0 ("role", "free", "catch_all_domain", ...); NULL past the last. */
 MAILKNOCK_API const char *mailknock_result_flag(const mailknock_result *result, size_t index);
+/* Is that one among them? */
 MAILKNOCK_API bool mailknock_result_has_flag(const mailknock_result *result, const char *flag);
 /* Why, in one English sentence. */
 MAILKNOCK_API const char *mailknock_result_explanation(const mailknock_result *result);
@@ -213,6 +228,7 @@ typedef struct mailknock_options mailknock_options;
 
 /* All at their defaults. NULL: no memory. */
 MAILKNOCK_API mailknock_options *mailknock_options_new(void);
+/* Free them; verifiers opened with them go on. NULL is fine. */
 MAILKNOCK_API void mailknock_options_free(mailknock_options *options);
 
 /*
@@ -287,6 +303,8 @@ MAILKNOCK_API size_t mailknock_verifier_open(const mailknock_verifier *verifier)
  * stays the verifier's: do not read from it or close it.
  */
 MAILKNOCK_API int mailknock_verifier_descriptor(const mailknock_verifier *verifier);
+/* How many milliseconds mailknock_verifier_run may be put off; -1: until the descriptor is
+ * readable. */
 MAILKNOCK_API int mailknock_verifier_wait(const mailknock_verifier *verifier);
 
 #ifdef __cplusplus

@@ -77,6 +77,7 @@ def compile_programs(env, work, libdir):
         "offline": (CC + C_FLAGS, SOURCE / "tests/library/offline.c"),
         "consumer": (CXX + CXX_FLAGS, SOURCE / "tests/library/consumer.cc"),
         "check": (CC + C_FLAGS, SOURCE / "examples/library/check.c"),
+        "list": (CC + C_FLAGS, SOURCE / "examples/library/list.c"),
         "own_loop": (CC + C_FLAGS, SOURCE / "examples/library/own_loop.c"),
     }
     flags = must(["pkg-config", "--cflags", "--libs", "mailknock"], "pkg-config knows mailknock",
@@ -119,11 +120,13 @@ def run_programs(programs, work, libdir):
             done = run([programs["check", "shared"], address, *options], env=env)
             expect(done.returncode == code and f": {status} (" in done.stdout,
                    f"check: {address} is {status}: {done.stdout}{done.stderr}".rstrip())
-        done = subprocess.run([programs["own_loop", "static"], *options], capture_output=True,
-                              text=True, timeout=60, input="\n".join(LAB_ADDRESSES) + "\n")
-        results = {one["address"]: one["status"] for one in map(json.loads, done.stdout.splitlines())}
-        expect(results == {address: status for address, (status, _) in LAB_ADDRESSES.items()},
-               f"own_loop: {results} {done.stderr}".rstrip())
+        # With one case at a time, the list has to wait for room.
+        for name, more in (("own_loop", ()), ("list", ()), ("list", ("open-cases=1",))):
+            done = subprocess.run([programs[name, "static"], *options, *more], capture_output=True,
+                                  text=True, timeout=60, input="\n".join(LAB_ADDRESSES) + "\n")
+            results = {one["address"]: one["status"] for one in map(json.loads, done.stdout.splitlines())}
+            expect(done.returncode == 0 and results == {a: status for a, (status, _) in LAB_ADDRESSES.items()},
+                   f"{name} {' '.join(more)}: {results} {done.stderr}".rstrip())
     finally:
         lab.terminate()
         lab.wait(timeout=10)
