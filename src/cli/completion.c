@@ -1,5 +1,5 @@
 /*
- * `mailknock completion bash|zsh`: scripts for shells, made from the tables.
+ * `mailknock completion bash|zsh|fish`: scripts for shells, made from the tables.
  */
 #include <string.h>
 
@@ -211,6 +211,63 @@ static void write_zsh(struct buffer *out)
                               "esac\n");
 }
 
+/* --- fish ------------------------------------------------------------------------------------- */
+
+/* Inside '...', where fish knows the escapes \\ and \' only. */
+static void fish_text(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\'' || *text == '\\')
+            buffer_append_byte(out, '\\');
+        buffer_append_byte(out, *text);
+    }
+}
+
+static void fish_option(struct buffer *out, const struct cli_command *command,
+                        const struct config_option *option)
+{
+    buffer_printf(out, "complete -c mailknock -n '__fish_seen_subcommand_from %s' -l %s%s",
+                  command->name, is_on(option) ? "no-" : "", option->name);
+    if (option->letter != '\0')
+        buffer_printf(out, " -s %c", option->letter);
+    if (option->choices != NULL) {
+        buffer_append_string(out, " -x -a '");
+        words(out, option->choices);
+        buffer_append_byte(out, '\'');
+    } else if (option->type != CONFIG_BOOL) {
+        buffer_append_string(out, option->is_path ? " -r -F" : " -x");
+    }
+    buffer_append_string(out, " -d '");
+    fish_text(out, option->help);
+    buffer_append_string(out, "'\n");
+}
+
+static void write_fish(struct buffer *out)
+{
+    const struct cli_command *command;
+    const struct config_option *option;
+
+    buffer_append_string(out, "# fish completion of mailknock; made by: mailknock completion fish\n"
+                              "complete -c mailknock -l help -d 'show help'\n"
+                              "complete -c mailknock -n __fish_use_subcommand -l version -d 'show "
+                              "the version'\n");
+    for (size_t i = 0; (command = cli_command_at(i)) != NULL; i++) {
+        buffer_printf(out, "complete -c mailknock -n __fish_use_subcommand -f -a %s -d '",
+                      command->name);
+        fish_text(out, command->summary);
+        buffer_append_string(out, "'\n");
+        if (command->words != NULL) {
+            buffer_printf(out, "complete -c mailknock -n '__fish_seen_subcommand_from %s' -a '",
+                          command->name);
+            words(out, command->words);
+            buffer_append_string(out, "'\n");
+        }
+        for (size_t k = 0; (option = option_of(command, k)) != NULL; k++)
+            if (!is_hidden(command, option))
+                fish_option(out, command, option);
+    }
+}
+
 static int run(struct cli_call *call)
 {
     struct buffer out;
@@ -218,19 +275,22 @@ static int run(struct cli_call *call)
     buffer_init(&out, 0);
     if (strcmp(call->arguments[0], "bash") == 0)
         write_bash(&out);
-    else
+    else if (strcmp(call->arguments[0], "zsh") == 0)
         write_zsh(&out);
+    else
+        write_fish(&out);
     return cli_print(call, &out);
 }
 
 const struct cli_command cli_completion = {
     .name = "completion",
-    .arguments = "bash|zsh",
+    .arguments = "bash|zsh|fish",
     .summary = "print a script that completes command lines",
     .details = "  source <(mailknock completion bash)\n"
-               "  mailknock completion zsh > ~/.zfunc/_mailknock\n",
+               "  mailknock completion zsh > ~/.zfunc/_mailknock\n"
+               "  mailknock completion fish > ~/.config/fish/completions/mailknock.fish\n",
     .arguments_min = 1,
     .arguments_max = 1,
-    .words = "bash|zsh",
+    .words = "bash|zsh|fish",
     .run = run,
 };

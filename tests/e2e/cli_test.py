@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +165,24 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("mailknock", "config", "d"), ["default"])
         self.assertIn("/dev/null", self.complete("mailknock", "check", "--config", "/dev/nul"))
         self.assertNotIn("--patience", self.complete("mailknock", "classify", "--"))
+
+    def test_fish(self):
+        """Read by fish itself, where it is installed; its quotes are read by sh, too."""
+        status, out, _ = run("completion", "fish")
+        self.assertEqual(status, 0)
+        lines = [line for line in out.decode().splitlines() if not line.startswith("#")]
+        self.assertGreater(len(lines), 100)
+        for line in lines:
+            words = shlex.split(line.replace("\\'", "'\\''"))
+            self.assertEqual(words[:3], ["complete", "-c", "mailknock"], line)
+        if shutil.which("fish") is None:
+            self.skipTest("there is no fish (tools/install-deps test)")
+        for typed, offered in (("mailknock che", "check"), ("mailknock check --expl", "--explain"),
+                               ("mailknock check --depth ", "smtp"), ("mailknock config d", "default")):
+            done = subprocess.run(["fish", "--no-config", "-c", f"source -; complete -C '{typed}'"],
+                                  input=out.decode(), capture_output=True, text=True, timeout=30, env=environment())
+            self.assertEqual(done.stderr, "")
+            self.assertIn(offered, [line.split("\t")[0] for line in done.stdout.splitlines()], typed)
 
     def test_zsh_is_quoted_right(self):
         """The specifications hold no quote that ends too early: sh can read them as well."""
