@@ -60,7 +60,7 @@ class Result:
             "decided_where_told_at_once": share(self.told_decided["now"], self.told["now"]),
             "recipients_per_address": share(self.counts.get("recipients", 0), self.size),
             "connections_per_address": share(self.counts.get("connections", 0), self.size),
-            "violations": self.counts.get("violations", 0),
+            "violations_per_address": share(self.counts.get("violations", 0), self.size),
             "wall_s": round(self.wall_s, 1),
         }
 
@@ -107,22 +107,25 @@ COLUMNS = (
     ("decided where told at once", "decided_where_told_at_once", percent),
     ("recipients an address", "recipients_per_address", lambda v: f"{v:.2f}"),
     ("connections an address", "connections_per_address", lambda v: f"{v:.2f}"),
-    ("broke SMTP", "violations", str),
+    ("broke SMTP", "violations_per_address", lambda v: f"{v:.1f} times an address" if v else "0"),
     ("time", "wall_s", lambda v: f"{v:.0f} s" if v < 600 else f"{v / 3600:.1f} h"),
 )
 
 
 def summary_lines(results):
-    yield f"{'':28}" + "".join(f"{r.name:>28}" for r in results)
     figures = [r.figures() for r in results]
-    for title, key, show in COLUMNS:
-        yield f"{title:28}" + "".join(f"{show(f[key]):>28}" for f in figures)
+    for first in range(0, len(results), 4):
+        some = range(first, min(first + 4, len(results)))
+        yield f"{'':27}" + "".join(f"{results[i].name:>29}" for i in some)
+        for title, key, show in COLUMNS:
+            yield f"{title:27}" + "".join(f"{show(figures[i][key]):>29}" for i in some)
 
 
 def markdown_lines(results):
     """The table of doc/ACCURACY.md."""
-    yield "| | " + " | ".join(r.name for r in results) + " |"
-    yield "|---|" + "---|" * len(results)
-    figures = [r.figures() for r in results]
-    for title, key, show in COLUMNS:
-        yield f"| {title} | " + " | ".join(show(f[key]) for f in figures) + " |"
+    yield "| | " + " | ".join(title for title, _, _ in COLUMNS) + " |"
+    yield "|---|" + "---|" * len(COLUMNS)
+    for result in results:
+        figures = result.figures()
+        name = f"**{result.name}**" if result.name.startswith("mailknock") else result.name
+        yield f"| {name} | " + " | ".join(show(figures[key]) for _, key, show in COLUMNS) + " |"
