@@ -35,6 +35,43 @@ def instructions(text):
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
+# What linters of Dockerfiles complain of (hadolint's numbers), as far as it can happen here: a rule looks at one
+# instruction and says yes when it is bad; and a line that it must find.
+RULES = (
+    ("DL3000 WORKDIR is absolute", lambda name, rest: name == "WORKDIR" and not rest.startswith("/"), "WORKDIR src"),
+    ("DL3002 the last user is not root", lambda name, rest: name == "USER" and rest in ("root", "0"), "USER root"),
+    ("DL3003 no cd in RUN", lambda name, rest: name == "RUN" and re.search(r"(^|&& |; )cd ", rest), "RUN cd /src && make"),
+    ("DL3004 no sudo", lambda name, rest: name == "RUN" and re.search(r"\bsudo\b", rest), "RUN sudo make"),
+    ("DL3006 a tag, DL3007 and not latest", lambda name, rest: name == "FROM" and
+     not re.match(r"\S+:(?!latest\b)\S+", rest), "FROM debian:latest"),
+    ("DL3009 lists of apt are removed", lambda name, rest: name == "RUN" and "apt-get update" in rest and
+     "rm -rf /var/lib/apt/lists/*" not in rest, "RUN apt-get update && apt-get install -y x"),
+    ("DL3014 apt-get asks nothing, DL3015 and takes no more", lambda name, rest: name == "RUN" and
+     re.search(r"apt-get install(?! -y --no-install-recommends )", rest), "RUN apt-get install -y x"),
+    ("DL3020 COPY, not ADD", lambda name, rest: name == "ADD", "ADD . ."),
+    ("DL3025 JSON for what runs", lambda name, rest: name in ("CMD", "ENTRYPOINT") and not rest.startswith("["), "CMD serve"),
+    ("DL4000 no MAINTAINER", lambda name, rest: name == "MAINTAINER", "MAINTAINER me"),
+    ("DL4006 no pipe whose failure goes unseen", lambda name, rest: name == "RUN" and re.search(r"[^|]\|[^|]", rest),
+     "RUN a | b"),
+    ("SC2086 no bare variable", lambda name, rest: name == "RUN" and re.search(r'(?<!")\$\{?[A-Za-z_]', rest), "RUN rm $x"),
+)
+
+
+def lint(dockerfile):
+    for what, is_bad, example in RULES:
+        expect(is_bad(*example.split(None, 1)), f"lint would find: {example}")
+        bad = [f"{name} {rest}" for name, rest in dockerfile if is_bad(name, rest)]
+        expect(not bad, f"lint: {what}", bad)
+    for name in ("ENTRYPOINT", "CMD", "HEALTHCHECK"):
+        expect([n for n, _ in dockerfile].count(name) == 1, f"lint: one {name} (DL3012, DL4003, DL4004)")
+    linter = HERE / "node_modules/.bin/dockerfile-utils"
+    if not linter.exists() or shutil.which("node") is None:
+        print(f"skipped: dockerfile-utils is absent; npm install in {HERE}")
+        return
+    done = subprocess.run([str(linter), "lint", str(ROOT / "Dockerfile")], capture_output=True, text=True, timeout=60)
+    expect(done.returncode == 0 and not done.stdout.strip(), "dockerfile-utils has nothing to say", done.stdout + done.stderr)
+
+
 def packages_linked(program):
     """Packages of the libraries that the program itself names, without libc's."""
     said = subprocess.run(["objdump", "-p", program], capture_output=True, text=True, check=True).stdout
@@ -114,6 +151,7 @@ def compose():
 
 def main():
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lint(instructions(dockerfile))
     health(image(instructions(dockerfile)))
     compose()
     print(f"{len(failures)} failures")
