@@ -155,10 +155,10 @@ static bool recall(void *user, struct slice domain, struct probe_habit *ret_habi
     return is_known;
 }
 
-/* --- outcomes of own messages --------------------------------------------------------------- */
+/* --- what is known of mailboxes -------------------------------------------------------------- */
 
-/* At most so many of a domain: a few tell how it names people, and the loop must not wait. */
-#define OUTCOMES_MAX 32
+/* At most so many of a domain and kind: they tell enough, and the loop must not wait. */
+#define RECORDS_MAX 64
 
 /* Keys of mailboxes are LOCAL@DOMAIN (provider_mailbox_key). */
 static struct slice local_part(struct slice key)
@@ -168,34 +168,109 @@ static struct slice local_part(struct slice key)
     return at > 0 ? slice_prefix(key, (size_t)at) : SLICE_EMPTY;
 }
 
-static uint32_t walk_outcomes(struct bulk_habits *habits, enum store_record_kind kind,
-                              struct slice domain, struct naming_habits *naming)
+static bool is_of_person(struct slice local)
+{
+    return (lists_local_classes(local) & (LISTS_ROLE | LISTS_NO_REPLY)) == 0;
+}
+
+/*
+ * The records of a kind up to the key `last` ("": all), in the order of keys; `tell` is called with
+ * each that has not expired. *ret_stop: the last one's key when there may be more, else "". It
+ * lives until habits->recalled is reset.
+ */
+static void walk(struct bulk_habits *habits, enum store_record_kind kind, struct slice domain,
+                 struct slice last, void (*tell)(void *told, const struct store_record *record),
+                 void *told, struct slice *ret_stop)
 {
     struct store_record record = {.key = SLICE_EMPTY};
-    uint32_t count = 0;
+    unsigned seen = 0;
 
-    arena_reset(&habits->recalled);
-    for (unsigned i = 0; i < OUTCOMES_MAX && habits->outcomes != NULL; i++) {
-        struct slice local;
-
-        if (store_record_next(habits->outcomes, kind, domain, record.key, &habits->recalled,
-                              &record, NULL) != 1)
-            break;
-        local = local_part(record.key);
-        if (record.expires_unix_ms <= io_unix_ms(habits->loop))
-            continue;
-        count++;
-        if (naming != NULL && (lists_local_classes(local) & (LISTS_ROLE | LISTS_NO_REPLY)) == 0)
-            naming_learn(naming, naming_pattern_of(local));
+    *ret_stop = SLICE_EMPTY;
+    while (store_record_next(habits->outcomes, kind, domain, record.key, &habits->recalled, &record,
+                             NULL) == 1) {
+        if (last.len > 0 && slice_compare(record.key, last) > 0)
+            return;
+        if (record.expires_unix_ms > io_unix_ms(habits->loop))
+            tell(told, &record);
+        if (++seen == RECORDS_MAX) {
+            *ret_stop = record.key;
+            return;
+        }
     }
-    return count;
+}
+
+struct outcomes {
+    uint32_t count;
+    struct naming_habits naming;
+};
+
+static void tell_outcome(void *told, const struct store_record *record)
+{
+    struct slice local = local_part(record->key);
+    struct outcomes *outcomes = told;
+
+    outcomes->count++;
+    if (is_of_person(local))
+        naming_learn(&outcomes->naming, naming_pattern_of(local));
+}
+
+/*
+ * Where there are many, those of the first mailboxes by key are taken, of both kinds up to the same
+ * one: shares of so many of each would tell of the limit and not of the domain.
+ */
+static void tell_outcomes(struct bulk_habits *habits, struct slice domain,
+                          struct naming_habits *naming, struct evidence_peers *peers)
+{
+    struct outcomes delivered = {0}, bounced = {0};
+    struct slice last, stop;
+
+    walk(habits, STORE_RECORD_DELIVERY, domain, SLICE_EMPTY, tell_outcome, &delivered, &last);
+    walk(habits, STORE_RECORD_BOUNCE, domain, last, tell_outcome, &bounced, &stop);
+    if (stop.len > 0) {
+        delivered = (struct outcomes){0};
+        walk(habits, STORE_RECORD_DELIVERY, domain, stop, tell_outcome, &delivered, &last);
+    }
+    peers->delivered += delivered.count;
+    peers->bounced += bounced.count;
+    *naming = delivered.naming;
+}
+
+struct findings {
+    struct naming_habits *naming;
+    struct evidence_peers *peers;
+};
+
+/* What a server said of a mailbox before (history/history.h): the value is the reason. */
+static void tell_finding(void *told, const struct store_record *record)
+{
+    struct slice local = local_part(record->key);
+    struct findings *findings = told;
+
+    if (!record->is_proof)
+        return;
+    if (record->value == REASON_ACCEPTED || record->value == REASON_ACCEPTED_RESTRICTED ||
+        record->value == REASON_MAILBOX_FULL) {
+        findings->peers->accepted++;
+        if (is_of_person(local))
+            naming_learn(findings->naming, naming_pattern_of(local));
+    } else if (record->value == REASON_MAILBOX_NOT_FOUND) {
+        findings->peers->refused++;
+        findings->peers->absent++;
+    }
 }
 
 static void acquaint(void *user, struct slice domain, struct naming_habits *naming,
                      struct evidence_peers *peers)
 {
-    peers->delivered += walk_outcomes(user, STORE_RECORD_DELIVERY, domain, naming);
-    peers->bounced += walk_outcomes(user, STORE_RECORD_BOUNCE, domain, NULL);
+    struct bulk_habits *habits = user;
+    struct findings findings = {naming, peers};
+    struct slice stop;
+
+    if (habits->outcomes == NULL)
+        return;
+    arena_reset(&habits->recalled);
+    tell_outcomes(habits, domain, naming, peers);
+    walk(habits, STORE_RECORD_MAILBOX, domain, SLICE_EMPTY, tell_finding, &findings, &stop);
 }
 
 /* --- from start to end --------------------------------------------------------------------- */

@@ -1,11 +1,11 @@
 /*
  * Habits of domains, kept in a store: the memory of an engine (probe/habit.h).
  *
- * Beside them, what became of own messages (records of deliveries and bounces, whoever keeps
- * those) is told of a domain when it is met. What is learnt is gathered and kept in batches: by
- * whoever keeps results, before those (so that a job killed at any moment repeats no random
- * recipient whose domain has results), and within a second by itself. A store that fails costs a
- * question more, no result: it is tried again.
+ * Beside them, what became of own messages and what servers said of mailboxes before (records of
+ * deliveries, bounces and history, whoever keeps those) is told of a domain when it is met. What is
+ * learnt is gathered and kept in batches: by whoever keeps results, before those (so that a job
+ * killed at any moment repeats no random recipient whose domain has results), and within a second
+ * by itself. A store that fails costs a question more, no result: it is tried again.
  */
 #ifndef MK_BULK_HABITS_H
 #define MK_BULK_HABITS_H
@@ -16,8 +16,8 @@
 
 struct bulk_habits;
 
-/* All are borrowed. outcomes: where deliveries and bounces are kept; NULL: nowhere. NULL: no
- * memory. */
+/* All are borrowed. outcomes: where deliveries, bounces and history are kept; NULL: nowhere. NULL:
+ * no memory. */
 struct bulk_habits *bulk_habits_new(struct io_loop *loop, struct store *store,
                                     struct store *outcomes);
 /* Keeps what is to be kept. The engine must be gone or have been told to forget (set_memory NULL),

@@ -306,6 +306,8 @@ static void domains_are_known_by_their_mailboxes(void **state)
     assert_int_equal(outcome->peers.proven, 2);
     assert_int_equal(outcome->peers.alike, 2);
     assert_int_equal(outcome->peers.refused, 2); /* nobody, and the stranger */
+    assert_int_equal(outcome->peers.absent, 1);
+    assert_int_equal(outcome->peers.accepted, 3); /* the role too */
     bench_free(bench);
 }
 

@@ -38,8 +38,9 @@ struct probe_memory {
     bool (*recall)(void *user, struct slice domain, struct probe_habit *ret_habit);
     void (*learnt)(void *user, const struct probe_habit *habit);
     /*
-     * Add what own messages to mailboxes of the domain met, and how those that were delivered are
-     * named. Both are zero before. May be NULL. Asked once for each time a domain is met.
+     * Add what own messages to mailboxes of the domain met, what its servers said of mailboxes
+     * before, and how those that were proven so are named. Both are zero before. May be NULL. Asked
+     * once for each time a domain is met.
      */
     void (*acquaint)(void *user, struct slice domain, struct naming_habits *naming,
                      struct evidence_peers *peers);

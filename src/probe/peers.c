@@ -3,6 +3,8 @@
 #include "lists/builtin.h"
 #include "probe/domain.h"
 
+#define RECORD_MAX 1000000 /* more tell no more */
+
 /* Of a person's address; roles and what is made up say nothing of how names are written. */
 static enum naming_pattern pattern_of(const struct evidence *evidence)
 {
@@ -58,8 +60,13 @@ void probe_domain_note_verdict(struct probe_domain *domain, const struct evidenc
 {
     if (!has_habits(domain) || evidence->is_remembered || evidence->attempt_count == 0)
         return;
-    if (proves_mailbox(verdict->reason))
+    if (domain->record.accepted > RECORD_MAX || domain->record.refused > RECORD_MAX)
+        return;
+    if (proves_mailbox(verdict->reason)) {
         naming_learn(&domain->naming, pattern_of(evidence));
-    else if (verdict->reason == REASON_MAILBOX_NOT_FOUND && domain->record.refused < UINT32_MAX / 2)
+        domain->record.accepted++;
+    } else if (verdict->reason == REASON_MAILBOX_NOT_FOUND) {
         domain->record.refused++;
+        domain->record.absent++;
+    }
 }

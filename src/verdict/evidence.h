@@ -145,7 +145,8 @@ struct evidence_history {
 struct evidence_peers {
     uint32_t proven;             /* mailboxes of people's names that are known to exist */
     uint32_t alike;              /* those whose names are made by this one's pattern, of them */
-    uint32_t refused;            /* recipients that its servers called unknown */
+    uint32_t refused;            /* recipients that its servers called unknown, made-up ones too */
+    uint32_t accepted, absent;   /* mailboxes that its servers vouched for, or called unknown */
     uint32_t delivered, bounced; /* what own messages to them met */
 };
 

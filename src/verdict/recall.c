@@ -364,6 +364,8 @@ static void read_peers(const cJSON *kept, struct evidence *evidence)
     peers->proven = (uint32_t)number_of(object, "proven", UINT32_MAX);
     peers->alike = (uint32_t)number_of(object, "alike", peers->proven);
     peers->refused = (uint32_t)number_of(object, "refused", UINT32_MAX);
+    peers->accepted = (uint32_t)number_of(object, "accepted", UINT32_MAX);
+    peers->absent = (uint32_t)number_of(object, "absent", peers->refused);
     peers->delivered = (uint32_t)number_of(object, "delivered", UINT32_MAX);
     peers->bounced = (uint32_t)number_of(object, "bounced", UINT32_MAX);
 }

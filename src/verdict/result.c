@@ -400,7 +400,8 @@ static void write_outcomes(struct json *json, const struct evidence_history *his
 static void write_peers(struct json *json, const struct evidence_peers *peers)
 {
     json_name(json, "peers");
-    if (peers->proven == 0 && peers->refused == 0 && peers->delivered == 0 && peers->bounced == 0) {
+    if (peers->proven == 0 && peers->refused == 0 && peers->accepted == 0 &&
+        peers->delivered == 0 && peers->bounced == 0) {
         json_null(json);
         return;
     }
@@ -408,6 +409,8 @@ static void write_peers(struct json *json, const struct evidence_peers *peers)
     json_name_int(json, "proven", peers->proven);
     json_name_int(json, "alike", peers->alike);
     json_name_int(json, "refused", peers->refused);
+    json_name_int(json, "accepted", peers->accepted);
+    json_name_int(json, "absent", peers->absent);
     json_name_int(json, "delivered", peers->delivered);
     json_name_int(json, "bounced", peers->bounced);
     json_object_end(json);

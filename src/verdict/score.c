@@ -9,6 +9,7 @@
 #define VALID_LEAST   95
 #define UNPROVEN_MOST 94
 #define INVALID_MOST  12
+#define OTHERS_UNTOLD 4 /* mailboxes of a domain count as much as what domains have in common */
 
 struct estimating {
     const struct evidence *evidence;
@@ -119,26 +120,42 @@ static void add_of_domain(struct estimating *on)
     add_if(on, SCORE_FREE_MAIL, has_flag(on, VERDICT_FLAG_FREE));
 }
 
-/* Shares are drawn towards nothing where few are known: one more is counted that tells nothing. */
-static int64_t share(uint64_t part, uint64_t whole)
+/* Shares are drawn towards nothing where few are known: some more are counted that tell nothing. */
+static int64_t share(uint64_t part, uint64_t whole, unsigned more)
 {
-    return (int64_t)(part * ONE / (whole + 1));
+    return (int64_t)(part * ONE / (whole + more));
+}
+
+/*
+ * What became of the domain's others: own messages to them, and what its servers said of them, but
+ * where these accept everybody: then only refusals would be seen, of however many.
+ */
+static void add_of_others(struct estimating *on, bool is_accepted)
+{
+    const struct evidence_peers *peers = &on->evidence->peers;
+    uint64_t live = peers->delivered, gone = peers->bounced;
+
+    if (!is_accepted) {
+        live += peers->accepted;
+        gone += peers->absent;
+    }
+    add(on, SCORE_OTHERS_LIVE, share(live, live + gone, OTHERS_UNTOLD));
+    add(on, SCORE_OTHERS_GONE, share(gone, live + gone, OTHERS_UNTOLD));
 }
 
 static void add_of_peers(struct estimating *on)
 {
     const struct evidence_peers *peers = &on->evidence->peers;
-    const uint64_t told = (uint64_t)peers->delivered + peers->bounced;
+    bool is_accepted = on->finding != NULL && on->finding->accepted;
 
     CHECK(peers->alike <= peers->proven);
     /* Who is accepted where others were refused has passed something. */
-    if (on->finding != NULL && on->finding->accepted)
-        add(on, SCORE_REFUSES_SOME, share(peers->refused, peers->refused));
-    add(on, SCORE_PATTERN_FITS, share(peers->alike, peers->proven));
+    if (is_accepted)
+        add(on, SCORE_REFUSES_SOME, share(peers->refused, peers->refused, 1));
+    add(on, SCORE_PATTERN_FITS, share(peers->alike, peers->proven, 1));
     if (peers->alike == 0)
-        add(on, SCORE_PATTERN_DIFFERS, share(peers->proven, peers->proven));
-    add(on, SCORE_DOMAIN_DELIVERED, share(peers->delivered, told));
-    add(on, SCORE_DOMAIN_BOUNCED, share(peers->bounced, told));
+        add(on, SCORE_PATTERN_DIFFERS, share(peers->proven, peers->proven, 1));
+    add_of_others(on, is_accepted);
     add_if(on, SCORE_OWN_DELIVERY, on->evidence->history.delivered_unix_ms > 0);
     add_if(on, SCORE_OLD_BOUNCE, on->evidence->history.known_bounce);
 }

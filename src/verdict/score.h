@@ -52,8 +52,8 @@ enum score_basis {
     X(REFUSES_SOME, "refuses_some")                                                                \
     X(PATTERN_FITS, "pattern_fits")                                                                \
     X(PATTERN_DIFFERS, "pattern_differs")                                                          \
-    X(DOMAIN_DELIVERED, "domain_delivered")                                                        \
-    X(DOMAIN_BOUNCED, "domain_bounced")                                                            \
+    X(OTHERS_LIVE, "others_live")                                                                  \
+    X(OTHERS_GONE, "others_gone")                                                                  \
     X(OWN_DELIVERY, "own_delivery")                                                                \
     X(OLD_BOUNCE, "old_bounce")
 

@@ -99,6 +99,10 @@ static void each_feature_pulls_its_way(void **state)
     assert_true(score_now(&rig) + 10 < plain);
     rig.evidence.peers = (struct evidence_peers){.refused = 3};
     assert_true(score_now(&rig) > plain);
+    /* Of who accepts everybody only refusals are seen: they don't tell how many are gone. */
+    rig.evidence.peers = (struct evidence_peers){.refused = 3, .absent = 3};
+    verdict_score(&rig.evidence, &score);
+    assert_null(term_of(&score, "others_gone"));
     rig.evidence.peers = (struct evidence_peers){0};
 
     rig.evidence.suggestion = SLICE("webshop@example.com");
@@ -147,6 +151,31 @@ static void a_delivery_raises_what_is_not_proven(void **state)
         assert_int_equal(verdict.action,
                          verdict.status == VERDICT_CATCH_ALL ? ACTION_SEND : ACTION_RETRY);
     }
+}
+
+/* Where no server answers now, what it said of others tells how the domain is kept. */
+static void others_of_the_domain_tell(void **state)
+{
+    static struct rig rig;
+    struct score score;
+    uint8_t plain;
+
+    rig_init(&rig, "webshop@example.net");
+    rig_domain(&rig, "mx1");
+    rig_attempts(&rig, "mx1 rcpt !timeout");
+    plain = score_now(&rig);
+    rig.evidence.peers = (struct evidence_peers){.accepted = 10, .absent = 1, .refused = 1};
+    verdict_score(&rig.evidence, &score);
+    assert_int_equal(term_of(&score, "others_live")->value_milli, 666); /* 10 of 11 + 4 */
+    assert_int_equal(term_of(&score, "others_gone")->value_milli, 66);
+    assert_true(score.percent > plain + 5);
+    rig.evidence.peers = (struct evidence_peers){.delivered = 1, .bounced = 6, .absent = 3};
+    verdict_score(&rig.evidence, &score);
+    assert_int_equal(term_of(&score, "others_gone")->value_milli, 642); /* 9 of 10 + 4 */
+    assert_true(score.percent + 10 < plain);
+    /* One tells little, ten more. */
+    rig.evidence.peers = (struct evidence_peers){.bounced = 1};
+    assert_in_range(plain - score_now(&rig), 1, 12);
 }
 
 /* The sum is what the parts say, and nothing is left out. */
@@ -244,6 +273,7 @@ int main(void)
         cmocka_unit_test(weights_have_names_and_meanings),
         cmocka_unit_test(each_feature_pulls_its_way),
         cmocka_unit_test(a_delivery_raises_what_is_not_proven),
+        cmocka_unit_test(others_of_the_domain_tell),
         cmocka_unit_test(parts_add_up),
         cmocka_unit_test(no_feature_makes_a_catch_all_valid),
         cmocka_unit_test(what_is_proven_keeps_its_place),

@@ -338,10 +338,12 @@ static void draw_peers(struct world *world, const struct domain *domain,
         is_delivered = draw_outcome(world, &mailbox);
         peers->delivered += by_mail && is_delivered;
         peers->bounced += by_mail && !is_delivered;
-        peers->refused += !domain->accepts_all && !is_delivered;
+        peers->accepted += !domain->accepts_all && is_delivered;
+        peers->absent += !domain->accepts_all && !is_delivered;
         if (is_delivered && !mailbox.is_role)
             naming_learn(habits, naming_pattern_of(slice_from_string(mailbox.local)));
     }
+    peers->refused += peers->absent;
     peers->proven = naming_total(habits);
 }
 
