@@ -180,7 +180,7 @@ bool appended_fill(struct appended_cells *cells, enum verdict_dialect dialect,
         cells->cells[APPENDED_PROVIDER] = defuse_into(&cells->defused[1], outcome->provider);
         explanation = outcome->explanation;
         /* Of a slip only: whoever is not to be mailed is not found under another address. */
-        if (outcome->suggestion.len > 0 &&
+        if (outcome->suggestion.len > 0 && !outcome->is_suggestion_unwelcome &&
             (outcome->status == VERDICT_INVALID || outcome->reason == REASON_DISPOSABLE))
             send_to = outcome->suggestion;
     }

@@ -50,6 +50,11 @@ void bulk_export_close(struct bulk_export *export)
     memory_free(export);
 }
 
+void bulk_export_set_lists(struct bulk_export *export, const struct lists_operator *lists)
+{
+    export->options.lists = lists;
+}
+
 uint64_t bulk_export_rows(const struct bulk_export *export)
 {
     return export->rows;
@@ -99,6 +104,18 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
     return put(export, row, &outcome, 0, error);
 }
 
+/* Would mail to the suggestion go to somebody whom the operator's lists keep from it? */
+static bool is_unwelcome(const struct lists_operator *lists, struct slice suggestion)
+{
+    struct address address;
+
+    return lists != NULL && suggestion.len > 0 &&
+           address_parse(suggestion.ptr, suggestion.len, &address) &&
+           probe_offline_is_unwelcome(lists_operator_match(
+               lists, address.local,
+               address.is_literal ? address.domain : slice_from_string(address.domain_ascii)));
+}
+
 static int write_line(struct bulk_export *export, const struct store_line *line,
                       struct error *error)
 {
@@ -119,6 +136,7 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
     if (!line->has_result)
         return write_rest(export, &row, line, error);
     bulk_job_outcome(line, &outcome);
+    outcome.is_suggestion_unwelcome = is_unwelcome(export->options.lists, outcome.suggestion);
     if (export->options.stats != NULL)
         bulk_job_told(line, export->options.outcomes, &export->options.stats->reliability);
     return put(export, &row, &outcome, line->result.checked_unix_ms, error);

@@ -21,7 +21,7 @@ enum bulk_export_rest {
 
 struct bulk_export_options {
     enum bulk_export_rest rest;
-    const struct lists_operator *lists; /* for the rest; may be NULL */
+    const struct lists_operator *lists; /* for the rest and for suggestions; may be NULL */
     int64_t unix_ms;                    /* for the rest: now */
     bool with_json;                     /* the writer wants whole results */
     struct bulk_stats *stats;           /* counts what is written; NULL: nobody wants it */
@@ -35,6 +35,8 @@ struct bulk_export;
 int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *reader,
                      struct bulk_writer *writer, const struct bulk_export_options *options,
                      struct bulk_export **ret_export, struct error *error);
+/* Other lists from now on: whoever replaces those that were given calls it before the next step. */
+void bulk_export_set_lists(struct bulk_export *export, const struct lists_operator *lists);
 /* Some hundred rows more: 1; all are written: 0; ERROR_FORMAT: the list is another one; the errors
    of store, reader and writer. */
 int bulk_export_step(struct bulk_export *export, struct error *error);

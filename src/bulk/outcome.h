@@ -16,11 +16,12 @@ struct bulk_outcome {
     uint8_t score;
     uint32_t flags; /* enum verdict_flag bits */
     uint32_t retry_after_s;
-    bool duplicate;          /* the same mailbox stands earlier in the list */
-    uint64_t duplicate_of;   /* row number of that one, from 1; 0: none */
-    struct slice suggestion; /* "" for none */
-    struct slice provider;   /* "" when not known */
-    struct slice domain;     /* lower-case A-labels, "" for none */
+    bool duplicate;               /* the same mailbox stands earlier in the list */
+    uint64_t duplicate_of;        /* row number of that one, from 1; 0: none */
+    struct slice suggestion;      /* "" for none */
+    bool is_suggestion_unwelcome; /* it stands on a list of those that are not to be mailed */
+    struct slice provider;        /* "" when not known */
+    struct slice domain;          /* lower-case A-labels, "" for none */
     struct slice explanation;
     struct slice json; /* one object without newline; "" when it was not kept */
 };

@@ -21,6 +21,14 @@ bool probe_offline_is_skipped(unsigned matches)
             (matches & BIT(LISTS_OPERATOR_ALLOW)) == 0);
 }
 
+bool probe_offline_is_unwelcome(unsigned matches)
+{
+    return probe_offline_is_skipped(matches) ||
+           (matches & (BIT(LISTS_OPERATOR_TRAP) | BIT(LISTS_OPERATOR_COMPLAINT))) != 0 ||
+           ((matches & BIT(LISTS_OPERATOR_LISTED)) != 0 &&
+            (matches & BIT(LISTS_OPERATOR_ALLOW)) == 0);
+}
+
 static struct slice domain_of(const struct address *address)
 {
     return address->is_literal ? address->domain

@@ -27,6 +27,8 @@ bool probe_offline_domain_is_real(void *context, struct slice domain);
 
 /* Do the operator's lists (1 << kind bits) keep the address from being looked at? */
 bool probe_offline_is_skipped(unsigned matches);
+/* Do they say of an address that it is not to be mailed? */
+bool probe_offline_is_unwelcome(unsigned matches);
 
 /*
  * What is known of domains: a list names the same ones again and again, and to look each up in all

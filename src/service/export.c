@@ -187,7 +187,10 @@ static bool read_words(struct service_call *call, struct bulk_writer_options *op
 static int export_step(struct service_errand *errand, struct error *error)
 {
     struct export *self = LIST_ELEMENT(errand, struct export, errand);
-    int code = bulk_export_step(self->export, error);
+    int code;
+
+    bulk_export_set_lists(self->export, errand->call->service->prober->lists);
+    code = bulk_export_step(self->export, error);
 
     if (code != 0)
         return code;

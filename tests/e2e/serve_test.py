@@ -408,6 +408,22 @@ class Lists(Case):
                 wanted, mended = row["mk_suggestion"], mended + 1
             self.assertEqual(row["mk_send_to"].lstrip("'"), wanted.lstrip("'"))
         self.assertGreater(mended, 0)
+        # Mended or not, who opted out is not written to.
+        person = next(row["mk_suggestion"] for row in rows
+                      if row["mk_send_to"] == row["mk_suggestion"] != "")
+        plain, path = {"Content-Type": "text/plain"}, "/v1/operator-lists/opt_out"
+        SERVICE.call("PUT", path, person.encode(), plain)
+        try:
+            answer = SERVICE.get(f"/v1/lists/{self.id}/export?suggestions=apply")
+        finally:
+            SERVICE.call("PUT", path, b"", plain)
+        again = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
+        for was, row in zip(rows, again):
+            self.assertEqual(row["mk_suggestion"], was["mk_suggestion"])
+            if was["mk_suggestion"] == person:
+                self.assertEqual(row["mk_send_to"], row["email"].strip())
+            else:
+                self.assertEqual(row["mk_send_to"], was["mk_send_to"])
         chosen = SERVICE.get(f"/v1/lists/{self.id}/export?columns=status&suggestions=apply").body
         self.assertTrue(chosen.splitlines()[0].endswith(b",mk_status,mk_send_to"), chosen[:200])
         usual = SERVICE.get(f"/v1/lists/{self.id}/export").body.splitlines()[0]
