@@ -23,6 +23,7 @@ static const struct cli_command *const commands[] = {
     &cli_lists,
     &cli_demo,
     &cli_serve,
+    &cli_worker,
     &cli_keys,
     &cli_erase,
     &cli_mcp,

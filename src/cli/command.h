@@ -53,7 +53,7 @@ struct cli_command {
 
 /* Add a command here, and its row to the table in command.c. */
 extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, cli_lab, cli_demo,
-    cli_jobs, cli_serve, cli_keys, cli_erase, cli_feedback, cli_config, cli_completion, cli_doctor,
+    cli_jobs, cli_serve, cli_worker, cli_keys, cli_erase, cli_feedback, cli_config, cli_completion, cli_doctor,
     cli_manual, cli_mcp;
 
 /* All rows, in the order of the help; NULL past the end. */

@@ -296,7 +296,7 @@ static const struct {
     {"list", run_list, false, false},       {"show", run_show, false, false},
     {"export", run_export, false, false},   {"pause", jobs_pause, true, false},
     {"resume", jobs_resume, true, false},   {"delete", run_delete, true, true},
-    {"rejudge", jobs_rejudge, true, false},
+    {"rejudge", jobs_rejudge, true, false}, {"workers", jobs_workers, false, false},
 };
 
 static int run_verb(struct jobs *jobs, size_t verb)
@@ -339,7 +339,8 @@ static int run(struct cli_call *call)
     }
     if (at == 0 && call->argument_count > 1)
         return cli_fail(call, CLI_EXIT_USAGE,
-                        "'%.60s' is none of list, show, export, pause, resume, delete, rejudge",
+                        "'%.60s' is none of list, show, export, pause, resume, delete, rejudge, "
+                        "workers",
                         call->arguments[0]);
     if (at < call->argument_count)
         jobs.url = call->arguments[at++];
@@ -379,7 +380,8 @@ const struct cli_command cli_jobs = {
     .arguments = "[WHAT] FILE",
     .summary = "look into the job file of a list, take out what is known",
     .details =
-        "WHAT is list (when nothing is said), show, export, pause, resume, delete or rejudge.\n\n"
+        "WHAT is list (when nothing is said), show, export, pause, resume, delete, rejudge or "
+        "workers.\n\n"
         "A job file (OUT.mkjob) stands beside the output of `mailknock clean` until the "
         "list is cleaned. It can be looked at and exported at any time, also while the "
         "list is being cleaned; delete wants it at rest. pause lets whoever works on it keep "
@@ -387,7 +389,9 @@ const struct cli_command cli_jobs = {
         "service goes on by resume; going on with a clean is its own affair: the same "
         "command again. rejudge judges the evidence that was kept (clean --keep-evidence, or a "
         "service's list) by the rules and lists of today and puts what comes out otherwise in the "
-        "place of the old results (--dry-run: only says it). Nobody is asked.\n\n"
+        "place of the old results (--dry-run: only says it). Nobody is asked. workers shows who "
+        "works on a "
+        "store that is shared, what they hold, and what waits.\n\n"
         "Examples:\n"
         "  mailknock jobs customers.cleaned.csv.mkjob\n"
         "  mailknock jobs show customers.cleaned.csv.mkjob --json\n"

@@ -33,6 +33,9 @@ int jobs_find(struct jobs *jobs, struct store_job *ret_job, struct error *error)
 /* Judge what is kept by the rules of today. Opens the store itself. */
 int jobs_rejudge(struct jobs *jobs);
 
+/* Who works on a store that is shared. */
+int jobs_workers(struct jobs *jobs);
+
 /* Ask whoever works on it, and see that it was done. They open the store themselves. */
 int jobs_pause(struct jobs *jobs);
 int jobs_resume(struct jobs *jobs);

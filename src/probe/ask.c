@@ -75,6 +75,14 @@ void probe_ask_blocked(struct probe_ask *ask, uint64_t until_ms)
         probe_case_blocked(case_of(ask), until_ms);
 }
 
+void probe_ask_elsewhere(struct probe_ask *ask, const char *site)
+{
+    if (ask->is_random)
+        probe_stranger_failed(stranger_of(ask));
+    else
+        probe_case_elsewhere(case_of(ask), site);
+}
+
 static bool copy(struct arena *arena, struct slice from, struct slice *to)
 {
     *to = from.len == 0 ? SLICE_EMPTY : arena_slice(arena, from);

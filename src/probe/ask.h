@@ -47,5 +47,7 @@ void probe_ask_failed(struct probe_ask *ask, const char *why);
 /* Its host does not answer (dead), or refused us (blocked until the site's breaker says). */
 void probe_ask_host_dead(struct probe_ask *ask);
 void probe_ask_blocked(struct probe_ask *ask, uint64_t until_ms);
+/* Its site is another process's. */
+void probe_ask_elsewhere(struct probe_ask *ask, const char *site);
 
 #endif

@@ -180,6 +180,15 @@ void probe_case_fail(struct probe_case *kase, const char *why)
     probe_case_finish(kase, EVIDENCE_STOP_INTERNAL);
 }
 
+void probe_case_elsewhere(struct probe_case *kase, const char *site)
+{
+    kase->elsewhere = arena_string(&kase->arena, slice_from_string(site));
+    if (kase->elsewhere == NULL)
+        probe_case_fail(kase, "out of memory");
+    else
+        probe_case_finish(kase, EVIDENCE_STOP_ELSEWHERE);
+}
+
 /* --- the cheap layers ---------------------------------------------------------------------- */
 
 #define BIT(kind) (1U << (kind))

@@ -57,6 +57,7 @@ struct probe_case {
     unsigned operator_matches;
     struct probe_place answered_by; /* the last host that replied */
     const char *internal;           /* what failed, static; NULL: nothing */
+    const char *elsewhere;          /* whose site it turned out to be, on the arena; NULL: ours */
     enum evidence_stop stop;
     uint8_t host_at, address_at; /* where in the facts' hosts */
     uint8_t retries[PROBE_RETRY_COUNT];
@@ -86,6 +87,8 @@ void probe_case_hurry(struct probe_case *kase);
 /* End it wherever it is; it is reported when things have settled. Not for one that is OUT. */
 void probe_case_finish(struct probe_case *kase, enum evidence_stop stop);
 void probe_case_fail(struct probe_case *kase, const char *why);
+/* It belongs to a site that another process asks. */
+void probe_case_elsewhere(struct probe_case *kase, const char *site);
 
 /* --- probe/case_round.c: backs of probe/ask.h and of the clock ------------------------------- */
 

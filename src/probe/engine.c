@@ -150,6 +150,22 @@ void probe_engine_set_memory(struct probe_engine *engine, const struct probe_mem
     engine->memory = memory != NULL ? *memory : (struct probe_memory){0};
 }
 
+void probe_engine_set_gate(struct probe_engine *engine, const struct probe_gate *gate)
+{
+    engine->gate = gate != NULL ? *gate : (struct probe_gate){0};
+}
+
+void probe_engine_gate_turned(struct probe_engine *engine, const char *key)
+{
+    struct probe_site *site = table_get(&engine->sites, slice_from_string(key));
+
+    if (site == NULL)
+        return;
+    probe_engine_enter(engine);
+    probe_site_gate_turned(site);
+    probe_engine_leave(engine);
+}
+
 void probe_engine_set_past(struct probe_engine *engine, const struct probe_past *past)
 {
     engine->past = past != NULL ? *past : (struct probe_past){0};
@@ -478,4 +494,14 @@ bool probe_engine_next_site(struct probe_engine *engine, size_t *cursor,
         return false;
     describe_site(value, ret_state);
     return true;
+}
+
+bool probe_engine_find_site(struct probe_engine *engine, const char *key,
+                            struct probe_site_state *ret_state)
+{
+    struct probe_site *site = table_get(&engine->sites, slice_from_string(key));
+
+    if (site != NULL)
+        describe_site(site, ret_state);
+    return site != NULL;
 }

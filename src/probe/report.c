@@ -55,6 +55,7 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
     *evidence = (struct evidence){
         .depth = kase->wish.depth,
         .suggestion = SLICE_EMPTY,
+        .elsewhere = slice_from_string(kase->elsewhere),
         .catch_all_text = SLICE_EMPTY,
         .internal = slice_from_string(kase->internal),
         .operator_matches = kase->operator_matches,
@@ -96,8 +97,9 @@ static bool falls_back(const struct probe_case *kase, const struct probe_submiss
                        enum evidence_stop stop, const struct verdict *verdict)
 {
     return verdict->status == VERDICT_UNKNOWN && stop != EVIDENCE_STOP_CANCELLED &&
-           kase->recalled != NULL && kase->recalled->kind != PROBE_RECALL_NOTHING &&
-           !kase->is_recalled && !submission->is_fresh && kase->wish.depth == EVIDENCE_DEPTH_SMTP;
+           stop != EVIDENCE_STOP_ELSEWHERE && kase->recalled != NULL &&
+           kase->recalled->kind != PROBE_RECALL_NOTHING && !kase->is_recalled &&
+           !submission->is_fresh && kase->wish.depth == EVIDENCE_DEPTH_SMTP;
 }
 
 /* Evidence for one who asked, judged. */

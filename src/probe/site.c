@@ -214,10 +214,39 @@ static bool open_one(struct probe_site *site, uint64_t now)
     return probe_session_open(host);
 }
 
+enum probe_gate_answer probe_site_gate(const struct probe_site *site)
+{
+    const struct probe_gate *gate = &site->engine->gate;
+    const struct probe_gate_question question = {
+        .site = site->key,
+        .connections_per_minute = site->limits.ceiling.connections_per_minute,
+    };
+
+    return gate->ask != NULL ? gate->ask(gate->user, &question) : PROBE_GATE_OPEN;
+}
+
+static void retire_all(struct probe_site *site);
+static void tell_all(struct probe_site *site, bool is_elsewhere);
+
+void probe_site_gate_turned(struct probe_site *site)
+{
+    if (probe_site_gate(site) == PROBE_GATE_CLOSED) {
+        retire_all(site);
+        tell_all(site, true);
+    }
+    probe_site_mark(site);
+}
+
 void probe_site_run(struct probe_site *site)
 {
     uint64_t now = probe_engine_now(site->engine);
 
+    if (site->waiting_count > 0 && probe_site_gate(site) != PROBE_GATE_OPEN) {
+        site->granted = false;
+        if (probe_site_gate(site) == PROBE_GATE_CLOSED)
+            tell_all(site, true);
+        return;
+    }
     if (probe_breaker_is_open(&site->breaker, now)) {
         site->granted = false;
         if (site->waiting_count > 0)
@@ -246,11 +275,21 @@ void probe_site_succeeded(struct probe_site *site)
         probe_site_mark(site);
 }
 
-/* Cases that have not the patience to wait for the breaker end now; the others stay queued. */
-static void dismiss_impatient(struct probe_site *site)
+static void tell(const struct probe_site *site, struct probe_ask *ask, bool is_elsewhere)
+{
+    if (is_elsewhere)
+        probe_ask_elsewhere(ask, site->key);
+    else
+        probe_ask_blocked(ask, site->breaker.until_ms);
+}
+
+/*
+ * To every ask in its queues. Cases that have not the patience to wait for the breaker end now; the
+ * others stay queued. All of them end when the site is another process's.
+ */
+static void tell_all(struct probe_site *site, bool is_elsewhere)
 {
     struct list_node *at_host, *at_row, *at_ask, *next_host, *next_row, *next_ask;
-    uint64_t until = site->breaker.until_ms;
 
     for (at_host = list_first(&site->waiting); at_host != NULL; at_host = next_host) {
         struct probe_host *host = LIST_ELEMENT(at_host, struct probe_host, in_waiting);
@@ -261,7 +300,7 @@ static void dismiss_impatient(struct probe_site *site)
             struct probe_ask *ask = LIST_ELEMENT(at_ask, struct probe_ask, node);
 
             probe_host_dequeue(ask);
-            probe_ask_blocked(ask, until);
+            tell(site, ask, is_elsewhere);
         }
         for (at_row = list_first(&host->rows); at_row != NULL; at_row = next_row) {
             struct probe_row *row = LIST_ELEMENT(at_row, struct probe_row, in_host);
@@ -270,7 +309,7 @@ static void dismiss_impatient(struct probe_site *site)
             for (at_ask = list_first(&row->asks); at_ask != NULL; at_ask = next_ask) {
                 bool last = (next_ask = list_after(&row->asks, at_ask)) == NULL;
 
-                probe_ask_blocked(LIST_ELEMENT(at_ask, struct probe_ask, node), until);
+                tell(site, LIST_ELEMENT(at_ask, struct probe_ask, node), is_elsewhere);
                 if (last) /* the row may be gone */
                     break;
             }
@@ -302,6 +341,6 @@ void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, boo
         return;
     probe_limits_refused(&site->limits);
     retire_all(site);
-    dismiss_impatient(site);
+    tell_all(site, false);
     probe_site_mark(site);
 }

@@ -46,6 +46,10 @@ struct probe_site *probe_site_get(struct probe_engine *engine,
 /* Free it if nothing is lost by forgetting it. */
 void probe_site_drop(struct probe_site *site);
 
+/* May we ask there? */
+enum probe_gate_answer probe_site_gate(const struct probe_site *site);
+/* The gate says something else: its queue goes on, or away. */
+void probe_site_gate_turned(struct probe_site *site);
 void probe_site_mark(struct probe_site *site);
 void probe_site_run(struct probe_site *site);
 

@@ -22,6 +22,7 @@
 #include "probe/alarm.h"
 #include "probe/breaker.h"
 #include "probe/engine.h"
+#include "probe/gate.h"
 #include "probe/limits.h"
 #include "probe/plan.h"
 #include "probe/retry.h"
@@ -44,6 +45,7 @@ struct probe_engine {
     struct probe_egress own_egress; /* where the settings name no identities */
     struct probe_memory memory;     /* of habits; its functions may be NULL */
     struct probe_past past;         /* its functions may be NULL */
+    struct probe_gate gate;         /* its function may be NULL */
     struct random random;
     struct io_timer timer;
     uint64_t timer_ms; /* when it fires; INSTANT_NEVER: not running */

@@ -11,10 +11,12 @@
 #include "base/memory.h"
 #include "service/desk_internal.h"
 #include "service/internal.h"
+#include "store/fleet.h"
 
 #define REMOVED_ROWS  2000 /* in a step, at most */
 #define REMOVED_LEAST 50
 #define STOP_GRACE    (5 * SECOND_MS)
+#define LOOK_MS       500 /* how far workers are */
 
 static void step(struct io_timer *timer);
 
@@ -251,7 +253,44 @@ static void ended(void *user, enum bulk_job_end end)
     service_list_leave(list); /* the job may not be freed from here */
 }
 
-int service_list_begin_job(struct service_list *list, struct error *error)
+/* To the workers: they see it by its state. */
+static int hand_over(struct service_list *list, struct error *error)
+{
+    struct service *service = list->desk->service;
+    int code = service_announce_later(service, list->id, error);
+
+    if (code == 0)
+        code = service_desk_set_state(list->desk, list->id, STORE_JOB_RUNNING, "", error);
+    if (code != 0)
+        return code;
+    list->is_handed = true;
+    (void)store_fleet_tell(service->store, error);
+    return io_timer_start(&list->timer, io_now_ms(service->prober->loop) + LOOK_MS);
+}
+
+/* True while workers are at it. A store that can't be reached says nothing. */
+static bool is_under_way(struct service_list *list)
+{
+    struct service_desk *desk = list->desk;
+    struct error error = {0};
+    struct store_job job;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = service_desk_get_job(desk, list->id, &arena, &job, &error);
+    arena_done(&arena);
+    if (code == ERROR_NOT_FOUND || (code == 0 && job.state != STORE_JOB_RUNNING))
+        return false;
+    if (code == 0 && job.done != list->seen_done) {
+        list->seen_done = job.done;
+        service_desk_tell(desk, list->id, false);
+    }
+    (void)io_timer_start(&list->timer, io_now_ms(desk->service->prober->loop) + LOOK_MS);
+    return true;
+}
+
+static int run_job(struct service_list *list, struct error *error)
 {
     static const struct bulk_job_events events = {kept, ended};
     struct service *service = list->desk->service;
@@ -274,6 +313,13 @@ int service_list_begin_job(struct service_list *list, struct error *error)
         return code;
     share(list->desk);
     return bulk_job_start(list->job, error);
+}
+
+int service_list_begin_job(struct service_list *list, struct error *error)
+{
+    if (store_is_shared(list->desk->service->store))
+        return hand_over(list, error);
+    return run_job(list, error);
 }
 
 /* --- erasing ---------------------------------------------------------------------------------- */
@@ -318,7 +364,7 @@ static void step(struct io_timer *timer)
         if (had_job) /* which may have kept another state meanwhile */
             (void)service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", &error);
         step_remove(list);
-    } else {
+    } else if (!list->is_handed || !is_under_way(list)) {
         service_list_free(list);
         share(desk);
         service_desk_tell(desk, id, true); /* only now it is seen in its new state */
@@ -344,6 +390,12 @@ static void go_on(struct service_desk *desk, const struct store_job *job)
     if (list == NULL)
         return;
     code = service_list_read(list, &error);
+    /* Another service's, on another machine, whose file it is. */
+    if (code == 0 && store_is_shared(desk->service->store) && job->state == STORE_JOB_LOADING &&
+        access(list->path, R_OK) != 0) {
+        service_list_free(list);
+        return;
+    }
     if (code == 0)
         code = job->state == STORE_JOB_LOADING ? service_list_begin_load(list, &error)
                                                : service_list_begin_job(list, &error);

@@ -7,6 +7,9 @@
  *                                 paused, cancelled, failed
  *
  * What a list is stands in the store; the desk holds only those that something is being done with.
+ * In a store that several machines share (store/fleet.h) workers ask the lists, and the desk only
+ * looks how far they are.
+ *
  * Long work goes in steps of some milliseconds, so that the loop stays alive. Lists that were
  * loading or running when the process died go on when it starts again.
  */
@@ -42,6 +45,8 @@ struct service_list {
     struct bulk_job *job;
     struct io_timer timer;
     enum store_job_state ends_as; /* when it is loaded or its job stops: PAUSED or CANCELLED */
+    bool is_handed;               /* workers ask it */
+    uint64_t seen_done;           /* of it, when last looked */
     bool is_removing;             /* rows are taken away; the list goes with the last */
     struct io_pace removing;      /* in rows */
 };

@@ -7,6 +7,7 @@
 #include "base/instant.h"
 #include "service/desk_internal.h"
 #include "service/internal.h"
+#include "store/fleet.h"
 
 #define STOP_GRACE (5 * SECOND_MS)
 
@@ -176,6 +177,12 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
         list->ends_as = state;
         bulk_job_stop(list->job, STOP_GRACE);
         return 0;
+    }
+    if (list != NULL && list->is_handed && !list->is_removing) {
+        code = service_desk_set_state(desk, id, state, "", error);
+        if (code == 0)
+            (void)store_fleet_tell(desk->service->store, error);
+        return code;
     }
     if (list != NULL && list->load != NULL && !list->is_removing) {
         list->options.start = false; /* it is loaded whole all the same: it may be started later */

@@ -1,6 +1,7 @@
 #include "service/metrics.h"
 
 #include "service/internal.h"
+#include "store/fleet.h"
 
 static const uint32_t bounds_ms[SERVICE_HISTOGRAM_BUCKETS] = {
     1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 60000, 600000,
@@ -190,11 +191,35 @@ static void write_http(const struct service *service, struct buffer *out)
               &service->metrics.batch_ms);
 }
 
+/* Of the whole fleet, as the store has it: every service that shares it says the same. */
+static void write_fleet(const struct service *service, struct buffer *out)
+{
+    struct store_fleet_totals totals;
+
+    if (!store_is_shared(service->store) || store_fleet_totals(service->store, &totals, NULL) != 0)
+        return;
+    one(out, "fleet_workers", "gauge", "Workers that are heard of.", totals.workers);
+    one(out, "fleet_leases", "gauge", "Sites that workers hold.", totals.leases);
+    one(out, "fleet_sites_waiting", "gauge", "Sites that rows wait for and nobody holds.",
+        totals.free_leases);
+    one(out, "fleet_lag_ms", "gauge", "How long the first of those has waited, milliseconds.",
+        totals.lag_ms);
+    one(out, "fleet_chunks_free", "gauge", "Chunks of rows that nobody has claimed yet.",
+        totals.chunks_free);
+    one(out, "fleet_chunks_claimed", "gauge", "Chunks of rows that workers have claimed.",
+        totals.chunks_claimed);
+    one(out, "fleet_tasks_free", "gauge", "Rows handed to whoever holds their site, not taken yet.",
+        totals.tasks_free);
+    one(out, "fleet_tasks_claimed", "gauge", "Handed rows that workers have taken.",
+        totals.tasks_claimed);
+}
+
 void service_metrics_write(const struct service *service, struct buffer *out)
 {
     head(out, "info", "gauge", "What runs here.");
     buffer_printf(out, "mailknock_info{version=\"%s\"} 1\n", MK_VERSION);
     write_verdicts(service, out);
+    write_fleet(service, out);
     write_engine(service, out);
     write_history(service, out);
     write_sites(service, out);

@@ -24,6 +24,7 @@ static void close_store(struct store *base)
 }
 
 static const struct store_ops postgres_ops = {
+    .is_shared = true,
     .close = close_store,
     .job_add = postgres_job_add,
     .job_next = postgres_job_next,

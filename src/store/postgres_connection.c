@@ -124,14 +124,14 @@ static int fail_answer(struct postgres_store *store, const PGresult *answer, con
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
-static PGconn *dial(const char *url, enum store_mode mode)
+static PGconn *dial(const char *url, enum store_mode mode, bool is_hasty)
 {
     const char *names[OPTIONS_MAX], *values[OPTIONS_MAX];
     PQconninfoOption *options = PQconninfoParse(url, NULL);
     PGconn *connection;
     size_t count = 0;
-    static const char *const defaults[][2] = {
-        {"application_name", "mailknock"}, {"connect_timeout", CONNECT_TIMEOUT_S},
+    const char *const defaults[][2] = {
+        {"application_name", "mailknock"}, {"connect_timeout", is_hasty ? "2" : CONNECT_TIMEOUT_S},
         {"keepalives_idle", "10"},         {"keepalives_interval", "5"},
         {"keepalives_count", "3"},         {"tcp_user_timeout", "20000"},
     };
@@ -169,7 +169,7 @@ static void be_quiet(void *user, const PGresult *notice)
 int postgres_store_open_connection(struct postgres_store *store, PGconn **ret_connection,
                                    struct error *error)
 {
-    PGconn *connection = dial(store->url, store->mode);
+    PGconn *connection = dial(store->url, store->mode, store->is_hasty);
     PGresult *answer;
     int code;
 
@@ -416,7 +416,7 @@ int postgres_store_ask(struct postgres_store *store, const struct postgres_text 
                        const struct postgres_params *params, PGresult **ret_answer,
                        const char *what, struct error *error)
 {
-    bool may_repeat = text->repeats && !store->in_transaction;
+    bool may_repeat = text->repeats && !store->in_transaction && !store->is_hasty;
     PGresult *answer = NULL;
     int code;
 

@@ -77,7 +77,7 @@
                   " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
                   " active_ms=$9::int8 WHERE id=$10::int8")                                        \
     X(JOB_DELETE, "DELETE FROM job WHERE id=$1::int8")                                             \
-    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0 WHERE id=$1::int8")                \
+    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, dealt=0 WHERE id=$1::int8")       \
     X(JOB_LOADED, "UPDATE job SET rows=rows+$2::int8, faults=faults+$3::int8 WHERE id=$1::int8")   \
     X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+$2::int8 WHERE id=$1::int8")               \
     X(RESULTS_DELETE, "DELETE FROM result WHERE job=$1::int8 AND row<=(SELECT max(row) FROM"       \
@@ -87,6 +87,8 @@
                    " (SELECT row FROM line WHERE job=$1::int8 ORDER BY row LIMIT $2::int8)"        \
                    " AS few)")                                                                     \
     X(TALLY_DELETE, "DELETE FROM tally WHERE job=$1::int8")                                        \
+    X(QUEUE_DELETE, "WITH c AS (DELETE FROM chunk WHERE job=$1::int8) DELETE FROM task"            \
+                    " WHERE job=$1::int8")                                                         \
     X(ROWS_MARK, "UPDATE line SET first=m.first FROM unnest($2::int8[], $3::int8[])"               \
                  " AS m(row, first) WHERE line.job=$1::int8 AND line.row=m.row AND line.first=0")  \
     X(ROWS_COPIES, "UPDATE line SET copies=copies+m.many FROM (SELECT first, count(*) AS many"     \
@@ -102,7 +104,7 @@
       " GROUP BY i.reason ORDER BY i.reason" POSTGRES_TALLY_ADDS ")"                               \
       " SELECT (SELECT count(*) FROM list), (SELECT count(*) FROM put)")                           \
     X(RESULTS_FORGET,                                                                              \
-      "WITH list AS (SELECT id FROM job WHERE id=$1::int8 FOR KEY SHARE), gone AS (DELETE FROM"    \
+      "WITH list AS (UPDATE job SET dealt=0 WHERE id=$1::int8 RETURNING id), gone AS (DELETE FROM" \
       " result USING list WHERE job=list.id AND row=ANY($2::int8[]) RETURNING row, reason),"       \
       " counted AS (INSERT INTO tally (job, reason, place, results, rows) SELECT $1::int8,"        \
       " gone.reason, $3::int8, -count(*), -sum(1+r.copies) FROM gone JOIN line r"                  \
@@ -193,6 +195,7 @@ struct postgres_store {
     enum store_mode mode;
     bool in_transaction;
     uint64_t deadline_ms; /* of one statement */
+    bool is_hasty;        /* nothing is said twice, and a connection is there soon or not at all */
     uint64_t tried_ms;    /* when a connection was last asked for */
     uint64_t backoff_ms;
     uint64_t connections; /* made so far */

@@ -142,6 +142,8 @@ int postgres_job_clear(struct store *base, uint64_t id, size_t max, bool job_too
         code = take_away(store, POSTGRES_ROWS_DELETE, id, true, &left, error);
     if (code == 0)
         code = take_away(store, POSTGRES_TALLY_DELETE, id, false, &few, error);
+    if (code == 0)
+        code = take_away(store, POSTGRES_QUEUE_DELETE, id, false, &few, error);
     /* While some are left, the counts are not true: they are gone first. */
     if (code == 0)
         code = take_away(store, left > 0 && job_too ? POSTGRES_JOB_DELETE : POSTGRES_JOB_RESET, id,

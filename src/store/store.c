@@ -50,6 +50,11 @@ int store_open(const char *url, enum store_mode mode, struct store **ret_store, 
     return store_sqlite_open(path, mode, ret_store, error);
 }
 
+bool store_is_shared(const struct store *store)
+{
+    return store->ops->is_shared;
+}
+
 void store_close(struct store *store)
 {
     if (store != NULL)

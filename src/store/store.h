@@ -51,6 +51,7 @@ const char *store_url_path(const char *url);
 bool store_url_is_shared(const char *url);
 /* Can this program open such a one? */
 bool store_has_postgres(void);
+bool store_is_shared(const struct store *store);
 void store_close(struct store *store); /* NULL accepted */
 /*
  * A number that is another one whenever somebody else (another handle, another process) has written
@@ -374,6 +375,7 @@ int store_records_total(struct store *store, enum store_record_kind kind,
 #define STORE_RECORD_OVERHEAD 96 /* bytes counted beside key, group and body */
 
 struct store_ops {
+    bool is_shared; /* by machines */
     void (*close)(struct store *store);
     int (*others_mark)(struct store *store, uint64_t *ret_mark,
                        struct error *error); /* NULL: there are no others */

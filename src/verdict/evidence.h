@@ -168,7 +168,8 @@ enum evidence_depth {
     X(DEADLINE, "deadline")   /* no time left */                                                   \
     X(CANCELLED, "cancelled") /* job stopped */                                                    \
     X(BREAKER, "breaker")     /* the site's breaker is open: we were refused there before */       \
-    X(INTERNAL, "internal")   /* our fault; `internal` says what */
+    X(INTERNAL, "internal")   /* our fault; `internal` says what */                                \
+    X(ELSEWHERE, "elsewhere") /* a site that another process asks; `elsewhere` says which */
 
 enum evidence_stop {
 #define X(symbol, name) EVIDENCE_STOP_##symbol,
@@ -182,7 +183,8 @@ const char *evidence_depth_name(enum evidence_depth depth);
 const char *evidence_stop_name(enum evidence_stop stop);
 
 struct evidence {
-    struct slice input; /* as given */
+    struct slice input;     /* as given */
+    struct slice elsewhere; /* the site's key, with EVIDENCE_STOP_ELSEWHERE; not kept */
     struct address address;
     struct slice suggestion;   /* "" for none */
     unsigned builtin_classes;  /* enum lists_class bits of domain and local part */

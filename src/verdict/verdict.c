@@ -153,7 +153,7 @@ static enum verdict_reason reason_of_all(const struct evidence *evidence,
     if (listed != VERDICT_REASON_COUNT)
         return listed;
     if (verdict_reason_status(proven) == VERDICT_UNKNOWN) {
-        if (evidence->stop == EVIDENCE_STOP_CANCELLED)
+        if (evidence->stop == EVIDENCE_STOP_CANCELLED || evidence->stop == EVIDENCE_STOP_ELSEWHERE)
             return REASON_CANCELLED;
         if (evidence->stop == EVIDENCE_STOP_INTERNAL)
             return REASON_INTERNAL_ERROR;

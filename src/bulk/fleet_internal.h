@@ -1,0 +1,116 @@
+/* The parts of a worker: see bulk/fleet.h. Only src/bulk/fleet*.c include this. */
+#ifndef MK_BULK_FLEET_INTERNAL_H
+#define MK_BULK_FLEET_INTERNAL_H
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "bulk/fleet.h"
+#include "io/loop.h"
+
+#define BULK_FLEET_BATCH 500
+
+enum bulk_fleet_hold {
+    BULK_FLEET_WANTED,  /* to be asked for in the next turn */
+    BULK_FLEET_HELD,    /* ours */
+    BULK_FLEET_FOREIGN, /* somebody else's, when last asked for */
+    BULK_FLEET_LEAVING, /* ours until its last connection is closed */
+};
+
+struct bulk_fleet_site {
+    struct list_node node;
+    enum bulk_fleet_hold hold;
+    unsigned per_minute;
+    uint64_t at_ms;     /* HELD: not to be asked before; FOREIGN: to be asked for again */
+    uint64_t used_ms;   /* when the engine last asked for it */
+    bool is_waited_for; /* the engine was told to wait */
+    char key[STORE_FLEET_SITE_MAX];
+};
+
+/* A chunk that is claimed. */
+struct bulk_fleet_chunk {
+    struct list_node node;
+    uint64_t first; /* as store_claim.chunk; 0: some of its rows have no answer */
+    size_t left;    /* rows without an answer in a batch */
+};
+
+struct bulk_fleet_list { /* that is running */
+    struct list_node node;
+    struct bulk_fleet *fleet;
+    uint64_t id;
+    struct probe_wish wish;
+    struct probe_owner owner;
+    bool is_over; /* paused or gone: what is in flight is withdrawn */
+    bool is_dry;  /* nothing was free when last asked */
+    bool is_seen; /* among the running ones, when last looked */
+    struct list chunk_list;
+    struct arena arena; /* of the batch */
+    struct store_result results[BULK_FLEET_BATCH];
+    struct store_routed routed[BULK_FLEET_BATCH];
+    uint64_t chunks[2 * BULK_FLEET_BATCH];
+    size_t result_count, routed_count, chunk_count;
+};
+
+struct bulk_fleet_ticket {
+    struct bulk_fleet_list *list;
+    struct bulk_fleet_chunk *chunk; /* NULL: a task */
+    uint64_t row, copies;
+};
+
+struct bulk_fleet {
+    struct io_loop *loop;
+    struct probe_engine *engine;
+    struct store *store;
+    struct store_fleet *membership;
+    struct bulk_fleet_options options;
+    struct bulk_fleet_events events;
+    void *user;
+    struct list lists, sites;
+    struct table site_table;
+    struct store_claims claims;
+    size_t claim_at;
+    size_t task_cursor; /* sites asked for tasks in turns */
+    struct io_watch *watch;
+    int watched;
+    struct io_timer beat_timer, pump_timer, flush_timer, lease_timer, stop_timer;
+    struct store_fleet_view view;
+    struct buffer scratch;
+    struct error error;
+    uint64_t told_ms, beat_results, beaten_ms;
+    struct bulk_fleet_counts counts;
+    size_t in_flight, wanted;
+    struct bulk_fleet_chunk *chunk; /* of the claim that was fed last */
+    uint64_t chunk_first;
+    bool is_stopping, is_lost, told_trouble;
+    bool told_stopped; /* or lost: nothing is begun any more */
+    bool tasks_dry;    /* no tasks were free when last asked */
+};
+
+/* --- fleet.c */
+void bulk_fleet_trouble(struct bulk_fleet *fleet, const struct error *error);
+void bulk_fleet_pump_soon(struct bulk_fleet *fleet, uint64_t after_ms);
+/* It may be that our time is over: true when it is. */
+bool bulk_fleet_look_whether_lost(struct bulk_fleet *fleet);
+
+/* --- fleet_lease.c: which sites are ours */
+void bulk_fleet_lease_init(struct bulk_fleet *fleet);
+void bulk_fleet_lease_done(struct bulk_fleet *fleet);
+/* With every beat: adopt what waits, give back what is idle or too much. */
+void bulk_fleet_lease_tend(struct bulk_fleet *fleet);
+/* Keys of sites that are ours, from *cursor on, round and round. */
+size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_t max);
+
+/* --- fleet_batch.c: what became of rows */
+void bulk_fleet_answered(void *user, const struct evidence *evidence,
+                         const struct verdict *verdict);
+/* A row that can't be read. */
+void bulk_fleet_fault(struct bulk_fleet_list *list, struct bulk_fleet_chunk *chunk,
+                      const struct store_row *row);
+/* One row less of a chunk; the last one completes it. */
+void bulk_fleet_settle(struct bulk_fleet_list *list, struct bulk_fleet_chunk *chunk);
+/* Room for one more answer? Else the batch has to be kept first. */
+bool bulk_fleet_has_room(const struct bulk_fleet_list *list);
+/* Keep what is there. False: not now. */
+bool bulk_fleet_flush(struct bulk_fleet_list *list);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Which sites are ours: the engine's gate, and the leases behind it.
+ *
+ * A site that the engine meets is asked for with others, a moment later. One that is somebody
+ * else's stays so for some seconds without being asked for again. One that nothing was asked of for
+ * a while goes back, and so does what is more than our share when others join: first it is closed
+ * to the engine, then, when its last connection is gone, given.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/instant.h"
+#include "base/memory.h"
+#include "bulk/fleet_internal.h"
+#include "probe/gate.h"
+
+#define TAKEN_AT_ONCE 200
+#define FOREIGN_MS    (3 * SECOND_MS)
+#define LEFT_MS       (10 * SECOND_MS) /* what was given away is not taken again before */
+#define IDLE_MS       (5 * SECOND_MS)
+#define MINUTE        (60 * SECOND_MS)
+#define SPARE         4 /* leases above our share are given only from so many on */
+
+static struct bulk_fleet_site *find(struct bulk_fleet *fleet, struct slice key)
+{
+    struct bulk_fleet_site *site = table_get(&fleet->site_table, key);
+
+    if (site != NULL)
+        return site;
+    site = key.len < STORE_FLEET_SITE_MAX ? memory_zalloc(1, sizeof(*site)) : NULL;
+    if (site == NULL || table_put(&fleet->site_table, key, site) != 0) {
+        memory_free(site);
+        return NULL;
+    }
+    memcpy(site->key, key.ptr, key.len);
+    list_append(&fleet->sites, &site->node);
+    site->hold = BULK_FLEET_FOREIGN; /* as of before any time */
+    return site;
+}
+
+static void forget(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
+{
+    (void)table_take(&fleet->site_table, slice_from_string(site->key));
+    list_remove(&site->node);
+    memory_free(site);
+}
+
+static void want(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
+{
+    site->hold = BULK_FLEET_WANTED;
+    fleet->wanted++;
+    if (!io_timer_is_running(&fleet->lease_timer))
+        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop));
+}
+
+/* --- the gate ------------------------------------------------------------------------------ */
+
+static enum probe_gate_answer ask(void *user, const struct probe_gate_question *question)
+{
+    struct bulk_fleet *fleet = user;
+    struct bulk_fleet_site *site = find(fleet, slice_from_string(question->site));
+    uint64_t now = io_now_ms(fleet->loop);
+
+    if (site == NULL || fleet->is_lost)
+        return PROBE_GATE_LATER;
+    site->per_minute = question->connections_per_minute;
+    site->used_ms = now;
+    switch (site->hold) {
+    case BULK_FLEET_HELD:
+        site->is_waited_for = now < site->at_ms;
+        return site->is_waited_for ? PROBE_GATE_LATER : PROBE_GATE_OPEN;
+    case BULK_FLEET_LEAVING:
+        return PROBE_GATE_CLOSED;
+    case BULK_FLEET_FOREIGN:
+        if (now < site->at_ms)
+            return PROBE_GATE_CLOSED;
+        want(fleet, site);
+        break;
+    case BULK_FLEET_WANTED:
+        break;
+    }
+    site->is_waited_for = true;
+    return PROBE_GATE_LATER;
+}
+
+/* --- taking -------------------------------------------------------------------------------- */
+
+static void settle(struct bulk_fleet *fleet, struct bulk_fleet_site *site,
+                   const struct store_lease *lease)
+{
+    uint64_t now = io_now_ms(fleet->loop);
+
+    if (!lease->is_ours) {
+        site->hold = BULK_FLEET_FOREIGN;
+        site->at_ms = now + FOREIGN_MS;
+        return;
+    }
+    site->hold = BULK_FLEET_HELD;
+    site->used_ms = now;
+    site->at_ms = now + lease->quiet_ms;
+    /* How many connections the last one opened in the minute before is not known. */
+    if (site->per_minute > 0 && lease->ended_ms < MINUTE &&
+        site->at_ms < now + MINUTE - lease->ended_ms)
+        site->at_ms = now + MINUTE - lease->ended_ms;
+    fleet->counts.leases++;
+}
+
+static void turn(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
+{
+    site->is_waited_for = false;
+    probe_engine_gate_turned(fleet->engine, site->key);
+}
+
+static void take_wanted(struct io_timer *timer)
+{
+    struct bulk_fleet *fleet = timer->user;
+    struct store_lease leases[TAKEN_AT_ONCE];
+    struct bulk_fleet_site *sites[TAKEN_AT_ONCE];
+    struct error error = {0};
+    size_t count = 0;
+
+    if (fleet->is_lost || bulk_fleet_look_whether_lost(fleet))
+        return;
+    for (struct list_node *node = list_first(&fleet->sites);
+         node != NULL && count < TAKEN_AT_ONCE && count < fleet->wanted;
+         node = list_after(&fleet->sites, node)) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        if (site->hold != BULK_FLEET_WANTED)
+            continue;
+        leases[count].site = slice_from_string(site->key);
+        sites[count++] = site;
+    }
+    if (count == 0)
+        return;
+    if (store_leases_take(fleet->membership, leases, count, &error) != 0) {
+        bulk_fleet_trouble(fleet, &error);
+        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop) + SECOND_MS / 2);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fleet->wanted--;
+        settle(fleet, sites[i], &leases[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        turn(fleet, sites[i]);
+    if (fleet->wanted > 0 && !io_timer_is_running(&fleet->lease_timer))
+        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop));
+}
+
+static void adopt(struct bulk_fleet *fleet)
+{
+    struct store_lease leases[TAKEN_AT_ONCE];
+    struct error error = {0};
+    struct arena arena;
+    size_t count = 0;
+
+    arena_init(&arena);
+    if (store_leases_adopt(fleet->membership, TAKEN_AT_ONCE, &arena, leases, &count, &error) != 0)
+        bulk_fleet_trouble(fleet, &error);
+    for (size_t i = 0; i < count; i++) {
+        struct bulk_fleet_site *site = find(fleet, leases[i].site);
+
+        if (site == NULL)
+            continue;
+        if (site->hold == BULK_FLEET_WANTED)
+            fleet->wanted--;
+        /* Whether it has a limit of connections a minute the engine has not said yet. */
+        site->per_minute = site->per_minute > 0 ? site->per_minute : 1;
+        settle(fleet, site, &leases[i]);
+        turn(fleet, site);
+    }
+    arena_done(&arena);
+    if (count > 0)
+        bulk_fleet_pump_soon(fleet, 0);
+}
+
+/* --- giving -------------------------------------------------------------------------------- */
+
+static bool is_busy(struct bulk_fleet *fleet, const struct bulk_fleet_site *site,
+                    struct probe_site_state *state)
+{
+    *state = (struct probe_site_state){.sessions = 0};
+    return probe_engine_find_site(fleet->engine, site->key, state) &&
+           (state->sessions > 0 || (state->waiting > 0 && site->hold != BULK_FLEET_LEAVING));
+}
+
+static void give_quiet(struct bulk_fleet *fleet)
+{
+    struct store_lease leases[TAKEN_AT_ONCE];
+    struct bulk_fleet_site *sites[TAKEN_AT_ONCE];
+    uint64_t now = io_now_ms(fleet->loop);
+    struct error error = {0};
+    size_t count = 0;
+
+    for (struct list_node *node = list_first(&fleet->sites); node != NULL && count < TAKEN_AT_ONCE;
+         node = list_after(&fleet->sites, node)) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+        uint64_t idle = site->per_minute > 0 ? MINUTE + IDLE_MS : IDLE_MS;
+        struct probe_site_state state;
+
+        if (site->hold == BULK_FLEET_HELD && now < site->used_ms + idle)
+            continue;
+        if ((site->hold != BULK_FLEET_HELD && site->hold != BULK_FLEET_LEAVING) ||
+            is_busy(fleet, site, &state))
+            continue;
+        leases[count] = (struct store_lease){
+            .site = slice_from_string(site->key),
+            .quiet_ms = state.breaker_until_ms > now ? state.breaker_until_ms - now : 0,
+        };
+        sites[count++] = site;
+    }
+    if (count == 0)
+        return;
+    if (store_leases_give(fleet->membership, leases, count, &error) != 0) {
+        bulk_fleet_trouble(fleet, &error);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fleet->counts.leases--;
+        sites[i]->at_ms = sites[i]->hold == BULK_FLEET_LEAVING ? now + LEFT_MS : now;
+        sites[i]->hold = BULK_FLEET_FOREIGN;
+    }
+    (void)store_fleet_tell(fleet->store, NULL);
+}
+
+/* More than our share, now that others are there: every so many'th site is to leave. */
+static void even_out(struct bulk_fleet *fleet)
+{
+    uint64_t workers = fleet->view.workers > 0 ? fleet->view.workers : 1;
+    uint64_t share = (fleet->view.leases + workers - 1) / workers, many;
+
+    if (workers == 1 || fleet->counts.leases <= share + share / 4 + SPARE)
+        return;
+    many = fleet->counts.leases - share;
+    for (struct list_node *node = list_first(&fleet->sites), *next; node != NULL && many > 0;
+         node = next) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        next = list_after(&fleet->sites, node);
+        if (site->hold != BULK_FLEET_HELD)
+            continue;
+        site->hold = BULK_FLEET_LEAVING;
+        many--;
+        turn(fleet, site);
+    }
+}
+
+/* What is remembered of others' sites is forgotten when it says nothing any more. */
+static void tidy(struct bulk_fleet *fleet)
+{
+    uint64_t now = io_now_ms(fleet->loop);
+
+    for (struct list_node *node = list_first(&fleet->sites), *next; node != NULL; node = next) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        next = list_after(&fleet->sites, node);
+        if (site->hold == BULK_FLEET_HELD && site->is_waited_for && now >= site->at_ms)
+            turn(fleet, site);
+        else if (site->hold == BULK_FLEET_FOREIGN && !site->is_waited_for && now >= site->at_ms)
+            forget(fleet, site);
+    }
+}
+
+void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
+{
+    if (!fleet->is_stopping) {
+        adopt(fleet);
+        even_out(fleet);
+    }
+    give_quiet(fleet);
+    tidy(fleet);
+}
+
+size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_t max)
+{
+    size_t count = 0, at = 0, held = 0;
+
+    for (struct list_node *node = list_first(&fleet->sites); node != NULL;
+         node = list_after(&fleet->sites, node))
+        held += LIST_ELEMENT(node, struct bulk_fleet_site, node)->hold == BULK_FLEET_HELD;
+    if (held == 0)
+        return 0;
+    fleet->task_cursor = held > max ? fleet->task_cursor % held : 0;
+    for (struct list_node *node = list_first(&fleet->sites); node != NULL && count < max;
+         node = list_after(&fleet->sites, node)) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        if (site->hold == BULK_FLEET_HELD && at++ >= fleet->task_cursor)
+            keys[count++] = slice_from_string(site->key);
+    }
+    fleet->task_cursor += count;
+    return count;
+}
+
+void bulk_fleet_lease_init(struct bulk_fleet *fleet)
+{
+    const struct probe_gate gate = {ask, fleet};
+
+    list_init(&fleet->sites);
+    table_init(&fleet->site_table, store_fleet_worker(fleet->membership));
+    io_timer_init(fleet->loop, &fleet->lease_timer, take_wanted, fleet);
+    probe_engine_set_gate(fleet->engine, &gate);
+}
+
+void bulk_fleet_lease_done(struct bulk_fleet *fleet)
+{
+    struct list_node *node;
+
+    probe_engine_set_gate(fleet->engine, NULL);
+    io_timer_stop(&fleet->lease_timer);
+    while ((node = list_first(&fleet->sites)) != NULL)
+        forget(fleet, LIST_ELEMENT(node, struct bulk_fleet_site, node));
+    table_done(&fleet->site_table);
+}

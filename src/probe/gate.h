@@ -1,0 +1,43 @@
+/*
+ * The gate: may we ask at a site at all?
+ *
+ * Where several processes share the sites of the world, whoever knows which are ours gives the
+ * engine a gate. It is asked when a case wants to go to a site, and again before connections are
+ * opened there. LATER holds the site's queue until probe_engine_gate_turned; CLOSED ends its cases
+ * with EVIDENCE_STOP_ELSEWHERE and the site's key, and lets what is being said come to its end.
+ * Without a gate every site is open.
+ */
+#ifndef MK_PROBE_GATE_H
+#define MK_PROBE_GATE_H
+
+#include <stdbool.h>
+
+struct probe_engine;
+struct probe_site_state;
+
+enum probe_gate_answer {
+    PROBE_GATE_OPEN,
+    PROBE_GATE_LATER,  /* not known yet, or not yet */
+    PROBE_GATE_CLOSED, /* somebody else's */
+};
+
+struct probe_gate_question {
+    const char *site;                /* its key */
+    unsigned connections_per_minute; /* its limit of new ones; 0: none */
+};
+
+/* Called from inside the engine, costs little, and doesn't call it. */
+struct probe_gate {
+    enum probe_gate_answer (*ask)(void *user, const struct probe_gate_question *question);
+    void *user;
+};
+
+/* Copied; NULL: none, all are open. */
+void probe_engine_set_gate(struct probe_engine *engine, const struct probe_gate *gate);
+/* The answer about a site is another one from now on. No such site: no-op. */
+void probe_engine_gate_turned(struct probe_engine *engine, const char *site);
+/* One site by its key: false when nothing is known of it. Without `later`. */
+bool probe_engine_find_site(struct probe_engine *engine, const char *site,
+                            struct probe_site_state *ret_state);
+
+#endif

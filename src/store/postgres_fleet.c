@@ -1,0 +1,338 @@
+/* The fleet in PostgreSQL: workers, their beats, and what people see of them. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "store/postgres_fleet.h"
+
+#define HELD_BACK(ttl_ms) ((ttl_ms)*2 / 5) /* of a beat: nobody is asked any more */
+#define DEADLINE(ttl_ms)  ((ttl_ms) / 5)   /* of a statement */
+#define LISTEN            "LISTEN mailknock"
+
+static const struct postgres_text join_text = {
+    "FLEET_JOIN",
+    "INSERT INTO worker (name, joined_ms, expires) VALUES ($1,"
+    " (extract(epoch FROM clock_timestamp())*1000)::int8,"
+    " clock_timestamp()+$2::int8*interval '1 millisecond') RETURNING id",
+    false,
+};
+static const struct postgres_text beat_text = {
+    "FLEET_BEAT",
+    "UPDATE worker SET expires=clock_timestamp()+$2::int8*interval '1 millisecond',"
+    " beat=clock_timestamp(), in_flight=$3::int8, rate=$4::int8"
+    " WHERE id=$1::int8 AND expires>clock_timestamp()",
+    true,
+};
+static const struct postgres_text view_text = {
+    "FLEET_VIEW",
+    "SELECT (SELECT count(*) FROM worker WHERE expires>clock_timestamp()),"
+    " (SELECT count(*) FROM lease WHERE worker<>0),"
+    " (SELECT count(*) FROM worker WHERE expires<=clock_timestamp()),"
+    " (SELECT count(*) FROM (SELECT 1 FROM task WHERE worker=0 LIMIT 1000000) AS t)",
+    true,
+};
+/* Leases first: whoever sees them free must find the tasks free too, soon. */
+static const struct postgres_text reap_text = {
+    "FLEET_REAP",
+    "WITH dead AS (DELETE FROM worker WHERE id IN (SELECT id FROM worker"
+    " WHERE expires<=clock_timestamp() AND id<>$1::int8 FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, expires),"
+    " l AS (UPDATE lease SET worker=0, ended=dead.expires FROM dead WHERE worker=dead.id"
+    " RETURNING 1),"
+    " c AS (UPDATE chunk SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1),"
+    " t AS (UPDATE task SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1)"
+    " SELECT count(*) FROM dead",
+    false,
+};
+static const struct postgres_text sweep_text = {
+    "FLEET_SWEEP",
+    "DELETE FROM lease WHERE site IN (SELECT site FROM lease l WHERE worker=0"
+    " AND ended<clock_timestamp()-interval '5 minutes' AND NOT EXISTS (SELECT 1 FROM task t"
+    " WHERE t.site=l.site) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+    true,
+};
+static const struct postgres_text check_text = {
+    "FLEET_CHECK",
+    "SELECT 1::int8 FROM worker WHERE id=$1::int8 AND expires>clock_timestamp() FOR KEY SHARE",
+    false,
+};
+static const struct postgres_text leave_text = {
+    "FLEET_LEAVE",
+    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp() WHERE worker=$1::int8),"
+    " c AS (UPDATE chunk SET worker=0 WHERE worker=$1::int8),"
+    " t AS (UPDATE task SET worker=0 WHERE worker=$1::int8)"
+    " DELETE FROM worker WHERE id=$1::int8",
+    true,
+};
+static const struct postgres_text tell_text = {"FLEET_TELL", "SELECT pg_notify('mailknock', '')",
+                                               true};
+static const struct postgres_text worker_text = {
+    "FLEET_WORKER",
+    "SELECT id, name, joined_ms, greatest(0, extract(epoch FROM "
+    "clock_timestamp()-beat)*1000)::int8,"
+    " CASE WHEN expires>clock_timestamp() THEN 1 ELSE 0 END::int8,"
+    " (SELECT count(*) FROM lease WHERE worker=w.id), (SELECT count(*) FROM chunk WHERE"
+    " worker=w.id), (SELECT count(*) FROM task WHERE worker=w.id), in_flight, rate"
+    " FROM worker w WHERE id>$1::int8 ORDER BY id LIMIT 1",
+    true,
+};
+static const struct postgres_text totals_text = {
+    "FLEET_TOTALS",
+    "SELECT (SELECT count(*) FROM worker WHERE expires>clock_timestamp()),"
+    " (SELECT count(*) FROM lease WHERE worker<>0), f.many,"
+    " (SELECT count(*) FROM chunk WHERE worker=0), (SELECT count(*) FROM chunk WHERE worker<>0),"
+    " (SELECT count(*) FROM task WHERE worker=0), (SELECT count(*) FROM task WHERE worker<>0),"
+    " f.lag FROM (SELECT count(*) AS many,"
+    " coalesce(max(extract(epoch FROM clock_timestamp()-ended)*1000), 0)::int8 AS lag FROM lease l"
+    " WHERE worker=0 AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0)) AS f",
+    true,
+};
+
+int postgres_fleet_gone(struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND,
+                     "the others have given this worker up: it was not heard of for too long");
+}
+
+static int not_shared(struct error *error)
+{
+    return error_set(error, ERROR_USAGE,
+                     "a fleet needs a store that is shared: --store postgresql://...");
+}
+
+static struct postgres_store *shared(struct store *store)
+{
+    return store_is_shared(store) ? postgres_store_of(store) : NULL;
+}
+
+/* --- one worker ---------------------------------------------------------------------------- */
+
+int store_fleet_join(struct store *base, struct slice name, uint64_t ttl_ms,
+                     struct store_fleet **ret_fleet, struct error *error)
+{
+    struct postgres_store *store = shared(base);
+    struct store_fleet *fleet;
+    struct postgres_params params;
+    PGresult *answer;
+    uint64_t sent = postgres_clock_ms();
+    int code;
+
+    if (store == NULL)
+        return not_shared(error);
+    fleet = memory_zalloc(1, sizeof(*fleet));
+    if (fleet == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to join the fleet");
+    fleet->store = store;
+    fleet->deadline_before_ms = store->deadline_ms;
+    fleet->ttl_ms = ttl_ms;
+    store->deadline_ms = DEADLINE(ttl_ms);
+    store->is_hasty = true;
+    store->greeting = LISTEN;
+    code = postgres_store_run(store, LISTEN, "join the fleet", error);
+    postgres_params_init(&params);
+    postgres_bind_bytes(&params, name);
+    postgres_bind_int(&params, (int64_t)ttl_ms);
+    if (code == 0)
+        code = postgres_store_ask(store, &join_text, &params, &answer, "join the fleet", error);
+    postgres_params_done(&params);
+    if (code != 0) {
+        memory_free(fleet);
+        return code;
+    }
+    fleet->worker = (uint64_t)postgres_int(answer, 0, 0);
+    fleet->until_ms = sent + ttl_ms - HELD_BACK(ttl_ms);
+    PQclear(answer);
+    *ret_fleet = fleet;
+    return 0;
+}
+
+static int64_t say(struct store_fleet *fleet, const struct postgres_text *text,
+                   const int64_t *numbers, size_t count, const char *what, struct error *error)
+{
+    struct postgres_params params;
+    PGresult *answer;
+    uint64_t many = 0;
+    int code;
+
+    postgres_params_init(&params);
+    for (size_t i = 0; i < count; i++)
+        postgres_bind_int(&params, numbers[i]);
+    code = postgres_store_ask(fleet->store, text, &params, &answer, what, error);
+    postgres_params_done(&params);
+    if (code != 0)
+        return code;
+    (void)slice_to_u64(slice_from_string(PQcmdTuples(answer)), INT64_MAX, &many);
+    PQclear(answer);
+    return (int64_t)many;
+}
+
+void store_fleet_leave(struct store_fleet *fleet)
+{
+    int64_t worker;
+
+    if (fleet == NULL)
+        return;
+    worker = (int64_t)fleet->worker;
+    if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0)
+        (void)store_fleet_tell(&fleet->store->base, NULL);
+    fleet->store->deadline_ms = fleet->deadline_before_ms;
+    fleet->store->is_hasty = false;
+    memory_free(fleet);
+}
+
+uint64_t store_fleet_worker(const struct store_fleet *fleet)
+{
+    return fleet->worker;
+}
+
+uint64_t store_fleet_until_ms(const struct store_fleet *fleet)
+{
+    return fleet->until_ms;
+}
+
+int store_fleet_descriptor(const struct store_fleet *fleet)
+{
+    return fleet->store->connection != NULL ? PQsocket(fleet->store->connection) : -1;
+}
+
+bool store_fleet_heard(struct store_fleet *fleet)
+{
+    PGconn *connection = fleet->store->connection;
+    PGnotify *note;
+    bool heard = false;
+
+    if (connection == NULL)
+        return false;
+    if (PQconsumeInput(connection) == 0) {
+        postgres_store_disconnect(fleet->store);
+        return false;
+    }
+    while ((note = PQnotifies(connection)) != NULL) {
+        heard = true;
+        PQfreemem(note);
+    }
+    return heard;
+}
+
+static int read_view(struct store_fleet *fleet, struct store_fleet_view *ret_view,
+                     struct error *error)
+{
+    PGresult *answer;
+    int code = postgres_store_ask(fleet->store, &view_text, NULL, &answer, "see the fleet", error);
+
+    if (code != 0)
+        return code;
+    *ret_view = (struct store_fleet_view){
+        .workers = (uint64_t)postgres_int(answer, 0, 0),
+        .leases = (uint64_t)postgres_int(answer, 0, 1),
+        .given_up = (uint64_t)postgres_int(answer, 0, 2),
+        .tasks_free = (uint64_t)postgres_int(answer, 0, 3),
+    };
+    PQclear(answer);
+    return 0;
+}
+
+int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *state,
+                     struct store_fleet_view *ret_view, struct error *error)
+{
+    const int64_t numbers[] = {(int64_t)fleet->worker, (int64_t)fleet->ttl_ms,
+                               (int64_t)state->in_flight, (int64_t)state->rows_per_s};
+    uint64_t sent = postgres_clock_ms();
+    int64_t many = say(fleet, &beat_text, numbers, ARRAY_LEN(numbers), "say a beat", error);
+    int code;
+
+    if (many < 0)
+        return (int)many;
+    if (many == 0)
+        return postgres_fleet_gone(error);
+    fleet->until_ms = sent + fleet->ttl_ms - HELD_BACK(fleet->ttl_ms);
+    code = read_view(fleet, ret_view, error);
+    if (code == 0 && ret_view->given_up > 0) {
+        many = say(fleet, &reap_text, numbers, 1, "give workers up", error);
+        fleet->floor_job = 0; /* their chunks are free again */
+        code = many < 0 ? (int)many : 0;
+    }
+    if (code == 0)
+        code = (int)(many = say(fleet, &sweep_text, NULL, 0, "tidy up", error)) < 0 ? (int)many : 0;
+    return code;
+}
+
+int postgres_fleet_check(struct store_fleet *fleet, struct error *error)
+{
+    int64_t worker = (int64_t)fleet->worker;
+    int64_t many = say(fleet, &check_text, &worker, 1, "look for ourselves", error);
+
+    return many < 0 ? (int)many : many == 0 ? postgres_fleet_gone(error) : 0;
+}
+
+int store_fleet_tell(struct store *base, struct error *error)
+{
+    struct postgres_store *store = shared(base);
+
+    if (store == NULL)
+        return 0;
+    return postgres_store_ask(store, &tell_text, NULL, NULL, "wake the workers", error);
+}
+
+/* --- seeing -------------------------------------------------------------------------------- */
+
+int store_worker_next(struct store *base, uint64_t after, struct arena *arena,
+                      struct store_worker *ret_worker, struct error *error)
+{
+    struct postgres_store *store = shared(base);
+    struct postgres_params params;
+    PGresult *answer;
+    int code;
+
+    if (store == NULL)
+        return not_shared(error);
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)after);
+    code = postgres_store_ask(store, &worker_text, &params, &answer, "see the workers", error);
+    postgres_params_done(&params);
+    if (code != 0)
+        return code;
+    if (PQntuples(answer) > 0) {
+        *ret_worker = (struct store_worker){
+            .id = (uint64_t)postgres_int(answer, 0, 0),
+            .name = arena_slice(arena, postgres_bytes(answer, 0, 1)),
+            .joined_unix_ms = postgres_int(answer, 0, 2),
+            .beat_ms = (uint64_t)postgres_int(answer, 0, 3),
+            .is_alive = postgres_int(answer, 0, 4) != 0,
+            .leases = (uint64_t)postgres_int(answer, 0, 5),
+            .chunks = (uint64_t)postgres_int(answer, 0, 6),
+            .tasks = (uint64_t)postgres_int(answer, 0, 7),
+            .in_flight = (uint64_t)postgres_int(answer, 0, 8),
+            .rows_per_s = (double)postgres_int(answer, 0, 9),
+        };
+        code = ret_worker->name.ptr != NULL ? 1 : error_set(error, ERROR_NOMEM, "out of memory");
+    }
+    PQclear(answer);
+    return code;
+}
+
+int store_fleet_totals(struct store *base, struct store_fleet_totals *ret_totals,
+                       struct error *error)
+{
+    struct postgres_store *store = shared(base);
+    PGresult *answer;
+    int code;
+
+    if (store == NULL)
+        return not_shared(error);
+    code = postgres_store_ask(store, &totals_text, NULL, &answer, "see the fleet", error);
+    if (code != 0)
+        return code;
+    *ret_totals = (struct store_fleet_totals){
+        .workers = (uint64_t)postgres_int(answer, 0, 0),
+        .leases = (uint64_t)postgres_int(answer, 0, 1),
+        .free_leases = (uint64_t)postgres_int(answer, 0, 2),
+        .chunks_free = (uint64_t)postgres_int(answer, 0, 3),
+        .chunks_claimed = (uint64_t)postgres_int(answer, 0, 4),
+        .tasks_free = (uint64_t)postgres_int(answer, 0, 5),
+        .tasks_claimed = (uint64_t)postgres_int(answer, 0, 6),
+        .lag_ms = (uint64_t)postgres_int(answer, 0, 7),
+    };
+    PQclear(answer);
+    return 0;
+}
