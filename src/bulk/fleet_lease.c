@@ -185,6 +185,17 @@ static bool is_busy(struct bulk_fleet *fleet, const struct bulk_fleet_site *site
            (state->sessions > 0 || (state->waiting > 0 && site->hold != BULK_FLEET_LEAVING));
 }
 
+/* For the next holder, who knows neither that we were refused nor what we opened. */
+static uint64_t quiet_ms(struct bulk_fleet *fleet, const struct bulk_fleet_site *site,
+                         const struct probe_site_state *state)
+{
+    uint64_t now = io_now_ms(fleet->loop);
+    uint64_t fresh = probe_engine_site_fresh_ms(fleet->engine, site->key);
+    uint64_t refused = state->breaker_until_ms > now ? state->breaker_until_ms - now : 0;
+
+    return refused > fresh ? refused : fresh;
+}
+
 static void give_quiet(struct bulk_fleet *fleet)
 {
     struct store_lease leases[TAKEN_AT_ONCE];
@@ -206,7 +217,7 @@ static void give_quiet(struct bulk_fleet *fleet)
             continue;
         leases[count] = (struct store_lease){
             .site = slice_from_string(site->key),
-            .quiet_ms = state.breaker_until_ms > now ? state.breaker_until_ms - now : 0,
+            .quiet_ms = quiet_ms(fleet, site, &state),
         };
         sites[count++] = site;
     }
@@ -224,6 +235,13 @@ static void give_quiet(struct bulk_fleet *fleet)
     (void)store_fleet_tell(fleet->store, NULL);
 }
 
+/* It would rest for up to a minute in other hands; worth it only when we have too much to do. */
+static bool is_costly(struct bulk_fleet *fleet, const struct bulk_fleet_site *site)
+{
+    return fleet->in_flight < fleet->options.window &&
+           probe_engine_site_fresh_ms(fleet->engine, site->key) > 0;
+}
+
 /* More than our share, now that others are there: every so many'th site is to leave. */
 static void even_out(struct bulk_fleet *fleet)
 {
@@ -238,7 +256,7 @@ static void even_out(struct bulk_fleet *fleet)
         struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
 
         next = list_after(&fleet->sites, node);
-        if (site->hold != BULK_FLEET_HELD)
+        if (site->hold != BULK_FLEET_HELD || is_costly(fleet, site))
             continue;
         site->hold = BULK_FLEET_LEAVING;
         many--;

@@ -505,3 +505,14 @@ bool probe_engine_find_site(struct probe_engine *engine, const char *key,
         describe_site(site, ret_state);
     return site != NULL;
 }
+
+uint64_t probe_engine_site_fresh_ms(struct probe_engine *engine, const char *key)
+{
+    struct probe_site *site = table_get(&engine->sites, slice_from_string(key));
+    uint64_t now = probe_engine_now(engine), until;
+
+    if (site == NULL)
+        return 0;
+    until = probe_limits_last_opened(&site->limits) + PROBE_LIMITS_WINDOW_MS;
+    return probe_limits_last_opened(&site->limits) != 0 && until > now ? until - now : 0;
+}

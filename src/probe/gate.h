@@ -11,6 +11,7 @@
 #define MK_PROBE_GATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct probe_engine;
 struct probe_site_state;
@@ -36,6 +37,11 @@ struct probe_gate {
 void probe_engine_set_gate(struct probe_engine *engine, const struct probe_gate *gate);
 /* The answer about a site is another one from now on. No such site: no-op. */
 void probe_engine_gate_turned(struct probe_engine *engine, const char *site);
+/*
+ * How long from now until connections that were opened at a site do not count against its limit of
+ * new ones a minute any more; 0: none were, or it has no such limit.
+ */
+uint64_t probe_engine_site_fresh_ms(struct probe_engine *engine, const char *site);
 /* One site by its key: false when nothing is known of it. Without `later`. */
 bool probe_engine_find_site(struct probe_engine *engine, const char *site,
                             struct probe_site_state *ret_state);

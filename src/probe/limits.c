@@ -76,6 +76,15 @@ uint64_t probe_limits_next_open(const struct probe_limits *limits, uint64_t now_
     return limits->opened_ms[limits->opened_next] + PROBE_LIMITS_WINDOW_MS;
 }
 
+uint64_t probe_limits_last_opened(const struct probe_limits *limits)
+{
+    unsigned most = limits->ceiling.connections_per_minute;
+
+    if (limits->opened_ms == NULL || limits->opened_count == 0)
+        return 0;
+    return limits->opened_ms[(limits->opened_next + most - 1) % most];
+}
+
 void probe_limits_opened(struct probe_limits *limits, uint64_t now_ms)
 {
     CHECK(probe_limits_next_open(limits, now_ms) <= now_ms);

@@ -72,8 +72,8 @@ struct store_lease {
     struct slice site;
     bool is_ours;
     uint64_t token;    /* counts up with every change of hands */
-    uint64_t ended_ms; /* so long ago it was somebody else's; UINT64_MAX: not that is known */
-    uint64_t quiet_ms; /* still to be left alone for so long: it refused the last one */
+    uint64_t ended_ms; /* so long ago its holder was given up; UINT64_MAX: it was not */
+    uint64_t quiet_ms; /* still to be left alone for so long, as the last holder said */
 };
 
 /* Ask for sites (each once): leases[i].site is given, the rest is filled in. */

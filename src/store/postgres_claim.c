@@ -94,7 +94,8 @@ static const struct postgres_text take_text = {
            " $1::int8, nextval('token') FROM unnest($2::bytea[]) AS t(site), me ORDER BY site"
            " ON CONFLICT (site) DO UPDATE SET worker=$1::int8, token=nextval('token')"
            " WHERE l.worker=0 OR l.worker=$1::int8 RETURNING site, token,"
-           " coalesce(extract(epoch FROM clock_timestamp()-ended)*1000, -1)::int8,"
+           " CASE WHEN ended IS NULL OR quiet IS NOT NULL THEN -1 ELSE"
+           " extract(epoch FROM clock_timestamp()-ended)*1000 END::int8,"
            " greatest(0, coalesce(extract(epoch FROM quiet-clock_timestamp())*1000, 0))::int8",
     false,
 };
@@ -107,7 +108,8 @@ static const struct postgres_text adopt_text = {
            " UPDATE lease SET worker=$1::int8, token=nextval('token') FROM c WHERE "
            "lease.site=c.site"
            " RETURNING lease.site, token,"
-           " coalesce(extract(epoch FROM clock_timestamp()-ended)*1000, -1)::int8,"
+           " CASE WHEN ended IS NULL OR quiet IS NOT NULL THEN -1 ELSE"
+           " extract(epoch FROM clock_timestamp()-ended)*1000 END::int8,"
            " greatest(0, coalesce(extract(epoch FROM quiet-clock_timestamp())*1000, 0))::int8",
     false,
 };
@@ -385,7 +387,7 @@ static void read_lease(const PGresult *answer, int row, struct store_lease *leas
 
     lease->is_ours = true;
     lease->token = (uint64_t)postgres_int(answer, row, 1);
-    lease->ended_ms = ended < 0 ? UINT64_MAX : (uint64_t)ended;
+    lease->ended_ms = ended < 0 ? UINT64_MAX : (uint64_t)ended; /* given back, it says quiet */
     lease->quiet_ms = (uint64_t)postgres_int(answer, row, 3);
 }
 

@@ -37,7 +37,8 @@ static const struct postgres_text reap_text = {
     "WITH dead AS (DELETE FROM worker WHERE id IN (SELECT id FROM worker"
     " WHERE expires<=clock_timestamp() AND id<>$1::int8 FOR UPDATE SKIP LOCKED)"
     " RETURNING id, expires),"
-    " l AS (UPDATE lease SET worker=0, ended=dead.expires FROM dead WHERE worker=dead.id"
+    " l AS (UPDATE lease SET worker=0, ended=dead.expires, quiet=NULL FROM dead WHERE "
+    "worker=dead.id"
     " RETURNING 1),"
     " c AS (UPDATE chunk SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1),"
     " t AS (UPDATE task SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1)"
@@ -58,7 +59,8 @@ static const struct postgres_text check_text = {
 };
 static const struct postgres_text leave_text = {
     "FLEET_LEAVE",
-    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp() WHERE worker=$1::int8),"
+    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp(), quiet=NULL WHERE "
+    "worker=$1::int8),"
     " c AS (UPDATE chunk SET worker=0 WHERE worker=$1::int8),"
     " t AS (UPDATE task SET worker=0 WHERE worker=$1::int8)"
     " DELETE FROM worker WHERE id=$1::int8",

@@ -1,0 +1,289 @@
+"""A fleet on a real PostgreSQL: workers are killed, the server is restarted, the network is cut.
+
+Four workers and a service share a list of `ROWS` addresses against the lab, whose sites have limits.
+At the end every row must have exactly one result, and the right one; the lab, which sees all
+connections from outside, must have seen no site's limit exceeded; and no more than what was in flight
+when somebody was killed or cut off may have been asked twice.
+
+    fleet_test.py PROGRAM [ROWS [KILLS [SEED]]]
+
+Skipped, saying so, where there is no PostgreSQL.
+"""
+import collections
+import contextlib
+import os
+import pathlib
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "postgres")]
+PROGRAM = os.path.abspath(sys.argv[1])
+sys.argv[1:2] = [PROGRAM]
+from lab import Lab  # noqa: E402
+from server import Missing, Server  # noqa: E402
+from service import Service  # noqa: E402
+
+ROWS = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
+KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 4
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(10**6)
+WORKERS, SITES, DOMAINS = 4, 24, 60
+LIMIT_S = 240 + ROWS / 20  # the sites of a worker that was killed rest for a minute
+RCPT = re.compile(r"RCPT TO:<([^>]*)>", re.I)
+
+
+def scenario():
+    """Domains share sites, as they do; every fifth site answers slowly, some accept anything."""
+    text = ["set patience quick"]
+    for site in range(SITES):
+        text.append(f"site s{site} connections {2 + site % 5} rcpts-per-session 20")
+    for domain in range(DOMAINS):
+        text += [f"domain d{domain}.example", f"  mx 10 mx{domain}.op{domain % SITES}.example"]
+    for domain in range(DOMAINS):
+        site = domain % SITES
+        text += [f"server mx{domain}.op{site}.example 127.9.{1 + domain // 200}.{domain % 200 + 1}",
+                 f"  site s{site}", "  mailbox u*"]
+        if site % 6 == 1:
+            text.append("  behave accept-all")
+    return "\n".join(text) + "\n"
+
+
+def addresses():
+    for row in range(ROWS):
+        domain = row * 7 % DOMAINS
+        yield f"{'n' if row % 5 == 0 else 'u'}{row}@d{domain}.example"
+
+
+def expected(address):
+    name, domain = address.split("@")
+    site = int(domain[1:-8]) % SITES
+    if site % 6 == 1:
+        return {"accepts_all"}
+    return {"accepted" if name[0] == "u" else "mailbox_not_found"}
+
+
+class Cut:
+    """A way to the server's socket that can be cut: everything on it is dropped, or just stands still."""
+
+    def __init__(self, target):
+        self.target, self.pairs, self.is_open, self.is_frozen = target, [], True, False
+        self.folder = tempfile.TemporaryDirectory(prefix="mk-cut-")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(self.folder.name, ".s.PGSQL.5432"))
+        self.listener.listen(16)
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                if not self.is_open:
+                    raise OSError("cut")
+                far.connect(self.target)
+            except OSError:
+                near.close()
+                far.close()
+                continue
+            self.pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+
+    def pump(self, one, other):
+        with contextlib.suppress(OSError):
+            while True:
+                data = one.recv(65536)
+                while self.is_frozen:
+                    time.sleep(0.05)
+                if not data:
+                    break
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self, seconds):
+        self.is_open = False
+        for near, far in self.pairs:
+            for end in (near, far):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self.pairs = []
+        time.sleep(seconds)
+        self.is_open = True
+
+    def close(self):
+        self.listener.close()
+        self.folder.cleanup()
+
+
+class Fleet:
+    def __init__(self, lab, server, folder):
+        self.lab, self.server, self.folder = lab, server, pathlib.Path(folder)
+        self.cut = Cut(os.path.join(server.folder, ".s.PGSQL.5432"))
+        self.workers, self.count, self.log = [], 0, open(self.folder / "workers.log", "ab")
+
+    def add(self, by_cut=False):
+        url = self.server.url
+        if by_cut:
+            url = f"postgresql://mailknock@/postgres?host={self.cut.folder.name}"
+        process = subprocess.Popen(
+            [PROGRAM, "worker", "--config", self.lab.config, "--store", url, "--lease", "5s"],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.count += 1
+        self.workers.append((process, by_cut))
+
+    def kill(self, chance):
+        """Returns how many rows may be asked twice for it."""
+        at = chance.randrange(len(self.workers))
+        process, by_cut = self.workers.pop(at)
+        process.kill()
+        process.wait()
+        self.add(by_cut)
+
+    def close(self):
+        statuses = []
+        for process, _ in self.workers:
+            process.terminate()
+        for process, _ in self.workers:
+            statuses.append(process.wait(30))
+        self.cut.close()
+        self.log.close()
+        return statuses
+
+
+def trouble(fleet, service, chance, job, done):
+    """Kill, cut and restart while the list is under way; returns how many events there were."""
+    events = []
+    for i in range(KILLS):
+        time.sleep(chance.uniform(1.0, 2.5))
+        if done():
+            break
+        what = ("kill", "restart", "cut", "kill")[i % 4]
+        events.append(what)
+        if what == "kill":
+            fleet.kill(chance)
+        elif what == "restart":
+            fleet.server.stop(chance.choice([signal.SIGINT, signal.SIGQUIT]))
+            time.sleep(chance.uniform(0, 1))
+            fleet.server.start()
+        else:
+            fleet.cut.cut(chance.uniform(1, 7))
+    return events
+
+
+def asked(log):
+    """How often each address was asked (random recipients of strangers are no rows)."""
+    counts = collections.Counter()
+    wanted = set(addresses())
+    with open(log, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            for match in RCPT.findall(line):
+                if match.lower() in wanted:
+                    counts[match.lower()] += 1
+    return counts
+
+
+def run(lab, server, folder):
+    chance = random.Random(SEED)
+    service = Service(lab.config, folder, "--store", server.url)
+    fleet = Fleet(lab, server, folder)
+    statuses = []
+    try:
+        for i in range(WORKERS):
+            fleet.add(by_cut=i == 0)
+        began = time.monotonic()
+        content = ("email\n" + "\n".join(addresses()) + "\n").encode()
+        job = service.upload(content)["id"]
+
+        def is_done():
+            with contextlib.suppress(Exception):
+                return service.get(f"/v1/lists/{job}").json()["state"] == "done"
+            return False
+
+        events = trouble(fleet, service, chance, job, is_done)
+        until = time.monotonic() + LIMIT_S
+        while not is_done():
+            if time.monotonic() > until:
+                print(server.sql("SELECT state, rows, dealt FROM mailknock.job"))
+                print(server.sql("SELECT count(*), worker FROM mailknock.chunk GROUP BY 2"))
+                print(server.sql("SELECT count(*), worker FROM mailknock.task GROUP BY 2"))
+                print(server.sql("SELECT convert_from(site,'UTF8'), worker, ended FROM mailknock.lease"))
+                print(server.sql("SELECT sum(results) FROM mailknock.tally"))
+                raise AssertionError("the list is not done: " + (fleet.folder / "workers.log").read_text()[-3000:])
+            time.sleep(0.2)
+        took = time.monotonic() - began
+    finally:
+        statuses = fleet.close()
+        service.close()
+    return events, took, statuses, job
+
+
+def check(lab, server, job, events):
+    rows = server.sql("SELECT convert_from(l.address, 'UTF8'), s.reason FROM mailknock.line l LEFT JOIN"
+                      f" mailknock.result s USING (job, row) WHERE l.job={job} ORDER BY row").split("\n")
+    assert len(rows) == ROWS, f"{len(rows)} rows"
+    names = [n for n in reasons() if n]
+    wrong = []
+    for line, address in zip(rows, addresses()):
+        got, reason = line.split("|")
+        assert got == address, (got, address)
+        if reason == "" or names[int(reason)] not in expected(address):
+            wrong.append((address, names[int(reason)] if reason else "no result"))
+    assert not wrong, f"{len(wrong)} wrong results, such as {wrong[:5]}"
+    tally = server.sql(f"SELECT sum(results), sum(rows) FROM mailknock.tally WHERE job={job}")
+    assert tally == f"{ROWS}|{ROWS}", tally
+    assert server.sql("SELECT (SELECT count(*) FROM mailknock.chunk), (SELECT count(*) FROM"
+                      " mailknock.task), (SELECT count(*) FROM mailknock.worker),"
+                      " (SELECT count(*) FROM mailknock.lease WHERE worker<>0)") == "0|0|0|0"
+    counts = asked(lab.log)
+    return counts
+
+
+def reasons():
+    text = (HERE.parents[1] / "src/verdict/verdict.h").read_text()
+    return re.findall(r'X\([A-Z_]+, "([a-z_]+)", [A-Z_]+', text) or re.findall(
+        r'X\([A-Z_]+,\s*[A-Z_]+,\s*"([a-z_]+)"', text)
+
+
+def main():
+    print("seed", SEED, flush=True)
+    try:
+        server = Server()
+    except Missing as why:
+        print("skipped:", why)
+        return 77
+    with tempfile.TemporaryDirectory(prefix="mk-fleet-") as folder:
+        path = pathlib.Path(folder) / "fleet.scenario"
+        path.write_text(scenario())
+        lab = Lab(PROGRAM, path)
+        try:
+            events, took, statuses, job = run(lab, server, folder)
+            counts = check(lab, server, job, events)
+        finally:
+            status, said = lab.close()
+            server.remove()
+    repeated = sum(n - 1 for n in counts.values() if n > 1)
+    print(f"{ROWS} rows in {took:.1f} s with {WORKERS} workers; {', '.join(events) or 'nothing'}"
+          f" happened; {len(counts)} addresses asked, {repeated} asked again")
+    assert status == 0, "the lab saw limits exceeded: " + said[-2000:]
+    assert all(s == 0 for s in statuses), statuses
+    # Each kill, cut and restart may repeat what was in flight in each worker: a few hundred rows.
+    assert repeated <= len(events) * 4 * 60 + 5, repeated
+    assert max(counts.values()) <= 1 + len(events), counts.most_common(3)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
