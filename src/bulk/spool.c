@@ -69,7 +69,7 @@ int bulk_spool_unnamed(int *ret_fd, struct error *error)
     char path[PATH_MAX];
     int fd;
 
-    if (folder == NULL)
+    if (folder == NULL || folder[0] == '\0')
         folder = "/tmp";
     snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder);
 #ifdef O_TMPFILE
@@ -79,8 +79,9 @@ int bulk_spool_unnamed(int *ret_fd, struct error *error)
 #endif
     fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
-        return error_set(error, ERROR_IO, "%s: no temporary file can be made: %s (see TMPDIR)",
-                         path, strerror(errno));
+        return error_set(error, ERROR_IO,
+                         "%s: no temporary file can be made: %s; TMPDIR names another folder",
+                         folder, strerror(errno));
     unlink(path);
     *ret_fd = fd;
     return 0;

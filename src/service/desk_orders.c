@@ -51,8 +51,11 @@ static int add_job(struct service_desk *desk, const struct service_list_source *
     job.options = buffer_slice(&kept_options);
     if (code == 0)
         code = store_job_add(desk->service->store, &job, ret_id, error);
-    if (code == 0)
+    if (code == 0) {
         code = service_announce_later(desk->service, *ret_id, error);
+        if (code != 0) /* it has no rows yet, and its file is taken away */
+            (void)store_job_remove(desk->service->store, *ret_id, 1, NULL);
+    }
     buffer_done(&sources);
     buffer_done(&kept_options);
     return code;
