@@ -563,8 +563,10 @@ const steps = {
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
     await state("Cancelled");
     const list = (await (await api("/v1/lists?limit=1")).json()).items[0];
-    assert.deepEqual([list.rows, list.done], [400000, 0]);
-    await page.getByRole("button", { name: "Start", exact: true }).waitFor();
+    assert.equal(list.rows, 400000);
+    // On a slow browser it is read by then, and was begun.
+    assert.ok(list.done < 400000, `${list.done} done`);
+    await page.getByRole("button", { name: list.done ? "Go on" : "Start", exact: true }).waitFor();
     await fromMenu("Erase this list…");
     await page.getByRole("dialog").getByRole("button", { name: "Erase" }).click();
     await heading("Lists");
