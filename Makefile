@@ -117,9 +117,10 @@ check-threads: $(BUILD)-threads/build.ninja ## unit tests of what has threads, w
 	@$(call ninja,-threads)
 	@meson test -C $(BUILD)-threads $(MESON_TEST) -t 4 http-client service-courier io-loop io-stream
 
-coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches of rings 0, 1 and 3 that unit tests reach
+coverage: .deps/lint $(BUILD)-coverage/build.ninja ## lines and branches of rings 0, 1 and 3 that tests reach
 	@$(call ninja,-coverage)
 	@meson test -C $(BUILD)-coverage $(MESON_TEST) --suite unit -t 3 || true
+	@meson test -C $(BUILD)-coverage $(MESON_TEST) -t 3 formats clean || true
 	@tools/coverage $(BUILD)-coverage
 
 site: .deps/doc ## the documentation as a site: build/site/index.html
