@@ -12,7 +12,7 @@
 #define INFO_SAVED_MS    (10 * SECOND_MS)
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
 #define FED_IN_A_TURN    100 /* at most: the engine has its work with each, too */
-#define COMMIT_MS        10
+#define COMMIT_MS        20
 #define BATCH_LEAST      64
 #define HELD_TO_ACTIVE   4 /* addresses held, waiting ones too, to the window */
 

@@ -5,7 +5,7 @@
  * flight, so that jobs with equal windows get equal shares. Those that wait for a greylist are not
  * counted (three windows of them at most), so that the rest of the list goes on. Results are
  * gathered and kept in batches (of 250 ms, at most 1000, and fewer where keeping them holds the
- * loop for more than 10 ms), and only what is kept is counted and told. A killed job loses what was
+ * loop for more than 20 ms), and only what is kept is counted and told. A killed job loses what was
  * in flight and the last batch, nothing else; opened again it goes on with the rows without result.
  *
  *   open ─ start ─> RUNNING ─ all rows have results ─> ended(FINISHED)
