@@ -22,7 +22,8 @@ struct bulk_output {
     int fd;          /* -1: handed over */
     bool is_direct;
     bool is_handed_over;
-    gzFile gz; /* owns a duplicate of fd; or NULL */
+    bool is_passing; /* needs no fsync */
+    gzFile gz;       /* owns a duplicate of fd; or NULL */
     struct buffer pending;
 };
 
@@ -165,6 +166,11 @@ static int write_pending(struct bulk_output *output, struct error *error)
     return code;
 }
 
+void bulk_output_skip_sync(struct bulk_output *output)
+{
+    output->is_passing = true;
+}
+
 int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error)
 {
     if (!buffer_append_slice(&output->pending, bytes))
@@ -245,13 +251,14 @@ static int complete_file(struct bulk_output *output, struct error *error)
         if (output->fd < 0)
             return io_error(output, "reading back", errno, error);
     }
-    if (fsync(output->fd) != 0)
+    if (!output->is_passing && fsync(output->fd) != 0)
         return io_error(output, "writing", errno, error);
     if (rename(output->temporary, output->path) != 0)
         return io_error(output, "renaming", errno, error);
     memory_free(output->temporary);
     output->temporary = NULL;
-    sync_folder(output->path);
+    if (!output->is_passing)
+        sync_folder(output->path);
     return 0;
 }
 

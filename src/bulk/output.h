@@ -19,6 +19,8 @@ struct bulk_output;
  * ERROR_NOMEM. */
 int bulk_output_open(const char *path, struct bulk_output **ret_output, struct error *error);
 
+/* It is read back at once and removed: no power failure needs to be survived. */
+void bulk_output_skip_sync(struct bulk_output *output);
 /* Append. After an error the output can only be abandoned. */
 int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error);
 /* Let readers of a pipe see what was written so far. Nothing for files. */

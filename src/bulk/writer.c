@@ -14,15 +14,18 @@ struct sink {
     struct writer_sheet *sheet; /* XLSX */
 };
 
-#define SINK_PENDING VERDICT_STATUS_COUNT /* with --split: rows that are not determined yet */
+/* With --split, behind those of the statuses. */
+#define SINK_PENDING VERDICT_STATUS_COUNT /* rows that are not determined yet */
+#define SINK_ALL     (SINK_PENDING + 1)
+#define SINK_COUNT   (SINK_ALL + 1)
 
 struct bulk_writer {
     struct writer_context context;
     struct bulk_writer_options options;
     char *path;
     bool is_stream;
-    bool some_status, some_reason;               /* not all are wanted */
-    struct sink sinks[VERDICT_STATUS_COUNT + 1]; /* one a status, or the first alone */
+    bool some_status, some_reason; /* not all are wanted */
+    struct sink sinks[SINK_COUNT]; /* one a status, or the first alone */
 };
 
 static int no_memory(struct error *error)
@@ -167,6 +170,8 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
 
     if (code != 0)
         return code;
+    if (writer->options.is_passing)
+        bulk_output_skip_sync(sink->output);
     if (context->kind == BULK_KIND_XLSX) {
         const char *place = bulk_output_hand_over(sink->output, error);
 
@@ -192,6 +197,14 @@ static const char *split_path(struct bulk_writer *writer, const char *status)
                         SLICE_ARG(slice_from_offset(path, stem.len)));
 }
 
+static int open_split(struct bulk_writer *writer, size_t sink, const char *word,
+                      struct error *error)
+{
+    const char *path = split_path(writer, word);
+
+    return path != NULL ? open_sink(writer, &writer->sinks[sink], path, error) : no_memory(error);
+}
+
 static bool wants_any(const bool *wanted, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -210,14 +223,12 @@ static int open_sinks(struct bulk_writer *writer, struct error *error)
     if (!writer->options.split)
         return open_sink(writer, &writer->sinks[0], writer->path, error);
     for (size_t i = 0; code == 0 && i < VERDICT_STATUS_COUNT; i++) {
-        const char *path;
-
         if (writer->some_status && !writer->options.only[i])
             continue;
-        path = split_path(writer, verdict_status_name((enum verdict_status)i));
-        code = path != NULL ? open_sink(writer, &writer->sinks[i], path, error) : no_memory(error);
+        code = open_split(writer, i, verdict_status_name((enum verdict_status)i), error);
     }
-    return code;
+    return code == 0 && writer->options.with_all ? open_split(writer, SINK_ALL, "all", error)
+                                                 : code;
 }
 
 int bulk_writer_open(const char *path, const struct bulk_writer_options *options,
@@ -310,6 +321,7 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
     struct bulk_outcome skipped;
     char explanation[64];
     struct sink *sink;
+    int code = 0;
 
     if (outcome != NULL && outcome->duplicate &&
         writer->options.duplicates == BULK_DUPLICATES_SKIP) {
@@ -319,15 +331,14 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
     if (!is_wanted(writer, outcome))
         return 0;
     sink = sink_of(writer, outcome);
-    if (sink->output ==
-        NULL) { /* rows without outcome are rare: their file is made for the first */
-        const char *path = split_path(writer, "pending");
-        int code = path != NULL ? open_sink(writer, sink, path, error) : no_memory(error);
-
-        if (code != 0)
-            return code;
-    }
-    return put_row(writer, sink, row, outcome, error);
+    /* Rows without outcome are rare: their file is made for the first. */
+    if (sink->output == NULL)
+        code = open_split(writer, SINK_PENDING, "pending", error);
+    if (code == 0)
+        code = put_row(writer, sink, row, outcome, error);
+    return code == 0 && writer->options.with_all
+               ? put_row(writer, &writer->sinks[SINK_ALL], row, outcome, error)
+               : code;
 }
 
 static int finish_sink(struct sink *sink, struct error *error)
@@ -351,7 +362,7 @@ int bulk_writer_finish(struct bulk_writer *writer, struct error *error)
 {
     int code = 0;
 
-    for (size_t i = 0; code == 0 && i <= VERDICT_STATUS_COUNT; i++)
+    for (size_t i = 0; code == 0 && i < SINK_COUNT; i++)
         code = finish_sink(&writer->sinks[i], error);
     bulk_writer_abandon(writer);
     return code;
@@ -361,7 +372,7 @@ void bulk_writer_abandon(struct bulk_writer *writer)
 {
     if (writer == NULL)
         return;
-    for (size_t i = 0; i <= VERDICT_STATUS_COUNT; i++) {
+    for (size_t i = 0; i < SINK_COUNT; i++) {
         if (writer->sinks[i].sheet != NULL)
             writer_sheet_close(writer->sinks[i].sheet, NULL);
         bulk_output_abandon(writer->sinks[i].output);

@@ -33,6 +33,8 @@ struct bulk_writer_options {
     enum bulk_duplicates duplicates;
     unsigned columns; /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
     bool split;       /* one file a status beside `path`: NAME.valid.csv, ... */
+    bool with_all;    /* with split: beside these NAME.all.csv, with every row */
+    bool is_passing;  /* read back at once and removed: nothing waits for the disk */
 };
 
 /* path "-": standard output, flushed row by row. ERROR_IO, ERROR_USAGE, ERROR_NOMEM. */

@@ -349,6 +349,15 @@ static void one_file_a_status(void **state)
     assert_string_equal(contents(in_folder("plain.valid")),
                         "address," NAMES "\nv@a.example," GOOD "\nv2@a.example," GOOD "\n");
     assert_int_equal(empty_folder(), 1);
+    job.options.only[VERDICT_VALID] = false;
+    job.options.with_all = job.options.is_passing = true;
+    job.out_name = "l.csv";
+    clean(&job);
+    assert_string_equal(contents(in_folder("l.all.csv")),
+                        "address," NAMES "\nv@a.example," GOOD "\nx," BAD "\nv2@a.example," GOOD
+                        "\np,,,,,,,,\n");
+    assert_string_equal(contents(in_folder("l.invalid.csv")), "address," NAMES "\nx," BAD "\n");
+    assert_int_equal(empty_folder(), VERDICT_STATUS_COUNT + 2);
 }
 
 /* The old file stays until the new one is complete, and nothing is left of what was given up. */

@@ -1,0 +1,130 @@
+/* Tests of ZIP archives: libzip finds what was put in, also beyond four gigabytes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zip.h>
+
+#include "base/memory.h"
+#include "bulk/zip.h"
+
+static int temporary(void)
+{
+    char path[] = "/tmp/mk-zip-XXXXXX";
+    int fd = mkostemp(path, O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    return fd;
+}
+
+static int add(struct bulk_zip *zip, const char *name, struct slice bytes, uint64_t said,
+               struct error *error)
+{
+    int code = bulk_zip_begin(zip, name, said, error);
+
+    for (size_t at = 0; at < bytes.len && code == 0; at += 1000)
+        code = bulk_zip_write(zip, slice_prefix(slice_from_offset(bytes, at), 1000), error);
+    return code == 0 ? bulk_zip_end(zip, error) : code;
+}
+
+static void assert_entry(zip_t *zip, const char *name, struct slice wanted)
+{
+    zip_file_t *file = zip_fopen(zip, name, 0);
+    char *bytes = malloc(wanted.len + 1);
+
+    assert_non_null(file);
+    assert_non_null(bytes);
+    assert_int_equal(zip_fread(file, bytes, wanted.len + 1), wanted.len);
+    assert_memory_equal(bytes, wanted.ptr, wanted.len);
+    assert_int_equal(zip_fclose(file), 0); /* and its checksum is right */
+    free(bytes);
+}
+
+static void entries_come_back(void **state)
+{
+    /* The second begins as an entry beyond four gigabytes does. */
+    static const uint64_t said[] = {200000, UINT64_C(5) << 30};
+    char noise[200000];
+    struct slice large = slice_from(noise, sizeof(noise));
+
+    for (size_t i = 0; i < sizeof(noise); i++)
+        noise[i] = (char)(i * i >> 7 ^ i * 31);
+    for (size_t i = 0; i < 2; i++) {
+        struct error error = {0};
+        struct bulk_zip *writer;
+        int fd = temporary(), number = 0;
+        zip_t *zip;
+        zip_stat_t about;
+
+        assert_int_equal(bulk_zip_open(fd, INT64_C(1764115200000), &writer, &error), 0);
+        assert_int_equal(add(writer, "a.csv", large, said[i], &error), 0);
+        assert_int_equal(add(writer, "empty", SLICE_EMPTY, 0, &error), 0);
+        assert_int_equal(add(writer, "original/\xc3\xa9.csv", SLICE("x"), said[i], &error), 0);
+        assert_int_equal(bulk_zip_finish(writer, &error), 0);
+        bulk_zip_close(writer);
+        zip = zip_fdopen(fd, ZIP_CHECKCONS, &number);
+        assert_non_null(zip);
+        assert_int_equal(zip_get_num_entries(zip, 0), 3);
+        assert_entry(zip, "a.csv", large);
+        assert_entry(zip, "empty", SLICE_EMPTY);
+        assert_entry(zip, "original/\xc3\xa9.csv", SLICE("x"));
+        assert_int_equal(zip_stat(zip, "a.csv", 0, &about), 0);
+        assert_true(about.comp_size < sizeof(noise));
+        zip_discard(zip);
+    }
+}
+
+static void failures_are_said(void **state)
+{
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    struct error error = {0};
+    struct bulk_zip *zip;
+
+    assert_true(fd >= 0);
+    assert_int_equal(bulk_zip_open(fd, 0, &zip, &error), 0);
+    assert_int_equal(bulk_zip_begin(zip, "a", 1, &error), ERROR_IO);
+    assert_non_null(strstr(error.message, "make room"));
+    bulk_zip_close(zip);
+    close(fd);
+}
+
+static void memory_runs_out(void **state)
+{
+    bool done = false;
+
+    for (int64_t n = 0; n < 100 && !done; n++) {
+        struct error error = {0};
+        struct bulk_zip *zip = NULL;
+        int fd = temporary(), code;
+
+        memory_fail_after(n);
+        code = bulk_zip_open(fd, 0, &zip, &error);
+        if (code == 0)
+            code = add(zip, "a", SLICE("abc"), 3, &error);
+        if (code == 0)
+            code = bulk_zip_finish(zip, &error);
+        memory_fail_after(-1);
+        assert_true(code == 0 || code == ERROR_NOMEM);
+        bulk_zip_close(zip);
+        close(fd);
+        done = code == 0;
+    }
+    assert_true(done);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_come_back),
+        cmocka_unit_test(failures_are_said),
+        cmocka_unit_test(memory_runs_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
