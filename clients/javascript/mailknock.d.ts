@@ -134,7 +134,7 @@ export declare class Client {
   wait(id: string, options?: Stoppable & { timeoutMs?: number; intervalMs?: number; onProgress?: (list: List) => void }): Promise<List>;
   results(id: string, options?: Stoppable & Filters & { page?: number }): AsyncGenerator<Row, void, undefined>;
   result(id: string, row: number, options?: Stoppable): Promise<Record<string, unknown>>;
-  export(id: string, options?: Stoppable & Filters & { preset?: "all" | "safe" | "safe+catch-all" | "not-invalid" | "unknown" | "remove"; format?: "csv" | "ndjson" | "xlsx"; profile?: Profile; duplicates?: "answer" | "skip" | "drop"; prefix?: string; columns?: string }): Promise<Response>;
+  export(id: string, options?: Stoppable & Filters & { preset?: "all" | "safe" | "safe+catch-all" | "not-invalid" | "unknown" | "remove"; format?: "csv" | "ndjson" | "xlsx" | "zip"; profile?: Profile; duplicates?: "answer" | "skip" | "drop"; prefix?: string; columns?: string }): Promise<Response>;
   pause(id: string): Promise<unknown>;
   resume(id: string): Promise<unknown>;
   cancel(id: string): Promise<unknown>;

@@ -7,7 +7,9 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "bulk/job_export.h"
+#include "bulk/job_outcome.h"
 #include "service/errand.h"
+#include "service/export_zip.h"
 #include "service/internal.h"
 
 struct export
@@ -16,6 +18,7 @@ struct export
     struct bulk_reader *reader;
     struct bulk_writer *writer;
     struct bulk_export *export;
+    struct service_export_zip *zip; /* NULL: another format */
     char path[4096];
     char content_type[80];
     int fd; /* of the finished file, already without a name */
@@ -28,6 +31,7 @@ static void export_ended(struct service_errand *errand)
     bulk_export_close(self->export);
     bulk_writer_abandon(self->writer);
     bulk_reader_close(self->reader);
+    service_export_zip_close(self->zip);
     if (self->fd >= 0)
         close(self->fd);
     if (self->path[0] != '\0')
@@ -137,11 +141,13 @@ static bool read_format(struct service_call *call, struct bulk_writer_options *o
     static const struct {
         const char *name, *ending, *type;
         enum bulk_kind kind;
+        bool is_zip;
     } formats[] = {
-        {"csv", ".csv", "text/csv; charset=utf-8", BULK_KIND_CSV},
-        {"ndjson", ".ndjson", "application/x-ndjson", BULK_KIND_NDJSON},
+        {"csv", ".csv", "text/csv; charset=utf-8", BULK_KIND_CSV, false},
+        {"ndjson", ".ndjson", "application/x-ndjson", BULK_KIND_NDJSON, false},
         {"xlsx", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-         BULK_KIND_XLSX},
+         BULK_KIND_XLSX, false},
+        {"zip", ".zip", "application/zip", BULK_KIND_CSV, true},
     };
     struct slice wanted = service_query_text(call, "format");
 
@@ -150,11 +156,28 @@ static bool read_format(struct service_call *call, struct bulk_writer_options *o
             !(wanted.len == 0 && i == 0))
             continue;
         options->kind = formats[i].kind;
+        options->split = options->with_all = formats[i].is_zip;
         *ret_ending = formats[i].ending;
         *ret_type = formats[i].type;
         return true;
     }
-    service_problem(call, 422, "bad_format", "\"format\" must be csv, ndjson or xlsx");
+    service_problem(call, 422, "bad_format", "\"format\" must be csv, ndjson, xlsx or zip");
+    return false;
+}
+
+/* A ZIP has every row, in the file of its status: there is nothing to choose. */
+static bool fits_format(struct service_call *call, const struct bulk_writer_options *options,
+                        const struct store_filter *filter)
+{
+    bool is_part = !store_filter_is_empty(filter);
+
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        is_part |= options->only[i];
+    if (!options->split || !is_part)
+        return true;
+    service_problem(call, 422, "bad_format",
+                    "a zip has every row, in one file a status: leave preset and filters away, or "
+                    "take csv, ndjson or xlsx");
     return false;
 }
 
@@ -184,25 +207,44 @@ static bool read_words(struct service_call *call, struct bulk_writer_options *op
 /* --- the work
  * ------------------------------------------------------------------------------------- */
 
-static int export_step(struct service_errand *errand, struct error *error)
+static int open_finished(struct export *self, struct error *error)
 {
-    struct export *self = LIST_ELEMENT(errand, struct export, errand);
-    int code;
-
-    bulk_export_set_lists(self->export, errand->call->service->prober->lists);
-    code = bulk_export_step(self->export, error);
-
-    if (code != 0)
-        return code;
-    code = bulk_writer_finish(self->writer, error);
-    self->writer = NULL;
-    if (code != 0)
-        return code;
     self->fd = open(self->path, O_RDONLY | O_CLOEXEC);
     if (self->fd < 0)
         return error_set(error, ERROR_IO, "the export can't be read: %s", strerror(errno));
     (void)unlink(self->path); /* gone when the client is */
     return 0;
+}
+
+/* 0: files of all rows are there. */
+static int write_step(struct export *self, struct error *error)
+{
+    int code;
+
+    bulk_export_set_lists(self->export, self->errand.call->service->prober->lists);
+    code = bulk_export_step(self->export, error);
+    if (code != 0)
+        return code;
+    code = bulk_writer_finish(self->writer, error);
+    self->writer = NULL;
+    return code;
+}
+
+static int export_step(struct service_errand *errand, struct error *error)
+{
+    struct export *self = LIST_ELEMENT(errand, struct export, errand);
+    int code;
+
+    if (self->writer != NULL) {
+        code = write_step(self, error);
+        if (code != 0)
+            return code;
+        return self->zip != NULL ? 1 : open_finished(self, error);
+    }
+    code = service_export_zip_step(self->zip, &errand->pace, error);
+    if (code == 0)
+        self->fd = service_export_zip_take(self->zip);
+    return code;
 }
 
 static ptrdiff_t read_file(void *user, char *out, size_t size)
@@ -220,13 +262,14 @@ static void export_done(struct service_errand *errand)
     http_respond_stream(errand->call->request, 200, self->content_type, read_file, self);
 }
 
-/* "attachment; filename=...": only characters that need no quoting survive. */
-static void name_file(struct service_call *call, struct slice list_name, const char *ending)
+#define PLAIN_NAME_SIZE 64
+
+/* "customers.csv": "customers"; only characters that need no quoting survive. */
+static void make_plain(struct slice list_name, char name[PLAIN_NAME_SIZE])
 {
-    char name[64], header[160];
     size_t len = 0;
 
-    for (size_t i = 0; i < list_name.len && len < sizeof(name) - 1; i++) {
+    for (size_t i = 0; i < list_name.len && len < PLAIN_NAME_SIZE - 1; i++) {
         char c = list_name.ptr[i];
 
         if (c == '.' && i > 0)
@@ -234,36 +277,61 @@ static void name_file(struct service_call *call, struct slice list_name, const c
         name[len++] = ascii_is_alnum(c) || c == '-' ? c : '_';
     }
     name[len] = '\0';
-    snprintf(header, sizeof(header), "attachment; filename=\"%s.cleaned%s\"",
-             len > 0 ? name : "list", ending);
+    if (len == 0)
+        snprintf(name, PLAIN_NAME_SIZE, "list");
+}
+
+static void name_file(struct service_call *call, struct slice list_name, const char *ending)
+{
+    char name[PLAIN_NAME_SIZE], header[160];
+
+    make_plain(list_name, name);
+    snprintf(header, sizeof(header), "attachment; filename=\"%s.cleaned%s\"", name, ending);
     http_response_header(call->request, "Content-Disposition", header);
 }
 
-static int open_parts(struct export *self, struct service_call *call, uint64_t id,
+/* Where the file is written; or files, with what packs them. */
+static int choose_path(struct export *self, struct service *service, const struct store_job *job,
+                       const char *ending, bool is_zip, struct error *error)
+{
+    char stem[sizeof(self->path) - 16], name[PLAIN_NAME_SIZE], token[17];
+
+    service_random_text(token, 16);
+    if (snprintf(stem, sizeof(stem), "%s/export-%s", service->desk.folder, token) >=
+        (int)sizeof(stem))
+        return error_set(error, ERROR_IO, "the data folder's name is too long");
+    snprintf(self->path, sizeof(self->path), "%s%s", stem, is_zip ? ".csv" : ending);
+    make_plain(job->name, name);
+    return is_zip ? service_export_zip_open(service, job, stem, name, &self->zip, error) : 0;
+}
+
+static int open_parts(struct export *self, struct service_call *call, const struct store_job *job,
                       struct bulk_writer_options *options, const struct store_filter *filter,
                       const char *ending, struct error *error)
 {
     struct service *service = call->service;
-    const struct bulk_export_options how = {
+    struct bulk_export_options how = {
         .rest = BULK_EXPORT_REST_EMPTY,
         .lists = service->prober->lists,
         .unix_ms = service_unix_ms(service),
         .with_json = options->kind == BULK_KIND_NDJSON,
         .filter = *filter,
     };
-    char token[17];
-    int code = service_desk_open_reader(&service->desk, id, &self->reader, error);
+    int code = service_desk_open_reader(&service->desk, job->id, &self->reader, error);
 
+    if (code == 0)
+        code = choose_path(self, service, job, ending, options->split, error);
     if (code != 0)
         return code;
-    service_random_text(token, 16);
-    if (snprintf(self->path, sizeof(self->path), "%s/export-%s%s", service->desk.folder, token,
-                 ending) >= (int)sizeof(self->path))
-        return error_set(error, ERROR_IO, "the data folder's name is too long");
+    if (self->zip != NULL) {
+        how.stats = service_export_zip_stats(self->zip);
+        how.outcomes = bulk_job_outcomes(service->store);
+    }
+    options->is_passing = true;
     options->input = bulk_reader_format(self->reader);
     options->header = bulk_reader_header(self->reader);
     code = bulk_writer_open(self->path, options, &self->writer, error);
-    return code == 0 ? bulk_export_open(service->store, id, self->reader, self->writer, &how,
+    return code == 0 ? bulk_export_open(service->store, job->id, self->reader, self->writer, &how,
                                         &self->export, error)
                      : code;
 }
@@ -282,7 +350,8 @@ void service_export_get(struct service_call *call)
 
     if (!read_preset(call, &options) || !read_filter(call, &options, &filter) ||
         !read_format(call, &options, &ending, &type) || !read_words(call, &options) ||
-        !read_columns(call, &options) || !read_suggestions(call, &options))
+        !read_columns(call, &options) || !read_suggestions(call, &options) ||
+        !fits_format(call, &options, &filter))
         return;
     arena_init(&arena);
     self = memory_zalloc(1, sizeof(*self));
@@ -299,7 +368,7 @@ void service_export_get(struct service_call *call)
     self->errand.ended = export_ended;
     snprintf(self->content_type, sizeof(self->content_type), "%s", type);
     if (store_job_get(service->store, id, &arena, &job, &error) != 0 ||
-        open_parts(self, call, id, &options, &filter, ending, &error) != 0) {
+        open_parts(self, call, &job, &options, &filter, ending, &error) != 0) {
         service_problem_of(call, &error);
         export_ended(&self->errand);
     } else {

@@ -96,6 +96,7 @@ class Works(HardenCase):
         csv = service.get(f"/v1/lists/{made['id']}/export?format=csv").body
         self.assertEqual(csv.count(b";valid;") + csv.count(b",valid,"), 20, csv[:500])
         self.assertEqual(service.get(f"/v1/lists/{made['id']}/export?format=ndjson").status, 200)
+        self.assertEqual(service.get(f"/v1/lists/{made['id']}/export?format=zip").status, 200)
         # And back in: reading a workbook takes temporary files too.
         again = service.upload(workbook.body, "people.xlsx")
         self.assertEqual(service.wait(again["id"])["state"], "done")

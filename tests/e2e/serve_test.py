@@ -397,6 +397,50 @@ class Lists(Case):
         nothing = SERVICE.get(f"/v1/lists/{self.id}/export?status=valid&reason=timeout")
         self.assertEqual(len(nothing.body.decode("utf-8-sig").splitlines()), 1)
 
+    def unpacked(self, path):
+        """The files of an archive, and the rows of its tables, by what comes behind the list's name."""
+        answer = SERVICE.get(path)
+        self.assertEqual((answer.status, answer.type), (200, "application/zip"), answer.body[:300])
+        archive = zipfile.ZipFile(io.BytesIO(answer.body))
+        self.assertIsNone(archive.testzip())
+        files = {name: archive.read(name) for name in archive.namelist()}
+        tables = {name.split(".", 1)[1]: list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+                  for name, data in files.items() if name.endswith(".csv") and "/" not in name}
+        return files, tables
+
+    def test_export_as_archive(self):
+        path = f"/v1/lists/{self.id}/export?format=zip"
+        before = set((SERVICE.folder / "data" / "lists").iterdir())
+        files, tables = self.unpacked(path)
+        name = next(name for name in files if name.endswith(".all.csv"))[:-len(".all.csv")]
+        self.assertEqual(set(files), {f"{name}.{status}.csv" for status in self.done["counts"]} |
+                         {f"{name}.all.csv", f"original/{name}.csv", "report.html"})
+        for status, count in self.done["counts"].items():
+            self.assertEqual([r["mk_status"] for r in tables[f"{status}.csv"]], [status] * count)
+        rows = [tuple(r.items()) for t, rows in tables.items() if t != "all.csv" for r in rows]
+        everything = [tuple(r.items()) for r in tables["all.csv"]]
+        self.assertEqual((len(rows), sorted(rows)), (200, sorted(everything)))
+        self.assertEqual(files[f"{name}.all.csv"],
+                         SERVICE.get(f"/v1/lists/{self.id}/export").body)
+        self.assertEqual(files[f"original/{name}.csv"], CUSTOMERS.read_bytes())
+        self.assertEqual(files["report.html"], SERVICE.get(f"/v1/lists/{self.id}/report").body)
+        # Nothing stays beside the uploads.
+        self.until(lambda: set((SERVICE.folder / "data" / "lists").iterdir()) <= before)
+
+    def test_archive_has_the_columns_wanted(self):
+        _, tables = self.unpacked(f"/v1/lists/{self.id}/export?format=zip&preset=all&columns=status"
+                                  "&prefix=x_&suggestions=apply&duplicates=drop")
+        self.assertEqual(list(tables["valid.csv"][0])[4:], ["x_status", "x_send_to"])
+        self.assertEqual(len(tables["all.csv"]),
+                         sum(len(rows) for name, rows in tables.items() if name != "all.csv"))
+        self.assertLess(len(tables["all.csv"]), 200)
+        _, tables = self.unpacked(f"/v1/lists/{self.id}/export?format=zip&profile=kickbox")
+        self.assertIn("result", tables["all.csv"][0])
+        for words in ("preset=safe", "status=valid", "text=demo", "score_min=50"):
+            self.problem(SERVICE.get(f"/v1/lists/{self.id}/export?format=zip&{words}"), 422,
+                         "bad_format")
+        self.problem(SERVICE.get("/v1/lists/99999/export?format=zip"), 404)
+
     def test_export_with_suggestions_applied(self):
         answer = SERVICE.get(f"/v1/lists/{self.id}/export?suggestions=apply")
         rows = list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"))))
@@ -554,6 +598,10 @@ class Uploads(Case):
         book = SERVICE.get(f"/v1/lists/{made['id']}/export?format=xlsx").body
         sheet = zipfile.ZipFile(io.BytesIO(book)).read("xl/worksheets/sheet1.xml")
         self.assertNotIn(b"<f>", sheet)
+        packed = zipfile.ZipFile(io.BytesIO(
+            SERVICE.get(f"/v1/lists/{made['id']}/export?format=zip").body))
+        self.assertEqual(packed.read("formulas.all.csv").decode("utf-8-sig"), text)
+        self.assertEqual(packed.read("original/formulas.csv"), rows)
 
 
 class Course(Case):

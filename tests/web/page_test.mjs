@@ -255,6 +255,8 @@ const steps = {
     assert.equal((await take("all"))[1].length, rows + 1);
     const [, objects] = await take("unknown", () => dialog.getByLabel("Format").selectOption("ndjson"));
     assert.deepEqual(objects.map((line) => JSON.parse(line).mailknock.status), Array(counts.unknown).fill("unknown"));
+    const [archive] = await take("all", () => dialog.getByLabel("Format").selectOption("zip"));
+    assert.equal(archive, "customers.cleaned.zip");
     const [, kickbox] = await take("all", () => dialog.getByLabel("Words of").selectOption("kickbox"));
     assert.match(kickbox[0], /city,result,reason,/);
     const [, mended] = await take("all", () => dialog.getByLabel("Add a column with the address to mail").check());

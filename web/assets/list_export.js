@@ -27,7 +27,8 @@ export function openExport(id, list, view) {
   const suggestions = h("fieldset", { class: "columns-wanted" }, h("legend", {}, t.suggestionsApplied), h("label", { class: "with-box", for: "apply-suggestions" }, apply, t.suggestionsApply), h("p", { class: "hint" }, t.suggestionsApplyHint));
   const note = h("p", { class: "hint" });
   const take = h("a", { class: "button primary", download: "" }, t.download);
-  const form = h("form", { class: "form", onsubmit: (event) => event.preventDefault() }, presetChoices(list, view),
+  const rows = presetChoices(list, view);
+  const form = h("form", { class: "form", onsubmit: (event) => event.preventDefault() }, rows,
     h("div", { class: "grid" }, field(t.format, "format", format), field(t.words, "profile", profile), field(t.duplicateRows, "duplicates", duplicates)), columns, suggestions, note);
   const dialog = h("dialog", { class: "question wide-question", "aria-labelledby": "export-title" },
     h("div", { class: "drawer-head" }, h("h2", { id: "export-title" }, t.exportTitle), h("button", { type: "button", class: "small", onclick: () => dialog.close() }, t.close)),
@@ -35,17 +36,19 @@ export function openExport(id, list, view) {
 
   function draw() {
     const isObjects = format.value === "ndjson";
+    const isZip = format.value === "zip";
     const wanted = boxes.filter(({ box }) => box.checked).map(({ value }) => value);
     const preset = form.elements.preset.value;
     const all = wanted.length === boxes.length;
-    note.textContent = isObjects ? t.exportObjects : t.exportHint;
+    note.textContent = isObjects ? t.exportObjects : isZip ? t.exportZip : t.exportHint;
+    rows.hidden = isZip;
     columns.hidden = isObjects;
     suggestions.hidden = isObjects || Boolean(profile.value);
     const isNone = !isObjects && !wanted.length;
     if (isNone) note.textContent = t.noColumn;
     take.setAttribute("aria-disabled", String(isNone));
     if (isNone) take.removeAttribute("href");
-    else take.href = query(`/v1/lists/${id}/export`, { ...(preset === VIEW ? view.filter : { preset }), format: format.value, profile: profile.value, duplicates: duplicates.value, columns: isObjects || all ? "" : wanted.join(","), suggestions: apply.checked && !suggestions.hidden ? "apply" : "" });
+    else take.href = query(`/v1/lists/${id}/export`, { ...(isZip ? {} : preset === VIEW ? view.filter : { preset }), format: format.value, profile: profile.value, duplicates: duplicates.value, columns: isObjects || all ? "" : wanted.join(","), suggestions: apply.checked && !suggestions.hidden ? "apply" : "" });
   }
   form.addEventListener("change", draw);
   take.addEventListener("click", () => { if (take.href) setTimeout(() => dialog.close(), 0); });

@@ -176,10 +176,11 @@ export const t = {
   exportList: "Export", exportTitle: "Export", download: "Download", whichRows: "Rows", inView: "As filtered now",
   appendedColumns: "Columns added", noColumn: "Choose at least one column to add.",
   suggestionsApplied: "Mistyped addresses", suggestionsApply: "Add a column with the address to mail", suggestionsApplyHint: "The suggestion where an address seems mistyped, else the address as it came. Suggestions are not verified.",
-  appended: { status: "Status", reason: "Reason", score: "Score", action: "Advice", flags: "Flags", suggestion: "Suggestion", provider: "Provider", explanation: "Explanation" }, format: "Format", words: "Words of", mailknockWords: "mailknock", formats: { csv: "CSV", xlsx: "XLSX", ndjson: "NDJSON" },
+  appended: { status: "Status", reason: "Reason", score: "Score", action: "Advice", flags: "Flags", suggestion: "Suggestion", provider: "Provider", explanation: "Explanation" }, format: "Format", words: "Words of", mailknockWords: "mailknock", formats: { csv: "CSV", xlsx: "XLSX", ndjson: "NDJSON", zip: "ZIP, one file a status" },
   duplicateRows: "Duplicates", duplicateChoices: { answer: "Keep, with the answer", skip: "Keep, marked", drop: "Leave out" },
   exportHint: "Columns and order stay as they came; these are appended. Cells are defused against formulas.",
   exportObjects: "One object a line, each with the whole result.",
+  exportZip: "Every row: one CSV file a status and one of all, the original as it came, and the report.",
   presets: {
     safe: ["Safe to send", "Proven to accept mail", ["valid"]], "safe+catch-all": ["Safe and catch-all", "Also servers that accept anything", ["valid", "catch_all"]],
     "not-invalid": ["Everything but invalid", "Drops what is proven undeliverable", ["valid", "catch_all", "unknown", "do_not_mail", "skipped"]],
