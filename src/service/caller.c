@@ -9,13 +9,15 @@
 #define CSRF_HEADER "X-Mailknock"
 #define COOKIE      "mailknock_session"
 
-/* The key that the request shows, or "". */
+/* The key that the request shows, or "". Reacher's own client shows it without a scheme. */
 static struct slice shown_key(const struct service_call *call)
 {
     const char *header = http_request_header(call->request, "Authorization");
 
     if (header != NULL && slice_starts_with_nocase(slice_from_string(header), SLICE("Bearer ")))
         return slice_trim(slice_from_string(header + 7));
+    if (header != NULL && slice_starts_with(slice_from_string(header), SLICE("mk_")))
+        return slice_trim(slice_from_string(header));
     header = http_request_header(call->request, "X-API-Key");
     if (header == NULL)
         header = http_request_header(call->request, "X-Reacher-Secret");

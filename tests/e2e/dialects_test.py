@@ -251,6 +251,13 @@ class Reacher(Case):
         self.assertEqual(self.call("POST", "/v0/check_email", {}).status, 400)
         self.assertIn("version", SERVICE.get("/version", key=None).json())
 
+    def test_the_key_without_a_scheme(self):
+        """As @reacherhq/api sends it."""
+        for key, status in ((SERVICE.key, 200), ("mk_" + "x" * 32, 401), ("test_api_token", 401)):
+            answer = SERVICE.call("POST", "/v0/check_email", {"to_email": GOOD}, key=None,
+                                  headers={"Authorization": key})
+            self.assertEqual(answer.status, status, answer.body)
+
     def test_bulk(self):
         for version in ("v0", "v1"):
             with self.subTest(version):
