@@ -137,6 +137,27 @@ static int socket_open(struct io_endpoint *ret_at)
     return fd;
 }
 
+/* The same where a world is served later: *ret_tcp keeps others from taking the port for TCP. */
+static int socket_open_for_later(struct io_endpoint *ret_at, int *ret_tcp)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int tries = 1; tries < 20; tries++) {
+        int fd = socket_open(ret_at);
+
+        *ret_tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(*ret_tcp >= 0);
+        address.sin_port = htons(ret_at->port);
+        if (bind(*ret_tcp, (struct sockaddr *)&address, sizeof(address)) == 0)
+            return fd;
+        (void)close(*ret_tcp);
+        (void)close(fd);
+    }
+    fail_msg("no port is free for both");
+    return -1;
+}
+
 static void start(const struct dns_ares_options *options)
 {
     struct error error = {0};
@@ -343,7 +364,7 @@ static void more_than_the_cap_wait(void **state)
 static void a_dead_first_server_is_remembered(void **state)
 {
     struct io_endpoint servers[2];
-    int dead = socket_open(&servers[0]);
+    int tcp, dead = socket_open_for_later(&servers[0], &tcp);
     struct asked asked;
 
     servers[1] = serve(zones, 0);
@@ -357,6 +378,7 @@ static void a_dead_first_server_is_remembered(void **state)
     assert_in_range(questions_heard(0), 30, 30 + LATE_MAX);
     /* It comes back: found out after its pause, with one question, then it is the first again. */
     (void)close(dead);
+    (void)close(tcp);
     (void)serve(zones, servers[0].port);
     for (int i = 0; i < 400 && questions_heard(1) < 10; i++) {
         asked = ask_one(questions_heard(1) == 0 ? "slow.example" : "plain.example", DNS_TYPE_A);
