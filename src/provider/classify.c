@@ -13,13 +13,11 @@
 #define RETRY_AFTER_MAX_S 86400
 
 /* A guess by words may replace what a rule says with at most this confidence. */
-#define GUESS_FROM_CONFIDENCE         60
-#define GUESS_FROM_CONFIDENCE_MAILBOX 55 /* when it speaks of the mailbox or the domain */
-/* By how much it must be likelier than any other class: e-fold, and e to the third. */
-#define GUESS_LEAD         (1 * GUESS_SCALE)
-#define GUESS_LEAD_MAILBOX (3 * GUESS_SCALE)
-#define GUESS_WORDS_LEAST  2
-#define GUESS_CONFIDENCE   50
+#define GUESS_FROM_CONFIDENCE 60
+/* By how much it must be likelier than any other class: e-fold. */
+#define GUESS_LEAD        (1 * GUESS_SCALE)
+#define GUESS_WORDS_LEAST 2
+#define GUESS_CONFIDENCE  50
 
 /* What rules look at. */
 struct subject {
@@ -155,23 +153,7 @@ static enum smtp_class class_before_rcpt(enum smtp_class said, enum smtp_stage s
     }
 }
 
-static bool is_heard(const struct subject *subject, unsigned concept)
-{
-    return (subject->heard.bits[concept / 64] >> (concept % 64) & 1) != 0;
-}
-
-/*
- * A false verdict on a mailbox is the worst error: to be guessed the reply must name the recipient,
- * name nothing of ours, be final, and the rule that is overruled must have known next to nothing.
- */
-static bool guess_may_speak_of_mailbox(const struct subject *subject, const struct guess *guess,
-                                       const struct reply_rule *rule)
-{
-    return !is_before_rcpt(subject->stage) && subject->code >= 500 &&
-           rule->confidence <= GUESS_FROM_CONFIDENCE_MAILBOX && guess->lead >= GUESS_LEAD_MAILBOX &&
-           !is_heard(subject, reply_concept_names_us) && is_heard(subject, reply_concept_rcpt);
-}
-
+/* A verdict on a mailbox or a domain is never guessed: a false one is the worst error. */
 static bool guess_may_decide(const struct subject *subject, const struct guess *guess,
                              const struct reply_rule *rule)
 {
@@ -179,13 +161,12 @@ static bool guess_may_decide(const struct subject *subject, const struct guess *
         guess->reply_class == rule->reply_class)
         return false;
     switch (guess->reply_class) {
-    case SMTP_CLASS_ACCEPTED: /* never from words: a code says so */
-        return false;
     case SMTP_CLASS_GREYLISTED:
     case SMTP_CLASS_SERVER_TEMPORARY_FAILURE:
         return subject->code < 500;
     case SMTP_CLASS_SERVER_PERMANENT_FAILURE:
         return subject->code >= 500;
+    case SMTP_CLASS_ACCEPTED:
     case SMTP_CLASS_MAILBOX_NOT_FOUND:
     case SMTP_CLASS_MAILBOX_DISABLED:
     case SMTP_CLASS_MAILBOX_FULL:
@@ -193,7 +174,7 @@ static bool guess_may_decide(const struct subject *subject, const struct guess *
     case SMTP_CLASS_MOVED:
     case SMTP_CLASS_DOMAIN_NOT_ACCEPTED:
     case SMTP_CLASS_SYNTAX_REJECTED:
-        return guess_may_speak_of_mailbox(subject, guess, rule);
+        return false;
     default:
         return true;
     }

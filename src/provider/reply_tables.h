@@ -98,8 +98,6 @@ extern const uint16_t reply_provider_count;
 extern const uint64_t reply_rules_by_concept[][REPLY_RULE_WORDS];
 extern const uint64_t reply_rules_always[REPLY_RULE_WORDS];
 
-/* The concepts NAMES_US and RCPT: indices into reply_concept_names. */
-extern const uint16_t reply_concept_names_us, reply_concept_rcpt;
 extern const char *const reply_class_sentences[SMTP_CLASS_COUNT]; /* what a class says by itself */
 
 /* --- words (guess.h) -------------------------------------------------------------------------- */
