@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,7 +21,9 @@ int confine_find_user(const char *name, struct confine_user *ret_user, struct er
     if (found == NULL)
         return error_set(error, ERROR_USAGE, "there is no user %.60s on this machine (--user)",
                          name);
-    *ret_user = (struct confine_user){found->pw_uid, found->pw_gid};
+    *ret_user = (struct confine_user){.uid = found->pw_uid, .gid = found->pw_gid};
+    if (strlen(found->pw_dir) < sizeof(ret_user->home))
+        memcpy(ret_user->home, found->pw_dir, strlen(found->pw_dir) + 1);
     return 0;
 }
 
@@ -37,6 +40,10 @@ int confine_become(const char *name, const struct confine_user *user, struct err
         return error_set(error, ERROR_IO, "can't become the user %.60s: %s", name, strerror(errno));
     if (user->uid != 0 && setuid(0) == 0)
         return error_set(error, ERROR_IO, "root can't be given up here");
+    /* Libraries look there for what is the user's: libpq for its passwords. */
+    if (setenv("HOME", user->home, 1) != 0 || setenv("USER", name, 1) != 0 ||
+        setenv("LOGNAME", name, 1) != 0)
+        return error_set(error, ERROR_NOMEM, "out of memory");
     return 0;
 }
 

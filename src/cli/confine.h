@@ -18,17 +18,20 @@
 
 /* --- confine.c --- */
 
+#define CONFINE_HOME_SIZE 256
+
 struct confine_user {
     uid_t uid;
     gid_t gid;
+    char home[CONFINE_HOME_SIZE]; /* "" when it is longer */
 };
 
 /* A user by name. ERROR_USAGE: there is none; ERROR_IO. */
 int confine_find_user(const char *name, struct confine_user *ret_user, struct error *error);
 /*
- * Become that user, with the groups that the system gives it, and check that the way back is
- * closed. 0 also when the process is that user already. ERROR_USAGE: it is another one, and not
- * root; ERROR_IO.
+ * Become that user, with the groups that the system gives it and its HOME, and check that the way
+ * back is closed. 0 also when the process is that user already. ERROR_USAGE: it is another one, and
+ * not root; ERROR_IO.
  */
 int confine_become(const char *name, const struct confine_user *user, struct error *error);
 /*

@@ -1,6 +1,7 @@
 #include "cli/harden.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,9 @@ static const char *const readable[] = {
     "/dev/random",
     "/etc/ssl/certs",
     "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/run/connman",
     "/sys/devices/system/cpu",
 };
 
@@ -68,15 +72,28 @@ static void may_write(struct hardening *hardening, const char *path)
     hardening->write[hardening->write_count++] = path;
 }
 
-/* On the arena, NULL without memory. */
+/* On the arena, NULL without memory. Of what lies in the root folder only the path itself. */
 static const char *folder_of(struct hardening *hardening, const char *path)
 {
     const char *slash = strrchr(path, '/');
+    char here[PATH_MAX];
 
-    return slash == NULL ? "."
-           : slash == path
-               ? "/"
+    if (slash == NULL)
+        return getcwd(here, sizeof(here)) != NULL && strcmp(here, "/") == 0 ? path : ".";
+    return slash == path
+               ? path
                : arena_string(hardening->call->arena, slice_from(path, (size_t)(slash - path)));
+}
+
+/* The folder of what a path that is a link leads to; "" where it leads nowhere. */
+static const char *folder_behind(struct hardening *hardening, const char *path)
+{
+    char real[PATH_MAX];
+    const char *copy = realpath(path, real) != NULL
+                           ? arena_string(hardening->call->arena, slice_from_string(real))
+                           : "";
+
+    return copy != NULL && copy[0] != '\0' ? folder_of(hardening, copy) : copy;
 }
 
 /* What libpq reads of itself: passwords, certificates, services. */
@@ -95,32 +112,46 @@ static bool may_be_client_of_postgresql(struct hardening *hardening)
     return true;
 }
 
+static bool may_write_beside(struct hardening *hardening, const char *path)
+{
+    const char *folder = folder_of(hardening, path), *behind = folder_behind(hardening, path);
+
+    if (folder == NULL || behind == NULL)
+        return false;
+    may_write(hardening, folder);
+    if (behind[0] != '\0')
+        may_write(hardening, behind);
+    return true;
+}
+
 /* SQLite keeps its journal beside the file. */
 static bool may_use_store(struct hardening *hardening, const char *url)
 {
-    const char *path = url != NULL ? store_url_path(url) : NULL, *folder;
+    const char *path = url != NULL ? store_url_path(url) : NULL;
 
     if (path == NULL)
         return url == NULL || may_be_client_of_postgresql(hardening);
-    folder = folder_of(hardening, path);
-    if (folder != NULL)
-        may_write(hardening, folder);
-    return folder != NULL;
+    return may_write_beside(hardening, path);
 }
 
 /* Editors replace files: the folder is what stays. */
 static int may_read_lists(struct hardening *hardening, struct error *error)
 {
     const struct config *config = hardening->call->config;
+    const char *behind;
 
     for (size_t kind = 0; kind < ARRAY_LEN(config->lists); kind++)
         for (size_t i = 0; i < config->lists[kind].count; i++) {
-            if (hardening->read_count >= PATHS_MAX)
+            if (hardening->read_count + 2 > PATHS_MAX)
                 return error_set(error, ERROR_LIMIT,
                                  "so many lists can't be kept readable: put them into one file, or "
                                  "use --no-hardening");
-            if (!may_read(hardening, folder_of(hardening, config->lists[kind].values[i])))
+            behind = folder_behind(hardening, config->lists[kind].values[i]);
+            if (behind == NULL ||
+                !may_read(hardening, folder_of(hardening, config->lists[kind].values[i])))
                 return error_set(error, ERROR_NOMEM, "out of memory");
+            if (behind[0] != '\0')
+                may_read(hardening, behind);
         }
     return 0;
 }
@@ -129,9 +160,16 @@ static int choose_paths(struct hardening *hardening, const char *folder, struct 
 {
     const struct config *config = hardening->call->config;
     const char *temporary = getenv("TMPDIR");
+    const char *resolvers = folder_behind(hardening, "/etc/resolv.conf");
+    const char *store = arena_printf(hardening->call->arena, "%s/mailknock.db", folder);
 
+    if (resolvers == NULL || store == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
     for (size_t i = 0; i < ARRAY_LEN(readable); i++)
         may_read(hardening, readable[i]);
+    /* A link, mostly; what it leads to is replaced when the network changes. */
+    if (strcmp(resolvers, "/etc") != 0 && resolvers[0] != '\0')
+        may_read(hardening, resolvers);
     for (size_t i = 0; geteuid() == 0 && i < ARRAY_LEN(readable_of_root); i++)
         may_read(hardening, readable_of_root[i]);
     if (geteuid() != 0)
@@ -146,7 +184,8 @@ static int choose_paths(struct hardening *hardening, const char *folder, struct 
         may_write(hardening, "/tmp");
         may_write(hardening, "/var/tmp"); /* SQLite's first choice */
     }
-    if (!may_use_store(hardening, config->store) || !may_use_store(hardening, config->history_file))
+    if (!may_write_beside(hardening, store) || !may_use_store(hardening, config->store) ||
+        !may_use_store(hardening, config->history_file))
         return error_set(error, ERROR_NOMEM, "out of memory");
     return may_read_lists(hardening, error);
 }

@@ -11,11 +11,13 @@ import pathlib
 import pwd
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -119,6 +121,29 @@ class Works(HardenCase):
         self.assertNotIn(secret, service.log())
         self.assertNotIn(service.key, service.log())
         self.assertEqual(service.close(), 0)
+
+
+    def test_links(self):
+        """A list and a store that lie elsewhere: what the links lead to is granted too."""
+        there, here = self.folder / "there", self.folder / "here"
+        there.mkdir()
+        here.mkdir()
+        # Else all of /tmp is granted, and the test proves nothing.
+        with unittest.mock.patch.dict(os.environ, TMPDIR=str(here)):
+            self.links(there, here)
+
+    def links(self, there, here):
+        (there / "block.txt").write_text("good.example\n")
+        (here / "block.txt").symlink_to(there / "block.txt")
+        (here / "mk.db").symlink_to(there / "mk.db")
+        self.assertEqual(sqlite3.connect(there / "mk.db").execute("PRAGMA user_version").fetchone(), (0,))
+        service = self.serve("--block", str(here / "block.txt"), "--store", f"sqlite:{here / 'mk.db'}")
+        answer = service.post("/v1/verify", {"address": "u1@good.example"}).json()
+        self.assertEqual(answer["reason"], "blocked_domain")
+        (there / "block.txt").write_text("")
+        service.process.send_signal(signal.SIGHUP)
+        self.until(lambda: service.post("/v1/verify", {"address": "u1@good.example", "fresh": True}).json()
+                   ["status"] == "valid")
 
 
 class Confined(HardenCase):
