@@ -218,6 +218,13 @@ static bool feed_one(struct bulk_fleet *fleet)
         fleet->chunk = NULL;
         return true;
     }
+    /* A mail server is not asked for an answer that there is no room for. */
+    if (!bulk_fleet_has_room(list) && !bulk_fleet_flush(list)) {
+        bulk_fleet_pump_soon(fleet, BUSY_MS);
+        return false;
+    }
+    if (list->is_over)
+        return true; /* it is gone, as the store has just said */
     if (claim->chunk != 0 && (fleet->chunk == NULL || fleet->chunk_first != claim->chunk)) {
         fleet->chunk = begin_chunk(fleet, list);
         fleet->chunk_first = claim->chunk;
@@ -238,21 +245,39 @@ static bool feed_one(struct bulk_fleet *fleet)
     return true;
 }
 
+/* The lists that we work on: a row of another one would be ours, and nobody would ask it. */
+static size_t joined_lists(struct bulk_fleet *fleet, uint64_t ids[LISTS_AT_ONCE])
+{
+    size_t count = 0;
+
+    for (struct list_node *node = list_first(&fleet->lists); node != NULL && count < LISTS_AT_ONCE;
+         node = list_after(&fleet->lists, node)) {
+        struct bulk_fleet_list *list = LIST_ELEMENT(node, struct bulk_fleet_list, node);
+
+        if (!list->is_over)
+            ids[count++] = list->id;
+    }
+    return count;
+}
+
 /* Tasks of our sites before chunks: somebody waits for them already. 1: some; 0: none. */
 static int claim_tasks(struct bulk_fleet *fleet, struct error *error)
 {
     struct slice keys[KEYS_AT_ONCE];
-    size_t count, each;
+    uint64_t lists[LISTS_AT_ONCE];
+    size_t list_count, count, each;
     int code;
 
     if (fleet->tasks_dry)
         return 0;
-    count = bulk_fleet_lease_keys(fleet, keys, KEYS_AT_ONCE);
+    list_count = joined_lists(fleet, lists);
+    count = list_count > 0 ? bulk_fleet_lease_keys(fleet, keys, KEYS_AT_ONCE) : 0;
     if (count == 0)
         return 0;
     each = fleet->options.window / count / 2;
     each = each < 8 ? 8 : each > 400 ? 400 : each;
-    code = store_fleet_claim_tasks(fleet->membership, keys, count, each, &fleet->claims, error);
+    code = store_fleet_claim_tasks(fleet->membership, keys, count, lists, list_count, each,
+                                   &fleet->claims, error);
     if (code == 0)
         fleet->tasks_dry = fleet->claims.count == 0;
     return code < 0 ? code : fleet->claims.count > 0;
@@ -325,19 +350,46 @@ static bool has_window(const struct bulk_fleet *fleet)
            fleet->in_flight / 4 < fleet->options.window;
 }
 
+static bool is_to_be_fed(const struct bulk_fleet *fleet, const struct bulk_fleet_list *list)
+{
+    for (size_t i = fleet->claim_at; i < fleet->claims.count; i++)
+        if (fleet->claims.claims[i].job == list->id)
+            return true;
+    return false;
+}
+
+/*
+ * Nothing of a list is under way here, and it is not finished. What is ours of it all the same (the
+ * answer to a claim was lost, a batch was full) goes back; the next look at the lists joins it
+ * anew.
+ */
+static void step_back(struct bulk_fleet_list *list)
+{
+    struct error error = {0};
+
+    if (store_fleet_release(list->fleet->membership, list->id, &error) != 0)
+        bulk_fleet_trouble(list->fleet, &error);
+    else
+        list_free(list);
+}
+
 static void finish_lists(struct bulk_fleet *fleet)
 {
     for (struct list_node *node = list_first(&fleet->lists), *next; node != NULL; node = next) {
         struct bulk_fleet_list *list = LIST_ELEMENT(node, struct bulk_fleet_list, node);
         struct error error = {0};
+        int code;
 
         next = list_after(&fleet->lists, node);
-        if (list->owner.open > 0 || !list->is_dry || list->is_over)
+        if (list->owner.open > 0 || !list->is_dry || list->is_over || is_to_be_fed(fleet, list))
             continue;
         if (!bulk_fleet_flush(list))
             continue;
-        if (store_fleet_finish(fleet->membership, list->id, io_unix_ms(fleet->loop), &error) == 1)
+        code = store_fleet_finish(fleet->membership, list->id, io_unix_ms(fleet->loop), &error);
+        if (code == 1)
             (void)store_fleet_tell(fleet->store, NULL);
+        else if (code == 0 && !fleet->is_stopping)
+            step_back(list);
     }
 }
 
@@ -463,8 +515,8 @@ static void beat(struct io_timer *timer)
         fleet->beat_results = fleet->counts.results;
         (void)store_fleet_heard(fleet->membership);
         bulk_fleet_lease_tend(fleet);
+        finish_lists(fleet); /* that were dry since the last beat */
         news(fleet);
-        finish_lists(fleet);
     }
     watch(fleet);
     (void)io_timer_start(&fleet->beat_timer, io_now_ms(fleet->loop) + every);

@@ -110,9 +110,10 @@ int store_fleet_deal(struct store_fleet *fleet, uint64_t job, struct error *erro
 /* At most `max` chunks of a list. */
 int store_fleet_claim(struct store_fleet *fleet, uint64_t job, size_t max,
                       struct store_claims *ret_claims, struct error *error);
-/* Tasks of our sites, of running lists, at most `each` of a site. */
+/* Tasks of our sites, of those of these lists that are running, at most `each` of a site. */
 int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites, size_t count,
-                            size_t each, struct store_claims *ret_claims, struct error *error);
+                            const uint64_t *jobs, size_t job_count, size_t each,
+                            struct store_claims *ret_claims, struct error *error);
 
 struct store_routed {
     uint64_t row;

@@ -46,7 +46,8 @@ static const struct postgres_text tasks_text = {
     "WITH me AS (" OURS(
         1) "), c AS (SELECT f.job, f.row FROM unnest($2::bytea[]) AS s(site),"
            " LATERAL (SELECT t.job, t.row FROM task t WHERE t.site=s.site AND t.worker=0"
-           " AND EXISTS (SELECT 1 FROM me) AND t.job IN (SELECT id FROM job WHERE state=$4::int8)"
+           " AND EXISTS (SELECT 1 FROM me) AND t.job=ANY($5::int8[])"
+           " AND EXISTS (SELECT 1 FROM job j WHERE j.id=t.job AND j.state=$4::int8)"
            " ORDER BY t.job, t.row LIMIT $3::int8 FOR UPDATE SKIP LOCKED) AS f),"
            " u AS (UPDATE task SET worker=$1::int8 FROM c WHERE task.job=c.job AND task.row=c.row"
            " RETURNING task.job, task.row)"
@@ -251,7 +252,8 @@ int store_fleet_claim(struct store_fleet *fleet, uint64_t job, size_t max,
 }
 
 int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites, size_t count,
-                            size_t each, struct store_claims *ret_claims, struct error *error)
+                            const uint64_t *jobs, size_t job_count, size_t each,
+                            struct store_claims *ret_claims, struct error *error)
 {
     struct postgres_params params;
 
@@ -262,6 +264,7 @@ int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites
         postgres_add_text(&params, sites[i]);
     postgres_bind_int(&params, (int64_t)each);
     postgres_bind_int(&params, STORE_JOB_RUNNING);
+    postgres_bind_numbers(&params, jobs, job_count);
     return claim(fleet, &tasks_text, &params, ret_claims, error);
 }
 

@@ -104,7 +104,8 @@ int store_fleet_claim(struct store_fleet *fleet, uint64_t job, size_t max,
 }
 
 int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites, size_t count,
-                            size_t each, struct store_claims *ret_claims, struct error *error)
+                            const uint64_t *jobs, size_t job_count, size_t each,
+                            struct store_claims *ret_claims, struct error *error)
 {
     return none(error);
 }
