@@ -447,19 +447,29 @@ const steps = {
   },
 
   async "a list changed meanwhile is not written over"() {
-    const text = page.getByRole("textbox", { name: "Entries", exact: true });
+    const text = page.getByRole("textbox", { name: "Entries", exact: true }), save = page.getByRole("button", { name: "Save" });
+    // What could not be read is not saved as nothing.
+    await page.route("**/v1/operator-lists/block", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: '{"detail":"not now"}' }));
+    await page.getByText("Edit as text").click();
+    await page.getByText("not now").waitFor();
+    assert.equal(browser.forgive(/503/), 1);
+    assert.equal(await save.isDisabled() && await text.isDisabled(), true);
+    await page.unroute("**/v1/operator-lists/block");
+    await page.getByText("Edit as text").click();
     await page.getByText("Edit as text").click();
     await page.waitForFunction(() => document.getElementById("entries").value.includes("rival.example"));
     await fetch(`${world.base}/v1/operator-lists/block/entries`, { method: "POST", body: JSON.stringify({ entries: ["other.example"] }), headers: { "X-API-Key": world.key, "Content-Type": "application/json" } });
     await text.fill("mine.example\n");
-    await page.getByRole("button", { name: "Save" }).click();
+    await save.click();
     await page.getByRole("alert").waitFor();
     assert.equal(browser.forgive(/412/), 1);
     await page.getByText("Edit as text").click();
     await page.getByText("Edit as text").click();
+    assert.equal(await text.inputValue(), "mine.example\n");
+    await page.getByRole("button", { name: "Drop my changes and read it again" }).click();
     await page.waitForFunction(() => document.getElementById("entries").value.includes("other.example"));
     await text.fill("# rivals\nrival.example\n");
-    await page.getByRole("button", { name: "Save" }).click();
+    await save.click();
     await page.getByText("Saved.").waitFor();
     assert.equal(await (await api("/v1/operator-lists/block")).text(), "# rivals\nrival.example\n");
   },

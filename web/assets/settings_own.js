@@ -86,25 +86,40 @@ function oneList(place, kind, own, changed) {
 }
 
 // The list as text, with its comments: read when it is wanted, and put back only if nobody changed it meanwhile.
+// What was not read is never saved, and what was edited never read over without being told to.
 function wholeText(path, own, changed) {
   if (own > EDITED_MAX) return h("p", { class: "hint" }, t.tooLongToEdit);
-  const text = h("textarea", { id: "entries", rows: "10", spellcheck: "false", "aria-describedby": "entries-hint" });
-  const problem = h("div");
-  let tag = null;
-  const load = async () => { text.value = await call("GET", path, undefined, { heard: (headers) => { tag = headers.get("ETag"); } }); };
-  async function save(event) {
-    event.preventDefault();
+  const text = h("textarea", { id: "entries", rows: "10", spellcheck: "false", disabled: true, "aria-describedby": "entries-hint" });
+  const button = h("button", { disabled: true }, t.save), problem = h("div");
+  let tag = null, asRead = "";
+  async function load() {
+    let heard = null;
+    text.disabled = button.disabled = true;
     replace(problem);
     try {
-      await call("PUT", path, text.value, { headers: tag ? { "If-Match": tag } : {} });
-      say(t.saved);
-      changed();
+      text.value = await call("GET", path, undefined, { heard: (headers) => { heard = headers.get("ETag"); } });
+      asRead = text.value;
+      tag = heard;
     } catch (failure) {
       replace(problem, trouble(failure.message));
     }
+    text.disabled = button.disabled = !tag;
   }
-  return h("details", { ontoggle: (event) => { if (event.target.open) load().catch((failure) => replace(problem, trouble(failure.message))); } }, h("summary", {}, t.editText),
-    h("form", { class: "form", onsubmit: save }, field(t.entries, "entries", text, t.editTextHint), problem, h("p", {}, h("button", {}, t.save))));
+  const reload = () => h("p", {}, h("button", { type: "button", class: "quiet small", onclick: () => load().then(() => text.focus()) }, t.reloadText));
+  async function save(event) {
+    event.preventDefault();
+    if (!tag) return;
+    replace(problem);
+    try {
+      await call("PUT", path, text.value, { headers: { "If-Match": tag } });
+      say(t.saved);
+      changed();
+    } catch (failure) {
+      replace(problem, trouble(failure.message), failure.status === 412 ? reload() : null);
+    }
+  }
+  return h("details", { ontoggle: (event) => { if (event.target.open && text.value === asRead) load(); } }, h("summary", {}, t.editText),
+    h("form", { class: "form", onsubmit: save }, field(t.entries, "entries", text, t.editTextHint), problem, h("p", {}, button)));
 }
 
 const DAY_MS = 86400000, WARN_DAYS = 7;

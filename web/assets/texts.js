@@ -199,7 +199,7 @@ export const t = {
   ownListsSays: "They win over whatever a server says. Entries that are kept here join those from files.", inEffect: "In effect", keptHere: "Kept here", fromFiles: "From files",
   newEntries: "Add entries", addEntries: "Add", findEntry: "Find an entry", findEntryShape: "Part of an address or domain", entry: "Entry", noEntries: "Nothing is kept here yet.", noEntryFound: "No entry has that in it.",
   moreEntries: "More", removeEntryTitle: "Remove this entry?", removeEntrySure: (entry) => `“${entry}” is not on this list any more; later checks see it as any other.`,
-  editText: "Edit as text", editTextHint: "With your comments (#). It is saved only if nobody changed it meanwhile.", tooLongToEdit: "The list is too long to be edited as text here. The API has it whole.",
+  editText: "Edit as text", editTextHint: "With your comments (#). It is saved only if nobody changed it meanwhile.", reloadText: "Drop my changes and read it again", tooLongToEdit: "The list is too long to be edited as text here. The API has it whole.",
   kinds: {
     allow: "Allowed: check all the same", opt_out: "Opted out: leave alone", block: "Blocked: don’t ask", trap: "Spam traps",
     complaint: "Complained", listed: "Bad name", disposable: "Throwaway too", not_disposable: "Not throwaway",
