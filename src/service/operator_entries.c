@@ -168,16 +168,10 @@ static size_t write_lines(const cJSON *array, struct table *fresh, struct buffer
 static int add_lines(struct service_call *call, enum lists_operator_kind kind, struct slice lines,
                      size_t added, struct error *error)
 {
-    struct service *service = call->service;
-    struct slice rest = lines, line;
-    int code = service_operator_list_append(service, kind, lines, error);
+    int code = service_operator_list_append(call->service, kind, lines, error);
 
     if (code != 0)
         return code;
-    /* Single results that are remembered would go on saying what was true before. */
-    while (rest.len > 0 && slice_split(&rest, '\n', &line))
-        if (line.len > 0)
-            service_verifier_erase(&service->verifier, line);
     service_audit(call, "operator_list_changed", "%s, %zu added", lists_operator_kind_name(kind),
                   added);
     return 0;
@@ -288,7 +282,6 @@ void service_operator_entries_delete(struct service_call *call)
     } else if (count == 0) {
         service_problem(call, 404, "not_found", "the list has no such entry of its own");
     } else {
-        service_verifier_erase(&service->verifier, wanted);
         service_audit(call, "operator_list_changed", "%s, 1 removed",
                       lists_operator_kind_name(kind));
         service_answer_nothing(call);

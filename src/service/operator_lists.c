@@ -175,9 +175,11 @@ int service_operator_list_append(struct service *service, enum lists_operator_ki
                                    "file and name that in the configuration")
                        : store_note_put(service->store, KIND, lists_operator_kind_name(kind),
                                         buffer_slice(&text), 0, error);
+    if (code != 0)
+        goto done;
     /* Entries only join: what is in effect need not be read again. */
-    if (code == 0)
-        code = lists_operator_load(service->prober->lists, kind, lines, error);
+    code = lists_operator_load(service->prober->lists, kind, lines, error);
+    service_verifier_forget_all(&service->verifier);
 done:
     buffer_done(&text);
     arena_done(&arena);

@@ -344,6 +344,7 @@ int service_reload(struct service *service, struct error *error)
     probe_engine_set_lists(prober->engine, fresh);
     lists_operator_free(prober->lists);
     prober->lists = fresh;
+    service_verifier_forget_all(&service->verifier);
     return 0;
 }
 

@@ -86,16 +86,6 @@ static int suppress_step(struct service_errand *errand, struct error *error)
     return code != 0 ? code : !self->page.at_end;
 }
 
-/* Single results that are remembered would go on saying what was true before. */
-static void forget_answers(struct suppress *self)
-{
-    struct slice text = buffer_slice(&self->text), line;
-
-    while (slice_split(&text, '\n', &line))
-        if (line.len > 0)
-            service_verifier_erase(&self->errand.call->service->verifier, line);
-}
-
 static void suppress_done(struct service_errand *errand)
 {
     struct suppress *self = LIST_ELEMENT(errand, struct suppress, errand);
@@ -111,7 +101,6 @@ static void suppress_done(struct service_errand *errand)
             service_problem_of(call, &error);
             return;
         }
-        forget_answers(self);
         service_audit(call, "operator_list_changed", "%s, %ju of list %ju", kind,
                       (uintmax_t)self->added, (uintmax_t)self->id);
     }

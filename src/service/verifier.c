@@ -367,3 +367,13 @@ void service_verifier_erase(struct service_verifier *verifier, struct slice addr
             entry_free(entry);
     }
 }
+
+void service_verifier_forget_all(struct service_verifier *verifier)
+{
+    struct list_node *node;
+
+    while ((node = list_first(&verifier->used)) != NULL)
+        entry_free(LIST_ELEMENT(node, struct entry, node));
+    for (node = list_first(&verifier->open); node != NULL; node = list_after(&verifier->open, node))
+        entry_unlist(LIST_ELEMENT(node, struct entry, node));
+}

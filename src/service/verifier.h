@@ -72,5 +72,10 @@ int service_verifier_ask(struct service_verifier *verifier, struct slice address
 void service_verifier_forget(struct service_question *question);
 /* Drop what is kept of an address (erasure). */
 void service_verifier_erase(struct service_verifier *verifier, struct slice address);
+/*
+ * Drop everything that is kept: the operator's lists changed, and an entry of a domain or a mail
+ * host concerns addresses that can't be told by it. What is under way is told and not kept.
+ */
+void service_verifier_forget_all(struct service_verifier *verifier);
 
 #endif

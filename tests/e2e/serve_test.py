@@ -1038,6 +1038,23 @@ class Operator(Case):
         self.assertEqual((noted["event"], noted["subject"]),
                          ("operator_list_changed", "opt_out, 1 removed"))
 
+    def test_remembered_answers_end_with_the_lists_they_were_judged_by(self):
+        """An entry of a domain concerns addresses that are not named in it."""
+        self.addCleanup(self.put, "block", "")
+        path, address = "/v1/operator-lists/block", "agnieszka.zajac.demo@wp.pl"
+
+        def reason():
+            return SERVICE.post("/v1/verify", {"address": address}).json()["reason"]
+        self.assertEqual(reason(), "accepted")
+        self.assertEqual(SERVICE.post(f"{path}/entries", {"entries": ["wp.pl"]}).status, 200)
+        self.assertEqual(reason(), "blocked_domain")
+        self.assertEqual(SERVICE.call("DELETE", f"{path}/entries?entry=wp.pl").status, 204)
+        self.assertEqual(reason(), "accepted")
+        self.assertEqual(self.put("block", "wp.pl\n").status, 204)
+        self.assertEqual(reason(), "blocked_domain")
+        self.assertEqual(self.put("block", "").status, 204)
+        self.assertEqual(reason(), "accepted")
+
     def test_suppressing_what_a_filter_matches(self):
         self.addCleanup(self.put, "opt_out", "")
         self.put("opt_out", "sure@here.example")  # no line feed behind it
