@@ -31,7 +31,8 @@ bool service_list_is_at_rest(struct service_call *call, uint64_t id)
     code = id != 0 ? store_job_get(service->store, id, &arena, &job, &error)
                    : error_set(&error, ERROR_NOT_FOUND, "there is no such list");
     if (code == 0 && (service_desk_find(&service->desk, id) != NULL ||
-                      job.state == STORE_JOB_LOADING || job.state == STORE_JOB_READY))
+                      job.state == STORE_JOB_LOADING || job.state == STORE_JOB_READY ||
+                      job.state == STORE_JOB_RUNNING || job.state == STORE_JOB_REMOVING))
         code = error_set(&error, ERROR_BUSY, "the list is being worked on, or was not started yet");
     arena_done(&arena);
     if (code != 0)
