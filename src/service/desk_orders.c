@@ -168,6 +168,27 @@ int service_desk_recheck(struct service_desk *desk, uint64_t id, struct error *e
     return code == 0 ? start(desk, id, true, error) : code;
 }
 
+/* Workers ask it, and may be done with it since the desk last looked. */
+static int stop_handed(struct service_list *list, enum store_job_state state, const char *what,
+                       struct error *error)
+{
+    struct service_desk *desk = list->desk;
+    struct store_job job;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = service_desk_get_job(desk, list->id, &arena, &job, error);
+    if (code == 0 && job.state != STORE_JOB_RUNNING)
+        code = wrong_state(&job, what, error);
+    arena_done(&arena);
+    if (code == 0)
+        code = service_desk_set_state(desk, list->id, state, "", error);
+    if (code == 0)
+        (void)store_fleet_tell(desk->service->store, error);
+    return code;
+}
+
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,
                    const char *what, struct error *error)
 {
@@ -181,12 +202,8 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
         bulk_job_stop(list->job, STOP_GRACE);
         return 0;
     }
-    if (list != NULL && list->is_handed && !list->is_removing) {
-        code = service_desk_set_state(desk, id, state, "", error);
-        if (code == 0)
-            (void)store_fleet_tell(desk->service->store, error);
-        return code;
-    }
+    if (list != NULL && list->is_handed && !list->is_removing)
+        return stop_handed(list, state, what, error);
     if (list != NULL && list->load != NULL && !list->is_removing) {
         list->options.start = false; /* it is loaded whole all the same: it may be started later */
         if (state == STORE_JOB_CANCELLED)
