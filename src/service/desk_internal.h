@@ -6,6 +6,9 @@
 
 #include "service/desk.h"
 
+/* The note of a list that is LOADING and was cancelled: it ends so, after a restart too. */
+#define SERVICE_LIST_CANCELLED "cancelled"
+
 /* --- desk.c --------------------------------------------------------------------------------------
  */
 

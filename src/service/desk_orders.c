@@ -24,6 +24,16 @@ static void write_sources(struct json *json, const struct service_list_source *s
     json_object_end(json);
 }
 
+static int write_options(struct buffer *out, const struct service_list_options *options,
+                         struct error *error)
+{
+    struct json json;
+
+    json_init(&json, out);
+    service_list_options_write(&json, options);
+    return out->failed ? error_set(error, ERROR_NOMEM, "out of memory") : 0;
+}
+
 static int add_job(struct service_desk *desk, const struct service_list_source *source,
                    const char *file, const struct service_list_options *options, uint64_t *ret_id,
                    struct error *error)
@@ -37,15 +47,14 @@ static int add_job(struct service_desk *desk, const struct service_list_source *
         .note = SLICE_EMPTY,
         .created_unix_ms = service_unix_ms(desk->service),
     };
-    int code = 0;
+    int code;
 
     buffer_init(&sources, 0);
     buffer_init(&kept_options, 0);
     json_init(&json, &sources);
     write_sources(&json, source, file);
-    json_init(&json, &kept_options);
-    service_list_options_write(&json, options);
-    if (sources.failed || kept_options.failed)
+    code = write_options(&kept_options, options, error);
+    if (code == 0 && sources.failed)
         code = error_set(error, ERROR_NOMEM, "out of memory");
     job.sources = buffer_slice(&sources);
     job.options = buffer_slice(&kept_options);
@@ -189,6 +198,38 @@ static int stop_handed(struct service_list *list, enum store_job_state state, co
     return code;
 }
 
+/* It is loaded whole all the same: it may be started later. Kept, since a restart loads it anew. */
+static int stop_loading(struct service_list *list, enum store_job_state state, struct error *error)
+{
+    struct service_desk *desk = list->desk;
+    struct service_list_options options = list->options;
+    struct buffer kept_options;
+    struct store_job job;
+    struct arena arena;
+    int code;
+
+    options.start = false;
+    arena_init(&arena);
+    buffer_init(&kept_options, 0);
+    code = write_options(&kept_options, &options, error);
+    if (code == 0)
+        code = service_desk_get_job(desk, list->id, &arena, &job, error);
+    if (code == 0) {
+        job.options = buffer_slice(&kept_options);
+        if (state == STORE_JOB_CANCELLED)
+            job.note = slice_from_string(SERVICE_LIST_CANCELLED);
+        code = store_job_update(desk->service->store, &job, error);
+    }
+    if (code == 0) {
+        list->options.start = false;
+        if (state == STORE_JOB_CANCELLED)
+            list->ends_as = state;
+    }
+    buffer_done(&kept_options);
+    arena_done(&arena);
+    return code;
+}
+
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,
                    const char *what, struct error *error)
 {
@@ -204,12 +245,8 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
     }
     if (list != NULL && list->is_handed && !list->is_removing)
         return stop_handed(list, state, what, error);
-    if (list != NULL && list->load != NULL && !list->is_removing) {
-        list->options.start = false; /* it is loaded whole all the same: it may be started later */
-        if (state == STORE_JOB_CANCELLED)
-            list->ends_as = state;
-        return 0;
-    }
+    if (list != NULL && list->load != NULL && !list->is_removing)
+        return stop_loading(list, state, error);
     arena_init(&arena);
     code = service_desk_get_job(desk, id, &arena, &job, error);
     if (code == 0 &&
@@ -270,7 +307,6 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
     struct service_list *list = NULL;
     struct store_job job;
     struct buffer kept_options;
-    struct json json;
     struct arena arena;
     int code;
 
@@ -281,8 +317,7 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
         (service_desk_find(desk, id) != NULL || job.state != STORE_JOB_READY))
         code = wrong_state(&job, "changed", error);
     if (code == 0 && options != NULL) {
-        json_init(&json, &kept_options);
-        service_list_options_write(&json, options);
+        code = write_options(&kept_options, options, error);
         job.options = buffer_slice(&kept_options);
         job.state = STORE_JOB_LOADING;
     }

@@ -35,6 +35,9 @@ int service_list_read(struct service_list *list, struct error *error)
         code = service_list_options_parse(&list->options, job.options, &list->arena, error);
     if (code == 0)
         code = service_desk_path(desk, &job, &list->arena, &list->path, error);
+    if (code == 0 && job.state == STORE_JOB_LOADING &&
+        slice_equal(job.note, SLICE(SERVICE_LIST_CANCELLED)))
+        list->ends_as = STORE_JOB_CANCELLED;
     return code;
 }
 

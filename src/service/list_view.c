@@ -132,7 +132,7 @@ int service_list_view_write(struct service_desk *desk, uint64_t id, struct json 
         json_name_cstring(json, "id", text);
         json_name_string(json, "name", job.name);
         json_name_cstring(json, "state", state_name(list, &job));
-        if (job.note.len > 0)
+        if (job.note.len > 0 && job.state != STORE_JOB_LOADING)
             json_name_string(json, "error", job.note);
         else
             json_name_null(json, "error");

@@ -703,6 +703,19 @@ class Course(Case):
     def test_goes_on_after_a_kill(self):
         self.restart(signal.SIGKILL)
 
+    def test_loading_that_was_stopped_stays_so_after_a_kill(self):
+        content = "".join(f"person{i}@nowhere.invalid\n" for i in range(20000)).encode()
+        for verb, state in (("cancel", "cancelled"), ("pause", "ready")):
+            made = self.service.upload(content, "long.txt", {"depth": "syntax"})
+            stopped = self.service.post(f"/v1/lists/{made['id']}/{verb}")
+            self.service.close(signal.SIGKILL)
+            self.assertEqual((stopped.status, stopped.json()["state"]), (200, "loading"))
+            self.service = Service(self.lab.config, self.folder, key=self.service.key)
+            now = self.service.wait(made["id"], (state,))
+            self.assertEqual((now["rows"], now["done"], now["error"]), (20000, 0, None))
+            self.assertEqual(self.service.post(f"/v1/lists/{made['id']}/start").status, 200)
+            self.assertEqual(self.service.wait(made["id"])["done"], 20000)
+
 
 REFUSING = "set patience quick\n" + "".join(f"""domain no{i}.example
   mx 10 mx.no{i}.example
