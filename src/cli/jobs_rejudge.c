@@ -14,6 +14,7 @@
 #include "bulk/job_file.h"
 #include "bulk/job_rejudge.h"
 #include "cli/jobs.h"
+#include "config/kept_lists.h"
 #include "config/prober.h"
 
 struct telling {
@@ -160,6 +161,9 @@ int jobs_rejudge(struct jobs *jobs)
     if (code == 0)
         code = store_open(jobs->url, looks_only ? STORE_MODE_READ_ONLY : STORE_MODE_EXISTING,
                           &jobs->store, &error);
+    /* A service keeps lists in its store, and judges by them too. */
+    if (code == 0)
+        code = kept_lists_add(jobs->store, lists, &error);
     if (code == 0)
         code = judge_job(jobs, lists, &error);
     store_close(jobs->store);

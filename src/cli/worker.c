@@ -13,13 +13,15 @@
 #include "base/instant.h"
 #include "bulk/fleet.h"
 #include "cli/command.h"
+#include "config/kept_lists.h"
 #include "config/prober.h"
 #include "io/uv_loop.h"
 #include "service/list_options.h"
 
 #define GRACE_MS   (10 * SECOND_MS)
 #define GOODBYE_MS 3000
-#define AGAIN_MS   1000 /* after a failure to begin */
+#define AGAIN_MS   1000             /* after a failure to begin */
+#define LISTS_MS   (15 * SECOND_MS) /* between looks at the lists that the store keeps */
 
 struct worker_options {
     uint64_t lease_ms;
@@ -34,7 +36,8 @@ struct worker {
     struct store *store;
     struct bulk_habits *habits;
     struct bulk_fleet *fleet;
-    struct io_timer again;
+    struct io_timer again, look;
+    uint64_t lists_stamp; /* of the kept lists that are in effect */
     char name[128];
     bool is_stopping, is_lost;
 };
@@ -82,6 +85,50 @@ static void terminate(void *user, int signal_number)
     worker->is_stopping = true;
 }
 
+/* --- the operator's lists ------------------------------------------------------------------- */
+
+/* The files' entries and those that services keep in the store. On failure the old lists stay. */
+static int read_lists(struct worker *worker, uint64_t stamp, struct error *error)
+{
+    int code = prober_reload_lists(&worker->prober, worker->call->config, worker->store, error);
+
+    if (code == 0)
+        worker->lists_stamp = stamp;
+    return code;
+}
+
+/* Somebody who opted out at a service's door meanwhile is not to be asked. */
+static void look_at_lists(struct io_timer *timer)
+{
+    struct worker *worker = timer->user;
+    struct error error = {0};
+    uint64_t stamp;
+    int code = kept_lists_stamp(worker->store, &stamp, &error);
+
+    /* A store that is out of reach is the fleet's to tell of. */
+    if (code == 0 && stamp != worker->lists_stamp && read_lists(worker, stamp, &error) != 0)
+        say(worker, error.message);
+    (void)io_timer_start(&worker->look, io_now_ms(worker->loop) + LISTS_MS);
+}
+
+static void reload(void *user, int signal_number)
+{
+    struct worker *worker = user;
+    struct error error = {0};
+    char line[sizeof(error.message) + 32];
+
+    (void)signal_number;
+    if (worker->fleet == NULL) /* they are read when it begins */
+        return;
+    /* The next look reads once more if a kept list was changed just now. */
+    if (read_lists(worker, worker->lists_stamp, &error) == 0) {
+        say(worker, "lists read again");
+        return;
+    }
+    snprintf(line, sizeof(line), "lists not read again: %s", error.message);
+    say(worker, line);
+}
+
 /* --- one membership ------------------------------------------------------------------------ */
 
 static int read_wish(void *user, const struct store_job *job, struct probe_wish *ret_wish,
@@ -113,12 +160,20 @@ static int begin(struct worker *worker, struct error *error)
         .read_wish = read_wish,
     };
     struct probe_memory memory;
+    uint64_t stamp;
     int code = store_open(config->store, STORE_MODE_CREATE, &worker->store, error);
 
     if (code == 0)
         code = prober_open(&worker->prober, worker->loop, config, error);
     if (code == 0)
         code = prober_remember(&worker->prober, worker->store, config, error);
+    /* The stamp first: what is changed in between is seen at the next look. */
+    if (code == 0)
+        code = kept_lists_stamp(worker->store, &stamp, error);
+    if (code == 0)
+        code = read_lists(worker, stamp, error);
+    if (code == 0)
+        code = io_timer_start(&worker->look, io_now_ms(worker->loop) + LISTS_MS);
     if (code != 0)
         return code;
     worker->habits = bulk_habits_new(worker->loop, worker->store, worker->store);
@@ -138,6 +193,7 @@ static void end(struct worker *worker)
     struct store_fleet *membership =
         worker->fleet != NULL ? bulk_fleet_membership(worker->fleet) : NULL;
 
+    io_timer_stop(&worker->look);
     bulk_fleet_free(worker->fleet);
     worker->fleet = NULL;
     if (worker->prober.engine != NULL) {
@@ -226,8 +282,10 @@ static int run(struct cli_call *call)
     if (worker.loop == NULL)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     io_timer_init(worker.loop, &worker.again, try_again, &worker);
+    io_timer_init(worker.loop, &worker.look, look_at_lists, &worker);
     (void)io_uv_loop_on_signal(worker.loop, SIGINT, terminate, &worker);
     (void)io_uv_loop_on_signal(worker.loop, SIGTERM, terminate, &worker);
+    (void)io_uv_loop_on_signal(worker.loop, SIGHUP, reload, &worker);
     status = work(&worker);
     io_loop_free(worker.loop);
     return status;
@@ -260,7 +318,9 @@ const struct cli_command cli_worker = {
         "  mailknock worker --store postgresql://mailknock@db.internal/mailknock\n"
         "\n"
         "SIGTERM: what was asked is answered and kept, then it leaves. Killed, it loses what was\n"
-        "in flight, which others ask again.\n",
+        "in flight, which others ask again. SIGHUP: your lists are read again; those that a "
+        "service\n"
+        "keeps in the store are looked at every 15 seconds.\n",
     .own = {rows, sizeof(rows) / sizeof(rows[0])},
     .options_size = sizeof(struct worker_options),
     .uses_common = true,

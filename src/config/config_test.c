@@ -272,10 +272,10 @@ static void lists_are_read_again(void **state)
         fail_msg("%s", error.message);
     assert_int_equal(lists_operator_count(prober.lists, LISTS_OPERATOR_BLOCK), 1);
     assert_int_equal(write(fd, "b.example\n", 10), 10);
-    assert_int_equal(prober_reload_lists(&prober, &config, &error), 0);
+    assert_int_equal(prober_reload_lists(&prober, &config, NULL, &error), 0);
     assert_int_equal(lists_operator_count(prober.lists, LISTS_OPERATOR_BLOCK), 2);
     assert_int_equal(write(fd, "no domain\n", 10), 10);
-    assert_int_equal(prober_reload_lists(&prober, &config, &error), ERROR_USAGE);
+    assert_int_equal(prober_reload_lists(&prober, &config, NULL, &error), ERROR_USAGE);
     assert_non_null(strstr(error.message, path));
     assert_non_null(strstr(error.message, "line 3"));
     assert_int_equal(lists_operator_count(prober.lists, LISTS_OPERATOR_BLOCK), 2);

@@ -12,6 +12,7 @@
 #include "base/instant.h"
 #include "base/memory.h"
 #include "config/egress.h"
+#include "config/kept_lists.h"
 #include "config/value.h"
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
@@ -195,13 +196,18 @@ int prober_load_lists(const struct config *config, struct lists_operator **ret_l
     return code;
 }
 
-int prober_reload_lists(struct prober *prober, const struct config *config, struct error *error)
+int prober_reload_lists(struct prober *prober, const struct config *config, struct store *store,
+                        struct error *error)
 {
     struct lists_operator *fresh = NULL;
     int code = prober_load_lists(config, &fresh, error);
 
-    if (code < 0)
+    if (code == 0 && store != NULL)
+        code = kept_lists_add(store, fresh, error);
+    if (code < 0) {
+        lists_operator_free(fresh);
         return code;
+    }
     probe_engine_set_lists(prober->engine, fresh);
     lists_operator_free(prober->lists);
     prober->lists = fresh;

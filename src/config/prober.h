@@ -57,8 +57,12 @@ void prober_say_goodbye(struct prober *prober, uint64_t limit_ms);
 int prober_load_lists(const struct config *config, struct lists_operator **ret_lists,
                       struct error *error);
 
-/* Read the operator's list files again. On failure the old lists stay and *error says why. */
-int prober_reload_lists(struct prober *prober, const struct config *config, struct error *error);
+/*
+ * Read the operator's list files again, and what is kept in `store` (NULL: none; see
+ * config/kept_lists.h). On failure the old lists stay and *error says why.
+ */
+int prober_reload_lists(struct prober *prober, const struct config *config, struct store *store,
+                        struct error *error);
 
 /*
  * The name to say in EHLO when none is configured: this host's full name as the system and

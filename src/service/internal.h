@@ -155,9 +155,6 @@ void service_export_get(struct service_call *call); /* export.c */
 void service_operator_lists_get(struct service_call *call);
 void service_operator_list_get(struct service_call *call); /* operator_lists.c */
 void service_operator_list_put(struct service_call *call);
-/* What is kept here, on top of the files' entries. The store's and the lists' errors. */
-int service_operator_lists_add(struct service *service, struct lists_operator *lists,
-                               struct error *error);
 #define SERVICE_OPERATOR_LIST_BYTES ((size_t)16 * 1024 * 1024) /* more belongs into a file */
 /* The kind in the path; false: there is none such, and 404 was said. */
 bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind);

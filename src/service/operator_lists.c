@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "config/kept_lists.h"
 #include "lists/operator.h"
 #include "service/internal.h"
 
-#define KIND     "operator-list"
 #define TAG_SIZE 19 /* sixteen digits in quotes */
 
 bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind)
@@ -35,8 +35,8 @@ static int count_own(struct service *service, enum lists_operator_kind kind, siz
     int code;
 
     arena_init(&arena);
-    code = own != NULL ? store_note_get(service->store, KIND, lists_operator_kind_name(kind),
-                                        &arena, &text, error)
+    code = own != NULL ? store_note_get(service->store, KEPT_LISTS_NOTE,
+                                        lists_operator_kind_name(kind), &arena, &text, error)
                        : error_set(error, ERROR_NOMEM, "out of memory");
     if (code == 0)
         code = lists_operator_load(own, kind, text, error);
@@ -95,13 +95,7 @@ void service_operator_lists_get(struct service_call *call)
 int service_operator_list_read(struct service *service, enum lists_operator_kind kind,
                                struct arena *arena, struct slice *ret_text, struct error *error)
 {
-    int code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), arena, ret_text,
-                              error);
-
-    if (code != ERROR_NOT_FOUND)
-        return code;
-    *ret_text = SLICE_EMPTY;
-    return 0;
+    return kept_lists_read(service->store, kind, arena, ret_text, error);
 }
 
 /* Which text it is: who changes it can say which one was meant. */
@@ -148,7 +142,8 @@ int service_operator_list_keep(struct service *service, enum lists_operator_kind
     int code = try_text(kind, text, error);
 
     if (code == 0)
-        code = store_note_put(service->store, KIND, lists_operator_kind_name(kind), text, 0, error);
+        code = store_note_put(service->store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind), text,
+                              0, error);
     return code == 0 ? service_reload(service, error) : code;
 }
 
@@ -170,11 +165,12 @@ int service_operator_list_append(struct service *service, enum lists_operator_ki
     if (before.len > 0 && before.ptr[before.len - 1] != '\n')
         buffer_append_byte(&text, '\n');
     buffer_append(&text, lines.ptr, lines.len);
-    code = text.failed ? error_set(error, ERROR_LIMIT,
-                                   "the list would be larger than the service keeps; put it into a "
-                                   "file and name that in the configuration")
-                       : store_note_put(service->store, KIND, lists_operator_kind_name(kind),
-                                        buffer_slice(&text), 0, error);
+    code = text.failed
+               ? error_set(error, ERROR_LIMIT,
+                           "the list would be larger than the service keeps; put it into a "
+                           "file and name that in the configuration")
+               : store_note_put(service->store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind),
+                                buffer_slice(&text), 0, error);
     if (code != 0)
         goto done;
     /* Entries only join: what is in effect need not be read again. */
@@ -226,26 +222,4 @@ void service_operator_list_put(struct service_call *call)
     }
     service_audit(call, "operator_list_changed", "%s", lists_operator_kind_name(kind));
     service_answer_nothing(call);
-}
-
-int service_operator_lists_add(struct service *service, struct lists_operator *lists,
-                               struct error *error)
-{
-    struct slice text;
-    struct arena arena;
-    int code = 0;
-
-    arena_init(&arena);
-    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
-        enum lists_operator_kind kind = (enum lists_operator_kind)i;
-
-        code = store_note_get(service->store, KIND, lists_operator_kind_name(kind), &arena, &text,
-                              error);
-        if (code == 0)
-            code = lists_operator_load(lists, kind, text, error);
-        else if (code == ERROR_NOT_FOUND)
-            code = 0;
-    }
-    arena_done(&arena);
-    return code;
 }

@@ -331,21 +331,11 @@ void service_stop(struct service *service, void (*stopped)(void *user), void *us
 
 int service_reload(struct service *service, struct error *error)
 {
-    struct prober *prober = service->prober;
-    struct lists_operator *fresh = NULL;
-    int code = prober_load_lists(service->config, &fresh, error);
+    int code = prober_reload_lists(service->prober, service->config, service->store, error);
 
     if (code == 0)
-        code = service_operator_lists_add(service, fresh, error);
-    if (code != 0) {
-        lists_operator_free(fresh);
-        return code;
-    }
-    probe_engine_set_lists(prober->engine, fresh);
-    lists_operator_free(prober->lists);
-    prober->lists = fresh;
-    service_verifier_forget_all(&service->verifier);
-    return 0;
+        service_verifier_forget_all(&service->verifier);
+    return code;
 }
 
 void service_close(struct service *service)

@@ -845,6 +845,26 @@ class Again(Case):
                       [(e["event"], e["subject"])
                        for e in SERVICE.get("/v1/audit").json()["items"]])
 
+    def test_rejudge_by_command_knows_kept_lists(self):
+        """Who opted out at the service's door stays so when `jobs rejudge` works on its store."""
+        one = "agnieszka.zajac.demo@wp.pl"
+        kinds = "/v1/operator-lists/opt_out"
+        put = {"Content-Type": "text/plain"}
+        self.assertEqual(SERVICE.call("PUT", kinds, one.encode(), put).status, 204)
+        try:
+            made = SERVICE.upload(f"{one}\n{GOOD}\n".encode(), "k.txt")
+            SERVICE.wait(made["id"])
+            words = ["jobs", "rejudge", "--job", str(made["id"]), "--store",
+                     f"sqlite:{SERVICE.folder}/data/mailknock.db"]
+            for more in (["--dry-run"], []):
+                status, said, err = run(*words, *more)
+                self.assertEqual(status, 0, err)
+                self.assertTrue(said.startswith(b"0 of 2 judged again"), said)
+        finally:
+            SERVICE.call("PUT", kinds, b"", put)
+        row = SERVICE.get(f"/v1/lists/{made['id']}/results/1").json()["result"]
+        self.assertEqual((row["status"], row["reason"]), ("skipped", "opted_out"))
+
     def test_rejudge_is_refused(self):
         ready = SERVICE.upload(f"{GOOD}\n".encode(), "r.txt", {"start": False})
         SERVICE.wait(ready["id"], ("ready",))

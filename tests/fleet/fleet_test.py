@@ -3,7 +3,8 @@
 Four workers and a service share a list of `ROWS` addresses against the lab, whose sites have limits.
 At the end every row must have exactly one result, and the right one; the lab, which sees all
 connections from outside, must have seen no site's limit exceeded; and no more than what was in flight
-when somebody was killed or cut off may have been asked twice.
+when somebody was killed or cut off may have been asked twice. Who opted out at the service is asked by
+no worker.
 
     fleet_test.py PROGRAM [ROWS [KILLS [SEED]]]
 
@@ -35,6 +36,8 @@ ROWS = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 4
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(10**6)
 WORKERS, SITES, DOMAINS = 4, 24, 60
+# Kept by the service before the workers begin, and when they are at work (then SIGHUP tells them).
+OPTED_OUT, OPTED_OUT_LATER = "d58.example", "d59.example"
 LIMIT_S = 240 + ROWS / 20  # the sites of a worker that was killed rest for a minute
 RCPT = re.compile(r"RCPT TO:<([^>]*)>", re.I)
 
@@ -63,6 +66,8 @@ def addresses():
 
 def expected(address):
     name, domain = address.split("@")
+    if domain in (OPTED_OUT, OPTED_OUT_LATER):
+        return {"opted_out"}
     site = int(domain[1:-8]) % SITES
     if site % 6 == 1:
         return {"accepts_all"}
@@ -144,6 +149,17 @@ class Fleet:
         self.count += 1
         self.workers.append((process, by_cut))
 
+    def wait_for_all(self, words):
+        until = time.monotonic() + 30
+        while (self.folder / "workers.log").read_text().count(words) < len(self.workers):
+            assert time.monotonic() < until, (self.folder / "workers.log").read_text()
+            time.sleep(0.05)
+
+    def read_lists_again(self):
+        for process, _ in self.workers:
+            process.send_signal(signal.SIGHUP)
+        self.wait_for_all("lists read again")
+
     def kill(self, chance):
         """Returns how many rows may be asked twice for it."""
         at = chance.randrange(len(self.workers))
@@ -195,14 +211,24 @@ def asked(log):
     return counts
 
 
+def opt_out(service, *domains):
+    answer = service.call("PUT", "/v1/operator-lists/opt_out", "\n".join(domains).encode(),
+                          {"Content-Type": "text/plain"})
+    assert answer.status == 204, answer.body
+
+
 def run(lab, server, folder):
     chance = random.Random(SEED)
     service = Service(lab.config, folder, "--store", server.url)
     fleet = Fleet(lab, server, folder)
     statuses = []
     try:
+        opt_out(service, OPTED_OUT)
         for i in range(WORKERS):
             fleet.add(by_cut=i == 0)
+        fleet.wait_for_all(" is at work")
+        opt_out(service, OPTED_OUT, OPTED_OUT_LATER)
+        fleet.read_lists_again()
         began = time.monotonic()
         content = ("email\n" + "\n".join(addresses()) + "\n").encode()
         job = service.upload(content)["id"]
@@ -254,6 +280,7 @@ def check(lab, server, job, events):
                       " (SELECT count(*) FROM mailknock.lease WHERE worker<>0)")
     assert left == "0|0|0|0", f"chunks, tasks, workers, leases that are left: {left}"
     counts = asked(lab.log)
+    assert not [a for a in counts if a.endswith((OPTED_OUT, OPTED_OUT_LATER))], "opted out, and asked"
     return counts
 
 

@@ -1,0 +1,51 @@
+#include "config/kept_lists.h"
+
+#include "base/table.h"
+
+int kept_lists_read(struct store *store, enum lists_operator_kind kind, struct arena *arena,
+                    struct slice *ret_text, struct error *error)
+{
+    int code = store_note_get(store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind), arena,
+                              ret_text, error);
+
+    if (code != ERROR_NOT_FOUND)
+        return code;
+    *ret_text = SLICE_EMPTY;
+    return 0;
+}
+
+int kept_lists_add(struct store *store, struct lists_operator *lists, struct error *error)
+{
+    struct slice text;
+    struct arena arena;
+    int code = 0;
+
+    arena_init(&arena);
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
+        enum lists_operator_kind kind = (enum lists_operator_kind)i;
+
+        code = kept_lists_read(store, kind, &arena, &text, error);
+        if (code == 0)
+            code = lists_operator_load(lists, kind, text, error);
+    }
+    arena_done(&arena);
+    return code;
+}
+
+int kept_lists_stamp(struct store *store, uint64_t *ret_stamp, struct error *error)
+{
+    uint64_t stamp = 0;
+    struct slice text;
+    struct arena arena;
+    int code = 0;
+
+    arena_init(&arena);
+    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
+        code = kept_lists_read(store, (enum lists_operator_kind)i, &arena, &text, error);
+        if (code == 0)
+            stamp = hash_bytes(text.ptr, text.len, stamp + i);
+    }
+    arena_done(&arena);
+    *ret_stamp = stamp;
+    return code;
+}
