@@ -59,9 +59,9 @@ int confine_close_up(struct error *error)
     return 0;
 }
 
-int confine_limits(uint64_t files, uint64_t memory_bytes, uint64_t *ret_files, struct error *error)
+int confine_descriptors(uint64_t count, uint64_t *ret_count, struct error *error)
 {
-    struct rlimit limit = {files, files}, now;
+    struct rlimit limit = {count, count}, now;
 
     if (getrlimit(RLIMIT_NOFILE, &now) != 0)
         return error_set(error, ERROR_IO, "the limit of open files can't be read: %s",
@@ -72,10 +72,16 @@ int confine_limits(uint64_t files, uint64_t memory_bytes, uint64_t *ret_files, s
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
             return error_set(error, ERROR_IO, "open files can't be limited: %s", strerror(errno));
     }
-    *ret_files = limit.rlim_cur;
-    limit = (struct rlimit){memory_bytes, memory_bytes};
-    if (memory_bytes > 0 && setrlimit(RLIMIT_DATA, &limit) != 0)
+    *ret_count = limit.rlim_cur;
+    return 0;
+}
+
+int confine_memory(uint64_t bytes, struct error *error)
+{
+    struct rlimit limit = {bytes, bytes};
+
+    if (setrlimit(RLIMIT_DATA, &limit) != 0)
         return error_set(error, ERROR_IO, "memory can't be limited to %ju bytes: %s",
-                         (uintmax_t)memory_bytes, strerror(errno));
+                         (uintmax_t)bytes, strerror(errno));
     return 0;
 }

@@ -40,10 +40,12 @@ int confine_become(const char *name, const struct confine_user *user, struct err
  */
 int confine_close_up(struct error *error);
 /*
- * At most `files` descriptors, fewer where the hard limit is lower and may not be raised, and
- * memory_bytes of data (RLIMIT_DATA; 0: as it is). *ret_files is what holds now. ERROR_IO.
+ * At most `count` descriptors, fewer where the hard limit is lower and may not be raised.
+ * *ret_count is what holds now. ERROR_IO.
  */
-int confine_limits(uint64_t files, uint64_t memory_bytes, uint64_t *ret_files, struct error *error);
+int confine_descriptors(uint64_t count, uint64_t *ret_count, struct error *error);
+/* At most so much data (RLIMIT_DATA). ERROR_IO. */
+int confine_memory(uint64_t bytes, struct error *error);
 
 /* --- confine_files.c: Landlock (Linux 5.19 and later) --- */
 

@@ -248,7 +248,7 @@ static int confine_as_serve(enum confinement how)
         return 0;
     code = confine_close_up(&error);
     if (code == 0)
-        code = confine_limits(200, 0, &files, &error);
+        code = confine_descriptors(200, &files, &error);
     if (code == 0 && how != CALLS)
         code = confine_files(&paths, &error);
     if (code == 0 && how != FILES)
@@ -377,10 +377,9 @@ static void test_closed_up(void **state)
 static int take_memory(void)
 {
     struct error error = {0};
-    uint64_t files;
     void *block;
 
-    if (confine_limits(200, 64 << 20, &files, &error) != 0)
+    if (confine_memory(64 << 20, &error) != 0)
         return 1;
     block = mmap(NULL, 256 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return block == MAP_FAILED ? errno : 0;

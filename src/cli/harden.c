@@ -47,7 +47,7 @@ struct hardening {
     const char *read[PATHS_MAX], *write[16];
     size_t read_count, write_count;
     uint64_t files;
-    bool has_dumps, has_files, has_calls;
+    bool has_dumps, has_files, has_calls, has_memory;
     const char *missing; /* what could not be had; NULL: nothing */
 };
 
@@ -161,9 +161,10 @@ static int choose_paths(struct hardening *hardening, const char *folder, struct 
     const struct config *config = hardening->call->config;
     const char *temporary = getenv("TMPDIR");
     const char *resolvers = folder_behind(hardening, "/etc/resolv.conf");
-    const char *store = arena_printf(hardening->call->arena, "%s/mailknock.db", folder);
+    const char *store =
+        folder != NULL ? arena_printf(hardening->call->arena, "%s/mailknock.db", folder) : NULL;
 
-    if (resolvers == NULL || store == NULL)
+    if (resolvers == NULL || (folder != NULL && store == NULL))
         return error_set(error, ERROR_NOMEM, "out of memory");
     for (size_t i = 0; i < ARRAY_LEN(readable); i++)
         may_read(hardening, readable[i]);
@@ -176,7 +177,8 @@ static int choose_paths(struct hardening *hardening, const char *folder, struct 
         may_read(hardening, "/etc");
     for (size_t i = 0; i < ARRAY_LEN(variables); i++)
         may_read(hardening, getenv(variables[i]));
-    may_write(hardening, folder);
+    if (folder != NULL)
+        may_write(hardening, folder);
     may_write(hardening, "/dev/null");
     if (temporary != NULL && temporary[0] != '\0') {
         may_write(hardening, temporary);
@@ -184,8 +186,8 @@ static int choose_paths(struct hardening *hardening, const char *folder, struct 
         may_write(hardening, "/tmp");
         may_write(hardening, "/var/tmp"); /* SQLite's first choice */
     }
-    if (!may_write_beside(hardening, store) || !may_use_store(hardening, config->store) ||
-        !may_use_store(hardening, config->history_file))
+    if ((store != NULL && !may_write_beside(hardening, store)) ||
+        !may_use_store(hardening, config->store) || !may_use_store(hardening, config->history_file))
         return error_set(error, ERROR_NOMEM, "out of memory");
     return may_read_lists(hardening, error);
 }
@@ -213,7 +215,7 @@ static int become_user(struct hardening *hardening, const char *folder, struct e
 
     if (name != NULL)
         code = confine_find_user(name, &hardening->user, error);
-    if (code == 0)
+    if (code == 0 && folder != NULL)
         code = make_folder(hardening, folder, error);
     if (code == 0 && name != NULL)
         code = confine_become(name, &hardening->user, error);
@@ -245,9 +247,7 @@ static void confine(struct hardening *hardening, const char *folder, uint64_t fi
     int code;
 
     hardening->has_dumps = !holds(hardening, confine_close_up(&error), &error);
-    (void)holds(hardening,
-                confine_limits(files, hardening->options->memory_bytes, &hardening->files, &error),
-                &error);
+    (void)holds(hardening, confine_descriptors(files, &hardening->files, &error), &error);
     code = choose_paths(hardening, folder, &error);
     if (code == 0) {
         paths.readable_count = hardening->read_count;
@@ -274,6 +274,8 @@ static void tell(const struct hardening *hardening, struct service_log *log)
     service_log_text(log, "core_dumps", hardening->has_dumps ? SLICE("on") : SLICE("off"));
     if (on)
         service_log_number(log, "open_files", (int64_t)hardening->files);
+    if (hardening->has_memory)
+        service_log_number(log, "memory_bytes", (int64_t)hardening->options->memory_bytes);
     if (hardening->missing != NULL)
         service_log_text(log, "missing", slice_from_string(hardening->missing));
     if (is_root)
@@ -286,6 +288,7 @@ int cli_harden(struct cli_call *call, const struct harden_options *options, cons
                uint64_t files, struct service_log *log, struct error *error)
 {
     struct hardening *hardening = arena_alloc(call->arena, sizeof(*hardening));
+    struct error refused = {0};
     int code;
 
     if (hardening == NULL)
@@ -295,6 +298,10 @@ int cli_harden(struct cli_call *call, const struct harden_options *options, cons
     if (code != 0)
         return code;
     hardening->has_dumps = true;
+    /* Asked for by itself, and the filter of system calls may not let it through later. */
+    if (options->memory_bytes > 0)
+        hardening->has_memory =
+            holds(hardening, confine_memory(options->memory_bytes, &refused), &refused);
     if (options->on)
         confine(hardening, folder, files);
     tell(hardening, log);

@@ -13,19 +13,21 @@
 #include "base/instant.h"
 #include "bulk/fleet.h"
 #include "cli/command.h"
+#include "cli/harden.h"
 #include "config/kept_lists.h"
 #include "config/prober.h"
 #include "io/uv_loop.h"
 #include "service/list_options.h"
 
-#define GRACE_MS   (10 * SECOND_MS)
-#define GOODBYE_MS 3000
-#define AGAIN_MS   1000             /* after a failure to begin */
-#define LISTS_MS   (15 * SECOND_MS) /* between looks at the lists that the store keeps */
+#define GRACE_MS    (10 * SECOND_MS)
+#define GOODBYE_MS  3000
+#define AGAIN_MS    1000             /* after a failure to begin */
+#define FILES_ASIDE 1000             /* of libraries, resolvers and the store, beside connections */
+#define LISTS_MS    (15 * SECOND_MS) /* between looks at the lists that the store keeps */
 
 struct worker_options {
     uint64_t lease_ms;
-    bool quiet;
+    struct harden_options harden;
 };
 
 struct worker {
@@ -262,6 +264,20 @@ static int work(struct worker *worker)
 
 /* --- the command --------------------------------------------------------------------------- */
 
+/* Before anything is opened, and before a library starts a thread. */
+static int harden(struct cli_call *call, struct error *error)
+{
+    const struct worker_options *options = call->options;
+    struct service_log log;
+    int code;
+
+    service_log_open(&log, call->err, SERVICE_LOG_LOGFMT, SERVICE_LOG_INFO, false);
+    code = cli_harden(call, &options->harden, NULL, 2 * call->config->connections + FILES_ASIDE,
+                      &log, error);
+    service_log_close(&log);
+    return code;
+}
+
 static int run(struct cli_call *call)
 {
     struct worker worker = {.call = call, .options = call->options};
@@ -276,6 +292,8 @@ static int run(struct cli_call *call)
         return cli_fail(call, CLI_EXIT_USAGE,
                         "a worker needs a store that is shared: --store "
                         "postgresql://USER@HOST/DATABASE");
+    if (harden(call, &error) != 0)
+        return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     (void)gethostname(host, sizeof(host) - 1);
     snprintf(worker.name, sizeof(worker.name), "%s:%ld", host, (long)getpid());
     worker.loop = io_uv_loop_new(&error);
@@ -301,6 +319,7 @@ static const struct config_option rows[] = {
      .max = 5 * MINUTE_MS,
      .group = "Worker",
      .help = "When a worker was not heard of for so long, others take its sites and rows."},
+    HARDEN_ROWS(struct worker_options, harden),
 };
 
 const struct cli_command cli_worker = {

@@ -157,6 +157,8 @@ void config_describe_allowed(const struct config_option *option, struct buffer *
         format_quantity(option, option->min, out);
         buffer_append_string(out, " to ");
         format_quantity(option, option->max, out);
+        if (option->or_zero)
+            buffer_append_string(out, ", or 0");
         break;
     case CONFIG_CHOICE:
         describe_choices(option, out);
@@ -257,7 +259,8 @@ static bool parse_quantity(const struct config_option *option, struct slice valu
     if (number > UINT64_MAX / factor)
         return false;
     number *= factor;
-    if ((option->min != 0 || option->max != 0) && (number < option->min || number > option->max))
+    if ((option->min != 0 || option->max != 0) && (number < option->min || number > option->max) &&
+        !(option->or_zero && number == 0))
         return false;
     *ret_value = number;
     return true;

@@ -42,6 +42,7 @@ struct config_option {
     const char *value_name; /* "ADDR", for help */
     const char *fallback;   /* default as text, or NULL */
     uint64_t min, max;      /* of numbers, durations (ms), sizes; both 0: unbounded */
+    bool or_zero;           /* 0 is allowed too, though it is below min */
     const char *choices;    /* of CONFIG_CHOICE: "syntax|dns|smtp" */
     const char *group;      /* heading in the help; NULL: as the row before */
     const char *help;       /* one or two sentences; names the unit */

@@ -15,7 +15,7 @@
 
 struct values {
     bool flag;
-    uint64_t number, span_ms, size;
+    uint64_t number, span_ms, size, least;
     const char *text;
     unsigned choice;
     struct config_list list;
@@ -41,6 +41,12 @@ static const struct config_option rows[] = {
      .max = DAY_MS,
      .fallback = "90s"},
     {.name = "size", .type = CONFIG_SIZE, .offset = offsetof(struct values, size)},
+    {.name = "least",
+     .type = CONFIG_SIZE,
+     .offset = offsetof(struct values, least),
+     .min = 1024,
+     .max = 4096,
+     .or_zero = true},
     {.name = "text",
      .type = CONFIG_TEXT,
      .offset = offsetof(struct values, text),
@@ -106,6 +112,10 @@ static const struct {
     {"size", "1024K", "1M", NULL},
     {"size", "3", "3", NULL},
     {"size", "2G", "2G", NULL},
+    {"least", "0", "0", NULL},
+    {"least", "1k", "1k", NULL},
+    {"least", "1", NULL, "from 1k to 4k, or 0"},
+    {"least", "5k", NULL, "from 1k to 4k, or 0"},
     {"size", "18446744073709551615G", NULL, "a size such as"},
     {"text", "abc", "abc", NULL},
     {"text", " a ", "\" a \"", NULL},

@@ -171,9 +171,18 @@ class Confined(HardenCase):
         self.assertEqual((now["Seccomp"], now["NoNewPrivs"]), ("0", "0"))
 
     def test_memory_limit(self):
-        service = self.serve("--depth", "syntax", "--memory-limit", "512M")
-        self.assertEqual(limit(service.process.pid, "Max data size")[0], str(512 << 20))
-        self.assertEqual(service.get("/healthz").status, 200)
+        for name, more in (("on", []), ("off", ["--no-hardening"])):
+            (self.folder / name).mkdir()
+            service = Service(LAB.config, self.folder / name, "--depth", "syntax", "--memory-limit",
+                              "512M", *more)
+            self.addCleanup(service.close)
+            self.assertEqual(limit(service.process.pid, "Max data size")[0], str(512 << 20))
+            self.assertEqual(self.told(service)["memory_bytes"], str(512 << 20))
+            self.assertEqual(service.get("/healthz").status, 200)
+        for wanted in ("1", "63M"):
+            status, _, err = run("serve", "--memory-limit", wanted)
+            self.assertEqual(status, 2)
+            self.assertIn(b"from 64M to 1048576G, or 0", b" ".join(err.split()))
 
 
 class User(HardenCase):

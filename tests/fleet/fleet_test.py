@@ -155,6 +155,11 @@ class Fleet:
             assert time.monotonic() < until, (self.folder / "workers.log").read_text()
             time.sleep(0.05)
 
+    def seccomp(self):
+        """Modes that workers have: all are confined, or (a sanitizer, an old kernel) none is."""
+        return {re.search(r"^Seccomp:\s+(\d)", pathlib.Path(f"/proc/{p.pid}/status").read_text(), re.M)[1]
+                for p, _ in self.workers}
+
     def read_lists_again(self):
         for process, _ in self.workers:
             process.send_signal(signal.SIGHUP)
@@ -227,6 +232,8 @@ def run(lab, server, folder):
         for i in range(WORKERS):
             fleet.add(by_cut=i == 0)
         fleet.wait_for_all(" is at work")
+        fleet.wait_for_all(" event=hardening ")
+        assert len(fleet.seccomp()) == 1, fleet.seccomp()
         opt_out(service, OPTED_OUT, OPTED_OUT_LATER)
         fleet.read_lists_again()
         began = time.monotonic()
