@@ -65,8 +65,9 @@ def check_installed(root, debs):
         expect(status == 0 and "DESCRIPTION" in said, f"man {page} shows a page", said)
     status, said = inside("getent", "passwd", "mailknock")
     expect(status == 0 and "/var/lib/mailknock" in said, "the service has its user", said)
-    status, said = inside("systemd-analyze", "verify", "--man=no", "mailknock.service")
-    expect(status == 0, "its unit is sound", said)
+    status, said = inside("systemd-analyze", "verify", "--man=no", "mailknock.service",
+                          "mailknock-worker.service")
+    expect(status == 0, "its units are sound", said)
     program = ('#include <mailknock/mailknock.h>\n'
                'int main(void) { return mailknock_code_name(0) == 0; }\n')
     (inbox / "use.c").write_text(program)
