@@ -424,6 +424,8 @@ int service_desk_open(struct service_desk *desk, struct service *service, struct
         code = error_set(error, ERROR_IO, "can't make the folder %s: %s", desk->folder,
                          strerror(errno));
     else
+        code = service_desk_sweep(desk, error);
+    if (code == 0)
         while ((code = store_job_next(service->store, job.id, &arena, &job, error)) == 1)
             go_on(desk, &job);
     arena_done(&arena);

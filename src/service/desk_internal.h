@@ -30,6 +30,11 @@ void service_list_leave(struct service_list *list);
 /* --- desk_source.c -------------------------------------------------------------------------------
  */
 
+/*
+ * Take away what an end without warning left behind: addresses of people that nothing would ever
+ * erase. Before anything is uploaded or exported. ERROR_IO.
+ */
+int service_desk_sweep(const struct service_desk *desk, struct error *error);
 /* Fill options and path of a list from what the store has. */
 int service_list_read(struct service_list *list, struct error *error);
 int service_list_open_reader(const char *path, const struct service_list_options *options,

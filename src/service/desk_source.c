@@ -1,5 +1,8 @@
 /* Where a list lies, and how it is read. */
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/desk_internal.h"
 #include "service/internal.h"
@@ -69,5 +72,34 @@ int service_desk_open_reader(struct service_desk *desk, uint64_t id,
     if (code == 0)
         code = service_list_open_reader(path, &options, ret_reader, error);
     arena_done(&arena);
+    return code;
+}
+
+/* Uploads before they are lists, exports before they are sent, and what the writer of either makes
+   (bulk/output.c). Lists have names without a hyphen, and no dot before them. */
+static bool is_temporary(const char *name)
+{
+    static const char *const beginnings[] = {"upload-", "export-", ".mailknock-"};
+
+    for (size_t i = 0; i < ARRAY_LEN(beginnings); i++)
+        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+int service_desk_sweep(const struct service_desk *desk, struct error *error)
+{
+    DIR *folder = opendir(desk->folder);
+    const struct dirent *entry;
+    int code = 0;
+
+    if (folder == NULL)
+        return error_set(error, ERROR_IO, "can't read the folder %s: %s", desk->folder,
+                         strerror(errno));
+    while (code == 0 && (entry = readdir(folder)) != NULL)
+        if (is_temporary(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0)
+            code = error_set(error, ERROR_IO, "can't remove %s/%s, which was left over: %s",
+                             desk->folder, entry->d_name, strerror(errno));
+    closedir(folder);
     return code;
 }

@@ -703,6 +703,25 @@ class Course(Case):
     def test_goes_on_after_a_kill(self):
         self.restart(signal.SIGKILL)
 
+    def test_what_a_kill_left_behind_is_taken_away(self):
+        kept = self.service.upload(b"u1@slow.example\n", "kept.csv", {"start": False})
+        self.service.wait(kept["id"], ("ready",))
+        folder = self.service.folder / "data" / "lists"
+        listed = set(folder.iterdir())
+        # An upload that is under way when the end comes.
+        with socket.create_connection(("127.0.0.1", self.service.port), timeout=10) as peer:
+            peer.sendall(f"POST /v1/lists?name=a.txt HTTP/1.1\r\nHost: x\r\nX-API-Key: {self.service.key}\r\n"
+                         "Content-Type: text/plain\r\nContent-Length: 100000\r\n\r\n".encode() + b"a@b.example\n" * 2000)
+            self.until(lambda: list(folder.glob("upload-*")))
+            self.service.close(signal.SIGKILL)
+        for name in ("export-abcdefgh.csv", "export-abcdefgh.valid.csv", ".mailknock-77-0.tmp"):
+            (folder / name).write_bytes(b"a@b.example\n")
+        self.assertEqual(len(set(folder.iterdir()) - listed), 4)
+        self.service = Service(self.lab.config, self.folder, key=self.service.key)
+        self.assertEqual(set(folder.iterdir()), listed)
+        self.assertEqual(self.service.post(f"/v1/lists/{kept['id']}/start").status, 200)
+        self.service.wait(kept["id"])
+
     def test_loading_that_was_stopped_stays_so_after_a_kill(self):
         content = "".join(f"person{i}@nowhere.invalid\n" for i in range(20000)).encode()
         for verb, state in (("cancel", "cancelled"), ("pause", "ready")):
