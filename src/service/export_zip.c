@@ -153,35 +153,44 @@ void service_export_zip_close(struct service_export_zip *self)
 
 /* --- packing ---------------------------------------------------------------------------------- */
 
-/* The next part's file into self->part, or -1: there is none. Its name in the archive, or NULL. */
-static const char *open_part(struct service_export_zip *self)
+/* The next part's file into self->part, its name in the archive into *ret_name. 0; 1: there is no
+   such part, which is no fault; ERROR_IO, ERROR_NOMEM. */
+static int open_part(struct service_export_zip *self, const char **ret_name, struct error *error)
 {
     const char *path;
 
     if (self->next == PART_ORIGINAL) {
         self->part = self->original;
         self->original = -1;
-        return self->original_name;
+        *ret_name = self->original_name;
+        return self->part < 0;
     }
+    *ret_name = arena_printf(&self->arena, "%s.%s.csv", self->name, word_of(self->next));
+    if (*ret_name == NULL)
+        return no_memory(error);
     path = path_of(self, self->next);
     self->part = open(path, O_RDONLY | O_CLOEXEC);
+    if (self->part < 0 && self->next == PART_PENDING && errno == ENOENT)
+        return 1;
+    if (self->part < 0)
+        return error_set(error, ERROR_IO, "the export can't be read: %s", strerror(errno));
     (void)unlink(path);
-    return arena_printf(&self->arena, "%s.%s.csv", self->name, word_of(self->next));
+    return 0;
 }
 
 static int begin_part(struct service_export_zip *self, struct error *error)
 {
-    const char *name = open_part(self);
+    const char *name;
     struct stat about;
-    int code;
+    int code = open_part(self, &name, error);
 
-    if (name == NULL)
-        return no_memory(error);
-    if (self->part < 0 && (self->next == PART_PENDING || self->next == PART_ORIGINAL)) {
+    if (code < 0)
+        return code;
+    if (code == 1) {
         self->next++;
         return 1;
     }
-    if (self->part < 0 || fstat(self->part, &about) != 0)
+    if (fstat(self->part, &about) != 0)
         return error_set(error, ERROR_IO, "the export can't be read: %s", strerror(errno));
     self->left = (uint64_t)about.st_size;
     code = bulk_zip_begin(self->zip, name, self->left, error);
