@@ -23,12 +23,13 @@ void service_add_cors(struct service_call *call)
     http_response_header(call->request, "Access-Control-Allow-Origin", origin);
     http_response_header(call->request, "Access-Control-Expose-Headers",
                          "RateLimit, RateLimit-Policy, Retry-After, Location, "
-                         "Idempotency-Replayed");
+                         "Idempotency-Replayed, ETag");
     if (strcmp(http_request_method(call->request), "OPTIONS") != 0)
         return;
     http_response_header(call->request, "Access-Control-Allow-Methods",
                          "GET, POST, PUT, PATCH, DELETE");
     http_response_header(call->request, "Access-Control-Allow-Headers",
-                         "Authorization, X-API-Key, Content-Type, Idempotency-Key");
+                         "Authorization, X-API-Key, Content-Type, Idempotency-Key, "
+                         "If-Match");
     http_response_header(call->request, "Access-Control-Max-Age", "600");
 }

@@ -1148,6 +1148,25 @@ class Operator(Case):
         self.assertEqual((told["allow"]["in_effect"], told["allow"]["files"]), (0, []))
 
 
+class OtherSites(Case):
+    def test_pages_that_are_welcome(self):
+        """They may read which text a list is, and say so when they put another."""
+        origin = {"Origin": "https://shop.example"}
+        with served(LAB.config, "--cors", origin["Origin"]) as service:
+            asked = service.call("OPTIONS", "/v1/operator-lists/block", key=None, headers={
+                **origin, "Access-Control-Request-Method": "PUT",
+                "Access-Control-Request-Headers": "if-match,x-api-key"})
+            allowed = asked.headers["Access-Control-Allow-Headers"].lower().split(", ")
+            self.assertEqual(set(allowed) & {"if-match", "x-api-key"}, {"if-match", "x-api-key"})
+            self.assertNotIn("x-mailknock", allowed)
+            self.assertIn("PUT", asked.headers["Access-Control-Allow-Methods"])
+            read = service.get("/v1/operator-lists/block", headers=origin)
+            self.assertEqual(read.headers["Access-Control-Allow-Origin"], origin["Origin"])
+            self.assertIn("ETag", read.headers["Access-Control-Expose-Headers"].split(", "))
+            other = service.get("/v1/operator-lists/block", headers={"Origin": "https://evil.example"})
+            self.assertNotIn("Access-Control-Allow-Origin", other.headers)
+
+
 class Watching(Case):
     def test_health_and_metrics(self):
         self.assertEqual(SERVICE.get("/healthz", key=None).status, 200)
