@@ -47,7 +47,8 @@ struct service {
     struct service_log log;
     struct service_days days;
     struct service_stats stats[SERVICE_STATS_KEPT];
-    unsigned next_stats; /* to be written over */
+    unsigned next_stats;      /* to be written over */
+    uint64_t forgotten_stats; /* how often any were: what was counted across it is not kept */
     struct service_alarms alarms;
     uint64_t history_failures; /* that the log knows of */
     struct service_source_watch source_watch;

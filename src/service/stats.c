@@ -18,6 +18,7 @@ struct count {
     struct store_job job;
     struct store_counts counts; /* when counting began */
     uint64_t others_mark;       /* of the store then */
+    uint64_t forgotten;         /* service->forgotten_stats then */
     struct arena arena;         /* of the job's texts */
     struct store *outcomes;     /* of own messages; NULL: not wanted, or none are known */
 };
@@ -65,6 +66,7 @@ static void begin(struct service_call *call, struct store *outcomes,
     }
     self->id = id;
     self->outcomes = outcomes;
+    self->forgotten = call->service->forgotten_stats;
     arena_init(&self->arena);
     store_page_init(&self->page);
     bulk_stats_init(&self->stats, call->service->prober->settings.seed);
@@ -149,12 +151,15 @@ static bool is_of(const struct service_stats *stats, uint64_t id, const struct s
            memcmp(&stats->counts, counts, sizeof(*counts)) == 0;
 }
 
-/* Kept in place of the oldest, where there is memory for it. */
+/* Kept in place of the oldest, where there is memory for it; unless rows may have changed while
+   they were counted. */
 static void keep(struct service *service, const struct count *counted, struct slice json)
 {
     const struct store_job *job = &counted->job;
     struct service_stats *stats = &service->stats[service->next_stats];
 
+    if (counted->forgotten != service->forgotten_stats)
+        return;
     service->next_stats = (service->next_stats + 1) % SERVICE_STATS_KEPT;
     buffer_done(&stats->json);
     buffer_init(&stats->json, 0);
@@ -171,6 +176,7 @@ static void keep(struct service *service, const struct count *counted, struct sl
 
 void service_stats_forget(struct service *service, uint64_t id)
 {
+    service->forgotten_stats++;
     for (unsigned i = 0; i < SERVICE_STATS_KEPT; i++)
         if (id == 0 || service->stats[i].id == id)
             service->stats[i].id = 0;
