@@ -8,10 +8,13 @@ int kept_lists_read(struct store *store, enum lists_operator_kind kind, struct a
     int code = store_note_get(store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind), arena,
                               ret_text, error);
 
-    if (code != ERROR_NOT_FOUND)
-        return code;
-    *ret_text = SLICE_EMPTY;
-    return 0;
+    if (code == ERROR_NOT_FOUND) {
+        *ret_text = SLICE_EMPTY;
+        return 0;
+    }
+    if (code == 0 && slice_starts_with(*ret_text, SLICE("\xef\xbb\xbf")))
+        *ret_text = slice_from_offset(*ret_text, 3); /* the mark that some editors write */
+    return code;
 }
 
 int kept_lists_add(struct store *store, struct lists_operator *lists, struct error *error)

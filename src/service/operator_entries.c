@@ -22,9 +22,13 @@
 static void write_entries(struct json *json, struct slice text, struct slice wanted, uint64_t limit,
                           uint64_t *at)
 {
-    struct slice rest = slice_from_offset(text, (size_t)*at), line;
+    struct slice rest, line;
     uint64_t count = 0;
 
+    /* In a line, when one ahead of it has gone since: that line may not have been shown. */
+    while (*at > 0 && *at < text.len && text.ptr[*at - 1] != '\n')
+        --*at;
+    rest = slice_from_offset(text, (size_t)*at);
     *at = 0;
     while (rest.len > 0 && slice_split(&rest, '\n', &line)) {
         struct slice entry = lists_operator_entry(line);

@@ -1107,6 +1107,28 @@ class Operator(Case):
         self.assertEqual(self.put("block", "").status, 204)
         self.assertEqual(reason(), "accepted")
 
+    def test_pages_of_entries_begin_with_whole_ones(self):
+        """Also when an entry ahead of the cursor has gone meanwhile."""
+        self.addCleanup(self.put, "block", "")
+        path = "/v1/operator-lists/block/entries"
+        names = [f"domain{i}.example" for i in range(6)]
+        self.put("block", "\n".join(names))
+        cursor = SERVICE.get(f"{path}?limit=3").json()["next"]
+        self.put("block", "\n".join(["do.example", *names[1:]]))
+        page = SERVICE.get(f"{path}?cursor={cursor}").json()["items"]
+        self.assertEqual([one["entry"] for one in page], names[3:])
+
+    def test_the_mark_of_some_editors_is_no_part_of_an_entry(self):
+        self.addCleanup(self.put, "block", "")
+        path = "/v1/operator-lists/block/entries"
+        self.put("block", "\ufefffirst.example\nsecond.example\n")
+        entries = [one["entry"] for one in SERVICE.get(path).json()["items"]]
+        self.assertEqual(entries, ["first.example", "second.example"])
+        self.assertEqual(SERVICE.post(path, {"entries": ["first.example"]}).json(),
+                         {"added": 0, "already": 1})
+        self.assertEqual(SERVICE.call("DELETE", f"{path}?entry=first.example").status, 204)
+        self.assertEqual(SERVICE.get("/v1/operator-lists/block").body, b"second.example\n")
+
     def test_suppressing_what_a_filter_matches(self):
         self.addCleanup(self.put, "opt_out", "")
         self.put("opt_out", "sure@here.example")  # no line feed behind it
