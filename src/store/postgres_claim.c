@@ -47,13 +47,15 @@ static const struct postgres_text tasks_text = {
         1) "), c AS (SELECT f.job, f.row FROM unnest($2::bytea[]) AS s(site),"
            " LATERAL (SELECT t.job, t.row FROM task t WHERE t.site=s.site AND t.worker=0"
            " AND EXISTS (SELECT 1 FROM me) AND t.job=ANY($5::int8[])"
-           " AND EXISTS (SELECT 1 FROM job j WHERE j.id=t.job AND j.state=$4::int8)"
-           " ORDER BY t.job, t.row LIMIT $3::int8 FOR UPDATE SKIP LOCKED) AS f),"
-           " u AS (UPDATE task SET worker=$1::int8 FROM c WHERE task.job=c.job AND task.row=c.row"
-           " RETURNING task.job, task.row)"
-           " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, 0::int8, 0::int8 FROM u "
-           "JOIN line r"
-           " USING (job, row)",
+           " AND " POSTGRES_TASK_RUNS(
+               4) " ORDER BY t.job, t.row LIMIT $3::int8 FOR UPDATE SKIP LOCKED) AS f),"
+                  " u AS (UPDATE task SET worker=$1::int8 FROM c WHERE task.job=c.job AND "
+                  "task.row=c.row"
+                  " RETURNING task.job, task.row)"
+                  " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, 0::int8, 0::int8 "
+                  "FROM u "
+                  "JOIN line r"
+                  " USING (job, row)",
     false,
 };
 static const struct postgres_text results_text = {
@@ -61,13 +63,17 @@ static const struct postgres_text results_text = {
     "DELETE FROM task WHERE job=$1::int8 AND row=ANY($2::int8[])",
     false,
 };
+/* Said twice (the answer was lost), it changes nothing that somebody has taken or answered since.
+ */
 static const struct postgres_text route_text = {
     "FLEET_ROUTE",
     "WITH l AS (INSERT INTO lease (site) SELECT DISTINCT site FROM unnest($3::bytea[]) AS t(site)"
     " ORDER BY site ON CONFLICT (site) DO UPDATE SET routed=lease.routed+1)"
     " INSERT INTO task (job, row, site) SELECT $1::int8, row, site FROM"
-    " unnest($2::int8[], $3::bytea[]) AS t(row, site) ORDER BY row"
-    " ON CONFLICT (job, row) DO UPDATE SET site=excluded.site, worker=0",
+    " unnest($2::int8[], $3::bytea[]) AS t(row, site) WHERE NOT EXISTS (SELECT 1 FROM result s"
+    " WHERE s.job=$1::int8 AND s.row=t.row) ORDER BY row"
+    " ON CONFLICT (job, row) DO UPDATE SET site=excluded.site, worker=0"
+    " WHERE task.worker IN (0, $4::int8)",
     false,
 };
 static const struct postgres_text done_text = {
@@ -81,11 +87,14 @@ static const struct postgres_text release_text = {
     " UPDATE chunk SET worker=0 WHERE job=$1::int8 AND worker=$2::int8",
     true,
 };
+/* What was claimed twice may have left chunks and tasks of rows that have their result. */
 static const struct postgres_text finish_text = {
     "FLEET_FINISH",
-    "UPDATE job SET state=$2::int8, finished_ms=$3::int8, note='' WHERE id=$1::int8"
+    "WITH f AS (UPDATE job SET state=$2::int8, finished_ms=$3::int8, note='' WHERE id=$1::int8"
     " AND state=$4::int8 AND dealt=1 AND rows-duplicates<=(SELECT coalesce(sum(results), 0) FROM"
-    " tally WHERE job=$1::int8)",
+    " tally WHERE job=$1::int8) RETURNING id),"
+    " c AS (DELETE FROM chunk USING f WHERE chunk.job=f.id),"
+    " t AS (DELETE FROM task USING f WHERE task.job=f.id) SELECT count(*) FROM f",
     false,
 };
 static const struct postgres_text take_text = {
@@ -104,14 +113,17 @@ static const struct postgres_text adopt_text = {
     "LEASES_ADOPT",
     "WITH me AS (" OURS(
         1) "), c AS (SELECT site FROM lease l WHERE worker=0 AND EXISTS (SELECT 1"
-           " FROM me) AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0)"
-           " ORDER BY ended NULLS FIRST LIMIT $2::int8 FOR UPDATE SKIP LOCKED)"
-           " UPDATE lease SET worker=$1::int8, token=nextval('token') FROM c WHERE "
-           "lease.site=c.site"
-           " RETURNING lease.site, token,"
-           " CASE WHEN ended IS NULL OR quiet IS NOT NULL THEN -1 ELSE"
-           " extract(epoch FROM clock_timestamp()-ended)*1000 END::int8,"
-           " greatest(0, coalesce(extract(epoch FROM quiet-clock_timestamp())*1000, 0))::int8",
+           " FROM me) AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0"
+           " AND " POSTGRES_TASK_RUNS(
+               3) ")"
+                  " ORDER BY ended NULLS FIRST LIMIT $2::int8 FOR UPDATE SKIP LOCKED)"
+                  " UPDATE lease SET worker=$1::int8, token=nextval('token') FROM c WHERE "
+                  "lease.site=c.site"
+                  " RETURNING lease.site, token,"
+                  " CASE WHEN ended IS NULL OR quiet IS NOT NULL THEN -1 ELSE"
+                  " extract(epoch FROM clock_timestamp()-ended)*1000 END::int8,"
+                  " greatest(0, coalesce(extract(epoch FROM quiet-clock_timestamp())*1000, "
+                  "0))::int8",
     false,
 };
 static const struct postgres_text give_text = {
@@ -308,6 +320,7 @@ static int put_routed(struct store_fleet *fleet, uint64_t job,
     postgres_bind_texts_begin(&params, batch->routed_count);
     for (size_t i = 0; i < batch->routed_count; i++)
         postgres_add_text(&params, batch->routed[i].site);
+    postgres_bind_int(&params, (int64_t)fleet->worker);
     code = postgres_store_ask(fleet->store, &route_text, &params, NULL, "hand rows over", error);
     postgres_params_done(&params);
     return code;
@@ -377,7 +390,7 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, int64_t now_unix
     postgres_params_done(&params);
     if (code != 0)
         return code;
-    code = PQcmdTuples(answer)[0] == '1';
+    code = postgres_int(answer, 0, 0) == 1;
     PQclear(answer);
     return code;
 }
@@ -430,6 +443,7 @@ int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *aren
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)fleet->worker);
     postgres_bind_int(&params, (int64_t)max);
+    postgres_bind_int(&params, STORE_JOB_RUNNING);
     code = postgres_store_ask(fleet->store, &adopt_text, &params, &answer, "take sites", error);
     postgres_params_done(&params);
     if (code != 0)

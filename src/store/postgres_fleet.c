@@ -28,7 +28,8 @@ static const struct postgres_text view_text = {
     "SELECT (SELECT count(*) FROM worker WHERE expires>clock_timestamp()),"
     " (SELECT count(*) FROM lease WHERE worker<>0),"
     " (SELECT count(*) FROM worker WHERE expires<=clock_timestamp()),"
-    " (SELECT count(*) FROM (SELECT 1 FROM task WHERE worker=0 LIMIT 1000000) AS t)",
+    " (SELECT count(*) FROM (SELECT 1 FROM task t WHERE worker=0 AND " POSTGRES_TASK_RUNS(
+        1) " LIMIT 1000000) AS t)",
     true,
 };
 /* Leases first: whoever sees them free must find the tasks free too, soon. */
@@ -48,7 +49,8 @@ static const struct postgres_text reap_text = {
 static const struct postgres_text sweep_text = {
     "FLEET_SWEEP",
     "DELETE FROM lease WHERE site IN (SELECT site FROM lease l WHERE worker=0"
-    " AND ended<clock_timestamp()-interval '5 minutes' AND NOT EXISTS (SELECT 1 FROM task t"
+    " AND ended<clock_timestamp()-interval '5 minutes'"
+    " AND (quiet IS NULL OR quiet<clock_timestamp()) AND NOT EXISTS (SELECT 1 FROM task t"
     " WHERE t.site=l.site) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     true,
 };
@@ -86,7 +88,8 @@ static const struct postgres_text totals_text = {
     " (SELECT count(*) FROM task WHERE worker=0), (SELECT count(*) FROM task WHERE worker<>0),"
     " f.lag FROM (SELECT count(*) AS many,"
     " coalesce(max(extract(epoch FROM clock_timestamp()-ended)*1000), 0)::int8 AS lag FROM lease l"
-    " WHERE worker=0 AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0)) AS f",
+    " WHERE worker=0 AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0"
+    " AND " POSTGRES_TASK_RUNS(1) ")) AS f",
     true,
 };
 
@@ -216,11 +219,24 @@ bool store_fleet_heard(struct store_fleet *fleet)
     return heard;
 }
 
+static int see(struct postgres_store *store, const struct postgres_text *text,
+               PGresult **ret_answer, struct error *error)
+{
+    struct postgres_params params;
+    int code;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, STORE_JOB_RUNNING);
+    code = postgres_store_ask(store, text, &params, ret_answer, "see the fleet", error);
+    postgres_params_done(&params);
+    return code;
+}
+
 static int read_view(struct store_fleet *fleet, struct store_fleet_view *ret_view,
                      struct error *error)
 {
     PGresult *answer;
-    int code = postgres_store_ask(fleet->store, &view_text, NULL, &answer, "see the fleet", error);
+    int code = see(fleet->store, &view_text, &answer, error);
 
     if (code != 0)
         return code;
@@ -322,7 +338,7 @@ int store_fleet_totals(struct store *base, struct store_fleet_totals *ret_totals
 
     if (store == NULL)
         return not_shared(error);
-    code = postgres_store_ask(store, &totals_text, NULL, &answer, "see the fleet", error);
+    code = see(store, &totals_text, &answer, error);
     if (code != 0)
         return code;
     *ret_totals = (struct store_fleet_totals){

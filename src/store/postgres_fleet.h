@@ -15,6 +15,10 @@ struct store_fleet {
     uint64_t floor_job, floor_turn;
 };
 
+/* Of a task t: its list is running (the state's number is parameter n). */
+#define POSTGRES_TASK_RUNS(n)                                                                      \
+    "EXISTS (SELECT 1 FROM job j WHERE j.id=t.job AND j.state=$" #n "::int8)"
+
 /* 0; ERROR_NOT_FOUND: we were given up. Inside of a transaction, which it holds others up to. */
 int postgres_fleet_check(struct store_fleet *fleet, struct error *error);
 /* What a call of a worker that is no more says. */
