@@ -174,14 +174,15 @@ static void look_for_lists(struct bulk_fleet *fleet)
 
 /* 0; ERROR_BUSY: the engine is full. */
 static int submit(struct bulk_fleet_list *list, struct bulk_fleet_chunk *chunk,
-                  const struct store_row *row)
+                  const struct store_claim *claim)
 {
+    const struct store_row *row = &claim->row;
     struct bulk_fleet_ticket *ticket = memory_zalloc(1, sizeof(*ticket));
     int code;
 
     if (ticket == NULL)
         return ERROR_NOMEM;
-    *ticket = (struct bulk_fleet_ticket){list, chunk, row->number, row->copies};
+    *ticket = (struct bulk_fleet_ticket){list, chunk, row->number, row->copies, claim->hops};
     code = probe_engine_submit_wish(list->fleet->engine, row->address, &list->wish,
                                     bulk_fleet_answered, ticket);
     if (code != 0)
@@ -237,7 +238,7 @@ static bool feed_one(struct bulk_fleet *fleet)
         bulk_fleet_settle(list, fleet->chunk);
     } else if (claim->row.fault.len > 0) {
         bulk_fleet_fault(list, fleet->chunk, &claim->row);
-    } else if (submit(list, fleet->chunk, &claim->row) != 0) {
+    } else if (submit(list, fleet->chunk, claim) != 0) {
         bulk_fleet_pump_soon(fleet, BUSY_MS);
         return false;
     }

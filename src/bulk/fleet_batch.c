@@ -10,6 +10,7 @@
 #define FLUSH_MS 250
 #define RETRY_MS 300
 #define TELL_MS  300 /* others are woken no oftener */
+#define HOPS_MAX 2   /* a row goes on in vain no oftener */
 
 static void empty(struct bulk_fleet_list *list)
 {
@@ -132,15 +133,35 @@ static int gather(struct bulk_fleet_list *list, const struct store_result *from)
     return 0;
 }
 
-static int route(struct bulk_fleet_list *list, uint64_t row, struct slice site)
+static int route(struct bulk_fleet_list *list, uint64_t row, const struct evidence *evidence)
 {
+    struct slice site = evidence->elsewhere;
+
     if (!bulk_fleet_has_room(list) && !bulk_fleet_flush(list))
         return ERROR_BUSY;
     if (!own(&list->arena, &site))
         return ERROR_NOMEM;
-    list->routed[list->routed_count++] = (struct store_routed){row, site};
+    list->routed[list->routed_count++] =
+        (struct store_routed){row, site, evidence->attempt_count > 0};
     flush_soon(list->fleet, FLUSH_MS);
     return 0;
+}
+
+/*
+ * A row whose mail servers belong to sites of several workers could go from one to the other for
+ * ever. It ends with what was found here, as if its time were over; that an address does not exist
+ * is not said of a case that was broken off.
+ */
+static void end_here(struct evidence *evidence, struct verdict *ret_verdict)
+{
+    evidence->stop = evidence->attempt_count > 0 ? EVIDENCE_STOP_DEADLINE : EVIDENCE_STOP_NONE;
+    verdict_judge(evidence, ret_verdict);
+    if (ret_verdict->status != VERDICT_INVALID)
+        return;
+    evidence->attempts = NULL;
+    evidence->attempt_count = 0;
+    evidence->stop = EVIDENCE_STOP_NONE;
+    verdict_judge(evidence, ret_verdict);
 }
 
 /* 0: it is in the batch; negative: it is not, and whoever claims its chunk next asks it again. */
@@ -149,11 +170,19 @@ static int take(const struct bulk_fleet_ticket *ticket, const struct evidence *e
 {
     static const struct result_options options = {.with_evidence = true};
     struct bulk_fleet_list *list = ticket->list;
+    struct evidence own_evidence;
+    struct verdict own_verdict;
     struct store_result result;
     int code;
 
-    if (evidence->stop == EVIDENCE_STOP_ELSEWHERE)
-        return route(list, ticket->row, evidence->elsewhere);
+    if (evidence->stop == EVIDENCE_STOP_ELSEWHERE) {
+        if (ticket->hops < HOPS_MAX)
+            return route(list, ticket->row, evidence);
+        own_evidence = *evidence;
+        end_here(&own_evidence, &own_verdict);
+        evidence = &own_evidence;
+        verdict = &own_verdict;
+    }
     if (evidence->stop == EVIDENCE_STOP_CANCELLED)
         return ERROR_BUSY;
     code = bulk_job_result(evidence, verdict, &options, &list->fleet->scratch, &result);

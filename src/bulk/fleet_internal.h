@@ -55,6 +55,7 @@ struct bulk_fleet_ticket {
     struct bulk_fleet_list *list;
     struct bulk_fleet_chunk *chunk; /* NULL: a task */
     uint64_t row, copies;
+    unsigned hops; /* as store_claim.hops */
 };
 
 struct bulk_fleet {

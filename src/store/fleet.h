@@ -92,6 +92,7 @@ struct store_claim {
     struct store_row row;
     uint64_t job;
     uint64_t chunk; /* its first turn + 1; 0: a task */
+    unsigned hops;  /* of a task: how often it has gone on in vain */
 };
 struct store_claims {
     struct arena arena;
@@ -115,9 +116,15 @@ int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites
                             const uint64_t *jobs, size_t job_count, size_t each,
                             struct store_claims *ret_claims, struct error *error);
 
+/*
+ * A task goes on in vain when it goes to another site than the one that it was handed to, or when
+ * mail servers were asked before (what they said is lost). That a site itself has another holder
+ * meanwhile doesn't count.
+ */
 struct store_routed {
     uint64_t row;
     struct slice site;
+    bool was_asked; /* mail servers */
 };
 /*
  * What became of rows of a list, in one transaction: results are kept (of those that have one

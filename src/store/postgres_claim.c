@@ -28,7 +28,7 @@ static const struct postgres_text claim_text = {
            " u AS (UPDATE chunk SET worker=$2::int8 FROM c WHERE chunk.job=c.job AND "
            "chunk.turn=c.turn"
            " RETURNING chunk.job, chunk.turn, chunk.until)"
-           " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, u.turn+1, u.until FROM u "
+           " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, u.turn+1, 0::int8 FROM u "
            "LEFT JOIN"
            " line r ON r.job=u.job AND r.turn>=u.turn AND r.turn<u.until AND r.first=0"
            " AND NOT EXISTS (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"
@@ -51,8 +51,9 @@ static const struct postgres_text tasks_text = {
                4) " ORDER BY t.job, t.row LIMIT $3::int8 FOR UPDATE SKIP LOCKED) AS f),"
                   " u AS (UPDATE task SET worker=$1::int8 FROM c WHERE task.job=c.job AND "
                   "task.row=c.row"
-                  " RETURNING task.job, task.row)"
-                  " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, 0::int8, 0::int8 "
+                  " RETURNING task.job, task.row, task.hops)"
+                  " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, 0::int8, "
+                  "u.hops::int8 "
                   "FROM u "
                   "JOIN line r"
                   " USING (job, row)",
@@ -69,10 +70,13 @@ static const struct postgres_text route_text = {
     "FLEET_ROUTE",
     "WITH l AS (INSERT INTO lease (site) SELECT DISTINCT site FROM unnest($3::bytea[]) AS t(site)"
     " ORDER BY site ON CONFLICT (site) DO UPDATE SET routed=lease.routed+1)"
-    " INSERT INTO task (job, row, site) SELECT $1::int8, row, site FROM"
-    " unnest($2::int8[], $3::bytea[]) AS t(row, site) WHERE NOT EXISTS (SELECT 1 FROM result s"
+    " INSERT INTO task (job, row, site, hops) SELECT $1::int8, row, site, asked FROM"
+    " unnest($2::int8[], $3::bytea[], $5::int8[]) AS t(row, site, asked) WHERE NOT EXISTS (SELECT "
+    "1 FROM result s"
     " WHERE s.job=$1::int8 AND s.row=t.row) ORDER BY row"
-    " ON CONFLICT (job, row) DO UPDATE SET site=excluded.site, worker=0"
+    " ON CONFLICT (job, row) DO UPDATE SET site=excluded.site, worker=0,"
+    " hops=CASE WHEN task.worker=0 THEN task.hops WHEN task.site<>excluded.site"
+    " THEN least(task.hops+1, 1000) ELSE least(task.hops+excluded.hops, 1000) END"
     " WHERE task.worker IN (0, $4::int8)",
     false,
 };
@@ -171,6 +175,7 @@ int postgres_fleet_claims(PGresult *answer, struct store_claims *claims, struct 
                 },
             .job = (uint64_t)postgres_int(answer, i, 5),
             .chunk = (uint64_t)postgres_int(answer, i, 6),
+            .hops = (unsigned)postgres_int(answer, i, 7),
         };
 
         if (claim.row.address.ptr == NULL || claim.row.fault.ptr == NULL)
@@ -321,6 +326,9 @@ static int put_routed(struct store_fleet *fleet, uint64_t job,
     for (size_t i = 0; i < batch->routed_count; i++)
         postgres_add_text(&params, batch->routed[i].site);
     postgres_bind_int(&params, (int64_t)fleet->worker);
+    postgres_bind_ints_begin(&params, batch->routed_count);
+    for (size_t i = 0; i < batch->routed_count; i++)
+        postgres_add_int(&params, batch->routed[i].was_asked);
     code = postgres_store_ask(fleet->store, &route_text, &params, NULL, "hand rows over", error);
     postgres_params_done(&params);
     return code;

@@ -23,7 +23,7 @@ struct store_fleet {
 int postgres_fleet_check(struct store_fleet *fleet, struct error *error);
 /* What a call of a worker that is no more says. */
 int postgres_fleet_gone(struct error *error);
-/* Lines (row, copies, turn, address, fault, job, chunk) of an answer. */
+/* Lines (row, copies, turn, address, fault, job, chunk, hops) of an answer. */
 int postgres_fleet_claims(PGresult *answer, struct store_claims *claims, struct error *error);
 
 #endif
