@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
+#include "config/kept_lists.h"
 #include "config/value.h"
 #include "service/internal.h"
 
@@ -146,12 +147,31 @@ static void tell_history_trouble(struct service *service)
     service->history_failures = counts.store_failures;
 }
 
+/* Who opted out at another service of the same store is not to be asked here either. */
+static void follow_lists(struct service *service)
+{
+    struct error error = {0};
+    uint64_t stamp;
+
+    if (!store_is_shared(service->store) || kept_lists_stamp(service->store, &stamp, &error) != 0 ||
+        stamp == service->lists_stamp)
+        return;
+    if (service_reload(service, &error) == 0)
+        service->lists_stamp = stamp;
+    else if (service_log_begin(&service->log, SERVICE_LOG_ERROR, "lists",
+                               service_unix_ms(service))) {
+        service_log_text(&service->log, "error", slice_from_string(error.message));
+        service_log_end(&service->log);
+    }
+}
+
 static void keep_house(struct io_timer *timer)
 {
     struct service *service = timer->user;
     struct error error = {0};
 
     (void)service_keys_refresh(&service->keys, &error);
+    follow_lists(service);
     if (service_keys_flush(&service->keys, &error) != 0 &&
         service_log_begin(&service->log, SERVICE_LOG_ERROR, "store", service_unix_ms(service))) {
         service_log_text(&service->log, "error", slice_from_string(error.message));

@@ -235,6 +235,29 @@ def opt_out(service, *domains):
     assert answer.status == 204, answer.body
 
 
+def other_service_follows(lab, service, server, folder):
+    """What one service keeps is in effect at another one of the same store, before long."""
+    beside = pathlib.Path(folder) / "beside"
+    beside.mkdir()
+    other = Service(lab.config, beside, "--store", server.url, key=service.key)
+    try:
+        def in_effect():
+            kinds = other.get("/v1/operator-lists").json()["items"]
+            return {kind["kind"]: kind["in_effect"] for kind in kinds}
+
+        before = in_effect()
+        assert before["opt_out"] == 2 and before["trap"] == 0, before
+        answer = service.call("PUT", "/v1/operator-lists/trap", b"trap@nobody.example",
+                              {"Content-Type": "text/plain"})
+        assert answer.status == 204, answer.body
+        until = time.monotonic() + 90  # it looks every minute, and a second after its start
+        while in_effect()["trap"] == 0:
+            assert time.monotonic() < until, "another service's list is not followed"
+            time.sleep(0.2)
+    finally:
+        assert other.close() == 0
+
+
 def run(lab, server, folder):
     chance = random.Random(SEED)
     service = Service(lab.config, folder, "--store", server.url)
@@ -249,6 +272,7 @@ def run(lab, server, folder):
         assert len(fleet.seccomp()) == 1, fleet.seccomp()
         opt_out(service, OPTED_OUT, OPTED_OUT_LATER)
         fleet.read_lists_again()
+        other_service_follows(lab, service, server, folder)
         began = time.monotonic()
         content = ("email\n" + "\n".join(addresses()) + "\n").encode()
         job = service.upload(content)["id"]
