@@ -7,10 +7,12 @@
 #include "base/memory.h"
 #include "bulk/fleet_internal.h"
 
-#define BEATS_IN_TTL  6   /* one is said every sixth of what it holds */
-#define LISTS_AT_ONCE 64  /* worked on by one worker */
-#define KEYS_AT_ONCE  200 /* sites asked for tasks in one statement */
-#define BUSY_MS       200 /* after the engine had no room */
+#define BEATS_IN_TTL  6    /* one is said every sixth of what it holds */
+#define LISTS_AT_ONCE 64   /* worked on by one worker */
+#define KEYS_AT_ONCE  200  /* sites asked for tasks in one statement */
+#define BUSY_MS       200  /* after the engine had no room */
+#define PART_MS       2000 /* connections are closed meanwhile, when we stop */
+#define PART_LOOK_MS  50
 
 /* --- trouble ------------------------------------------------------------------------------- */
 
@@ -394,6 +396,16 @@ static void finish_lists(struct bulk_fleet *fleet)
     }
 }
 
+/* Sites go back one by one, with their rest; those whose connections don't close, when we leave. */
+static bool has_parted(struct bulk_fleet *fleet)
+{
+    uint64_t now = io_now_ms(fleet->loop);
+
+    if (fleet->part_ms == 0)
+        fleet->part_ms = now;
+    return bulk_fleet_lease_part(fleet) || now >= fleet->part_ms + PART_MS;
+}
+
 static void stopped_at_last(struct bulk_fleet *fleet)
 {
     if (!fleet->is_stopping || fleet->in_flight > 0 || fleet->told_stopped)
@@ -402,6 +414,10 @@ static void stopped_at_last(struct bulk_fleet *fleet)
          node = list_after(&fleet->lists, node))
         if (!bulk_fleet_flush(LIST_ELEMENT(node, struct bulk_fleet_list, node)))
             return;
+    if (!has_parted(fleet)) {
+        bulk_fleet_pump_soon(fleet, PART_LOOK_MS);
+        return;
+    }
     fleet->told_stopped = true;
     stop_timers(fleet);
     fleet->events.stopped(fleet->user);
@@ -498,6 +514,10 @@ static void beat(struct io_timer *timer)
     struct error error = {0};
     int code;
 
+    if (bulk_fleet_look_whether_lost(fleet)) {
+        lose(fleet);
+        return;
+    }
     if (now > fleet->beaten_ms)
         state.rows_per_s = (double)(fleet->counts.results - fleet->beat_results) * SECOND_MS /
                            (double)(now - fleet->beaten_ms);

@@ -83,6 +83,7 @@ struct bulk_fleet {
     struct bulk_fleet_chunk *chunk; /* of the claim that was fed last */
     uint64_t chunk_first;
     bool is_stopping, is_lost, told_trouble;
+    uint64_t part_ms;  /* stopping: since when sites are given back; 0: not yet */
     bool told_stopped; /* or lost: nothing is begun any more */
     bool tasks_dry;    /* no tasks were free when last asked */
 };
@@ -98,6 +99,11 @@ void bulk_fleet_lease_init(struct bulk_fleet *fleet);
 void bulk_fleet_lease_done(struct bulk_fleet *fleet);
 /* With every beat: adopt what waits, give back what is idle or too much. */
 void bulk_fleet_lease_tend(struct bulk_fleet *fleet);
+/*
+ * Give all back, each when its last connection is closed, with how long it is to rest. True: none
+ * is ours any more.
+ */
+bool bulk_fleet_lease_part(struct bulk_fleet *fleet);
 /* Keys of sites that are ours, from *cursor on, round and round. */
 size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_t max);
 

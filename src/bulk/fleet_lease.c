@@ -61,8 +61,12 @@ static enum probe_gate_answer ask(void *user, const struct probe_gate_question *
     struct bulk_fleet_site *site = find(fleet, slice_from_string(question->site));
     uint64_t now = io_now_ms(fleet->loop);
 
-    if (site == NULL || fleet->is_lost)
+    if (site == NULL)
         return PROBE_GATE_LATER;
+    if (bulk_fleet_look_whether_lost(fleet)) {
+        bulk_fleet_pump_soon(fleet, 0); /* which says so */
+        return PROBE_GATE_LATER;
+    }
     site->per_minute = question->connections_per_minute;
     site->used_ms = now;
     switch (site->hold) {
@@ -288,6 +292,21 @@ void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
     }
     give_quiet(fleet);
     tidy(fleet);
+}
+
+bool bulk_fleet_lease_part(struct bulk_fleet *fleet)
+{
+    for (struct list_node *node = list_first(&fleet->sites), *next; node != NULL; node = next) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        next = list_after(&fleet->sites, node);
+        if (site->hold != BULK_FLEET_HELD)
+            continue;
+        site->hold = BULK_FLEET_LEAVING;
+        turn(fleet, site);
+    }
+    give_quiet(fleet);
+    return fleet->counts.leases == 0;
 }
 
 size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_t max)

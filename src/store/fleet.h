@@ -37,8 +37,9 @@
 struct store_fleet;
 
 /*
- * ttl_ms: how long a beat holds. Of it, two fifths are kept back at the end: what one statement and
- * a connection may take at most, and time to close connections to mail servers. ERROR_USAGE: not a
+ * ttl_ms: how long a beat holds. Of it, two fifths are kept back at the end: in the first of them a
+ * call that is under way comes to its end (all give up then), the other is for closing connections
+ * to mail servers. ERROR_USAGE: not a
  * store that is shared. The store is borrowed and used by nobody else.
  */
 int store_fleet_join(struct store *store, struct slice name, uint64_t ttl_ms,

@@ -9,6 +9,8 @@
 #include "store/postgres_internal.h"
 
 #define CONNECT_TIMEOUT_S "5"
+#define HASTY_TIMEOUT_S   "2"
+#define HASTY_TIMEOUT_MS  2000
 #define BACKOFF_LEAST_MS  100
 #define BACKOFF_MOST_MS   5000
 #define OPTIONS_MAX       64
@@ -131,9 +133,12 @@ static PGconn *dial(const char *url, enum store_mode mode, bool is_hasty)
     PGconn *connection;
     size_t count = 0;
     const char *const defaults[][2] = {
-        {"application_name", "mailknock"}, {"connect_timeout", is_hasty ? "2" : CONNECT_TIMEOUT_S},
-        {"keepalives_idle", "10"},         {"keepalives_interval", "5"},
-        {"keepalives_count", "3"},         {"tcp_user_timeout", "20000"},
+        {"application_name", "mailknock"},
+        {"connect_timeout", is_hasty ? HASTY_TIMEOUT_S : CONNECT_TIMEOUT_S},
+        {"keepalives_idle", "10"},
+        {"keepalives_interval", "5"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", "20000"},
     };
 
     if (options == NULL)
@@ -240,8 +245,10 @@ int postgres_store_connect(struct postgres_store *store, struct error *error)
     postgres_store_disconnect(store);
     if (store->backoff_ms > 0 && now < store->tried_ms + store->backoff_ms)
         return too_soon(store, error);
-    store->tried_ms = now;
+    if (store->over_ms != 0 && now + HASTY_TIMEOUT_MS > store->over_ms)
+        return too_soon(store, error);
     code = postgres_store_open_connection(store, &store->connection, error);
+    store->tried_ms = postgres_clock_ms(); /* it may have taken longer than we wait for the next */
     if (code != 0) {
         store->backoff_ms = store->backoff_ms == 0 ? BACKOFF_LEAST_MS : store->backoff_ms * 2;
         if (store->backoff_ms > BACKOFF_MOST_MS)
@@ -264,6 +271,8 @@ static int await(struct postgres_store *store, bool only_sent, const char *what,
     PGconn *connection = store->connection;
     uint64_t give_up = postgres_clock_ms() + store->deadline_ms;
 
+    if (store->over_ms != 0 && store->over_ms < give_up)
+        give_up = store->over_ms;
     for (;;) {
         struct pollfd poll_fd = {.fd = PQsocket(connection), .events = POLLIN};
         int unsent = PQflush(connection);

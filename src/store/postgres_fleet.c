@@ -7,7 +7,9 @@
 
 #define HELD_BACK(ttl_ms) ((ttl_ms)*2 / 5) /* of a beat: nobody is asked any more */
 #define DEADLINE(ttl_ms)  ((ttl_ms) / 5)   /* of a statement */
-#define LISTEN            "LISTEN mailknock"
+/* Of what is held back: who waits for the store still waits so long, the rest is for closing. */
+#define STILL_WAITS(ttl_ms) ((ttl_ms) / 5)
+#define LISTEN              "LISTEN mailknock"
 
 static const struct postgres_text join_text = {
     "FLEET_JOIN",
@@ -93,6 +95,13 @@ static const struct postgres_text totals_text = {
     true,
 };
 
+/* The beat that was sent then was answered. */
+static void holds_from(struct store_fleet *fleet, uint64_t sent_ms)
+{
+    fleet->until_ms = sent_ms + fleet->ttl_ms - HELD_BACK(fleet->ttl_ms);
+    fleet->store->over_ms = fleet->until_ms + STILL_WAITS(fleet->ttl_ms);
+}
+
 int postgres_fleet_gone(struct error *error)
 {
     return error_set(error, ERROR_NOT_FOUND,
@@ -145,7 +154,7 @@ int store_fleet_join(struct store *base, struct slice name, uint64_t ttl_ms,
         return code;
     }
     fleet->worker = (uint64_t)postgres_int(answer, 0, 0);
-    fleet->until_ms = sent + ttl_ms - HELD_BACK(ttl_ms);
+    holds_from(fleet, sent);
     PQclear(answer);
     *ret_fleet = fleet;
     return 0;
@@ -178,6 +187,7 @@ void store_fleet_leave(struct store_fleet *fleet)
     if (fleet == NULL)
         return;
     worker = (int64_t)fleet->worker;
+    fleet->store->over_ms = 0; /* nothing is asked any more */
     if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0)
         (void)store_fleet_tell(&fleet->store->base, NULL);
     fleet->store->deadline_ms = fleet->deadline_before_ms;
@@ -263,7 +273,7 @@ int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *
         return (int)many;
     if (many == 0)
         return postgres_fleet_gone(error);
-    fleet->until_ms = sent + fleet->ttl_ms - HELD_BACK(fleet->ttl_ms);
+    holds_from(fleet, sent);
     code = read_view(fleet, ret_view, error);
     if (code == 0 && ret_view->given_up > 0) {
         many = say(fleet, &reap_text, numbers, 1, "give workers up", error);

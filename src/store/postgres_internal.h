@@ -195,8 +195,9 @@ struct postgres_store {
     enum store_mode mode;
     bool in_transaction;
     uint64_t deadline_ms; /* of one statement */
-    bool is_hasty;        /* nothing is said twice, and a connection is there soon or not at all */
-    uint64_t tried_ms;    /* when a connection was last asked for */
+    uint64_t over_ms;  /* nothing is waited for after it, by postgres_clock_ms; 0: no such time */
+    bool is_hasty;     /* nothing is said twice, and a connection is there soon or not at all */
+    uint64_t tried_ms; /* when a connection was last asked for */
     uint64_t backoff_ms;
     uint64_t connections; /* made so far */
     struct store_pack *pack;
