@@ -1,0 +1,71 @@
+"""Services on one PostgreSQL: what one of them does not know of a list that others are at."""
+import contextlib
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "postgres"))
+from program import ROOT, lab  # noqa: E402
+from server import Missing, Server  # noqa: E402
+from service import Case, Service  # noqa: E402
+
+STACK = contextlib.ExitStack()
+LAB = SERVER = None
+FINISHED = 4  # enum store_job_state
+
+
+def setUpModule():
+    global LAB, SERVER
+    try:
+        SERVER = Server()
+    except Missing as why:
+        raise unittest.SkipTest(str(why))
+    STACK.callback(SERVER.remove)
+    LAB = STACK.enter_context(lab(ROOT / "examples" / "demo.scenario"))
+
+
+def tearDownModule():
+    STACK.close()
+
+
+class Shared(Case):
+    """There are no workers: a list that was handed to them stays running."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.one = cls.serve()
+        cls.other = cls.serve(cls.one.key)
+
+    @classmethod
+    def serve(cls, key=None):
+        folder = tempfile.TemporaryDirectory(prefix="mk-shared-")
+        cls.addClassCleanup(folder.cleanup)
+        service = Service(LAB.config, folder.name, "--store", SERVER.url, key=key)
+        cls.addClassCleanup(service.close)
+        return service
+
+    def setUp(self):
+        self.list = self.one.upload(b"a@b.example\n", "shared.txt")["id"]
+        self.path = f"/v1/lists/{self.list}"
+        self.one.wait(self.list, ("running",))
+
+    def test_finished_since_the_desk_looked(self):
+        SERVER.sql(f"UPDATE job SET state={FINISHED} WHERE id={self.list}")
+        for verb in ("pause", "cancel"):
+            self.problem(self.one.post(f"{self.path}/{verb}"), 409)
+            self.assertEqual(self.one.get(self.path).json()["state"], "done")
+
+    def test_still_stopped_while_it_runs(self):
+        self.assertEqual(self.one.post(f"{self.path}/pause").status, 200)
+        self.assertEqual(self.one.get(self.path).json()["state"], "paused")
+
+    def test_handed_over_by_somebody_else(self):
+        for verb in ("recheck", "rejudge"):
+            self.problem(self.other.post(f"{self.path}/{verb}"), 409)
+        self.assertEqual(self.one.get(self.path).json()["state"], "running")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
