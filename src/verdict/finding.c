@@ -335,8 +335,7 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
 {
     enum smtp_class reply_class = scan->definite_class.reply_class;
     enum verdict_reason reason = finding_reason_of_class(reply_class, 550, true);
-    bool is_gone =
-        reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND || reply_class == SMTP_CLASS_MOVED;
+    bool is_gone = reply_class == SMTP_CLASS_MAILBOX_NOT_FOUND || reply_class == SMTP_CLASS_MOVED;
 
     /*
      * An unknown recipient is refused as every other unknown one is: plain words stand by
@@ -350,6 +349,13 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
         scan->control == FINDING_CONTROL_REFUSED)
         return reason;
     return REASON_AMBIGUOUS_REPLY;
+}
+
+/* "Your account is suspended" may be said to everybody, and then of us: nobody else was heard. */
+static bool is_unheard_disabling(const struct scan *scan)
+{
+    return scan->definite_class.reply_class == SMTP_CLASS_MAILBOX_DISABLED &&
+           scan->control != FINDING_CONTROL_ACCEPTED && scan->control != FINDING_CONTROL_REFUSED;
 }
 
 static void conclude_definite(const struct scan *scan, struct finding *finding)
@@ -366,7 +372,7 @@ static void conclude_definite(const struct scan *scan, struct finding *finding)
         finding->weak = finding->reason == REASON_MAILBOX_NOT_FOUND;
     } else {
         finding->reason = reason_of_refusal(scan, attempt);
-        finding->weak = !is_plain(&scan->definite_class);
+        finding->weak = !is_plain(&scan->definite_class) || is_unheard_disabling(scan);
     }
 }
 

@@ -602,6 +602,27 @@ static void a_refusal_of_us_is_never_invalid(void **state)
         }
 }
 
+/* "Disabled" may be said to everybody: beyond doubt only once somebody else was heard. */
+static void disabled_is_reviewed_until_another_is_heard(void **state)
+{
+    static struct rig rig;
+    struct verdict verdict;
+
+    rig_init(&rig, "jane@example.com");
+    rig_domain(&rig, "mx1");
+    rig_attempts(&rig, "mx1 rcpt 550 Your account has been suspended");
+    verdict_judge(&rig.evidence, &verdict);
+    assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
+    assert_int_equal(verdict.action, ACTION_REVIEW);
+
+    rig_init(&rig, "jane@example.com");
+    rig_domain(&rig, "mx1");
+    rig_attempts(&rig, "mx1 rcpt 550 Your account has been suspended\n?mx1 rcpt " NF);
+    verdict_judge(&rig.evidence, &verdict);
+    assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
+    assert_int_equal(verdict.action, ACTION_SUPPRESS);
+}
+
 static void scores_and_flags_follow_the_evidence(void **state)
 {
     static struct rig rig;
@@ -768,6 +789,7 @@ int main(void)
         cmocka_unit_test(every_row_is_judged_so),
         cmocka_unit_test(what_is_kept_otherwise_is_not_recalled),
         cmocka_unit_test(a_refusal_of_us_is_never_invalid),
+        cmocka_unit_test(disabled_is_reviewed_until_another_is_heard),
         cmocka_unit_test(scores_and_flags_follow_the_evidence),
         cmocka_unit_test(explanations_survive_hostile_words),
         cmocka_unit_test(single_replies_mean_what_they_mean_alone),
