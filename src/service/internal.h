@@ -55,8 +55,8 @@ struct service {
     uint64_t retention_ms; /* not before */
     struct io_timer housekeeping;
     uint64_t lists_stamp; /* kept lists as they were when they were looked at (shared stores) */
-    struct list calls;  /* that are being answered */
-    unsigned listeners; /* to events */
+    struct list calls;    /* that are being answered */
+    unsigned listeners;   /* to events */
     bool is_loopback;
     void (*stopped)(void *user);
     void *stopped_user;
