@@ -35,6 +35,8 @@ static unsigned state_next(unsigned state, unsigned byte_class)
 
         if (at->dense_row != 0)
             return reply_dense[(at->dense_row - 1u) * reply_byte_class_count + byte_class];
+        if (at->next_class == byte_class)
+            return state + 1;
         for (unsigned i = 0; i < at->edge_count; i++) {
             if (reply_edges[at->edge_first + i].byte_class == byte_class)
                 return reply_edges[at->edge_first + i].to;

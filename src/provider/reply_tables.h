@@ -2,8 +2,9 @@
  * The tables that tools/compile-replies makes of data/reply_lexicon.tsv, data/reply_compounds.tsv,
  * data/reply_rules.tsv and data/reply_words.tsv. Constant; nothing else is needed at run time.
  *
- * The phrase automaton is Aho-Corasick over byte classes: a state with many successors has a dense
- * row, the others a short list of edges and a state to fall back on (whose edges come next).
+ * The phrase automaton is Aho-Corasick over byte classes, its states numbered depth first: a state
+ * with many successors has a dense row; of the others the first successor is the state after it,
+ * more are a short list of edges, and a state to fall back on has the edges that come next.
  */
 #ifndef MK_PROVIDER_REPLY_TABLES_H
 #define MK_PROVIDER_REPLY_TABLES_H
@@ -25,6 +26,7 @@ struct reply_state {
     uint16_t output_first; /* into reply_outputs: concepts heard on arriving here */
     uint8_t edge_count;
     uint8_t output_count;
+    uint8_t next_class; /* of the byte on which the state after this one follows; UINT8_MAX: none */
 };
 
 struct reply_edge {

@@ -18,7 +18,8 @@ static bool is_of_address_alone(const struct evidence *evidence)
            evidence->domain == NULL && evidence->attempt_count == 0 &&
            evidence->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN && !evidence->is_remembered &&
            !history->known_bounce && !history->complained && history->delivered_unix_ms == 0 &&
-           (peers->proven | peers->refused | peers->delivered | peers->bounced) == 0;
+           (peers->proven | peers->refused | peers->accepted | peers->absent | peers->delivered |
+            peers->bounced) == 0;
 }
 
 /* Nothing is to be said of just this one, or of its domain by name. */
