@@ -30,8 +30,8 @@ def run(*arguments, given=b"", env=None, cwd=None):
     return done.returncode, done.stdout, done.stderr
 
 
-def start(*arguments, **more):
-    return subprocess.Popen([BINARY, *arguments], env=environment(), **more)
+def start(*arguments, env=None, **more):
+    return subprocess.Popen([BINARY, *arguments], env=env or environment(), **more)
 
 
 def run_on_terminal(*arguments, columns=80, env=None):

@@ -41,12 +41,12 @@ def record(method, path, answer):
 class Service:
     """A service on a free port, in a folder; its key is what its first start left there."""
 
-    def __init__(self, config, folder, *options, key=None):
+    def __init__(self, config, folder, *options, key=None, env=None):
         self.folder, self.key = pathlib.Path(folder), key
         self.out = open(self.folder / "out", "w+", encoding="utf-8")
         self.err = open(self.folder / "err", "a+", encoding="utf-8")
         self.process = start("serve", "--config", config, "--listen", "127.0.0.1:0", "--data",
-                             str(self.folder / "data"), *options, stdout=self.out, stderr=self.err)
+                             str(self.folder / "data"), *options, env=env, stdout=self.out, stderr=self.err)
         until = time.monotonic() + PATIENCE_S
         while True:
             said = (self.folder / "out").read_text(encoding="utf-8")

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Dockerfile and compose.yml, as far as they can be checked without an engine: what they name exists, the
-image has the libraries that the program links, and the health check tells a service from none.
+"""Dockerfile and compose files, as far as they can be checked without an engine: what they name exists, the
+image has the libraries that the program links, the health check tells a service from none, and the commands
+and variables of the composed services, run here, do a list together.
 
     container_test.py PROGRAM
 """
+import contextlib
 import json
 import pathlib
 import re
@@ -14,9 +16,15 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "e2e"))
-from program import BINARY, ROOT, environment  # noqa: E402
-from service import served  # noqa: E402
+sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "postgres")]
+from program import BINARY, ROOT, environment, lab, start  # noqa: E402
+from server import Missing, Server  # noqa: E402
+from service import Service, served  # noqa: E402
+
+try:
+    import yaml  # comes with docker-compose
+except ImportError:
+    yaml = None
 
 failures = []
 
@@ -135,25 +143,106 @@ def health(check):
         expect(health_of(check, port) != 0, "and finds none")
 
 
-def compose():
-    text = (ROOT / "compose.yml").read_text(encoding="utf-8")
-    for port in re.findall(r'- "([\d.:]+)"', text):
-        expect(port.startswith("127.0.0.1:"), f"{port} is published on loopback only")
-    if shutil.which("docker-compose") is None:
-        print("skipped: no docker-compose (tools/install-deps package) to read compose.yml")
+COMPOSE = ("compose.yml", "compose.postgresql.yml")
+NAME, PASSWORD = {"MAILKNOCK_HELO": "probe.example.org"}, {"POSTGRES_PASSWORD": "a word of one's own"}
+
+
+def lint_compose():
+    linter = HERE / "node_modules/.bin/dclint"
+    if not linter.exists() or shutil.which("node") is None:
+        print(f"skipped: dclint is absent; npm install in {HERE}")
         return
-    for helo, status in (("probe.example.org", 0), (None, 1)):
-        done = subprocess.run(["docker-compose", "-f", str(ROOT / "compose.yml"), "config"], capture_output=True,
-                              text=True, timeout=60, env=environment(**({"MAILKNOCK_HELO": helo} if helo else {})))
-        expect(done.returncode == status, f"compose.yml with the name {helo}: {status}", done.stdout + done.stderr)
-        expect(helo is None or helo in done.stdout, "and the name arrives")
+    done = subprocess.run([linter, "--config", HERE / "dclint.json", "--max-warnings", "0", *COMPOSE], cwd=ROOT,
+                          capture_output=True, text=True, timeout=60)
+    expect(done.returncode == 0, "dclint has nothing to say", done.stdout + done.stderr)
+
+
+def composed(files, variables):
+    """What docker-compose makes of them: None when it refuses."""
+    wanted = [word for name in files for word in ("-f", str(ROOT / name))]
+    done = subprocess.run(["docker-compose", *wanted, "config"], capture_output=True, text=True, timeout=60,
+                          env=environment(**variables))
+    if done.returncode != 0:
+        print("        " + done.stderr.strip())
+        return None
+    return yaml.safe_load(done.stdout)
+
+
+def compose():
+    """The services as docker-compose reads them: of one file, and of both."""
+    lint_compose()
+    if yaml is None or shutil.which("docker-compose") is None:
+        print("skipped: no docker-compose (tools/install-deps package) to read the compose files")
+        return None
+    expect(composed(COMPOSE[:1], {}) is None, f"{COMPOSE[0]} wants a name")
+    expect(composed(COMPOSE, NAME) is None, f"{COMPOSE[1]} wants a password")
+    alone, both = composed(COMPOSE[:1], NAME), composed(COMPOSE, NAME | PASSWORD)
+    expect(alone and list(alone["services"]) == ["mailknock"], "one service", alone)
+    expect(both and set(both["services"]) == {"mailknock", "worker", "database"}, "or three", both)
+    if failures:
+        return None
+    services = both["services"]
+    for name, service in services.items():
+        published = service.get("ports", [])
+        expect(all(port.startswith("127.0.0.1:") for port in published), f"{name} is published on loopback only", published)
+        expect("no-new-privileges:true" in service["security_opt"], f"{name} gains no privileges")
+        expect(service["stop_grace_period"] == "60s", f"{name} has time to end")
+        if name != "database":
+            expect(service["environment"].items() >= NAME.items(), f"the name arrives at {name}")
+            expect(service["image"] == alone["services"]["mailknock"]["image"], f"{name} is the image that is built")
+            expect(service["read_only"] and service["cap_drop"] == ["ALL"], f"{name} may write its state only")
+            expect(service["depends_on"] == {"database": {"condition": "service_healthy"}}, f"{name} waits for the database")
+    database = services["database"]
+    expect("ports" not in services["worker"] and "ports" not in database, "nobody else is published")
+    expect(set(database["networks"]) == {"store"} and both["networks"]["store"]["internal"], "the database is not reached from outside")
+    expect(services["worker"]["healthcheck"]["test"] == ["NONE"], "a worker is not asked what it can't answer")
+    return services
+
+
+def fleet(services):
+    """The commands and variables of those services on this machine: a list is taken in and done by the workers."""
+    try:
+        database = Server()
+    except Missing as why:
+        print(f"skipped: {why}")
+        return
+    with contextlib.ExitStack() as stack:
+        stack.callback(database.remove)
+        pinged = [word.replace("127.0.0.1", database.folder) for word in services["database"]["healthcheck"]["test"][1:]]
+        expect(subprocess.run([f"{database.programs}/{pinged[0]}", *pinged[1:]], timeout=20).returncode == 0,
+               "the database's health check finds a database")
+        world = stack.enter_context(lab(ROOT / "examples/demo.scenario"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mk-compose-"))
+        store = services["worker"]["environment"]["MAILKNOCK_STORE"]
+        expect(store == f"postgresql://{services['database']['environment']['POSTGRES_USER']}@database/mailknock",
+               "they use that database", store)
+
+        def variables(name):
+            return environment(**(services[name]["environment"] | {"MAILKNOCK_STORE": database.url, "MAILKNOCK_CONFIG": world.config}))
+        workers = []
+        for number in range(2):
+            log = stack.enter_context(open(f"{folder}/worker{number}", "w+", encoding="utf-8"))
+            workers.append(start(*services["worker"]["command"], env=variables("worker"), stdout=log, stderr=log))
+            stack.callback(workers[-1].kill)
+        service = Service(world.config, folder, env=variables("mailknock"))
+        stack.callback(service.close)
+        made = service.upload((ROOT / "examples/customers.csv").read_bytes())
+        done = service.wait(made["id"], limit=90)
+        said = subprocess.run([BINARY, "jobs", "workers", "--store", database.url], capture_output=True, text=True, timeout=20)
+        expect((done["rows"], done["done"]) == (200, 199), "a list is taken in and done by workers", done)
+        expect(said.returncode == 0 and said.stdout.count("  alive  ") == 2, "two of them", said.stdout + said.stderr)
+        for worker in workers:
+            worker.terminate()
+            expect(worker.wait(30) == 0, "a worker ends when it is told to")
 
 
 def main():
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     lint(instructions(dockerfile))
     health(image(instructions(dockerfile)))
-    compose()
+    services = compose()
+    if services:
+        fleet(services)
     print(f"{len(failures)} failures")
     return 1 if failures else 0
 
