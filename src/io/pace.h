@@ -32,4 +32,10 @@ bool io_pace_is_over(const struct io_pace *pace);
 /* It ends, having done so much. Returns what it took, in microseconds. */
 uint64_t io_pace_end(struct io_pace *pace, size_t done);
 
+/*
+ * Tests only: the clock that steps are timed by from now on, in microseconds; NULL: the real one.
+ * How steps fall decides what comes before what, so a run that shall be repeatable needs it.
+ */
+void io_pace_use_clock(uint64_t (*clock_us)(void));
+
 #endif

@@ -76,6 +76,31 @@ static void test_is_over(void **state)
     assert_true(io_pace_is_over(&pace));
 }
 
+static uint64_t told_us;
+
+static uint64_t tell_clock(void)
+{
+    return told_us;
+}
+
+static void test_another_clock(void **state)
+{
+    struct io_pace pace;
+
+    (void)state;
+    io_pace_use_clock(tell_clock);
+    io_pace_init(&pace, 5, 1, 1000);
+    (void)io_pace_begin(&pace);
+    told_us += 4999;
+    assert_false(io_pace_is_over(&pace));
+    told_us += 1;
+    assert_true(io_pace_is_over(&pace));
+    assert_int_equal(io_pace_end(&pace, 125), 5000);
+    io_pace_use_clock(NULL);
+    (void)io_pace_begin(&pace);
+    assert_false(pace.began_us == told_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +108,7 @@ int main(void)
         cmocka_unit_test(test_shrinks_but_not_to_nothing),
         cmocka_unit_test(test_little_work_teaches_nothing),
         cmocka_unit_test(test_is_over),
+        cmocka_unit_test(test_another_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,9 +14,13 @@
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct sim_event {
-    struct heap_node node; /* first: the heap gives it back; key: when */
+    struct heap_node node; /* first: the heap gives it back; key: SIM_WHEN and a tie-breaker */
     void (*run)(struct sim_event *event);
 };
+
+/* A key is milliseconds and, below them, who comes first among equals. */
+#define SIM_TIES      256
+#define SIM_WHEN(key) ((key) / SIM_TIES)
 
 /* What was said of an address. */
 struct sim_place {
@@ -33,7 +37,10 @@ struct sim_loop {
     struct random random;
     struct heap events;
     uint64_t now_ms;
+    int64_t wall_ms; /* the wall clock's lead over now_ms */
     bool stopped;
+    void (*happened)(void *user);
+    void *happened_user;
     uint16_t next_port;
     struct table listeners; /* by address and port */
     struct table places;    /* by address */

@@ -19,9 +19,12 @@ static struct sim_loop *sim_of(struct io_loop *loop)
 int sim_event_schedule(struct sim_loop *loop, struct sim_event *event, uint64_t at_ms)
 {
     uint64_t at = at_ms > loop->now_ms ? at_ms : loop->now_ms;
+    uint64_t tie = loop->plan.reorders ? random_below(&loop->random, SIM_TIES) : 0;
 
+    if (at > SIM_WHEN(UINT64_MAX))
+        at = SIM_WHEN(UINT64_MAX); /* never, as good as */
     heap_remove(&loop->events, &event->node);
-    return heap_push(&loop->events, &event->node, at);
+    return heap_push(&loop->events, &event->node, at * SIM_TIES + tie);
 }
 
 void sim_event_cancel(struct sim_loop *loop, struct sim_event *event)
@@ -43,7 +46,7 @@ static uint64_t loop_now_ms(struct io_loop *loop)
 
 static int64_t loop_unix_ms(struct io_loop *loop)
 {
-    return sim_of(loop)->plan.start_unix_ms + (int64_t)sim_of(loop)->now_ms;
+    return sim_of(loop)->wall_ms + (int64_t)sim_of(loop)->now_ms;
 }
 
 static void loop_run(struct io_loop *io)
@@ -54,16 +57,22 @@ static void loop_run(struct io_loop *io)
     loop->stopped = false;
     while (!loop->stopped && (node = heap_peek(&loop->events)) != NULL) {
         struct sim_event *event = SIM_CONTAINER(struct sim_event, node, node);
+        uint64_t when = SIM_WHEN(node->key);
 
-        if (loop->plan.stop_after_ms != 0 && node->key > loop->plan.stop_after_ms) {
+        if (loop->plan.stop_after_ms != 0 && when > loop->plan.stop_after_ms) {
             loop->now_ms = loop->plan.stop_after_ms;
             break;
         }
+        if (loop->plan.stop_after_events != 0 &&
+            loop->counts.events >= loop->plan.stop_after_events)
+            break;
         heap_pop(&loop->events);
-        CHECK(node->key >= loop->now_ms);
-        loop->now_ms = node->key;
+        if (when > loop->now_ms) /* not so when we were held up */
+            loop->now_ms = when;
         loop->counts.events++;
         event->run(event);
+        if (loop->happened != NULL)
+            loop->happened(loop->happened_user);
     }
 }
 
@@ -187,6 +196,7 @@ struct io_loop *lab_sim_loop_new(const struct lab_sim_plan *plan)
     loop->plan = *plan;
     if (loop->plan.start_unix_ms == 0)
         loop->plan.start_unix_ms = START_UNIX_MS;
+    loop->wall_ms = loop->plan.start_unix_ms;
     random_init(&loop->random, plan->seed);
     heap_init(&loop->events);
     table_init(&loop->listeners, plan->seed);
@@ -256,6 +266,25 @@ int lab_sim_loop_set_latency(struct io_loop *io, const struct ip *ip, uint32_t l
         return ERROR_NOMEM;
     place->latency_ms = latency_ms;
     return 0;
+}
+
+void lab_sim_loop_jump_wall(struct io_loop *loop, int64_t by_ms)
+{
+    CHECK(lab_sim_loop_is(loop));
+    sim_of(loop)->wall_ms += by_ms;
+}
+
+void lab_sim_loop_hold_up(struct io_loop *loop, uint64_t for_ms)
+{
+    CHECK(lab_sim_loop_is(loop));
+    sim_of(loop)->now_ms += for_ms;
+}
+
+void lab_sim_loop_on_event(struct io_loop *loop, void (*happened)(void *user), void *user)
+{
+    CHECK(lab_sim_loop_is(loop));
+    sim_of(loop)->happened = happened;
+    sim_of(loop)->happened_user = user;
 }
 
 void lab_sim_loop_counts(const struct io_loop *loop, struct lab_sim_counts *ret_counts)

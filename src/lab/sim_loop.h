@@ -7,6 +7,8 @@
  * in order. TLS is acted out: the handshake takes two round trips and can be made to fail; bytes
  * that are not part of it break it, as they would break a real one.
  *
+ * Clocks may jump and the process be held up, as on a machine that is suspended or swapped out.
+ *
  * When nothing can happen any more, io_loop_run returns. Listeners do not keep it running.
  */
 #ifndef MK_LAB_SIM_LOOP_H
@@ -23,9 +25,11 @@ struct lab_sim_plan {
     unsigned tls_fail_permille; /* chance that a handshake fails */
     unsigned stall_permille;    /* chance that what a server says is late, by up to stall_max_ms */
     uint32_t stall_max_ms;
-    unsigned streams_max;   /* io_connect gives ERROR_LIMIT beyond it; 0: no limit */
-    int64_t start_unix_ms;  /* 0: 2026-01-01T00:00:00Z */
-    uint64_t stop_after_ms; /* virtual time after which run returns; 0: never */
+    unsigned streams_max;       /* io_connect gives ERROR_LIMIT beyond it; 0: no limit */
+    int64_t start_unix_ms;      /* 0: 2026-01-01T00:00:00Z */
+    uint64_t stop_after_ms;     /* virtual time after which run returns; 0: never */
+    uint64_t stop_after_events; /* so many events after which it does; 0: never */
+    bool reorders;              /* what is due in the same millisecond happens in any order */
 };
 
 struct io_loop *lab_sim_loop_new(const struct lab_sim_plan *plan); /* NULL: no memory */
@@ -41,6 +45,13 @@ enum lab_sim_fate {
 int lab_sim_loop_set_fate(struct io_loop *loop, const struct ip *ip, enum lab_sim_fate fate);
 /* So far away is this address, always: one way, instead of the plan's latency; 0: the plan's. */
 int lab_sim_loop_set_latency(struct io_loop *loop, const struct ip *ip, uint32_t latency_ms);
+
+/* The wall clock is set, forwards or backwards; io_now_ms goes on as it did. */
+void lab_sim_loop_jump_wall(struct io_loop *loop, int64_t by_ms);
+/* The process is held up (stopped, swapped out): time passes, and what fell due is late. */
+void lab_sim_loop_hold_up(struct io_loop *loop, uint64_t for_ms);
+/* Called after every event; NULL: no longer. */
+void lab_sim_loop_on_event(struct io_loop *loop, void (*happened)(void *user), void *user);
 
 struct lab_sim_counts {
     uint64_t events;           /* everything that happened */

@@ -198,6 +198,83 @@ static void the_loop_stops_at_the_time_named(void **state)
     io_loop_free(loop);
 }
 
+static void the_loop_stops_after_the_events_named(void **state)
+{
+    struct io_loop *loop = lab_sim_loop_new(&(struct lab_sim_plan){.stop_after_events = 3});
+    struct lab_sim_counts counts;
+    struct tick tick = {.repeats = 9};
+
+    io_timer_init(loop, &tick.timer, tick_fire, &tick);
+    assert_int_equal(io_timer_start(&tick.timer, 1), 0);
+    io_loop_run(loop);
+    assert_int_equal(tick.count, 3);
+    io_loop_run(loop); /* they are over */
+    assert_int_equal(tick.count, 3);
+    lab_sim_loop_counts(loop, &counts);
+    assert_int_equal(counts.events, 3);
+    io_timer_stop(&tick.timer);
+    io_loop_free(loop);
+}
+
+static void clocks_jump_and_the_process_is_held_up(void **state)
+{
+    struct io_loop *loop = lab_sim_loop_new(&(struct lab_sim_plan){.seed = 1});
+    int64_t before = io_unix_ms(loop);
+    struct tick ticks[2] = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(ticks); i++) {
+        io_timer_init(loop, &ticks[i].timer, tick_fire, &ticks[i]);
+        assert_int_equal(io_timer_start(&ticks[i].timer, 100 * (i + 1)), 0);
+    }
+    lab_sim_loop_jump_wall(loop, -(int64_t)DAY_MS);
+    assert_int_equal(io_unix_ms(loop), before - (int64_t)DAY_MS);
+    assert_int_equal(io_now_ms(loop), 0);
+    lab_sim_loop_hold_up(loop, 150);
+    io_loop_run(loop);
+    assert_int_equal(ticks[0].fired_ms, 150); /* late */
+    assert_int_equal(ticks[1].fired_ms, 200);
+    assert_int_equal(io_unix_ms(loop), before - (int64_t)DAY_MS + 200);
+    io_loop_free(loop);
+}
+
+static void count_event(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+/* In every order that there is, but only within the millisecond; and the seed says which. */
+static void equals_may_come_in_any_order(void **state)
+{
+    bool seen[6] = {0};
+
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        char orders[2][16] = {"", ""};
+
+        for (int run = 0; run < 2; run++) {
+            struct io_loop *loop =
+                lab_sim_loop_new(&(struct lab_sim_plan){.seed = seed, .reorders = true});
+            struct tick ticks[4] = {0};
+            unsigned events = 0;
+
+            for (size_t i = 0; i < ARRAY_LEN(ticks); i++) {
+                io_timer_init(loop, &ticks[i].timer, tick_fire, &ticks[i]);
+                ticks[i].order = orders[run];
+                ticks[i].name = (char)('a' + i);
+                assert_int_equal(io_timer_start(&ticks[i].timer, i < 3 ? 10 : 11), 0);
+            }
+            lab_sim_loop_on_event(loop, count_event, &events);
+            io_loop_run(loop);
+            assert_int_equal(events, 4);
+            io_loop_free(loop);
+        }
+        assert_string_equal(orders[0], orders[1]);
+        assert_int_equal(orders[0][3], 'd');
+        seen[(orders[0][0] - 'a') * 2 + (orders[0][1] > orders[0][2])] = true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+        assert_true(seen[i]);
+}
+
 /* --- streams -----------------------------------------------------------------------------------
  */
 
@@ -479,6 +556,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order_and_time_jumps),
         cmocka_unit_test(the_loop_stops_at_the_time_named),
+        cmocka_unit_test(the_loop_stops_after_the_events_named),
+        cmocka_unit_test(clocks_jump_and_the_process_is_held_up),
+        cmocka_unit_test(equals_may_come_in_any_order),
         cmocka_unit_test(bytes_arrive_after_the_latency_in_order),
         cmocka_unit_test(far_places_are_far_both_ways),
         cmocka_unit_test(nobody_listening_is_refused_or_lost),
