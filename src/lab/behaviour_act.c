@@ -262,6 +262,11 @@ void lab_act_silent(struct lab_visit *visit, const struct lab_behaviour *b, stru
     end_turn(turn, LAB_THEN_SILENCE);
 }
 
+void lab_act_deaf(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
+{
+    turn->then = LAB_THEN_DEAF;
+}
+
 /* --- time and form -----------------------------------------------------------------------------
  */
 

@@ -32,6 +32,7 @@ lab_act_fn lab_act_harvest_hangup;
 lab_act_fn lab_act_drop;
 lab_act_fn lab_act_reset;
 lab_act_fn lab_act_silent;
+lab_act_fn lab_act_deaf;
 lab_act_fn lab_act_delay;
 lab_act_fn lab_act_drip;
 lab_act_fn lab_act_split;

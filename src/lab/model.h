@@ -37,6 +37,9 @@ enum lab_fault_kind {
     LAB_FAULT_TIMEOUT,  /* never answered */
     LAB_FAULT_GARBAGE,  /* octets that are no message */
     LAB_FAULT_TRUNCATE, /* by UDP only TC; whole by TCP and in the simulated world */
+    LAB_FAULT_POINTERS, /* names of answers whose compression pointers lead in a circle */
+    LAB_FAULT_NAMES,    /* names with bytes that no host name has */
+    LAB_FAULT_CROWD,    /* as many records as a message holds, by TCP some thousands */
 };
 
 struct lab_fault {

@@ -178,7 +178,8 @@ int lab_parse_fault(struct lab_parser *p)
         [LAB_FAULT_SERVFAIL] = "servfail", [LAB_FAULT_REFUSED] = "refused",
         [LAB_FAULT_NXDOMAIN] = "nxdomain", [LAB_FAULT_NOTIMP] = "notimp",
         [LAB_FAULT_TIMEOUT] = "timeout",   [LAB_FAULT_GARBAGE] = "garbage",
-        [LAB_FAULT_TRUNCATE] = "truncate",
+        [LAB_FAULT_TRUNCATE] = "truncate", [LAB_FAULT_POINTERS] = "pointers",
+        [LAB_FAULT_NAMES] = "names",       [LAB_FAULT_CROWD] = "crowd",
     };
     struct slice word;
     int code = lab_parser_word(p, "the fault", &word);
@@ -191,7 +192,7 @@ int lab_parse_fault(struct lab_parser *p)
     return lab_parser_fail(
         p,
         "unknown fault %.*s (servfail, refused, nxdomain, notimp, timeout, garbage, "
-        "truncate)",
+        "truncate, pointers, names, crowd)",
         SLICE_ARG(word));
 }
 

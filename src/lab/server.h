@@ -41,6 +41,7 @@ enum lab_then {
     LAB_THEN_CLOSE,
     LAB_THEN_RESET,
     LAB_THEN_SILENCE, /* read, and never answer again */
+    LAB_THEN_DEAF,    /* not even read */
     LAB_THEN_TLS,
     LAB_THEN_FLOOD, /* send `flood` again and again */
 };

@@ -137,6 +137,10 @@ static void answer_said(struct lab_visit *visit)
     case LAB_THEN_SILENCE:
         visit->mode = LAB_MODE_SILENT;
         break;
+    case LAB_THEN_DEAF:
+        visit->mode = LAB_MODE_SILENT;
+        io_stream_pause(stream, true);
+        break;
     case LAB_THEN_TLS:
         if (visit->in.len > 0)
             lab_visit_violate(visit, "the client sent bytes in clear after STARTTLS");

@@ -1,8 +1,10 @@
 /* Zones: answers made from the scenario's records. */
 #include "lab/zone.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "dns/writer.h"
 
 #define CNAME_HOPS_MAX 9
@@ -88,6 +90,102 @@ static size_t garbage_write(const struct dns_header *query, uint8_t *out)
     return 2 + sizeof(tail);
 }
 
+/* --- answers that no honest server gives -------------------------------------------------------
+ */
+
+#define CROWD_HOSTS 100000
+
+/* "mx7.crowd.example", or the text, without end: what a message has no room for is left out. */
+static void crowd_write(struct dns_writer *writer, const struct dns_question *question)
+{
+    static const char filling[] = "and so on and on ";
+    char host[DNS_NAME_SIZE], text[255];
+
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = filling[i % (sizeof(filling) - 1)];
+    for (unsigned i = 0; i < CROWD_HOSTS && !writer->overflowed; i++) {
+        (void)snprintf(host, sizeof(host), "mx%u.%.200s", i, question->name);
+        if (question->type == DNS_TYPE_TXT)
+            (void)dns_writer_txt(writer, question->name, NEGATIVE_TTL_S,
+                                 slice_from(text, sizeof(text)));
+        else if (question->type == DNS_TYPE_MX)
+            (void)dns_writer_mx(writer, question->name, NEGATIVE_TTL_S, (uint16_t)i, host);
+        else
+            break;
+    }
+}
+
+/* An MX whose host is these octets; the writer would not put them. */
+static void raw_mx_write(struct dns_writer *writer, const char *name, const uint8_t *host,
+                         size_t len)
+{
+    size_t before = writer->len, data = len + 2;
+
+    if (!dns_writer_mx(writer, name, NEGATIVE_TTL_S, 1, ".") || writer->len + len > writer->size)
+        return;
+    /* The root took one octet of data; its length stands before preference and root. */
+    writer->bytes[writer->len - 5] = (uint8_t)(data >> 8);
+    writer->bytes[writer->len - 4] = (uint8_t)data;
+    memcpy(writer->bytes + writer->len - 1, host, len);
+    writer->len += len - 1;
+    CHECK(writer->len > before);
+}
+
+static void names_write(struct dns_writer *writer, const struct dns_question *question)
+{
+    static const struct {
+        const char *octets;
+        size_t len;
+    } hosts[] = {
+#define HOST(octets) {octets, sizeof(octets)} /* the NUL at its end is the root */
+        HOST("\4mx a\7example"),
+        HOST("\7mx\0evil\7example"),
+        HOST("\6\xff\xfe\x80\x01\x02\x7f\7example"),
+        HOST("\12mx.\r\nQUIT\r\7example"),
+        HOST("\11a@b.c/../\7example"),
+        HOST("\4*.%s\7example"),
+        HOST("\x09"
+             "127.0.0.1\7example"),
+#undef HOST
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(hosts) && question->type == DNS_TYPE_MX; i++)
+        raw_mx_write(writer, question->name, (const uint8_t *)hosts[i].octets, hosts[i].len);
+}
+
+/* Hosts that point at themselves, and one that points at another's pointer. */
+static void pointers_write(struct dns_writer *writer, const struct dns_question *question)
+{
+    /* A record is its owner's pointer (2), type, class, TTL, length (10) and preference (2). */
+    size_t first = writer->len + 14, second = first + 2 + 14;
+    const size_t targets[] = {second, first, second + 2 + 14};
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        const uint8_t host[] = {(uint8_t)(0xc0 | targets[i] >> 8), (uint8_t)targets[i]};
+
+        raw_mx_write(writer, question->name, host, sizeof(host));
+    }
+}
+
+static size_t dishonest_write(enum lab_fault_kind kind, const struct dns_header *query,
+                              const struct dns_question *question, bool by_udp, uint8_t *out,
+                              size_t size)
+{
+    struct dns_writer writer;
+
+    dns_writer_begin_answer(&writer, out, size, query, question, DNS_RCODE_NOERROR);
+    dns_writer_section(&writer, DNS_SECTION_ANSWER);
+    if (kind == LAB_FAULT_CROWD)
+        crowd_write(&writer, question);
+    else if (kind == LAB_FAULT_NAMES)
+        names_write(&writer, question);
+    else
+        pointers_write(&writer, question);
+    if (!by_udp) /* there is no more room anywhere: this is all */
+        writer.overflowed = false;
+    return dns_writer_end(&writer);
+}
+
 static size_t message_write(const struct lab_scenario *scenario, const struct dns_header *query,
                             const struct dns_question *question, uint8_t rcode, uint8_t *out,
                             size_t size)
@@ -135,6 +233,8 @@ void lab_zone_answer(const struct lab_scenario *scenario, const struct dns_heade
         dns_writer_begin_answer(&writer, out, size, query, question, DNS_RCODE_NOERROR);
         dns_writer_truncate(&writer);
         reply.len = dns_writer_end(&writer);
+    } else if (reply.kind >= LAB_FAULT_POINTERS) {
+        reply.len = dishonest_write(reply.kind, query, question, by_udp, out, size);
     } else if (reply.kind != LAB_FAULT_TIMEOUT) {
         reply.len = message_write(scenario, query, question, fault_rcode(reply.kind), out, size);
     }

@@ -29,6 +29,9 @@ static const char text[] =
     "domain glacial.example\n  slow 1h\n"
     "domain bogus.example\n  fault garbage\n"
     "domain cut.example\n  fault truncate\n  mx 1 mx1.example.com\n"
+    "domain circle.example\n  fault pointers\n"
+    "domain odd.example\n  fault names mx\n"
+    "domain crowd.example\n  fault crowd\n"
     "server mx1.example.com 127.0.1.1 ::1\n";
 
 static const struct {
@@ -63,6 +66,10 @@ static const struct {
     {"slow.example", DNS_TYPE_MX, DNS_FOUND, 1, "mx1.example.com"},
     {"bogus.example", DNS_TYPE_MX, DNS_BOGUS, 0, ""},
     {"cut.example", DNS_TYPE_MX, DNS_FOUND, 1, "mx1.example.com"},
+    {"circle.example", DNS_TYPE_MX, DNS_BOGUS, 0, ""},
+    {"odd.example", DNS_TYPE_MX, DNS_FOUND, 7, "mx\\032a.example"},
+    {"odd.example", DNS_TYPE_A, DNS_FOUND, 0, ""},
+    {"crowd.example", DNS_TYPE_A, DNS_FOUND, 0, ""},
 };
 
 struct asked {
@@ -168,6 +175,41 @@ static void udp_says_truncated_where_the_scenario_wants_it(void **state)
     lab_scenario_free(scenario);
 }
 
+/* By UDP as for any large answer; by TCP all that a message holds, and nothing is missing from it.
+ */
+static void crowds_fill_a_message(void **state)
+{
+    static const struct {
+        uint16_t type;
+        unsigned least;
+    } asked[] = {{DNS_TYPE_MX, 2000}, {DNS_TYPE_TXT, 200}};
+    struct lab_scenario *scenario = lab_scenario_parse(slice_from_string(text), NULL);
+    static uint8_t out[DNS_MESSAGE_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        const struct dns_question question = {
+            .name = "crowd.example", .type = asked[i].type, .dns_class = 1};
+        const struct dns_header header = {.id = 7};
+        struct lab_zone_reply reply;
+        struct dns_message message;
+        struct dns_record record;
+        unsigned count = 0;
+
+        lab_zone_answer(scenario, &header, &question, true, out, 512, &reply);
+        assert_int_equal(dns_message_open(&message, out, reply.len), 0);
+        assert_true(message.header.truncated);
+        lab_zone_answer(scenario, &header, &question, false, out, sizeof(out), &reply);
+        assert_true(reply.len > sizeof(out) - 300);
+        assert_int_equal(dns_message_open(&message, out, reply.len), 0);
+        assert_false(message.header.truncated);
+        while (dns_message_next_record(&message, &record) == 1)
+            count++;
+        assert_int_equal(count, message.counts[DNS_SECTION_ANSWER]);
+        assert_true(count > asked[i].least);
+    }
+    lab_scenario_free(scenario);
+}
+
 static void questions_under_way_end_when_the_world_does(void **state)
 {
     struct lab_scenario *scenario = lab_scenario_parse(slice_from_string(text), NULL);
@@ -193,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zones_answer_as_a_resolver_does),
         cmocka_unit_test(udp_says_truncated_where_the_scenario_wants_it),
+        cmocka_unit_test(crowds_fill_a_message),
         cmocka_unit_test(questions_under_way_end_when_the_world_does),
     };
 
