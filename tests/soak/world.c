@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+/* The first is none. */
 static const char *const quirks[] = {
     "",
     "",
@@ -42,36 +43,46 @@ static const char *const quirks[] = {
     "  offer nothing\n",
 };
 
-static void write_site(struct random *random, struct buffer *text, unsigned site, unsigned domains,
-                       unsigned *ip)
+void soak_world_make(struct random *random, struct soak_world *ret_world)
 {
-    unsigned hosts = 1 + (unsigned)random_below(random, 3);
+    struct soak_world world = {.site_count = 1 + (unsigned)random_below(random, SOAK_SITES_MAX)};
 
+    for (unsigned s = 0; s < world.site_count; s++) {
+        struct soak_site *site = &world.sites[s];
+
+        site->domain_count = 1 + (unsigned)random_below(random, SOAK_DOMAINS_MAX);
+        site->host_count = 1 + (unsigned)random_below(random, SOAK_HOSTS_MAX);
+        for (unsigned d = 0; d < site->domain_count; d++)
+            for (unsigned h = 0; h < site->host_count; h++)
+                site->preferences[d][h] = (unsigned)random_below(random, 3) * 10;
+        for (unsigned h = 0; h < site->host_count; h++)
+            site->quirks[h] = (unsigned)random_below(random, ARRAY_LEN(quirks));
+    }
+    *ret_world = world;
+}
+
+static void write_site(const struct soak_site *site, unsigned number, struct buffer *text)
+{
     (void)buffer_printf(text,
                         "site s%u connections 2 per-minute 20 rcpts-per-session 10 "
                         "unknowns-per-session 4 gap 500ms\n",
-                        site);
-    for (unsigned d = 0; d < domains; d++) {
-        (void)buffer_printf(text, "domain d%u.op%u.example\n", d, site);
-        for (unsigned h = 0; h < hosts; h++)
-            (void)buffer_printf(text, "  mx %u mx%u.op%u.example\n",
-                                (unsigned)random_below(random, 3) * 10, h, site);
+                        number);
+    for (unsigned d = 0; d < site->domain_count; d++) {
+        (void)buffer_printf(text, "domain d%u.op%u.example\n", d, number);
+        for (unsigned h = 0; h < site->host_count; h++)
+            (void)buffer_printf(text, "  mx %u mx%u.op%u.example\n", site->preferences[d][h], h,
+                                number);
     }
-    for (unsigned h = 0; h < hosts; h++, (*ip)++)
+    for (unsigned h = 0; h < site->host_count; h++)
         (void)buffer_printf(
-            text, "server mx%u.op%u.example 192.0.%u.%u\n  site s%u\n  mailbox u*\n%s", h, site,
-            2 + *ip / 200, 1 + *ip % 200, site, quirks[random_below(random, ARRAY_LEN(quirks))]);
+            text, "server mx%u.op%u.example 192.0.2.%u\n  site s%u\n  mailbox u*\n%s", h, number,
+            1 + number * SOAK_HOSTS_MAX + h, number, quirks[site->quirks[h]]);
 }
 
-void soak_world_write(struct random *random, struct buffer *text, struct soak_world *ret_world)
+void soak_world_write(const struct soak_world *world, struct buffer *text)
 {
-    struct soak_world world = {.site_count = 1 + (unsigned)random_below(random, SOAK_SITES_MAX)};
-    unsigned ip = 1;
-
-    for (unsigned s = 0; s < world.site_count; s++) {
-        world.domain_counts[s] = 1 + (unsigned)random_below(random, SOAK_DOMAINS_MAX);
-        write_site(random, text, s, world.domain_counts[s], &ip);
-    }
+    for (unsigned s = 0; s < world->site_count; s++)
+        if (world->sites[s].domain_count > 0)
+            write_site(&world->sites[s], s, text);
     (void)buffer_append_byte(text, '\0');
-    *ret_world = world;
 }

@@ -1,0 +1,142 @@
+#include "engine_run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+struct run {
+    struct soak_stage stage;
+    struct soak_report *report;
+    struct io_timer feed, cancel;
+    unsigned fed;
+    bool is_cancelled;
+};
+
+struct ticket {
+    struct run *run;
+    unsigned index;
+};
+
+/* What was judged can be judged again from the evidence alone. */
+static void check_again(struct run *run, const char *text, const struct evidence *evidence,
+                        const struct verdict *verdict)
+{
+    struct verdict again;
+
+    verdict_judge(evidence, &again);
+    if (again.reason != verdict->reason)
+        soak_fail(&run->stage, "%s is %s, but its evidence says %s", text,
+                  verdict_reason_name(verdict->reason), verdict_reason_name(again.reason));
+}
+
+static void done(void *user, const struct evidence *evidence, const struct verdict *verdict)
+{
+    struct ticket *ticket = user;
+    struct run *run = ticket->run;
+    struct soak_outcome *outcome = &run->report->outcomes[ticket->index];
+    char text[SOAK_ADDRESS_SIZE];
+
+    (void)soak_address_text(&run->stage.plan->addresses[ticket->index], text);
+    outcome->done++;
+    outcome->status = verdict->status;
+    outcome->reason = verdict->reason;
+    memcpy(outcome->explanation, verdict->explanation, sizeof(outcome->explanation));
+    if (!slice_equal(evidence->input, slice_from_string(text)))
+        soak_fail(&run->stage, "%s ended as another", text);
+    if (!run->stage.memory_is_short)
+        check_again(run, text, evidence, verdict);
+    free(ticket);
+}
+
+/* Only the engine's own want of memory excuses a submission that is refused. */
+static void submit(struct run *run, unsigned index)
+{
+    const struct soak_address *address = &run->stage.plan->addresses[index];
+    struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, run->stage.plan->patience, address->in_no_hurry};
+    struct ticket *ticket = malloc(sizeof(*ticket));
+    char text[SOAK_ADDRESS_SIZE];
+    int code;
+
+    CHECK(ticket != NULL);
+    *ticket = (struct ticket){run, index};
+    code = probe_engine_submit_wish(run->stage.engine,
+                                    slice_from_string(soak_address_text(address, text)), &wish,
+                                    done, ticket);
+    if (code == 0)
+        return;
+    if (code != ERROR_NOMEM || !run->stage.memory_is_short)
+        soak_fail(&run->stage, "%s was not taken: %d", text, code);
+    run->report->outcomes[index] =
+        (struct soak_outcome){1, VERDICT_SKIPPED, REASON_CANCELLED, "no memory"};
+    free(ticket);
+}
+
+static void feed(struct io_timer *timer)
+{
+    struct run *run = timer->user;
+    const struct soak_plan *plan = run->stage.plan;
+
+    while (run->fed < plan->address_count &&
+           plan->addresses[run->fed].at_ms <= io_now_ms(run->stage.loop))
+        submit(run, run->fed++);
+    if (run->fed == plan->address_count)
+        return;
+    if (io_timer_start(timer, plan->addresses[run->fed].at_ms) != 0) { /* no memory: now, then */
+        while (run->fed < plan->address_count)
+            submit(run, run->fed++);
+    }
+}
+
+static void cancel(struct io_timer *timer)
+{
+    struct run *run = timer->user;
+
+    run->is_cancelled = true;
+    probe_engine_cancel(run->stage.engine);
+}
+
+static void check(struct run *run, const struct soak_report *clean)
+{
+    const struct soak_plan *plan = run->stage.plan;
+
+    for (unsigned i = 0; i < plan->address_count; i++) {
+        const struct soak_outcome *outcome = &run->report->outcomes[i];
+
+        soak_check_outcome(&run->stage, &plan->addresses[i], outcome);
+        if (clean != NULL)
+            soak_check_against(&run->stage, &plan->addresses[i], outcome, &clean->outcomes[i]);
+        if (outcome->reason == REASON_CANCELLED && !run->is_cancelled &&
+            !run->stage.memory_is_short)
+            soak_fail(&run->stage, "number %u was cancelled by nobody", i);
+    }
+    if (!run->is_cancelled)
+        soak_stage_check_end(&run->stage);
+}
+
+void soak_engine_run(const struct soak_plan *plan, const struct soak_faults *faults,
+                     const struct soak_report *clean, struct soak_report *ret_report)
+{
+    struct run run = {.report = ret_report};
+
+    *ret_report = (struct soak_report){0};
+    soak_stage_build(&run.stage, plan, faults, 0, 0, 0);
+    io_timer_init(run.stage.loop, &run.feed, feed, &run);
+    io_timer_init(run.stage.loop, &run.cancel, cancel, &run);
+    CHECK(io_timer_start(&run.feed, 0) == 0);
+    if (faults->stop_ms > 0)
+        CHECK(io_timer_start(&run.cancel, faults->stop_ms) == 0);
+    soak_stage_run(&run.stage, NULL, NULL);
+    if (run.stage.memory_is_short) /* the world may have stood still for want of it */
+        probe_engine_cancel(run.stage.engine);
+    if (run.stage.failure[0] == '\0')
+        check(&run, clean);
+    ret_report->events = soak_stage_events(&run.stage);
+    ret_report->digest = run.stage.digest;
+    memcpy(ret_report->failure, run.stage.failure, sizeof(ret_report->failure));
+    io_timer_stop(&run.feed);
+    io_timer_stop(&run.cancel);
+    soak_stage_done(&run.stage);
+}
