@@ -8,9 +8,12 @@ namespace of its own), so that nothing of it is left. Prints "N passed, N failed
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.request
 
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
 PACKAGES = ("libmailknock1", "libmailknock-dev", "mailknock")
@@ -43,6 +46,37 @@ def check_lintian():
     expect(len(changes) == 1 and status == 0, "lintian finds no error and no warning", said)
 
 
+def check_links(folder):
+    """Pages link to one another as in the source tree; what is no page may be missing."""
+    pages = [folder / "README.md", *folder.glob("doc/*.md")]
+    lost = [f"{page.name}: {link}" for page in pages
+            for link in re.findall(r"\]\(([^)#:]+\.(?:md|png|svg))", page.read_text(encoding="utf-8"))
+            if not (page.parent / link).exists() and "CHANGES.md" not in link]
+    expect(len(pages) > 15 and not lost, "pages lead to pages", lost)
+    for name in ("examples/customers.csv", "examples/clients/python/mailknock.py", "examples/clients/widget/mailknock-form.js"):
+        expect((folder / name).exists(), f"{name} is among the examples")
+
+
+def check_service(root):
+    """As its unit starts it, without systemd."""
+    service = subprocess.Popen(["chroot", root, "mailknock", "serve", "--user", "mailknock", "--listen", "127.0.0.1:0",
+                                "--data", "/var/lib/mailknock", "--depth", "syntax"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    late = threading.Timer(60, service.kill)  # so that nobody waits for ever
+    late.start()
+    found = next(filter(None, (re.search(r"http://127\.0\.0\.1:\d+/", line) for line in service.stdout)), None)
+    expect(found, "the service says where it listens")
+    if found:
+        with urllib.request.urlopen(found[0] + "readyz", timeout=20) as answer:
+            expect(answer.status == 200, "the service is ready")
+        status = pathlib.Path(f"/proc/{service.pid}/status").read_text(encoding="ascii")
+        expect(not re.search(r"^Uid:.*\b0\b", status, re.M), "it is not root", status)
+    service.terminate()
+    said = service.communicate(timeout=60)[1]
+    late.cancel()
+    expect(service.returncode == 0, "it ends when it is told to", said)
+
+
 def check_installed(root, debs):
     def inside(*command):
         return run("chroot", root, *command)
@@ -60,11 +94,16 @@ def check_installed(root, debs):
     expect(status == 1 and "invalid" in said, "mailknock check judges an address", said)
     status, said = inside("env", "HOME=/tmp/mailknock-package", "mailknock", "demo")
     expect(status == 0 and "200" in said, "mailknock demo cleans its list", said)
-    for page in ("1 mailknock-clean", "5 mailknock.conf"):
+    status, commands = inside("mailknock", "--help")
+    names = re.findall(r"^  ([a-z]+)  ", commands, re.M)
+    expect(len(names) > 10, "its commands are known", commands)
+    for page in ("1 mailknock", "5 mailknock.conf", *(f"1 mailknock-{name}" for name in names)):
         status, said = inside("man", "-P", "cat", *page.split())
         expect(status == 0 and "DESCRIPTION" in said, f"man {page} shows a page", said)
+    check_links(pathlib.Path(root, "usr/share/doc/mailknock"))
     status, said = inside("getent", "passwd", "mailknock")
     expect(status == 0 and "/var/lib/mailknock" in said, "the service has its user", said)
+    check_service(root)
     status, said = inside("systemd-analyze", "verify", "--man=no", "mailknock.service",
                           "mailknock-worker.service")
     expect(status == 0, "its units are sound", said)
