@@ -1,5 +1,5 @@
 /*
- * A package of npm as a verifier for the accuracy bench: addresses on stdin, one a line;
+ * A package of npm as a verifier for the benches: addresses on stdin, one a line;
  * "ADDRESS<TAB>STATUS" on stdout, in the order in which they are known.
  *
  *   node npm.js PACKAGE [CONCURRENCY] < LIST
