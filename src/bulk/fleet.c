@@ -88,7 +88,8 @@ static void list_free(struct bulk_fleet_list *list)
     memory_free(list);
 }
 
-static int add_list(struct bulk_fleet *fleet, const struct store_job *job, struct error *error)
+static int add_list(struct bulk_fleet *fleet, const struct store_fleet_list *running,
+                    struct error *error)
 {
     struct bulk_fleet_list *list = memory_zalloc(1, sizeof(*list));
     int code;
@@ -96,19 +97,20 @@ static int add_list(struct bulk_fleet *fleet, const struct store_job *job, struc
     if (list == NULL)
         return error_set(error, ERROR_NOMEM, "no memory for a list");
     list->fleet = fleet;
-    list->id = job->id;
+    list->id = running->id;
     list->is_seen = true;
     list_init(&list->chunk_list);
     arena_init(&list->arena);
-    code = fleet->options.read_wish(fleet->user, job, &list->wish, error);
+    code = fleet->options.read_wish(fleet->user, running, &list->wish, error);
     if (code == 0)
-        code = store_fleet_deal(fleet->membership, job->id, error);
+        code = store_fleet_deal(fleet->membership, running->id, error);
     if (code != 0) {
         arena_done(&list->arena);
         memory_free(list);
         return code;
     }
     list->wish.is_in_no_hurry = true;
+    list->wish.is_fresh = running->asks_anew;
     list->wish.owner = &list->owner;
     list->owner.waits = one_waits;
     list_append(&fleet->lists, &list->node);
@@ -137,13 +139,13 @@ static void end_list(struct bulk_fleet_list *list)
 /* Which lists are running: new ones are joined, others left. */
 static void look_for_lists(struct bulk_fleet *fleet)
 {
-    struct store_job jobs[LISTS_AT_ONCE];
+    struct store_fleet_list running[LISTS_AT_ONCE];
     struct error error = {0};
     struct arena arena;
     size_t count = 0;
 
     arena_init(&arena);
-    if (store_fleet_running(fleet->membership, &arena, jobs, LISTS_AT_ONCE, &count, &error) != 0) {
+    if (store_fleet_running(fleet->membership, &arena, running, LISTS_AT_ONCE, &count, &error) != 0) {
         bulk_fleet_trouble(fleet, &error);
         arena_done(&arena);
         return;
@@ -155,11 +157,11 @@ static void look_for_lists(struct bulk_fleet *fleet)
         list->is_dry = list->is_seen = false;
     }
     for (size_t i = 0; i < count; i++) {
-        struct bulk_fleet_list *list = find_list(fleet, jobs[i].id);
+        struct bulk_fleet_list *list = find_list(fleet, running[i].id);
 
         if (list != NULL && !list->is_over)
             list->is_seen = true;
-        else if (list == NULL && !fleet->is_stopping && add_list(fleet, &jobs[i], &error) != 0)
+        else if (list == NULL && !fleet->is_stopping && add_list(fleet, &running[i], &error) != 0)
             bulk_fleet_trouble(fleet, &error);
     }
     arena_done(&arena);

@@ -27,7 +27,7 @@ struct bulk_fleet_options {
     uint64_t ttl_ms;            /* a beat holds so long */
     struct bulk_habits *habits; /* borrowed; NULL: none */
     /* How far a list wants to go. ERROR_FORMAT, ERROR_NOMEM: it is not worked on by us. */
-    int (*read_wish)(void *user, const struct store_job *job, struct probe_wish *ret_wish,
+    int (*read_wish)(void *user, const struct store_fleet_list *list, struct probe_wish *ret_wish,
                      struct error *error);
 };
 

@@ -133,7 +133,7 @@ static void reload(void *user, int signal_number)
 
 /* --- one membership ------------------------------------------------------------------------ */
 
-static int read_wish(void *user, const struct store_job *job, struct probe_wish *ret_wish,
+static int read_wish(void *user, const struct store_fleet_list *list, struct probe_wish *ret_wish,
                      struct error *error)
 {
     const struct worker *worker = user;
@@ -143,7 +143,7 @@ static int read_wish(void *user, const struct store_job *job, struct probe_wish 
 
     arena_init(&arena);
     service_list_options_init(&options, &worker->prober.settings);
-    code = service_list_options_parse(&options, job->options, &arena, error);
+    code = service_list_options_parse(&options, list->options, &arena, error);
     if (code == 0 && options.wish.depth > worker->prober.settings.depth)
         options.wish.depth = worker->prober.settings.depth;
     if (code == 0)

@@ -260,6 +260,8 @@ static int hand_over(struct service_list *list, struct error *error)
     int code = service_announce_later(service, list->id, error);
 
     if (code == 0)
+        code = store_fleet_prepare(service->store, list->id, list->options.wish.is_fresh, error);
+    if (code == 0)
         code = service_desk_set_state(list->desk, list->id, STORE_JOB_RUNNING, "", error);
     if (code != 0)
         return code;

@@ -104,9 +104,17 @@ struct store_claims {
 void store_claims_init(struct store_claims *claims);
 void store_claims_done(struct store_claims *claims);
 
-/* Running lists (id and options only), at most `max`. On the arena. */
-int store_fleet_running(struct store_fleet *fleet, struct arena *arena, struct store_job *jobs,
-                        size_t max, size_t *ret_count, struct error *error);
+struct store_fleet_list {
+    uint64_t id;
+    struct slice options;
+    bool asks_anew; /* what was found out before is not wanted */
+};
+/* Running lists, at most `max`. On the arena. */
+int store_fleet_running(struct store_fleet *fleet, struct arena *arena,
+                        struct store_fleet_list *lists, size_t max, size_t *ret_count,
+                        struct error *error);
+/* Before a list is set running: how it is to be asked. Not shared: no-op. */
+int store_fleet_prepare(struct store *store, uint64_t job, bool asks_anew, struct error *error);
 /* Make a running list's chunks, unless they are made. */
 int store_fleet_deal(struct store_fleet *fleet, uint64_t job, struct error *error);
 /* At most `max` chunks of a list. */

@@ -38,7 +38,12 @@ static const struct postgres_text claim_text = {
 };
 static const struct postgres_text running_text = {
     "FLEET_RUNNING",
-    "SELECT id, options FROM job WHERE state=$1::int8 ORDER BY id LIMIT $2::int8",
+    "SELECT id, options, anew::int8 FROM job WHERE state=$1::int8 ORDER BY id LIMIT $2::int8",
+    true,
+};
+static const struct postgres_text prepare_text = {
+    "FLEET_PREPARE",
+    "UPDATE job SET anew=$2::int8 WHERE id=$1::int8",
     true,
 };
 static const struct postgres_text tasks_text = {
@@ -203,8 +208,9 @@ static int claim(struct store_fleet *fleet, const struct postgres_text *text,
     return code;
 }
 
-int store_fleet_running(struct store_fleet *fleet, struct arena *arena, struct store_job *jobs,
-                        size_t max, size_t *ret_count, struct error *error)
+int store_fleet_running(struct store_fleet *fleet, struct arena *arena,
+                        struct store_fleet_list *lists, size_t max, size_t *ret_count,
+                        struct error *error)
 {
     struct postgres_params params;
     PGresult *answer;
@@ -219,16 +225,32 @@ int store_fleet_running(struct store_fleet *fleet, struct arena *arena, struct s
     if (code != 0)
         return code;
     for (int i = 0; i < PQntuples(answer) && code == 0; i++) {
-        jobs[i] = (struct store_job){
+        lists[i] = (struct store_fleet_list){
             .id = (uint64_t)postgres_int(answer, i, 0),
-            .state = STORE_JOB_RUNNING,
             .options = arena_slice(arena, postgres_bytes(answer, i, 1)),
+            .asks_anew = postgres_int(answer, i, 2) != 0,
         };
-        if (jobs[i].options.ptr == NULL)
+        if (lists[i].options.ptr == NULL)
             code = error_set(error, ERROR_NOMEM, "no memory for lists");
     }
     *ret_count = (size_t)PQntuples(answer);
     PQclear(answer);
+    return code;
+}
+
+int store_fleet_prepare(struct store *base, uint64_t job, bool asks_anew, struct error *error)
+{
+    struct postgres_params params;
+    int code;
+
+    if (!store_is_shared(base))
+        return 0;
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)job);
+    postgres_bind_int(&params, asks_anew);
+    code = postgres_store_ask(postgres_store_of(base), &prepare_text, &params, NULL,
+                              "prepare a list", error);
+    postgres_params_done(&params);
     return code;
 }
 

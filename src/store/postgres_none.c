@@ -86,10 +86,16 @@ void store_claims_done(struct store_claims *claims)
     arena_done(&claims->arena);
 }
 
-int store_fleet_running(struct store_fleet *fleet, struct arena *arena, struct store_job *jobs,
-                        size_t max, size_t *ret_count, struct error *error)
+int store_fleet_running(struct store_fleet *fleet, struct arena *arena,
+                        struct store_fleet_list *lists, size_t max, size_t *ret_count,
+                        struct error *error)
 {
     return none(error);
+}
+
+int store_fleet_prepare(struct store *store, uint64_t job, bool asks_anew, struct error *error)
+{
+    return 0;
 }
 
 int store_fleet_deal(struct store_fleet *fleet, uint64_t job, struct error *error)

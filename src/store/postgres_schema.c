@@ -129,6 +129,7 @@ static const struct {
         "CREATE INDEX task_free ON task (site, job, row) WHERE worker=0;"
         "CREATE INDEX task_claimed ON task (worker) WHERE worker<>0;"},
     {1, "ALTER TABLE task ADD COLUMN hops smallint NOT NULL DEFAULT 0"},
+    {1, "ALTER TABLE job ADD COLUMN anew smallint NOT NULL DEFAULT 0"},
 };
 
 /* From the catalogue itself: what a session knows of names may be older than its last lock. */
