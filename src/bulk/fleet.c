@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "base/memory.h"
 #include "bulk/fleet_internal.h"
+#include "provider/mailbox.h"
 
 #define BEATS_IN_TTL  6    /* one is said every sixth of what it holds */
 #define LISTS_AT_ONCE 64   /* worked on by one worker */
@@ -13,6 +14,8 @@
 #define BUSY_MS       200  /* after the engine had no room */
 #define PART_MS       2000 /* connections are closed meanwhile, when we stop */
 #define PART_LOOK_MS  50
+#define FEED_MS       100 /* without looking at anything else: beats must be said */
+#define EXPECTED      200 /* rows whose records are read at once */
 
 /* --- trouble ------------------------------------------------------------------------------- */
 
@@ -212,6 +215,57 @@ static struct bulk_fleet_chunk *begin_chunk(struct bulk_fleet *fleet, struct bul
     return chunk;
 }
 
+struct expected {
+    struct arena arena;
+    struct store_record_name names[5 * EXPECTED];
+    size_t count;
+};
+
+static void expect(struct expected *expected, enum store_record_kind kind, struct slice key)
+{
+    if (key.ptr != NULL && key.len > 0 && key.len <= STORE_RECORD_KEY_MAX)
+        expected->names[expected->count++] = (struct store_record_name){kind, key};
+}
+
+/* Of an address the engine's past and memory will want to know all of this. */
+static void expect_address(struct expected *expected, struct slice text)
+{
+    static const enum store_record_kind kinds[] = {STORE_RECORD_MAILBOX, STORE_RECORD_BOUNCE,
+                                                   STORE_RECORD_DELIVERY, STORE_RECORD_COMPLAINT};
+    char bytes[PROVIDER_KEY_SIZE];
+    struct address address;
+    struct slice key;
+
+    if (!address_parse(text.ptr, text.len, &address))
+        return;
+    key = arena_slice(&expected->arena,
+                      slice_from(bytes, provider_mailbox_key(&address, NULL, bytes)));
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        expect(expected, kinds[i], key);
+    if (!address.is_literal)
+        expect(expected, STORE_RECORD_DOMAIN,
+               arena_slice(&expected->arena, slice_from_string(address.domain_ascii)));
+}
+
+/* One by one they would cost several waits for each row. */
+static void expect_records(struct bulk_fleet *fleet)
+{
+    struct expected *expected = memory_zalloc(1, sizeof(*expected));
+    size_t until = fleet->claim_at + EXPECTED;
+
+    if (expected == NULL)
+        return;
+    arena_init(&expected->arena);
+    if (until > fleet->claims.count)
+        until = fleet->claims.count;
+    for (size_t i = fleet->claim_at; i < until; i++)
+        expect_address(expected, fleet->claims.claims[i].row.address);
+    store_records_expect(fleet->store, expected->names, expected->count);
+    fleet->expected_until = until;
+    arena_done(&expected->arena);
+    memory_free(expected);
+}
+
 /* One claim more to the engine: false when it can't be now. */
 static bool feed_one(struct bulk_fleet *fleet)
 {
@@ -230,6 +284,8 @@ static bool feed_one(struct bulk_fleet *fleet)
     }
     if (list->is_over)
         return true; /* it is gone, as the store has just said */
+    if (fleet->claim_at >= fleet->expected_until)
+        expect_records(fleet);
     if (claim->chunk != 0 && (fleet->chunk == NULL || fleet->chunk_first != claim->chunk)) {
         fleet->chunk = begin_chunk(fleet, list);
         fleet->chunk_first = claim->chunk;
@@ -332,7 +388,7 @@ static bool claim_more(struct bulk_fleet *fleet)
     struct error error = {0};
     int code;
 
-    fleet->claim_at = fleet->claims.count = 0;
+    fleet->claim_at = fleet->claims.count = fleet->expected_until = 0;
     fleet->chunk = NULL;
     code = claim_tasks(fleet, &error);
     if (code == 0)
@@ -437,7 +493,7 @@ static void lose(struct bulk_fleet *fleet)
 static void pump(struct io_timer *timer)
 {
     struct bulk_fleet *fleet = timer->user;
-    size_t fed = 0;
+    uint64_t until = clock_ms() + FEED_MS;
 
     if (bulk_fleet_look_whether_lost(fleet)) {
         lose(fleet);
@@ -448,7 +504,7 @@ static void pump(struct io_timer *timer)
             break;
         if (!feed_one(fleet))
             break;
-        if (++fed >= 2 * STORE_FLEET_CHUNK) { /* the loop has other things to do */
+        if (clock_ms() >= until) {
             bulk_fleet_pump_soon(fleet, 0);
             break;
         }

@@ -69,7 +69,7 @@ struct bulk_fleet {
     struct list lists, sites;
     struct table site_table;
     struct store_claims claims;
-    size_t claim_at;
+    size_t claim_at, expected_until; /* of the claims; until there their records are read */
     size_t task_cursor; /* sites asked for tasks in turns */
     struct io_watch *watch;
     int watched;

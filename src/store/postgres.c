@@ -16,6 +16,7 @@ static void close_store(struct store *base)
     struct postgres_store *store = postgres_store_of(base);
 
     postgres_store_disconnect(store);
+    postgres_ahead_done(store);
     store_pack_free(store->pack);
     memory_free(store->prepared);
     memory_free(store->place);
@@ -47,6 +48,7 @@ static const struct store_ops postgres_ops = {
     .note_remove = postgres_note_remove,
     .note_expire = postgres_note_expire,
     .records_put = postgres_records_put,
+    .records_expect = postgres_records_expect,
     .record_get = postgres_record_get,
     .record_next = postgres_record_next,
     .record_remove = postgres_record_remove,
@@ -70,6 +72,7 @@ int store_postgres_open(const char *url, enum store_mode mode, struct store **re
     store->base.ops = &postgres_ops;
     store->mode = mode;
     store->deadline_ms = DEADLINE_MS;
+    postgres_ahead_init(store);
     code = postgres_store_place(url, &store->place, error);
     if (code != 0)
         goto done;

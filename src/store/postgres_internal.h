@@ -18,7 +18,9 @@
 
 #include <libpq-fe.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
+#include "base/table.h"
 #include "store/pack.h"
 #include "store/store.h"
 
@@ -163,8 +165,12 @@
       " AND $5::int8=0 AND NOT EXISTS (SELECT 1 FROM put) AND proof=1 AND checked_ms<=$6::int8"    \
       " AND failed_ms<$6::int8")                                                                   \
     X(RECORD_GET, POSTGRES_RECORD " AND key=$2")                                                   \
-    X(RECORD_NEXT, POSTGRES_RECORD " AND key>$2 ORDER BY key LIMIT 1")                             \
-    X(RECORD_NEXT_OF, POSTGRES_RECORD " AND family=$3 AND key>$2 ORDER BY key LIMIT 1")            \
+    X(RECORD_NEXT, POSTGRES_RECORD " AND key>$2 ORDER BY key LIMIT $3::int8")                      \
+    X(RECORD_NEXT_OF, POSTGRES_RECORD " AND family=$4 AND key>$2 ORDER BY key LIMIT $3::int8")     \
+    X(RECORD_EXPECT,                                                                               \
+      "SELECT key, family, value::int8, proof::int8, checked_ms, expires_ms, failed_ms, failures," \
+      " body, r.kind::int8 FROM unnest($1::int8[], $2::bytea[]) AS e(k, name) JOIN record r"        \
+      " ON r.kind=e.k AND r.key=e.name")                                                           \
     X(RECORD_REMOVE, "DELETE FROM record WHERE kind=$1::int8 AND key=$2")                          \
     X(RECORD_EXPIRE, "DELETE FROM record WHERE (kind, key) IN (SELECT kind, key FROM record WHERE" \
                      " kind=$1::int8 AND expires_ms<=$2::int8 ORDER BY expires_ms"                 \
@@ -187,6 +193,20 @@ struct postgres_text {
     bool repeats; /* said twice it does what it does once: it may be, when a connection is lost */
 };
 
+/* What was read ahead (postgres_ahead.c). */
+#define POSTGRES_WALK_AHEAD 64
+
+struct postgres_ahead {
+    struct arena arena;    /* of the expected ones */
+    struct table expected; /* by kind and key; values: struct store_record */
+    uint64_t expected_ms, seed;
+    PGresult *walk; /* NULL: none */
+    int walk_at;    /* the next one's place in it */
+    enum store_record_kind walk_kind;
+    bool walk_of_group;
+    uint64_t walk_ms;
+};
+
 struct postgres_store {
     struct store base;
     PGconn *connection; /* NULL: lost */
@@ -201,6 +221,7 @@ struct postgres_store {
     uint64_t backoff_ms;
     uint64_t connections; /* made so far */
     struct store_pack *pack;
+    struct postgres_ahead ahead;
     const char **prepared; /* names said to this connection */
     size_t prepared_count, prepared_room;
     /* Said on each new connection, once it is there; NULL: nothing. */
@@ -340,12 +361,30 @@ int postgres_record_get(struct store *store, enum store_record_kind kind, struct
 int postgres_record_next(struct store *store, enum store_record_kind kind, struct slice group,
                          struct slice after, struct arena *arena, struct store_record *ret_record,
                          struct error *error);
+/* A row of columns as in POSTGRES_RECORD: 1. ERROR_NOMEM, ERROR_FORMAT. */
+int postgres_record_read(struct postgres_store *store, const PGresult *answer, int row,
+                         enum store_record_kind kind, struct arena *arena,
+                         struct store_record *ret_record, struct error *error);
+void postgres_records_expect(struct store *store, const struct store_record_name *names,
+                             size_t count);
 int postgres_record_remove(struct store *store, enum store_record_kind kind, struct slice key,
                            struct error *error);
 int postgres_records_expire(struct store *store, enum store_record_kind kind, int64_t now_unix_ms,
                             uint64_t bytes_max, size_t max, struct error *error);
 int postgres_records_total(struct store *store, enum store_record_kind kind,
                            struct store_record_total *ret_total, struct error *error);
+
+/* --- postgres_ahead.c ---------------------------------------------------------------------------
+ */
+
+void postgres_ahead_init(struct postgres_store *store);
+void postgres_ahead_done(struct postgres_store *store);
+/* True: it was read ahead, *ret_code is 1 with a record on the arena or 0. */
+bool postgres_ahead_get(struct postgres_store *store, enum store_record_kind kind, struct slice key,
+                        struct arena *arena, int *ret_code, struct store_record *ret_record);
+/* A record is another one from now on. */
+void postgres_ahead_forget(struct postgres_store *store, enum store_record_kind kind,
+                           struct slice key);
 
 /* Results as the arrays of POSTGRES_RESULTS_IN, after the job. ERROR_NOMEM. */
 int postgres_bind_results(struct postgres_store *store, struct postgres_params *params,

@@ -6,23 +6,23 @@
 
 #define PIPELINED 256 /* statements said before their answers are read */
 
-static int read_record(struct postgres_store *store, const PGresult *answer,
-                       enum store_record_kind kind, struct arena *arena,
-                       struct store_record *ret_record, struct error *error)
+int postgres_record_read(struct postgres_store *store, const PGresult *answer, int row,
+                         enum store_record_kind kind, struct arena *arena,
+                         struct store_record *ret_record, struct error *error)
 {
     struct store_record record = {
         .kind = kind,
-        .key = arena_slice(arena, postgres_bytes(answer, 0, 0)),
-        .group = arena_slice(arena, postgres_bytes(answer, 0, 1)),
-        .value = (uint8_t)postgres_int(answer, 0, 2),
-        .is_proof = postgres_int(answer, 0, 3) != 0,
-        .checked_unix_ms = postgres_int(answer, 0, 4),
-        .expires_unix_ms = postgres_int(answer, 0, 5),
-        .failed_unix_ms = postgres_int(answer, 0, 6),
-        .failures = (uint32_t)postgres_int(answer, 0, 7),
+        .key = arena_slice(arena, postgres_bytes(answer, row, 0)),
+        .group = arena_slice(arena, postgres_bytes(answer, row, 1)),
+        .value = (uint8_t)postgres_int(answer, row, 2),
+        .is_proof = postgres_int(answer, row, 3) != 0,
+        .checked_unix_ms = postgres_int(answer, row, 4),
+        .expires_unix_ms = postgres_int(answer, row, 5),
+        .failed_unix_ms = postgres_int(answer, row, 6),
+        .failures = (uint32_t)postgres_int(answer, row, 7),
     };
     int code = record.key.ptr != NULL && record.group.ptr != NULL
-                   ? store_unpack(store->pack, postgres_bytes(answer, 0, 8), arena, &record.body)
+                   ? store_unpack(store->pack, postgres_bytes(answer, row, 8), arena, &record.body)
                    : ERROR_NOMEM;
 
     if (code == ERROR_NOMEM)
@@ -33,43 +33,27 @@ static int read_record(struct postgres_store *store, const PGresult *answer,
     return 1;
 }
 
-/* A statement that gives one record or none. */
-static int read_one(struct store *base, enum postgres_statement which, enum store_record_kind kind,
-                    struct slice key, struct slice group, struct arena *arena,
-                    struct store_record *ret_record, struct error *error)
+int postgres_record_get(struct store *base, enum store_record_kind kind, struct slice key,
+                        struct arena *arena, struct store_record *ret_record, struct error *error)
 {
     struct postgres_store *store = postgres_store_of(base);
     struct postgres_params params;
     PGresult *answer;
     int code;
 
+    if (postgres_ahead_get(store, kind, key, arena, &code, ret_record))
+        return code;
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)kind);
     postgres_bind_bytes(&params, key);
-    if (group.len > 0)
-        postgres_bind_bytes(&params, group);
-    code = postgres_store_do(store, which, &params, &answer, "read a record", error);
+    code = postgres_store_do(store, POSTGRES_RECORD_GET, &params, &answer, "read a record", error);
     postgres_params_done(&params);
     if (code != 0)
         return code;
     if (PQntuples(answer) > 0)
-        code = read_record(store, answer, kind, arena, ret_record, error);
+        code = postgres_record_read(store, answer, 0, kind, arena, ret_record, error);
     PQclear(answer);
     return code;
-}
-
-int postgres_record_get(struct store *base, enum store_record_kind kind, struct slice key,
-                        struct arena *arena, struct store_record *ret_record, struct error *error)
-{
-    return read_one(base, POSTGRES_RECORD_GET, kind, key, SLICE_EMPTY, arena, ret_record, error);
-}
-
-int postgres_record_next(struct store *base, enum store_record_kind kind, struct slice group,
-                         struct slice after, struct arena *arena, struct store_record *ret_record,
-                         struct error *error)
-{
-    return read_one(base, group.len > 0 ? POSTGRES_RECORD_NEXT_OF : POSTGRES_RECORD_NEXT, kind,
-                    after, group, arena, ret_record, error);
 }
 
 static int bind_record(struct postgres_store *store, struct postgres_params *params,
@@ -132,8 +116,10 @@ int postgres_records_put(struct store *base, const struct store_record *records,
 
     if (code != 0)
         goto done;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sorted[i] = &records[i];
+        postgres_ahead_forget(store, records[i].kind, records[i].key);
+    }
     qsort(sorted, count, sizeof(sorted[0]), compare_records);
     for (size_t at = 0; at < count && code == 0; at += room)
         code = put_some(store, sorted + at, count - at < room ? count - at : room, params, error);
@@ -150,6 +136,7 @@ int postgres_record_remove(struct store *base, enum store_record_kind kind, stru
     struct postgres_params params;
     int64_t gone;
 
+    postgres_ahead_forget(postgres_store_of(base), kind, key);
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)kind);
     postgres_bind_bytes(&params, key);

@@ -339,6 +339,14 @@ int store_records_put(struct store *store, const struct store_record *records, s
     return count > 0 ? store->ops->records_put(store, records, count, error) : 0;
 }
 
+void store_records_expect(struct store *store, const struct store_record_name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        CHECK(names[i].key.len > 0 && names[i].key.len <= STORE_RECORD_KEY_MAX);
+    if (store->ops->records_expect != NULL && count > 0)
+        store->ops->records_expect(store, names, count);
+}
+
 int store_record_get(struct store *store, enum store_record_kind kind, struct slice key,
                      struct arena *arena, struct store_record *ret_record, struct error *error)
 {

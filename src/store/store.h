@@ -343,6 +343,17 @@ struct store_record {
  */
 int store_records_put(struct store *store, const struct store_record *records, size_t count,
                       struct error *error);
+struct store_record_name {
+    enum store_record_kind kind;
+    struct slice key;
+};
+/*
+ * store_record_get will be asked for these soon, whether they are there or not. Where each would
+ * cost a wait they are read at once, in place of those expected before, and answered from memory,
+ * each once and for ten seconds at most. It can't fail: what could not be read is read when it is
+ * asked for.
+ */
+void store_records_expect(struct store *store, const struct store_record_name *names, size_t count);
 /* 1; none: 0. Copied to the arena. Whether it has expired is the caller's affair. */
 int store_record_get(struct store *store, enum store_record_kind kind, struct slice key,
                      struct arena *arena, struct store_record *ret_record, struct error *error);
@@ -423,6 +434,9 @@ struct store_ops {
     int (*note_expire)(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
     int (*records_put)(struct store *store, const struct store_record *records, size_t count,
                        struct error *error);
+    /* NULL where that spares nothing. */
+    void (*records_expect)(struct store *store, const struct store_record_name *names,
+                           size_t count);
     int (*record_get)(struct store *store, enum store_record_kind kind, struct slice key,
                       struct arena *arena, struct store_record *ret_record, struct error *error);
     int (*record_next)(struct store *store, enum store_record_kind kind, struct slice group,

@@ -1013,6 +1013,84 @@ static void records_are_walked_counted_and_removed(void **state)
     arena_done(&arena);
 }
 
+/* Whatever was said to be expected, what is read is what is there. */
+static void records_that_are_expected_are_those_that_are_there(void **state)
+{
+    struct bench *bench = *state;
+    const struct store_record_name names[] = {
+        {STORE_RECORD_MAILBOX, SLICE("a")},
+        {STORE_RECORD_BOUNCE, SLICE("a")},
+        {STORE_RECORD_MAILBOX, SLICE("b")},
+        {STORE_RECORD_MAILBOX, SLICE("c")},
+        {STORE_RECORD_MAILBOX, SLICE("c")},
+    };
+    struct store_record record = record_of("a", 1, 10, true, "first"), got;
+    struct arena arena;
+
+    arena_init(&arena);
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    record = record_of("c", 1, 10, true, "of c");
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    store_records_expect(bench->store, names, ARRAY_LEN(names));
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("a"), &arena,
+                                          &got, NULL),
+                         1);
+        assert_true(slice_equal(got.body, SLICE("first")));
+        assert_true(slice_equal(got.key, SLICE("a")));
+        assert_int_equal(
+            store_record_get(bench->store, STORE_RECORD_BOUNCE, SLICE("a"), &arena, &got, NULL), 0);
+    }
+    /* What changes meanwhile is not answered as it was. */
+    store_records_expect(bench->store, names, ARRAY_LEN(names));
+    record = record_of("b", 1, 10, true, "new");
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    record = record_of("a", 2, 10, true, "second");
+    assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    assert_int_equal(store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("c"), NULL), 1);
+    assert_int_equal(
+        store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("b"), &arena, &got, NULL), 1);
+    assert_int_equal(
+        store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("a"), &arena, &got, NULL), 1);
+    assert_true(slice_equal(got.body, SLICE("second")));
+    assert_int_equal(
+        store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("c"), &arena, &got, NULL), 0);
+    arena_done(&arena);
+}
+
+/* A walk over more than is read at once, while some of what it will meet changes. */
+static void a_long_walk_meets_every_record_as_it_is(void **state)
+{
+    struct bench *bench = *state;
+    struct store_record record, got = {.key = SLICE_EMPTY};
+    struct arena arena;
+    char key[16];
+    unsigned seen = 0;
+
+    arena_init(&arena);
+    for (unsigned i = 0; i < 150; i++) {
+        snprintf(key, sizeof(key), "k%03u", i);
+        record = record_of(key, 1, 10, true, "body");
+        record.group = SLICE("g.example");
+        assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
+    }
+    while (store_record_next(bench->store, STORE_RECORD_MAILBOX, SLICE("g.example"), got.key,
+                             &arena, &got, NULL) == 1) {
+        snprintf(key, sizeof(key), "k%03u", seen);
+        assert_true(slice_equal(got.key, slice_from_string(key)));
+        if (seen == 20) { /* of those that come, one goes; and so does the one we stand on */
+            assert_int_equal(
+                store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("k021"), NULL), 1);
+            assert_int_equal(
+                store_record_remove(bench->store, STORE_RECORD_MAILBOX, got.key, NULL), 1);
+            seen++;
+        }
+        seen++;
+    }
+    assert_int_equal(seen, 150);
+    arena_done(&arena);
+}
+
 static void records_expire_oldest_first_and_keep_below_a_size(void **state)
 {
     struct bench *bench = *state;
@@ -1236,6 +1314,8 @@ static int run_with_postgres(void)
         IN_POSTGRES(notes_are_kept_in_order_and_expire),
         IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
         IN_POSTGRES(records_are_walked_counted_and_removed),
+        IN_POSTGRES(records_that_are_expected_are_those_that_are_there),
+        IN_POSTGRES(a_long_walk_meets_every_record_as_it_is),
         IN_POSTGRES(records_expire_oldest_first_and_keep_below_a_size),
         IN_POSTGRES(no_memory_is_an_error),
         IN_POSTGRES(a_lost_connection_is_made_again),
@@ -1270,6 +1350,8 @@ int main(int argc, char **argv)
         BOTH(notes_are_kept_in_order_and_expire),
         BOTH(a_failure_never_takes_the_place_of_a_proof),
         BOTH(records_are_walked_counted_and_removed),
+        BOTH(records_that_are_expected_are_those_that_are_there),
+        BOTH(a_long_walk_meets_every_record_as_it_is),
         BOTH(records_expire_oldest_first_and_keep_below_a_size),
         BOTH(no_memory_is_an_error),
         SQLITE(files_that_are_not_ours_are_refused),
