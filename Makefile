@@ -23,7 +23,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -48,6 +48,12 @@ test-web: $(BUILD)/.with-tests .deps/web tests/web/node_modules ## the page in C
 	@$(call ninja,)
 	@meson test -C $(BUILD) $(MESON_TEST) --suite web
 	@echo "screenshots: $(BUILD)/tests/web"
+
+# ROWS, KILLS, SEED: as tests/fleet/fleet_test.py takes them.
+test-fleet: $(BUILD)/.with-tests ## 200,000 rows by four workers on PostgreSQL, with kills and restarts (20 minutes)
+	@$(call ninja,)
+	@MK_SOURCE_ROOT='$(CURDIR)' MK_SKEW='$(abspath $(BUILD))/tests/skew.so' python3 \
+	    tests/fleet/fleet_test.py $(BUILD)/mailknock $(or $(ROWS),200000) $(or $(KILLS),40) $(SEED)
 
 check-sanitizers: run-sanitizers ## unit tests with AddressSanitizer and UBSan
 	@tools/test-summary $(BUILD)-sanitize

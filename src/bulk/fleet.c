@@ -148,7 +148,8 @@ static void look_for_lists(struct bulk_fleet *fleet)
     size_t count = 0;
 
     arena_init(&arena);
-    if (store_fleet_running(fleet->membership, &arena, running, LISTS_AT_ONCE, &count, &error) != 0) {
+    if (store_fleet_running(fleet->membership, &arena, running, LISTS_AT_ONCE, &count, &error) !=
+        0) {
         bulk_fleet_trouble(fleet, &error);
         arena_done(&arena);
         return;
@@ -446,7 +447,7 @@ static void finish_lists(struct bulk_fleet *fleet)
             continue;
         if (!bulk_fleet_flush(list))
             continue;
-        code = store_fleet_finish(fleet->membership, list->id, io_unix_ms(fleet->loop), &error);
+        code = store_fleet_finish(fleet->membership, list->id, &error);
         if (code == 1)
             (void)store_fleet_tell(fleet->store, NULL);
         else if (code == 0 && !fleet->is_stopping)

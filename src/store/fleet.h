@@ -152,9 +152,8 @@ int store_fleet_put(struct store_fleet *fleet, uint64_t job, const struct store_
                     struct error *error);
 /* Our claims of a list, back to everybody. */
 int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *error);
-/* FINISHED, if every row has its result: 1 when it was us who said so. */
-int store_fleet_finish(struct store_fleet *fleet, uint64_t job, int64_t now_unix_ms,
-                       struct error *error);
+/* FINISHED, by the database's clock, if every row has its result: 1 when it was us who said so. */
+int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error);
 /* Wake everybody who listens. */
 int store_fleet_tell(struct store *store, struct error *error);
 

@@ -99,8 +99,9 @@ static const struct postgres_text release_text = {
 /* What was claimed twice may have left chunks and tasks of rows that have their result. */
 static const struct postgres_text finish_text = {
     "FLEET_FINISH",
-    "WITH f AS (UPDATE job SET state=$2::int8, finished_ms=$3::int8, note='' WHERE id=$1::int8"
-    " AND state=$4::int8 AND dealt=1 AND rows-duplicates<=(SELECT coalesce(sum(results), 0) FROM"
+    "WITH f AS (UPDATE job SET state=$2::int8, note='', finished_ms="
+    "(extract(epoch FROM clock_timestamp())*1000)::int8 WHERE id=$1::int8 AND state=$3::int8 AND"
+    " dealt=1 AND rows-duplicates<=(SELECT coalesce(sum(results), 0) FROM"
     " tally WHERE job=$1::int8) RETURNING id),"
     " c AS (DELETE FROM chunk USING f WHERE chunk.job=f.id),"
     " t AS (DELETE FROM task USING f WHERE task.job=f.id) SELECT count(*) FROM f",
@@ -404,8 +405,7 @@ int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *e
     return code;
 }
 
-int store_fleet_finish(struct store_fleet *fleet, uint64_t job, int64_t now_unix_ms,
-                       struct error *error)
+int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error)
 {
     struct postgres_params params;
     PGresult *answer;
@@ -414,7 +414,6 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, int64_t now_unix
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)job);
     postgres_bind_int(&params, STORE_JOB_FINISHED);
-    postgres_bind_int(&params, now_unix_ms);
     postgres_bind_int(&params, STORE_JOB_RUNNING);
     code = postgres_store_ask(fleet->store, &finish_text, &params, &answer, "finish a list", error);
     postgres_params_done(&params);

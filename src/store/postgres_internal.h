@@ -169,7 +169,7 @@
     X(RECORD_NEXT_OF, POSTGRES_RECORD " AND family=$4 AND key>$2 ORDER BY key LIMIT $3::int8")     \
     X(RECORD_EXPECT,                                                                               \
       "SELECT key, family, value::int8, proof::int8, checked_ms, expires_ms, failed_ms, failures," \
-      " body, r.kind::int8 FROM unnest($1::int8[], $2::bytea[]) AS e(k, name) JOIN record r"        \
+      " body, r.kind::int8 FROM unnest($1::int8[], $2::bytea[]) AS e(k, name) JOIN record r"       \
       " ON r.kind=e.k AND r.key=e.name")                                                           \
     X(RECORD_REMOVE, "DELETE FROM record WHERE kind=$1::int8 AND key=$2")                          \
     X(RECORD_EXPIRE, "DELETE FROM record WHERE (kind, key) IN (SELECT kind, key FROM record WHERE" \

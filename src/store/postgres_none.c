@@ -127,8 +127,7 @@ int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *e
     return none(error);
 }
 
-int store_fleet_finish(struct store_fleet *fleet, uint64_t job, int64_t now_unix_ms,
-                       struct error *error)
+int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error)
 {
     return none(error);
 }

@@ -1018,10 +1018,8 @@ static void records_that_are_expected_are_those_that_are_there(void **state)
 {
     struct bench *bench = *state;
     const struct store_record_name names[] = {
-        {STORE_RECORD_MAILBOX, SLICE("a")},
-        {STORE_RECORD_BOUNCE, SLICE("a")},
-        {STORE_RECORD_MAILBOX, SLICE("b")},
-        {STORE_RECORD_MAILBOX, SLICE("c")},
+        {STORE_RECORD_MAILBOX, SLICE("a")}, {STORE_RECORD_BOUNCE, SLICE("a")},
+        {STORE_RECORD_MAILBOX, SLICE("b")}, {STORE_RECORD_MAILBOX, SLICE("c")},
         {STORE_RECORD_MAILBOX, SLICE("c")},
     };
     struct store_record record = record_of("a", 1, 10, true, "first"), got;
@@ -1033,9 +1031,9 @@ static void records_that_are_expected_are_those_that_are_there(void **state)
     assert_int_equal(store_records_put(bench->store, &record, 1, NULL), 0);
     store_records_expect(bench->store, names, ARRAY_LEN(names));
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("a"), &arena,
-                                          &got, NULL),
-                         1);
+        assert_int_equal(
+            store_record_get(bench->store, STORE_RECORD_MAILBOX, SLICE("a"), &arena, &got, NULL),
+            1);
         assert_true(slice_equal(got.body, SLICE("first")));
         assert_true(slice_equal(got.key, SLICE("a")));
         assert_int_equal(
@@ -1081,8 +1079,8 @@ static void a_long_walk_meets_every_record_as_it_is(void **state)
         if (seen == 20) { /* of those that come, one goes; and so does the one we stand on */
             assert_int_equal(
                 store_record_remove(bench->store, STORE_RECORD_MAILBOX, SLICE("k021"), NULL), 1);
-            assert_int_equal(
-                store_record_remove(bench->store, STORE_RECORD_MAILBOX, got.key, NULL), 1);
+            assert_int_equal(store_record_remove(bench->store, STORE_RECORD_MAILBOX, got.key, NULL),
+                             1);
             seen++;
         }
         seen++;
