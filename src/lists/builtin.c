@@ -6,13 +6,15 @@
 #include "base/check.h"
 
 /*
- * The table that tools/compile-lists made; its head comment tells the layout. Keys of local parts
- * end in "@" and those of mail hosts begin with one, so that neither is taken for a domain.
+ * The tables that tools/compile-lists made; its head comment tells the layout. Keys of local parts
+ * end in "@" and have a table of their own; those of mail hosts begin with one, so that none is
+ * taken for a domain.
  */
 extern const unsigned char lists_blob[];
 
 enum {
     BLOB_SLOTS = 8,
+    BLOB_LOCAL_SLOTS = 20,
     BLOB_COUNTS = 24,
     BLOB_TABLE = 56,
     COUNT_MAX = 8,
@@ -83,13 +85,15 @@ static uint64_t hash_key(const unsigned char *bytes, size_t len)
     return hash;
 }
 
-/* The class bits of exactly this key. */
-static unsigned find_key(const char *key, size_t len)
+/* The class bits of exactly this key in one of the tables. */
+static inline unsigned find_in(const unsigned char *table, uint32_t slots, const char *key,
+                               size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)key;
-    const unsigned char *table = lists_blob + BLOB_TABLE;
-    uint32_t mask = read_u32(lists_blob + BLOB_SLOTS) - 1;
-    const unsigned char *keys = table + 8 * ((size_t)mask + 1);
+    const unsigned char *keys = lists_blob + BLOB_TABLE +
+                                8 * ((size_t)read_u32(lists_blob + BLOB_SLOTS) +
+                                     read_u32(lists_blob + BLOB_LOCAL_SLOTS));
+    uint32_t mask = slots - 1;
     uint64_t hash;
 
     if (len == 0 || len > KEY_MAX)
@@ -107,6 +111,12 @@ static unsigned find_key(const char *key, size_t len)
         if (held[0] == len && memcmp(held + 1, bytes, len) == 0)
             return slot & 0xff;
     }
+}
+
+/* Of a domain or mail host. */
+static unsigned find_key(const char *key, size_t len)
+{
+    return find_in(lists_blob + BLOB_TABLE, read_u32(lists_blob + BLOB_SLOTS), key, len);
 }
 
 unsigned lists_domain_classes(struct slice domain)
@@ -209,7 +219,8 @@ static unsigned find_local(const struct squeezed *name, size_t from, size_t to)
 
     memcpy(key, name->bytes + from, len);
     key[len] = '@';
-    return find_key(key, len + 1);
+    return find_in(lists_blob + BLOB_TABLE + 8 * (size_t)read_u32(lists_blob + BLOB_SLOTS),
+                   read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1);
 }
 
 /* "info2", "sales-uk", "support.1": a role with a number or a country behind it. */

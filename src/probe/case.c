@@ -13,6 +13,14 @@
 #include "probe/recalled.h"
 #include "provider/mailbox.h"
 
+static void case_start(struct probe_case *kase, const struct address *address);
+
+static struct slice domain_of(const struct address *address)
+{
+    return address->is_literal ? address->domain
+                               : slice_from(address->domain_ascii, address->domain_ascii_len);
+}
+
 /* --- submitting ---------------------------------------------------------------------------- */
 
 static struct probe_submission *submission_new(struct slice input, const struct probe_wish *wish,
@@ -97,7 +105,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     struct address parsed;
     size_t wire_len = 0;
     struct probe_case *shallow = NULL;
-    bool is_settled = false;
+    bool is_settled = false, is_new = false;
 
     if (submission == NULL)
         return ERROR_NOMEM;
@@ -129,7 +137,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
             shallow->has_mailbox_key = false;
         kase->ask.recipient.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
         list_append(&engine->cases, &kase->in_cases);
-        list_append(&engine->ready, &kase->node);
+        is_new = true;
     }
     if (wish->patience > kase->wish.patience)
         kase->wish.patience = wish->patience;
@@ -142,6 +150,10 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         probe_case_hurry(kase);
     probe_owner_count_in(kase, submission);
     engine->counts.submitted++;
+    if (is_new && wire_len > 0)
+        case_start(kase, &parsed);
+    else if (is_new)
+        probe_case_finish(kase, EVIDENCE_STOP_NONE);
     return 0;
 
 no_memory:
@@ -214,12 +226,10 @@ static void case_go_by_facts(struct probe_case *kase);
 static void case_look_up(struct probe_case *kase, const struct address *address)
 {
     struct probe_engine *engine = kase->engine;
-    struct slice name =
-        address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
     const struct evidence_domain *facts = NULL;
     int code;
 
-    kase->domain = probe_domain_get(engine, name);
+    kase->domain = probe_domain_get(engine, domain_of(address));
     if (kase->domain == NULL) {
         probe_case_fail(kase, "out of memory");
         return;
@@ -249,36 +259,37 @@ static void case_go_by_past(struct probe_case *kase)
     probe_case_finish(kase, EVIDENCE_STOP_NONE);
 }
 
-static void case_start(struct probe_case *kase)
+/* No such mailbox can exist. The rules of a domain that other cases have got are at hand. */
+static bool is_breach(const struct probe_engine *engine, const struct address *address)
 {
-    struct slice input = kase->submissions->input;
-    struct address address;
-    struct slice domain;
+    struct slice name = domain_of(address);
+    const struct probe_domain *domain =
+        address->is_literal ? NULL : probe_domain_find(engine, name);
 
-    if (!address_parse(input.ptr, input.len, &address)) {
-        probe_case_finish(kase, EVIDENCE_STOP_NONE);
-        return;
-    }
-    domain = address.is_literal ? address.domain : slice_from_string(address.domain_ascii);
+    if (domain == NULL)
+        return provider_mailbox_breach(address->local, name) != NULL;
+    return provider_mailbox_breach_of(address->local, &domain->known.rules) != NULL;
+}
+
+static void case_start(struct probe_case *kase, const struct address *address)
+{
     if (kase->engine->lists != NULL)
-        kase->operator_matches = lists_operator_match(kase->engine->lists, address.local, domain);
-    if (probe_offline_is_skipped(kase->operator_matches) ||
-        provider_mailbox_breach(address.local, domain) != NULL)
+        kase->operator_matches =
+            lists_operator_match(kase->engine->lists, address->local, domain_of(address));
+    if (probe_offline_is_skipped(kase->operator_matches) || is_breach(kase->engine, address))
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
     else if (probe_recalled_settles(kase->recalled, &kase->wish))
         case_go_by_past(kase);
     else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else
-        case_look_up(kase, &address);
+        case_look_up(kase, address);
 }
 
 void probe_case_step(struct probe_case *kase)
 {
     CHECK(kase->state == PROBE_CASE_READY);
-    if (kase->domain == NULL)
-        case_start(kase);
-    else if (kase->facts == NULL)
+    if (kase->facts == NULL)
         probe_case_facts_came(kase);
     else if (kase->needs_stranger)
         probe_case_needs_stranger(kase);

@@ -75,7 +75,7 @@ struct probe_case {
     char wire[];                     /* NUL-terminated; "" for a bad address */
 };
 
-/* ERROR_NOMEM, ERROR_BUSY. Puts it among the ready ones; joins one that is under way. */
+/* ERROR_NOMEM. It takes its first steps at once; one that is under way is joined. */
 int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user);
 /* The next step of a READY case. */

@@ -53,15 +53,22 @@ static struct probe_domain *domain_new(struct probe_engine *engine, struct slice
     }
     domain->engine = engine;
     domain->is_literal = name.len > 0 && name.ptr[0] == '[';
+    if (!domain->is_literal)
+        probe_offline_know(name, &domain->known);
     list_init(&domain->rows);
     list_init(&domain->dns_waiters);
     arena_init(&domain->facts_arena);
     return domain;
 }
 
+struct probe_domain *probe_domain_find(const struct probe_engine *engine, struct slice name)
+{
+    return table_get(&engine->domains, name);
+}
+
 struct probe_domain *probe_domain_get(struct probe_engine *engine, struct slice name)
 {
-    struct probe_domain *domain = table_get(&engine->domains, name);
+    struct probe_domain *domain = probe_domain_find(engine, name);
 
     if (domain == NULL)
         domain = domain_new(engine, name);

@@ -7,6 +7,7 @@
 #ifndef MK_PROBE_DOMAIN_H
 #define MK_PROBE_DOMAIN_H
 
+#include "probe/offline.h"
 #include "probe/state.h"
 #include "verdict/naming.h"
 
@@ -16,6 +17,7 @@ struct probe_domain {
     struct probe_engine *engine;
     char *name; /* lower-case A-labels, or "[literal]" */
     bool is_literal;
+    struct probe_offline_known known; /* of its name; not of a literal */
     unsigned holds; /* cases, sessions on its turn, the stranger under way */
     struct list_node in_idle;
     unsigned cases;
@@ -49,6 +51,8 @@ struct probe_domain {
 
 /* name: lower-case A-labels, or a literal with brackets. Held for the caller. NULL: no memory. */
 struct probe_domain *probe_domain_get(struct probe_engine *engine, struct slice name);
+/* One that others have got, not held for the caller; or NULL. */
+struct probe_domain *probe_domain_find(const struct probe_engine *engine, struct slice name);
 void probe_domain_hold(struct probe_domain *domain);
 void probe_domain_release(struct probe_domain *domain);
 void probe_domain_free_all(struct probe_engine *engine);

@@ -63,21 +63,48 @@ static bool only_domain_is_mended(const struct address *address)
            (address->flags & (ADDRESS_FLAG_SMTPUTF8 | ADDRESS_FLAG_IDN)) == 0;
 }
 
-void probe_offline_fill(struct slice input, const struct suggest_world *world,
-                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
+static bool needs_no_mending(struct slice domain)
+{
+    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
+    char meant[ADDRESS_DOMAIN_MAX + 1];
+
+    return !suggest_domain(domain, &world, meant);
+}
+
+void probe_offline_know(struct slice domain, struct probe_offline_known *ret_known)
+{
+    ret_known->rules = provider_mailbox_rules_of(domain);
+    ret_known->classes = (uint16_t)lists_domain_classes(domain);
+    ret_known->is_sound = needs_no_mending(domain);
+}
+
+/* The same as fill_parsed for a domain that nothing is known of; true: there is nothing to suggest.
+ */
+static bool fill_unknown(struct evidence *evidence, const struct suggest_world *world)
 {
     const struct address *address = &evidence->address;
+    const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain_of(address));
     char meant[ADDRESS_DOMAIN_MAX + 1];
+
+    fill_parsed(evidence, classes_of_domain(address), &rules);
+    return only_domain_is_mended(address) && !suggest_domain(domain_of(address), world, meant);
+}
+
+void probe_offline_fill(struct slice input, const struct probe_offline_known *known,
+                        const struct suggest_world *world, struct evidence *evidence,
+                        char suggestion[ADDRESS_WIRE_SIZE])
+{
     bool is_sound = false;
 
     evidence->input = input;
     evidence->suggestion = SLICE_EMPTY;
     if (address_parse(input.ptr, input.len, &evidence->address)) {
-        const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain_of(address));
-
-        fill_parsed(evidence, classes_of_domain(address), &rules);
-        is_sound =
-            only_domain_is_mended(address) && !suggest_domain(domain_of(address), world, meant);
+        if (known != NULL) {
+            fill_parsed(evidence, known->classes, &known->rules);
+            is_sound = known->is_sound && only_domain_is_mended(&evidence->address);
+        } else {
+            is_sound = fill_unknown(evidence, world);
+        }
     }
     if (!is_sound)
         evidence->suggestion = slice_from(suggestion, suggest_address(input, world, suggestion));
@@ -88,7 +115,7 @@ void probe_offline_fill(struct slice input, const struct suggest_world *world,
 enum {
     MEMORY_ENTRIES = 1 << 18,
     MEMORY_WAYS = 4,   /* places where a domain may stand, side by side */
-    NAME_MAX_LEN = 36, /* longer ones are too rare to be remembered */
+    NAME_MAX_LEN = 31, /* longer ones are too rare to be remembered */
     MEMORY_SHAPES_LOG2 = 9,
     MEMORY_SHAPES = 1 << MEMORY_SHAPES_LOG2,
 };
@@ -96,9 +123,7 @@ enum {
 /* One line of the processor's cache. */
 struct probe_offline_domain {
     uint64_t hash; /* 0: nothing here */
-    struct provider_mailbox_rules rules;
-    uint16_t classes; /* lists_domain_classes */
-    bool is_sound;    /* nothing in it to mend */
+    struct probe_offline_known known;
     uint8_t name_len;
     char name[NAME_MAX_LEN];
 };
@@ -133,16 +158,8 @@ static bool is_at(const struct probe_offline_domain *entry, uint64_t hash, struc
            memcmp(entry->name, domain.ptr, domain.len) == 0;
 }
 
-static bool needs_no_mending(struct slice domain)
-{
-    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
-    char meant[ADDRESS_DOMAIN_MAX + 1];
-
-    return !suggest_domain(domain, &world, meant);
-}
-
 /* What is known of the domain, looked up when it is new; NULL: too long for the memory. */
-static const struct probe_offline_domain *find_domain(struct probe_offline_memory *memory,
+static const struct probe_offline_known *find_domain(struct probe_offline_memory *memory,
                                                       const struct address *address)
 {
     struct slice domain = domain_of(address);
@@ -156,25 +173,21 @@ static const struct probe_offline_domain *find_domain(struct probe_offline_memor
     entry = &memory->domains[(hash >> 1) % MEMORY_ENTRIES];
     for (; at < MEMORY_WAYS && entry[at].hash != 0; at++)
         if (is_at(&entry[at], hash, domain))
-            return &entry[at];
+            return &entry[at].known;
     /* All places taken: one of them, by bits of the hash that it does not stand by. */
     entry += at < MEMORY_WAYS ? at : (hash >> 40) % MEMORY_WAYS;
-    *entry = (struct probe_offline_domain){
-        .hash = hash,
-        .rules = provider_mailbox_rules_of(domain),
-        .classes = (uint16_t)lists_domain_classes(domain),
-        .is_sound = needs_no_mending(domain),
-        .name_len = (uint8_t)domain.len,
-    };
+    entry->hash = hash;
+    probe_offline_know(domain, &entry->known);
+    entry->name_len = (uint8_t)domain.len;
     memcpy(entry->name, domain.ptr, domain.len);
-    return entry;
+    return &entry->known;
 }
 
 /* Fill in what depends on the parsed address, from memory; true: there is nothing to suggest. */
 static bool fill_remembered(struct probe_offline_memory *memory, struct evidence *evidence)
 {
     const struct address *address = &evidence->address;
-    const struct probe_offline_domain *known = NULL;
+    const struct probe_offline_known *known = NULL;
     struct provider_mailbox_rules rules;
 
     if (memory != NULL && memory->domains != NULL && !address->is_literal)

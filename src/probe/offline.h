@@ -15,15 +15,28 @@
 #include "verdict/result.h"
 #include "verdict/verdict.h"
 
+/* A domain of a well-known provider; suggest_world's is_real where no DNS is asked. */
+bool probe_offline_domain_is_real(void *context, struct slice domain);
+
+/*
+ * What is known of a domain name (no literal) without asking anybody. To look it up, above all for
+ * typing errors, costs more than all the rest of an address's cheap layers.
+ */
+struct probe_offline_known {
+    struct provider_mailbox_rules rules;
+    uint16_t classes; /* lists_domain_classes */
+    bool is_sound;    /* nothing in it to mend, whatever DNS may know of it */
+};
+void probe_offline_know(struct slice domain, struct probe_offline_known *ret_known);
+
 /*
  * Fill what depends on the input alone: input, address, suggestion, classes, breach, subaddress.
  * evidence->provider must be set before. `suggestion` lives as long as the evidence is read.
+ * known: of the address's domain; NULL: to be looked up, or the domain is a literal.
  */
-void probe_offline_fill(struct slice input, const struct suggest_world *world,
-                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE]);
-
-/* A domain of a well-known provider; suggest_world's is_real where no DNS is asked. */
-bool probe_offline_domain_is_real(void *context, struct slice domain);
+void probe_offline_fill(struct slice input, const struct probe_offline_known *known,
+                        const struct suggest_world *world, struct evidence *evidence,
+                        char suggestion[ADDRESS_WIRE_SIZE]);
 
 /* Do the operator's lists (1 << kind bits) keep the address from being looked at? */
 bool probe_offline_is_skipped(unsigned matches);
@@ -31,9 +44,8 @@ bool probe_offline_is_skipped(unsigned matches);
 bool probe_offline_is_unwelcome(unsigned matches);
 
 /*
- * What is known of domains: a list names the same ones again and again, and to look each up in all
- * tables, above all for typing errors, costs more than all the rest. 16 MiB at most, of which only
- * what is used is touched; beyond that newer domains push older ones out.
+ * What is known of domains: a list names the same ones again and again. 16 MiB at most, of which
+ * only what is used is touched; beyond that newer domains push older ones out.
  */
 struct probe_offline_domain;
 struct probe_offline_shape;

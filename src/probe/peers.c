@@ -36,16 +36,18 @@ static void recall(struct probe_domain *domain)
 void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence)
 {
     enum naming_pattern pattern;
+    unsigned proven;
 
     if (!has_habits(domain))
         return;
     recall(domain);
     evidence->peers = domain->record;
     evidence->peers.refused += domain->catch_all == EVIDENCE_CATCH_ALL_REFUSES;
-    pattern = pattern_of(evidence);
+    proven = naming_total(&domain->naming);
+    pattern = proven > 0 ? pattern_of(evidence) : NAMING_NONE;
     if (pattern == NAMING_NONE)
         return;
-    evidence->peers.proven = naming_total(&domain->naming);
+    evidence->peers.proven = proven;
     evidence->peers.alike = naming_alike(&domain->naming, pattern);
 }
 

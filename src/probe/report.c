@@ -102,6 +102,11 @@ static bool falls_back(const struct probe_case *kase, const struct probe_submiss
            !submission->is_fresh && kase->wish.depth == EVIDENCE_DEPTH_SMTP;
 }
 
+static const struct probe_offline_known *known_of(const struct probe_domain *domain)
+{
+    return domain != NULL && !domain->is_literal ? &domain->known : NULL;
+}
+
 /* Evidence for one who asked, judged. */
 static void judge(const struct probe_case *kase, struct slice input, enum evidence_stop stop,
                   bool by_past, struct evidence *evidence, struct verdict *verdict,
@@ -114,7 +119,7 @@ static void judge(const struct probe_case *kase, struct slice input, enum eviden
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
     else if (!kase->is_recalled)
         evidence->stop = stop;
-    probe_offline_fill(input, &world, evidence, suggestion);
+    probe_offline_fill(input, known_of(kase->domain), &world, evidence, suggestion);
     if (kase->domain != NULL)
         probe_domain_fill_peers(kase->domain, evidence);
     verdict_judge(evidence, verdict);

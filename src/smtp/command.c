@@ -19,7 +19,7 @@ static size_t skip_quoted(struct slice s)
 
 static bool has_control(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++)
+    for (size_t i = utf8_visible_len(s); i < s.len; i++)
         if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
             return true;
     return false;
@@ -27,7 +27,7 @@ static bool has_control(struct slice s)
 
 static bool is_atom_byte(char c)
 {
-    return c != '\0' && strchr(" \"\\<>@", c) == NULL;
+    return c != '\0' && c != ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '@';
 }
 
 static size_t skip_atom(struct slice s)

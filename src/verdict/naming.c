@@ -72,11 +72,14 @@ static bool cut(struct slice local, struct parts *parts)
 static enum naming_pattern pattern_of_joined(struct slice word)
 {
     for (size_t at = PIECE_MIN; at + PIECE_MIN <= word.len; at++) {
-        struct slice head = slice_prefix(word, at), tail = slice_from_offset(word, at);
+        unsigned head = letters_name_kinds(slice_prefix(word, at)), tail;
 
-        if (letters_is_given_name(head) && letters_is_surname(tail))
+        if (head == 0)
+            continue;
+        tail = letters_name_kinds(slice_from_offset(word, at));
+        if ((head & LETTERS_GIVEN_NAME) != 0 && (tail & LETTERS_SURNAME) != 0)
             return NAMING_FIRST_LAST;
-        if (letters_is_surname(head) && letters_is_given_name(tail))
+        if ((head & LETTERS_SURNAME) != 0 && (tail & LETTERS_GIVEN_NAME) != 0)
             return NAMING_LAST_FIRST;
     }
     return NAMING_NONE;
