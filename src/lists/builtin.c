@@ -90,9 +90,9 @@ static inline unsigned find_in(const unsigned char *table, uint32_t slots, const
                                size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)key;
-    const unsigned char *keys = lists_blob + BLOB_TABLE +
-                                8 * ((size_t)read_u32(lists_blob + BLOB_SLOTS) +
-                                     read_u32(lists_blob + BLOB_LOCAL_SLOTS));
+    const unsigned char *keys =
+        lists_blob + BLOB_TABLE +
+        8 * ((size_t)read_u32(lists_blob + BLOB_SLOTS) + read_u32(lists_blob + BLOB_LOCAL_SLOTS));
     uint32_t mask = slots - 1;
     uint64_t hash;
 

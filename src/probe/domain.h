@@ -18,7 +18,7 @@ struct probe_domain {
     char *name; /* lower-case A-labels, or "[literal]" */
     bool is_literal;
     struct probe_offline_known known; /* of its name; not of a literal */
-    unsigned holds; /* cases, sessions on its turn, the stranger under way */
+    unsigned holds;                   /* cases, sessions on its turn, the stranger under way */
     struct list_node in_idle;
     unsigned cases;
     struct list rows; /* at hosts */

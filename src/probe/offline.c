@@ -160,7 +160,7 @@ static bool is_at(const struct probe_offline_domain *entry, uint64_t hash, struc
 
 /* What is known of the domain, looked up when it is new; NULL: too long for the memory. */
 static const struct probe_offline_known *find_domain(struct probe_offline_memory *memory,
-                                                      const struct address *address)
+                                                     const struct address *address)
 {
     struct slice domain = domain_of(address);
     struct probe_offline_domain *entry;
