@@ -2,10 +2,9 @@
 #include <inttypes.h>
 
 #include "base/instant.h"
-#include "base/json.h"
 #include "cli/jobs.h"
 #include "cli/view.h"
-#include "store/fleet.h"
+#include "service/workers.h"
 
 static void write_worker(struct buffer *out, const struct store_worker *worker)
 {
@@ -20,23 +19,10 @@ static void write_worker(struct buffer *out, const struct store_worker *worker)
 
 static void write_worker_json(struct buffer *out, const struct store_worker *worker)
 {
-    char moment[INSTANT_TEXT_SIZE];
     struct json json;
 
     json_init(&json, out);
-    json_object_begin(&json);
-    json_name_int(&json, "worker", (int64_t)worker->id);
-    json_name_string(&json, "name", worker->name);
-    json_name(&json, "alive");
-    json_bool(&json, worker->is_alive);
-    json_name_cstring(&json, "joined_at", instant_format(worker->joined_unix_ms, moment));
-    json_name_int(&json, "beat_ms", (int64_t)worker->beat_ms);
-    json_name_int(&json, "sites", (int64_t)worker->leases);
-    json_name_int(&json, "chunks", (int64_t)worker->chunks);
-    json_name_int(&json, "handed_rows", (int64_t)worker->tasks);
-    json_name_int(&json, "in_flight", (int64_t)worker->in_flight);
-    json_name_int(&json, "rows_per_s", (int64_t)worker->rows_per_s);
-    json_object_end(&json);
+    service_worker_write(&json, worker);
     buffer_append_byte(out, '\n');
 }
 

@@ -200,6 +200,7 @@ void service_deliveries_get(struct service_call *call);
 void service_delivery_get(struct service_call *call);
 void service_delivery_replay_post(struct service_call *call);
 void service_audit_get(struct service_call *call);     /* audit.c */
+void service_workers_get(struct service_call *call);   /* workers.c */
 void service_erase(struct service_call *call);         /* erase.c */
 void service_preflight_get(struct service_call *call); /* preflight.c */
 void service_overview_get(struct service_call *call);  /* overview.c */

@@ -34,6 +34,7 @@ const struct service_route service_routes[] = {
     {"GET", "/v1/lists/{id}/events", LISTS, service_events_get, NULL, SERVICE_OWN},
     {"GET", "/v1/overview", LISTS, service_overview_get, NULL, SERVICE_OWN},
     {"GET", "/v1/settings", ADMIN, service_settings_get, NULL, SERVICE_OWN},
+    {"GET", "/v1/workers", ADMIN, service_workers_get, NULL, SERVICE_OWN},
     {"GET", "/v1/operator-lists", ADMIN, service_operator_lists_get, NULL, SERVICE_OWN},
     {"GET", "/v1/operator-lists/{kind}", ADMIN, service_operator_list_get, NULL, SERVICE_OWN},
     {"PUT", "/v1/operator-lists/{kind}", ADMIN, service_operator_list_put, NULL, SERVICE_OWN},

@@ -1,6 +1,6 @@
 // How the service is: what only the operator can mend and how it is set up.
 import { get } from "./api.js";
-import { bytes, h, number, replace } from "./dom.js";
+import { bytes, h, number, replace, tableOf } from "./dom.js";
 import { t } from "./texts.js";
 
 // One figure of the metrics' text, or null.
@@ -24,6 +24,19 @@ export async function healthPart(place) {
       overview.alarms.filter((each) => !known.includes(each.code)).map((each) => line(false, each.code.replaceAll("_", " "), each.text))),
     h("dl", { class: "tiles flat" }, tile(t.openCases, number(overview.open_cases)), tile(t.openSessions, number(overview.open_sessions)), tile(t.waitingShort, number(overview.waiting)), leftAlone === null ? null : tile(t.leftAloneNow, number(leftAlone))),
     h("p", { class: "hint" }, t.healthDoctor));
+}
+
+// Only where several processes share the store.
+export async function workersPart(place) {
+  const { shared, items, waiting } = await get("/v1/workers");
+  place.hidden = !shared;
+  if (!shared) return;
+  const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
+  const row = (each) => h("tr", {}, h("td", { class: "name-cell" }, each.name), h("td", {}, each.alive ? t.workerAlive : t.workerSilent), h("td", { class: "figure" }, t.secondsAgo(number(Math.round(each.beat_ms / 1000)))),
+    [each.sites, each.in_flight, each.handed_rows, each.rows_per_s].map((value) => h("td", { class: "figure" }, number(value))));
+  replace(place, h("h2", {}, t.workers), h("p", { class: "hint" }, items.length ? t.workersHint : t.noWorkers),
+    items.length ? tableOf(t.workers, "", t.workerColumns.map((name, index) => [name, index > 1]), items.map(row)) : null,
+    h("dl", { class: "tiles flat" }, tile(t.waitingChunks, number(waiting.chunks)), tile(t.waitingHanded, number(waiting.handed_rows)), tile(t.waitingSites, number(waiting.sites)), tile(t.fleetLag, t.secondsUnit(number(Math.round(waiting.lag_ms / 1000))))));
 }
 
 function valueText(name, value) {

@@ -3,12 +3,12 @@ import { h, busy, replace, trouble } from "./dom.js";
 import { keysPart } from "./settings_keys.js";
 import { webhooksPart } from "./settings_webhooks.js";
 import { auditPart, erasePart, ownListsPart, retentionPart } from "./settings_own.js";
-import { configurationPart, healthPart } from "./settings_health.js";
+import { configurationPart, healthPart, workersPart } from "./settings_health.js";
 import { t } from "./texts.js";
 
 const pages = [
   ["keys", [keysPart]], ["webhooks", [webhooksPart]], ["lists", [ownListsPart]], ["privacy", [retentionPart, erasePart]],
-  ["health", [healthPart, configurationPart]], ["audit", [auditPart]],
+  ["health", [healthPart, workersPart, configurationPart]], ["audit", [auditPart]],
 ];
 
 export async function settingsView(main, parameters, wanted) {
