@@ -26,6 +26,12 @@ struct bulk_fleet_options {
     size_t window;              /* addresses in flight */
     uint64_t ttl_ms;            /* a beat holds so long */
     struct bulk_habits *habits; /* borrowed; NULL: none */
+    /*
+     * The engine's identities, where a site's limits are kept for each source address: a lease is
+     * of a site and the one that it sees then. 0: of the site alone, whatever workers' addresses.
+     */
+    const struct probe_egress *egresses;
+    size_t egress_count;
     /* How far a list wants to go. ERROR_FORMAT, ERROR_NOMEM: it is not worked on by us. */
     int (*read_wish)(void *user, const struct store_fleet_list *list, struct probe_wish *ret_wish,
                      struct error *error);

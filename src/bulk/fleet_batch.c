@@ -135,7 +135,8 @@ static int gather(struct bulk_fleet_list *list, const struct store_result *from)
 
 static int route(struct bulk_fleet_list *list, uint64_t row, const struct evidence *evidence)
 {
-    struct slice site = evidence->elsewhere;
+    char name[STORE_FLEET_SITE_MAX];
+    struct slice site = bulk_fleet_lease_name(list->fleet, evidence->elsewhere, name);
 
     if (!bulk_fleet_has_room(list) && !bulk_fleet_flush(list))
         return ERROR_BUSY;

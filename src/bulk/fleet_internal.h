@@ -24,7 +24,9 @@ struct bulk_fleet_site {
     uint64_t at_ms;     /* HELD: not to be asked before; FOREIGN: to be asked for again */
     uint64_t used_ms;   /* when the engine last asked for it */
     bool is_waited_for; /* the engine was told to wait */
-    char key[STORE_FLEET_SITE_MAX];
+    bool is_foreign;    /* a lease for an address that we don't ask from: only its rows are ours */
+    char key[STORE_FLEET_SITE_MAX];   /* as the engine calls it; of a foreign one: the lease's */
+    char lease[STORE_FLEET_SITE_MAX]; /* as the store calls it */
 };
 
 /* A chunk that is claimed. */
@@ -70,7 +72,7 @@ struct bulk_fleet {
     struct table site_table;
     struct store_claims claims;
     size_t claim_at, expected_until; /* of the claims; until there their records are read */
-    size_t task_cursor; /* sites asked for tasks in turns */
+    size_t task_cursor;              /* sites asked for tasks in turns */
     struct io_watch *watch;
     int watched;
     struct io_timer beat_timer, pump_timer, flush_timer, lease_timer, stop_timer;
@@ -104,6 +106,9 @@ void bulk_fleet_lease_tend(struct bulk_fleet *fleet);
  * is ours any more.
  */
 bool bulk_fleet_lease_part(struct bulk_fleet *fleet);
+/* What the store calls the lease that we need for a site. Empty: it has too long a name. */
+struct slice bulk_fleet_lease_name(const struct bulk_fleet *fleet, struct slice site,
+                                   char out[STORE_FLEET_SITE_MAX]);
 /* Keys of sites that are ours, from *cursor on, round and round. */
 size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_t max);
 

@@ -6,6 +6,7 @@
  * a while goes back, and so does what is more than our share when others join: first it is closed
  * to the engine, then, when its last connection is gone, given.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -19,22 +20,71 @@
 #define LEFT_MS       (10 * SECOND_MS) /* what was given away is not taken again before */
 #define IDLE_MS       (5 * SECOND_MS)
 #define MINUTE        (60 * SECOND_MS)
-#define SPARE         4 /* leases above our share are given only from so many on */
+#define FROM          "|" /* between a site and an address; in no name of either */
+#define SPARE         4   /* leases above our share are given only from so many on */
 
-static struct bulk_fleet_site *find(struct bulk_fleet *fleet, struct slice key)
+struct slice bulk_fleet_lease_name(const struct bulk_fleet *fleet, struct slice site,
+                                   char out[STORE_FLEET_SITE_MAX])
 {
-    struct bulk_fleet_site *site = table_get(&fleet->site_table, key);
+    const struct bulk_fleet_options *options = &fleet->options;
+    const struct probe_egress *egress;
+    int len;
 
-    if (site != NULL)
-        return site;
-    site = key.len < STORE_FLEET_SITE_MAX ? memory_zalloc(1, sizeof(*site)) : NULL;
+    if (options->egress_count == 0)
+        len = snprintf(out, STORE_FLEET_SITE_MAX, "%.*s", SLICE_ARG(site));
+    else {
+        egress = probe_egress_choose(options->egresses, options->egress_count, site);
+        len = snprintf(out, STORE_FLEET_SITE_MAX, "%.*s" FROM "%.*s", SLICE_ARG(site),
+                       SLICE_ARG(egress->name));
+    }
+    return len < STORE_FLEET_SITE_MAX ? slice_from(out, (size_t)len) : SLICE_EMPTY;
+}
+
+static struct bulk_fleet_site *add(struct bulk_fleet *fleet, struct slice key, struct slice lease)
+{
+    struct bulk_fleet_site *site = memory_zalloc(1, sizeof(*site));
+
     if (site == NULL || table_put(&fleet->site_table, key, site) != 0) {
         memory_free(site);
         return NULL;
     }
     memcpy(site->key, key.ptr, key.len);
+    memcpy(site->lease, lease.ptr, lease.len);
     list_append(&fleet->sites, &site->node);
     site->hold = BULK_FLEET_FOREIGN; /* as of before any time */
+    return site;
+}
+
+/* By the engine's name of it. NULL: no memory, or it has too long a name. */
+static struct bulk_fleet_site *find(struct bulk_fleet *fleet, struct slice key)
+{
+    struct bulk_fleet_site *site = table_get(&fleet->site_table, key);
+    char name[STORE_FLEET_SITE_MAX];
+    struct slice lease;
+
+    if (site != NULL)
+        return site;
+    lease = bulk_fleet_lease_name(fleet, key, name);
+    return lease.len > 0 ? add(fleet, key, lease) : NULL;
+}
+
+/* By the store's name of its lease, which may be one for an address that is not ours. */
+static struct bulk_fleet_site *find_lease(struct bulk_fleet *fleet, struct slice lease)
+{
+    ptrdiff_t at = fleet->options.egress_count > 0 ? slice_rfind_byte(lease, FROM[0]) : -1;
+    struct slice key = at > 0 ? slice_prefix(lease, (size_t)at) : lease;
+    char name[STORE_FLEET_SITE_MAX];
+    struct bulk_fleet_site *site;
+
+    if (lease.len >= STORE_FLEET_SITE_MAX)
+        return NULL;
+    if (slice_equal(bulk_fleet_lease_name(fleet, key, name), lease))
+        return find(fleet, key);
+    site = table_get(&fleet->site_table, lease);
+    if (site == NULL)
+        site = add(fleet, lease, lease);
+    if (site != NULL)
+        site->is_foreign = true;
     return site;
 }
 
@@ -112,7 +162,8 @@ static void settle(struct bulk_fleet *fleet, struct bulk_fleet_site *site,
 static void turn(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
 {
     site->is_waited_for = false;
-    probe_engine_gate_turned(fleet->engine, site->key);
+    if (!site->is_foreign)
+        probe_engine_gate_turned(fleet->engine, site->key);
 }
 
 static void take_wanted(struct io_timer *timer)
@@ -132,7 +183,7 @@ static void take_wanted(struct io_timer *timer)
 
         if (site->hold != BULK_FLEET_WANTED)
             continue;
-        leases[count].site = slice_from_string(site->key);
+        leases[count].site = slice_from_string(site->lease);
         sites[count++] = site;
     }
     if (count == 0)
@@ -163,7 +214,7 @@ static void adopt(struct bulk_fleet *fleet)
     if (store_leases_adopt(fleet->membership, TAKEN_AT_ONCE, &arena, leases, &count, &error) != 0)
         bulk_fleet_trouble(fleet, &error);
     for (size_t i = 0; i < count; i++) {
-        struct bulk_fleet_site *site = find(fleet, leases[i].site);
+        struct bulk_fleet_site *site = find_lease(fleet, leases[i].site);
 
         if (site == NULL)
             continue;
@@ -185,19 +236,21 @@ static bool is_busy(struct bulk_fleet *fleet, const struct bulk_fleet_site *site
                     struct probe_site_state *state)
 {
     *state = (struct probe_site_state){.sessions = 0};
-    return probe_engine_find_site(fleet->engine, site->key, state) &&
+    return !site->is_foreign && probe_engine_find_site(fleet->engine, site->key, state) &&
            (state->sessions > 0 || (state->waiting > 0 && site->hold != BULK_FLEET_LEAVING));
 }
 
-/* For the next holder, who knows neither that we were refused nor what we opened. */
+/* For the next holder, who knows neither that we were refused nor what we opened, nor how long it
+   was to rest when we got it. */
 static uint64_t quiet_ms(struct bulk_fleet *fleet, const struct bulk_fleet_site *site,
                          const struct probe_site_state *state)
 {
     uint64_t now = io_now_ms(fleet->loop);
-    uint64_t fresh = probe_engine_site_fresh_ms(fleet->engine, site->key);
-    uint64_t refused = state->breaker_until_ms > now ? state->breaker_until_ms - now : 0;
+    uint64_t fresh = site->is_foreign ? 0 : probe_engine_site_fresh_ms(fleet->engine, site->key);
+    uint64_t until = state->breaker_until_ms > site->at_ms ? state->breaker_until_ms : site->at_ms;
+    uint64_t rest = until > now ? until - now : 0;
 
-    return refused > fresh ? refused : fresh;
+    return rest > fresh ? rest : fresh;
 }
 
 static void give_quiet(struct bulk_fleet *fleet)
@@ -211,7 +264,7 @@ static void give_quiet(struct bulk_fleet *fleet)
     for (struct list_node *node = list_first(&fleet->sites); node != NULL && count < TAKEN_AT_ONCE;
          node = list_after(&fleet->sites, node)) {
         struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
-        uint64_t idle = site->per_minute > 0 ? MINUTE + IDLE_MS : IDLE_MS;
+        uint64_t idle = site->per_minute > 0 && !site->is_foreign ? MINUTE + IDLE_MS : IDLE_MS;
         struct probe_site_state state;
 
         if (site->hold == BULK_FLEET_HELD && now < site->used_ms + idle)
@@ -220,7 +273,7 @@ static void give_quiet(struct bulk_fleet *fleet)
             is_busy(fleet, site, &state))
             continue;
         leases[count] = (struct store_lease){
-            .site = slice_from_string(site->key),
+            .site = slice_from_string(site->lease),
             .quiet_ms = quiet_ms(fleet, site, &state),
         };
         sites[count++] = site;
@@ -242,7 +295,7 @@ static void give_quiet(struct bulk_fleet *fleet)
 /* It would rest for up to a minute in other hands; worth it only when we have too much to do. */
 static bool is_costly(struct bulk_fleet *fleet, const struct bulk_fleet_site *site)
 {
-    return fleet->in_flight < fleet->options.window &&
+    return fleet->in_flight < fleet->options.window && !site->is_foreign &&
            probe_engine_site_fresh_ms(fleet->engine, site->key) > 0;
 }
 
@@ -324,7 +377,7 @@ size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_
         struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
 
         if (site->hold == BULK_FLEET_HELD && at++ >= fleet->task_cursor)
-            keys[count++] = slice_from_string(site->key);
+            keys[count++] = slice_from_string(site->lease);
     }
     fleet->task_cursor += count;
     return count;

@@ -25,8 +25,14 @@
 #define FILES_ASIDE 1000             /* of libraries, resolvers and the store, beside connections */
 #define LISTS_MS    (15 * SECOND_MS) /* between looks at the lists that the store keeps */
 
+enum {
+    LEASES_BY_SITE,
+    LEASES_BY_ADDRESS
+};
+
 struct worker_options {
     uint64_t lease_ms;
+    unsigned leases;
     struct harden_options harden;
 };
 
@@ -37,6 +43,7 @@ struct worker {
     struct prober prober;
     struct store *store;
     struct bulk_habits *habits;
+    struct probe_egress egress; /* of one that is configured without identities */
     struct bulk_fleet *fleet;
     struct io_timer again, look;
     uint64_t lists_stamp; /* of the kept lists that are in effect */
@@ -152,6 +159,34 @@ static int read_wish(void *user, const struct store_fleet_list *list, struct pro
     return code;
 }
 
+/* By address: each has to be known, and to be what the world sees. */
+static int name_addresses(struct worker *worker, struct bulk_fleet_options *options,
+                          struct error *error)
+{
+    const struct probe_settings *settings = &worker->prober.settings;
+
+    if (worker->options->leases != LEASES_BY_ADDRESS)
+        return 0;
+    options->egresses = settings->egresses;
+    options->egress_count = settings->egress_count;
+    if (settings->egress_count > 0)
+        return 0;
+    if (settings->source.ip.family == 0)
+        return error_set(error, ERROR_USAGE,
+                         "--leases address needs to know the address that mail servers see: "
+                         "--source-ip or --egress");
+    worker->egress = (struct probe_egress){
+        .name = slice_from_string(
+            arena_printf(&worker->prober.arena, "%s via nobody", worker->call->config->source_ip)),
+        .source = settings->source,
+    };
+    if (worker->egress.name.ptr == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    options->egresses = &worker->egress;
+    options->egress_count = 1;
+    return 0;
+}
+
 static int begin(struct worker *worker, struct error *error)
 {
     static const struct bulk_fleet_events events = {trouble, lost, stopped};
@@ -174,6 +209,8 @@ static int begin(struct worker *worker, struct error *error)
         code = kept_lists_stamp(worker->store, &stamp, error);
     if (code == 0)
         code = read_lists(worker, stamp, error);
+    if (code == 0)
+        code = name_addresses(worker, &options, error);
     if (code == 0)
         code = io_timer_start(&worker->look, io_now_ms(worker->loop) + LISTS_MS);
     if (code != 0)
@@ -319,6 +356,15 @@ static const struct config_option rows[] = {
      .max = 5 * MINUTE_MS,
      .group = "Worker",
      .help = "When a worker was not heard of for so long, others take its sites and rows."},
+    {.name = "leases",
+     .type = CONFIG_CHOICE,
+     .offset = offsetof(struct worker_options, leases),
+     .value_name = "OF",
+     .fallback = "site",
+     .choices = "site|address",
+     .help = "What one worker at a time may ask: a mail operator (site), or a mail operator from a "
+             "source address (address), where workers' addresses on the Internet differ. All "
+             "workers of a store must say the same."},
     HARDEN_ROWS(struct worker_options, harden),
 };
 

@@ -32,7 +32,7 @@
 #include "store/store.h"
 
 #define STORE_FLEET_CHUNK    200 /* rows */
-#define STORE_FLEET_SITE_MAX 256 /* bytes of a site's key */
+#define STORE_FLEET_SITE_MAX 384 /* bytes of a lease's key: a site, and where from */
 
 struct store_fleet;
 
