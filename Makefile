@@ -23,7 +23,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -92,6 +92,10 @@ bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 bench-http: $(BUILD)-bench/build.ninja .deps/test ## figures of the service: checks from memory, a list beside, listeners, an upload
 	@ninja --quiet -C $(BUILD)-bench mailknock bench/bench-hello
 	@tools/bench-http $(BUILD)-bench
+
+bench-fleet: $(BUILD)-bench/build.ninja .deps/test ## figures of a shared store: rows a second with 1, 2, 4 workers, beside bare SQL
+	@ninja --quiet -C $(BUILD)-bench mailknock
+	@python3 bench/claims.py $(BUILD)-bench/mailknock $(ROWS) || { status=$$?; [ $$status -eq 77 ] || exit $$status; }
 
 bench-peers: $(BUILD)-bench/build.ninja ## the same list by other verifiers from npm (needs root and npm)
 	@ninja --quiet -C $(BUILD)-bench mailknock bench/sink-server

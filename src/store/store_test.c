@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/pack.h"
+#include "store/postgres_rig.h"
 #include "store/store.h"
 
 enum kind {
@@ -38,68 +39,7 @@ struct bench {
     struct store *store;
 };
 
-/* --- a PostgreSQL of our own (tests/postgres/server.py) ----------------------------------------
- */
-
-static char postgres_url[200]; /* "": there is none */
-static int postgres_stdin = -1;
-static pid_t postgres_pid;
-
-/* Until our end of its input is closed, or we are gone. */
-static void start_postgres(void)
-{
-    char script[512], answer[512] = "";
-    int in[2], out[2];
-    ssize_t len = 0, got;
-
-    snprintf(script, sizeof(script), "%s/tests/postgres/server.py", getenv("MK_SOURCE_ROOT"));
-    if (!store_has_postgres() || pipe(in) != 0 || pipe(out) != 0)
-        return;
-    postgres_pid = fork();
-    if (postgres_pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        execlp("python3", "python3", script, (char *)NULL);
-        _exit(1);
-    }
-    close(in[0]);
-    close(out[1]);
-    postgres_stdin = in[1];
-    while (strchr(answer, '\n') == NULL && len < (ssize_t)sizeof(answer) - 1 &&
-           (got = read(out[0], answer + len, sizeof(answer) - 1 - (size_t)len)) > 0)
-        len += got;
-    close(out[0]);
-    answer[strcspn(answer, "\n")] = '\0';
-    if (strncmp(answer, "postgresql:", 11) == 0)
-        snprintf(postgres_url, sizeof(postgres_url), "%s", answer);
-    else
-        printf("PostgreSQL is not tested: %s\n", answer);
-}
-
-static void stop_postgres(void)
-{
-    if (postgres_stdin < 0)
-        return;
-    close(postgres_stdin);
-    (void)waitpid(postgres_pid, NULL, 0);
-}
-
-static void run_postgres(const char *sql)
-{
-#ifdef MK_WITH_POSTGRES
-    PGconn *connection = PQconnectdb(postgres_url);
-    PGresult *answer = PQexec(connection, sql);
-
-    if (PQresultStatus(answer) != PGRES_COMMAND_OK && PQresultStatus(answer) != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", sql, PQerrorMessage(connection));
-    PQclear(answer);
-    PQfinish(connection);
-#else
-    (void)sql;
-#endif
-}
+static const char *postgres_url = ""; /* there is none */
 
 static void open_again(struct bench *bench, enum store_mode mode)
 {
@@ -123,7 +63,8 @@ static int set_up(void **state, enum kind kind)
     snprintf(bench->path, sizeof(bench->path), "%s/a b?%%41#.mkjob", bench->folder);
     if (kind == POSTGRES) {
         snprintf(bench->path, sizeof(bench->path), "%s", postgres_url);
-        run_postgres("SET client_min_messages TO error; DROP SCHEMA IF EXISTS mailknock CASCADE");
+        postgres_rig_run(
+            "SET client_min_messages TO error; DROP SCHEMA IF EXISTS mailknock CASCADE");
     }
     open_again(bench, STORE_MODE_CREATE);
     *state = bench;
@@ -1211,7 +1152,7 @@ static void a_lost_connection_is_made_again(void **state)
     add_rows(bench->store, id, 1, 50, 1000);
     put(bench->store, id, 1, REASON_ACCEPTED);
     for (int i = 0; i < 3; i++) {
-        run_postgres(kill);
+        postgres_rig_run(kill);
         usleep(20000);
         /* Prepared statements were the old connection's. */
         put(bench->store, id, 1, REASON_TIMEOUT);
@@ -1229,7 +1170,7 @@ static void many_may_start_at_once(void **state)
     store_close(bench->store);
     bench->store = NULL;
     for (int round = 0; round < 2; round++) {
-        run_postgres("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
+        postgres_rig_run("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
         for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
             pids[i] = fork();
             if (pids[i] == 0) {
@@ -1259,12 +1200,12 @@ static void tables_have_an_age(void **state)
     struct store *store;
 
     /* Of a newer program, but this one may go on with them. */
-    run_postgres("INSERT INTO mailknock.version (version, oldest) VALUES (1000, 1)");
+    postgres_rig_run("INSERT INTO mailknock.version (version, oldest) VALUES (1000, 1)");
     open_again(bench, STORE_MODE_CREATE);
-    run_postgres("UPDATE mailknock.version SET oldest=1000 WHERE version=1000");
+    postgres_rig_run("UPDATE mailknock.version SET oldest=1000 WHERE version=1000");
     assert_int_equal(store_open(bench->path, STORE_MODE_CREATE, &store, &error), ERROR_FORMAT);
     assert_non_null(strstr(error.message, "newer mailknock"));
-    run_postgres("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
+    postgres_rig_run("SET client_min_messages TO error; DROP SCHEMA mailknock CASCADE");
     assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &store, &error), ERROR_NOT_FOUND);
     assert_int_equal(store_open(bench->path, STORE_MODE_READ_ONLY, &store, &error),
                      ERROR_NOT_FOUND);
@@ -1323,9 +1264,9 @@ static int run_with_postgres(void)
     };
     int failed;
 
-    start_postgres();
+    postgres_url = postgres_rig_start();
     failed = postgres_url[0] != '\0' ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
-    stop_postgres();
+    postgres_rig_stop();
     return failed;
 #else
     return 0;

@@ -63,7 +63,7 @@ def run(server, leases, kills):
             with open(pathlib.Path(folder) / "workers.log", "w+b") as log:
                 for address in ADDRESSES:
                     workers.append(subprocess.Popen(
-                        [PROGRAM, "worker", "--config", lab.config, "--store", server.url, "--lease", "5s",
+                        [PROGRAM, "worker", "--config", lab.config, "--store", server.url, "--lease", "10s",
                          "--source-ip", address, "--site-connections", str(ALLOWED), "--open-limits", "--leases", leases],
                         stdin=subprocess.DEVNULL, stdout=log, stderr=log))
                 while server.sql("SELECT count(*) FROM mailknock.worker") != str(len(ADDRESSES)):
