@@ -81,7 +81,7 @@ class Server:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         return subprocess.run([os.path.join(self.programs, name), *arguments], cwd=self.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
-                              timeout=60, check=False, **self._who())
+                              timeout=120, check=False, **self._who())
 
     def start(self):
         command = [os.path.join(self.programs, "postgres"), "-D", self.data, "-k", self.folder]
@@ -91,9 +91,9 @@ class Server:
             self.process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, start_new_session=True,
                                             **self._who())
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 120  # machines may have much else to do
         while time.monotonic() < limit:
-            if self._run("pg_isready", "-h", self.folder, "-U", "mailknock", "-q").returncode == 0:
+            if self._run("pg_isready", "-h", self.folder, "-U", "mailknock", "-q", "-t", "20").returncode == 0:
                 return
             if self.process.poll() is not None:
                 break
