@@ -6,6 +6,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
 FUZZ    ?=
+MINUTES ?= 60
 # Of `make lint`: all files, or only those that differ from this commit.
 SINCE   ?=
 
@@ -23,7 +24,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak fuzz format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -85,6 +86,9 @@ test-package: package .deps/test ## the packages checked, installed on a view of
 soak: $(BUILD)/.with-tests ## random worlds with faults, on the virtual clock, until stopped
 	@ninja --quiet -C $(BUILD) tests/test-soak
 	@$(BUILD)/tests/test-soak --seeds 0 --seed $${SEED:-1}
+
+soak-hour: all .deps/test ## a service under load on real sockets for MINUTES (60): is it flat, is nothing lost
+	@tests/soak/service_soak.py $(BUILD)/mailknock --minutes $(MINUTES) --samples $(BUILD)/soak-hour.tsv
 
 bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 	@tools/run-benches $(BUILD)-bench

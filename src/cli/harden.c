@@ -96,20 +96,57 @@ static const char *folder_behind(struct hardening *hardening, const char *path)
     return copy != NULL && copy[0] != '\0' ? folder_of(hardening, copy) : copy;
 }
 
-/* What libpq reads of itself: passwords, certificates, services. */
-static bool may_be_client_of_postgresql(struct hardening *hardening)
+/* Of these no more is granted than the file that is meant: too much else lies in them. */
+static bool is_broad(const char *folder)
 {
-    static const char *const of_libpq[] = {"PGPASSFILE",    "PGSERVICEFILE", "PGSYSCONFDIR",
-                                           "PGSSLROOTCERT", "PGSSLCERT",     "PGSSLKEY"};
+    static const char *const broad[] = {"/", "/etc", "/home", "/root", "/var", "/run"};
+    const char *home = getenv("HOME");
+    char real[PATH_MAX];
+
+    if (realpath(folder, real) == NULL)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(broad); i++)
+        if (strcmp(real, broad[i]) == 0)
+            return true;
+    return home != NULL && strcmp(real, home) == 0;
+}
+
+static bool may_read_folder(struct hardening *hardening, const char *folder)
+{
+    return folder != NULL && (folder[0] == '\0' || is_broad(folder) || may_read(hardening, folder));
+}
+
+/* A file with its folder: who renews a certificate replaces it, or the link to it. */
+static int may_read_of_store(void *user, const char *path)
+{
+    struct hardening *hardening = user;
+    const char *copy = arena_string(hardening->call->arena, slice_from_string(path));
+    struct stat about;
+
+    if (copy == NULL || !may_read(hardening, copy))
+        return ERROR_NOMEM;
+    if (stat(copy, &about) != 0 || S_ISDIR(about.st_mode))
+        return 0;
+    if (!may_read_folder(hardening, folder_of(hardening, copy)) ||
+        !may_read_folder(hardening, folder_behind(hardening, copy)))
+        return ERROR_NOMEM;
+    return 0;
+}
+
+/* What libpq reads of itself: passwords, certificates, services. */
+static bool may_be_client_of_postgresql(struct hardening *hardening, const char *url)
+{
+    static const char *const of_libpq[] = {"PGSERVICEFILE", "PGSYSCONFDIR"};
     static const char *const at_home[] = {".pgpass", ".pg_service.conf", ".postgresql"};
     const char *home = getenv("HOME");
 
     for (size_t i = 0; i < ARRAY_LEN(of_libpq); i++)
         may_read(hardening, getenv(of_libpq[i]));
+    may_read(hardening, "/etc/postgresql-common"); /* Debian's PGSYSCONFDIR */
     for (size_t i = 0; home != NULL && i < ARRAY_LEN(at_home); i++)
         if (!may_read(hardening, arena_printf(hardening->call->arena, "%s/%s", home, at_home[i])))
             return false;
-    return true;
+    return store_url_files(url, may_read_of_store, hardening) == 0;
 }
 
 static bool may_write_beside(struct hardening *hardening, const char *path)
@@ -130,7 +167,7 @@ static bool may_use_store(struct hardening *hardening, const char *url)
     const char *path = url != NULL ? store_url_path(url) : NULL;
 
     if (path == NULL)
-        return url == NULL || may_be_client_of_postgresql(hardening);
+        return url == NULL || may_be_client_of_postgresql(hardening, url);
     return may_write_beside(hardening, path);
 }
 

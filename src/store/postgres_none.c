@@ -14,6 +14,11 @@ int store_postgres_open(const char *url, enum store_mode mode, struct store **re
                      "sqlite:PATH, or build it with -Dpostgres=enabled");
 }
 
+int store_postgres_files(const char *url, int (*each)(void *user, const char *path), void *user)
+{
+    return 0;
+}
+
 /* Nobody can join a fleet without a store that is shared: no more than this is ever called. */
 
 static int none(struct error *error)

@@ -35,6 +35,11 @@ const char *store_url_path(const char *url)
     return starts_with(url, SCHEME_SQLITE) ? url + strlen(SCHEME_SQLITE) : url;
 }
 
+int store_url_files(const char *url, int (*each)(void *user, const char *path), void *user)
+{
+    return store_url_is_shared(url) ? store_postgres_files(url, each, user) : 0;
+}
+
 int store_open(const char *url, enum store_mode mode, struct store **ret_store, struct error *error)
 {
     const char *path = store_url_path(url);

@@ -47,6 +47,14 @@ int store_open(const char *url, enum store_mode mode, struct store **ret_store,
                struct error *error);
 /* The path of the file behind a URL, or NULL when there is none. Points into url. */
 const char *store_url_path(const char *url);
+/*
+ * Tell the files and folders that a client of this URL reads of itself, now and when it connects
+ * again: certificates, keys, passwords, sockets, as URL, environment and service file name them.
+ * Those in a home folder that nobody names (~/.pgpass, ~/.postgresql) are not among them. A path
+ * may not exist, and lives for the call. The first code that is not 0 ends it and is returned;
+ * ERROR_NOMEM. Not while other threads read the environment.
+ */
+int store_url_files(const char *url, int (*each)(void *user, const char *path), void *user);
 /* Is it a database that other machines may work on too? */
 bool store_url_is_shared(const char *url);
 /* Can this program open such a one? */
@@ -464,6 +472,8 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
 /* ERROR_USAGE where the program was built without it (store/postgres_none.c). */
 int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
                         struct error *error);
+/* store_url_files of such a one. */
+int store_postgres_files(const char *url, int (*each)(void *user, const char *path), void *user);
 /* Does the line pass? One meaning for all back ends. */
 bool store_filter_passes(const struct store_filter *filter, const struct store_line *line);
 

@@ -1107,6 +1107,43 @@ static void no_memory_is_an_error(void **state)
 /* --- what only PostgreSQL can show ----------------------------------------------------------- */
 
 #ifdef MK_WITH_POSTGRES
+static int note_path(void *user, const char *path)
+{
+    buffer_append_string(user, path);
+    buffer_append_byte(user, ' ');
+    return strcmp(path, "/stop") == 0 ? ERROR_LIMIT : 0;
+}
+
+static void files_that_a_url_names_are_told(void **state)
+{
+    static const struct {
+        const char *url, *told;
+        int code;
+    } rows[] = {
+        {"sqlite:/a/b.db", "", 0},
+        {"postgresql://h/d", "/env/root.crt ", 0},
+        {"postgresql://h/d?sslrootcert=/url/root.crt", "/url/root.crt ", 0},
+        {"postgresql://h/d?sslkey=/k&sslcert=/c&passfile=/p", "/p /c /k /env/root.crt ", 0},
+        {"postgresql:///d?host=/run/one,h,/run/two", "/env/root.crt /run/one /run/two ", 0},
+        {"postgresql://h/d?sslcert=/stop&sslkey=/k", "/stop ", ERROR_LIMIT},
+        {"postgresql://?service=none-of-that-name", "", 0},
+        {"postgresql://h:x:y/", "", 0},
+    };
+    struct buffer told;
+
+    assert_int_equal(setenv("PGSSLROOTCERT", "/env/root.crt", 1), 0);
+    buffer_init(&told, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buffer_clear(&told);
+        assert_int_equal(store_url_files(rows[i].url, note_path, &told), rows[i].code);
+        if (!slice_equal(buffer_slice(&told), slice_from_string(rows[i].told)))
+            fail_msg("%s: %.*s", rows[i].url, SLICE_ARG(buffer_slice(&told)));
+        assert_null(getenv("PGSERVICE"));
+    }
+    buffer_done(&told);
+    assert_int_equal(unsetenv("PGSSLROOTCERT"), 0);
+}
+
 static void secrets_are_refused_and_not_repeated(void **state)
 {
     static const char *const urls[] = {
@@ -1303,6 +1340,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(urls_name_their_kind),
 #ifdef MK_WITH_POSTGRES
         cmocka_unit_test(secrets_are_refused_and_not_repeated),
+        cmocka_unit_test(files_that_a_url_names_are_told),
         cmocka_unit_test(a_server_that_is_not_there_is_an_error),
 #endif
     };

@@ -68,7 +68,7 @@ class Scenario:
 class Lab:
     """`mailknock lab` on free ports; `with` closes it and takes its exit status and last words."""
 
-    def __init__(self, program, scenario):
+    def __init__(self, program, scenario, seconds=300, log=True):
         self.folder = tempfile.TemporaryDirectory(prefix="mk-lab-")
         self.config = os.path.join(self.folder.name, "lab.conf")
         ports = os.path.join(self.folder.name, "ports")
@@ -78,7 +78,7 @@ class Lab:
         self.process = subprocess.Popen(
             [program, "lab", str(scenario), "--port", str(20000 + os.getpid() % 9000),
              "--dns", "127.0.0.1:%d" % (30000 + os.getpid() % 2000), "--write-config", self.config,
-             "--port-file", ports, "--log", self.log, "--for", "300"],
+             "--port-file", ports, "--for", str(seconds), *(["--log", self.log] if log else [])],
             stdout=self.output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 20
         while not os.path.exists(ports):

@@ -59,6 +59,7 @@ class Server:
         self.process = None
         self.settings = {**SETTINGS, **(settings or {})}
         self.url = f"postgresql://mailknock@/postgres?host={self.folder}"
+        self.here = ["-h", self.folder, "-p", str(self.settings.get("port", 5432))]
         self.log = os.path.join(self.folder, "log")
         if self.user:
             os.chown(self.folder, *self.user)
@@ -93,7 +94,7 @@ class Server:
                                             **self._who())
         limit = time.monotonic() + 120  # machines may have much else to do
         while time.monotonic() < limit:
-            if self._run("pg_isready", "-h", self.folder, "-U", "mailknock", "-q", "-t", "20").returncode == 0:
+            if self._run("pg_isready", *self.here, "-U", "mailknock", "-q", "-t", "20").returncode == 0:
                 return
             if self.process.poll() is not None:
                 break
@@ -103,7 +104,7 @@ class Server:
 
     def sql(self, text):
         """What a statement says, as lines of fields parted by |."""
-        done = self._run("psql", "-h", self.folder, "-U", "mailknock", "-d", "postgres", "-qAtX",
+        done = self._run("psql", *self.here, "-U", "mailknock", "-d", "postgres", "-qAtX",
                          "-v", "ON_ERROR_STOP=1", "-c", text)
         out = done.stdout.decode(errors="replace")
         if done.returncode != 0:
