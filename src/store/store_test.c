@@ -1126,7 +1126,7 @@ static void files_that_a_url_names_are_told(void **state)
         {"postgresql://h/d?sslkey=/k&sslcert=/c&passfile=/p", "/p /c /k /env/root.crt ", 0},
         {"postgresql:///d?host=/run/one,h,/run/two", "/env/root.crt /run/one /run/two ", 0},
         {"postgresql://h/d?sslcert=/stop&sslkey=/k", "/stop ", ERROR_LIMIT},
-        {"postgresql://?service=none-of-that-name", "", 0},
+        {"postgresql://?service=none-of-that-name", "/env/root.crt ", 0},
         {"postgresql://h:x:y/", "", 0},
     };
     struct buffer told;
