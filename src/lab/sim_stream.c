@@ -326,13 +326,16 @@ static void deliver_run(struct sim_event *event)
 
 /* --- connecting ----------------------------------------------------------------------------- */
 
+/* At the address, at all of its family (0.0.0.0, ::), or at all. */
 static struct sim_listener *listener_at(struct sim_loop *loop, const struct io_endpoint *at)
 {
-    const struct ip any = {0};
+    const struct ip wanted[] = {at->ip, {.family = at->ip.family}, {.family = 0}};
+    struct sim_listener *listener = NULL;
     char key[SIM_KEY_SIZE];
-    struct sim_listener *listener = table_get(&loop->listeners, sim_key(&at->ip, at->port, key));
 
-    return listener != NULL ? listener : table_get(&loop->listeners, sim_key(&any, at->port, key));
+    for (size_t i = 0; i < ARRAY_LEN(wanted) && listener == NULL; i++)
+        listener = table_get(&loop->listeners, sim_key(&wanted[i], at->port, key));
+    return listener;
 }
 
 static enum lab_sim_fate fate_of(const struct sim_loop *loop, const struct ip *ip)
