@@ -126,9 +126,11 @@ static void look(struct io_timer *timer)
 {
     struct day *day = timer->user;
 
-    day->heaps[day->hour++] = mallinfo2().uordblks;
     if (day->hour < day->hours)
-        CHECK(io_timer_start(timer, io_now_ms(day->loop) + HOUR_MS) == 0);
+        day->heaps[day->hour++] = mallinfo2().uordblks;
+    else if (day->finished == day->submitted) /* the history's own clock would go on for ever */
+        io_loop_stop(day->loop);
+    CHECK(io_timer_start(timer, io_now_ms(day->loop) + HOUR_MS) == 0);
 }
 
 static void write_world(struct buffer *text)
@@ -188,6 +190,8 @@ static void day_open(struct day *day, unsigned hours, uint64_t seed)
 
 static void day_close(struct day *day)
 {
+    io_timer_stop(&day->feed);
+    io_timer_stop(&day->look);
     history_close(day->history);
     probe_engine_free(day->engine);
     store_close(day->store);
