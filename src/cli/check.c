@@ -404,8 +404,7 @@ static int run(struct cli_call *call)
         status = cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
         goto done;
     }
-    if (check->prober.has_no_name)
-        cli_fail(call, 0, "%s", prober_no_name_advice());
+    cli_advise(call, &check->prober);
     if (prober_remember(&check->prober, NULL, &config, &error) < 0)
         cli_fail(call, 0, "the history is left aside: %s", error.message);
     run_to_the_end(check);

@@ -272,8 +272,8 @@ enum went clean_run_probe(struct clean_run *run)
     code = prober_open(&run->prober, NULL, &config, &error);
     if (code != 0)
         return clean_run_fail(run, &error);
-    if (run->prober.has_no_name && !run->clean->options->quiet)
-        cli_fail(run->clean->call, 0, "%s", prober_no_name_advice());
+    if (!run->clean->options->quiet)
+        cli_advise(run->clean->call, &run->prober);
     if (prober_remember(&run->prober, NULL, &config, &error) < 0)
         cli_fail(run->clean->call, 0, "the history is left aside: %s", error.message);
     error = (struct error){0};

@@ -12,6 +12,7 @@
 #include "cli/help.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
+#include "config/prober.h"
 
 /* In the order of the help. */
 /* clang-format off */
@@ -93,6 +94,14 @@ int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ..
     buffer_done(&line);
     buffer_done(&text);
     return status;
+}
+
+void cli_advise(struct cli_call *call, const struct prober *prober)
+{
+    const char *said;
+
+    for (unsigned i = 0; (said = prober_advice(prober, i)) != NULL; i++)
+        cli_fail(call, 0, "%s", said);
 }
 
 int cli_print(struct cli_call *call, struct buffer *text)

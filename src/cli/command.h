@@ -12,6 +12,8 @@
 
 #include "config/config.h"
 
+struct prober;
+
 enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_NOT_VALID = 1,
@@ -53,8 +55,8 @@ struct cli_command {
 
 /* Add a command here, and its row to the table in command.c. */
 extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, cli_lab, cli_demo,
-    cli_jobs, cli_serve, cli_worker, cli_keys, cli_erase, cli_feedback, cli_config, cli_completion, cli_doctor,
-    cli_manual, cli_mcp;
+    cli_jobs, cli_serve, cli_worker, cli_keys, cli_erase, cli_feedback, cli_config, cli_completion,
+    cli_doctor, cli_manual, cli_mcp;
 
 /* All rows, in the order of the help; NULL past the end. */
 const struct cli_command *cli_command_at(size_t index);
@@ -86,5 +88,7 @@ int cli_print(struct cli_call *call, struct buffer *text);
  */
 int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Say in the same way what the operator should know of an open prober (prober_advice). */
+void cli_advise(struct cli_call *call, const struct prober *prober);
 
 #endif

@@ -173,8 +173,7 @@ static int run_check(struct cli_call *call)
     if (ok && call->config->depth == EVIDENCE_DEPTH_SMTP) {
         fprintf(call->out, "Well formed. mailknock says EHLO %.*s and MAIL FROM:<%.*s>.\n",
                 SLICE_ARG(prober.settings.helo_name), SLICE_ARG(prober.settings.sender));
-        if (prober.has_no_name)
-            cli_fail(call, 0, "%s", prober_no_name_advice());
+        cli_advise(call, &prober);
     } else if (ok) {
         fputs("Well formed.\n", call->out);
     }

@@ -272,8 +272,8 @@ static int open_all(struct serve *serve, struct error *error)
         watch_signals(serve);
         say_where(serve, options.data_folder, key);
     }
-    if (code == 0 && serve->prober.has_no_name)
-        cli_fail(serve->call, 0, "%s", prober_no_name_advice());
+    if (code == 0)
+        cli_advise(serve->call, &serve->prober);
     return code;
 }
 

@@ -203,6 +203,8 @@ static int begin(struct worker *worker, struct error *error)
     if (code == 0)
         code = prober_open(&worker->prober, worker->loop, config, error);
     if (code == 0)
+        cli_advise(worker->call, &worker->prober);
+    if (code == 0)
         code = prober_remember(&worker->prober, worker->store, config, error);
     /* The stamp first: what is changed in between is seen at the next look. */
     if (code == 0)

@@ -134,9 +134,10 @@ static const struct config_option rows[] = {
      .value_name = "N",
      .fallback = "200",
      .min = 1,
-     .max = 20000,
+     .max = 200000,
      .group = "How politely",
-     .help = "The most connections at a time, to all sites together."},
+     .help = "The most connections at a time, to all sites together. Each takes a file "
+             "descriptor and a few kilobytes."},
     {.name = "open-cases",
      .type = CONFIG_NUMBER,
      .offset = AT(open_cases),

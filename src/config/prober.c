@@ -1,6 +1,7 @@
 #include "config/prober.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,12 +133,21 @@ int prober_host_name(struct arena *arena, const char *source_ip, struct slice *r
     return ret_name->ptr != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 }
 
-const char *prober_no_name_advice(void)
+const char *prober_advice(const struct prober *prober, unsigned index)
 {
-    return "this machine has no public name to say to mail servers, so its address is said "
-           "instead, "
-           "and some will refuse that. Give it a name with --helo, such as --helo "
-           "probe.example.org; DNS should lead from there to the machine's address and back.";
+    static const char no_name[] =
+        "this machine has no public name to say to mail servers, so its address is said instead, "
+        "and some will refuse that. Give it a name with --helo, such as --helo "
+        "probe.example.org; DNS should lead from there to the machine's address and back.";
+    const char *said[] = {
+        prober->has_no_name ? no_name : NULL,
+        prober->few_files[0] != '\0' ? prober->few_files : NULL,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (said[i] != NULL && index-- == 0)
+            return said[i];
+    return NULL;
 }
 
 /* --- the operator's lists -------------------------------------------------------------------- */
@@ -316,6 +326,12 @@ static int set_settings(struct prober *prober, const struct config *config, stru
     settings->connect_timeout_ms = (uint32_t)config->connect_timeout_ms;
     settings->connections_max =
         config->connections < sockets ? (unsigned)config->connections : sockets;
+    if (config->connections > sockets && config->depth == EVIDENCE_DEPTH_SMTP)
+        (void)snprintf(prober->few_files, sizeof(prober->few_files),
+                       "descriptors do for %u connections at a time, not for the %" PRIu64
+                       " of --connections: raise the limit of open files (ulimit -n, "
+                       "LimitNOFILE= of the service), or lower --connections.",
+                       sockets, config->connections);
     settings->cases_max = (unsigned)config->open_cases;
     settings->pipelining = config->pipelining;
     settings->transcripts = config->transcripts;

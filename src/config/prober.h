@@ -26,6 +26,8 @@ struct prober {
     struct history *history;     /* NULL: nothing is remembered */
     struct store *history_store; /* opened for it; NULL: somebody else's */
     bool has_no_name;            /* an address is said in EHLO for want of a name */
+    char few_files[200];         /* why there are fewer connections than configured; "": there
+                                    are not */
 };
 
 /*
@@ -76,7 +78,10 @@ int prober_host_name(struct arena *arena, const char *source_ip, struct slice *r
 /* The address of a family (4 or 6) that the system speaks to strangers from; false: none. */
 bool prober_own_address(uint8_t family, struct ip *ret_ip);
 
-/* What the operator is told when prober->has_no_name. Static. */
-const char *prober_no_name_advice(void);
+/*
+ * What the operator should be told of an open prober, the index-th of it from 0, or NULL at the
+ * end: no name to say, too few descriptors for the connections wanted. Lives as long as the prober.
+ */
+const char *prober_advice(const struct prober *prober, unsigned index);
 
 #endif

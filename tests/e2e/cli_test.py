@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -443,6 +444,20 @@ class TroublesOfOurs(unittest.TestCase):
         status, out, err = run("config", "check")
         self.assertEqual(status, 0)
         self.assertEqual(b"EHLO [" in out, b"--helo" in err)
+
+    def test_fewer_descriptors_than_connections(self):
+        """What can't be had is said, with what to raise."""
+        def told(connections, hard):
+            done = subprocess.run(
+                [BINARY, "config", "check", "--helo", "probe.example.org", "--connections", connections],
+                capture_output=True, text=True, timeout=60, env=environment(),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return " ".join(done.stderr.split())
+
+        self.assertEqual(told("200", 1000), "")
+        self.assertRegex(told("50000", 1000), r"descriptors do for 9\d\d connections at a time, not for "
+                         r"the 50000 of --connections: raise the limit of open files .*LimitNOFILE")
 
 
 if __name__ == "__main__":
