@@ -191,8 +191,7 @@ void cli_arguments_hide(const struct cli_arguments *arguments)
 {
     for (size_t i = 0; i < arguments->setting_count; i++) {
         const struct cli_setting *setting = &arguments->settings[i];
-        struct slice secret =
-            setting->option->secret ? setting->value : config_url_password(setting->value);
+        struct slice secret = config_secret_part(setting->option, setting->value);
 
         /* Words of argv, which are ours to change (C17 5.1.2.2.1). */
         if (setting->option->type != CONFIG_BOOL && secret.len > 0)

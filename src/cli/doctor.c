@@ -320,6 +320,7 @@ static const struct config_option rows[] = {
      .offset = offsetof(struct doctor_options, blocklists),
      .value_name = "ZONE",
      .check = check_domain,
+     .has_key = true,
      .command_line_only = true,
      .help = "A DNS block list to look our address up in; up to 16. Default: none, as most have "
              "terms of use."},

@@ -298,13 +298,13 @@ static enum dns_listing listing_of_ours(const char *zone, const struct ip *code,
     return listing == DNS_LISTING_NONE ? DNS_LISTING_LISTED : listing;
 }
 
-static void judge_listing(struct doctor *doctor, const char *zone, const struct ip *ip,
+static void judge_listing(struct doctor *doctor, const char *asked, const struct ip *ip,
                           const struct dns_answer *answer, const struct dns_answer *why)
 {
     char text[IP_TEXT_SIZE], code[IP_TEXT_SIZE];
     struct slice words = why->record_count > 0 ? why->records[0].text : SLICE_EMPTY;
+    const char *zone = dns_blocklist_shown(asked), *meaning;
     enum dns_listing listing;
-    const char *meaning;
 
     ip_format(ip, text);
     if (dns_outcome_is_failure(answer->outcome)) {
@@ -319,7 +319,7 @@ static void judge_listing(struct doctor *doctor, const char *zone, const struct 
         return;
     }
     ip_format(&answer->records[0].ip, code);
-    listing = listing_of_ours(zone, &answer->records[0].ip, &meaning);
+    listing = listing_of_ours(asked, &answer->records[0].ip, &meaning);
     if (listing == DNS_LISTING_LISTED)
         doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_FAILED,
                           "Read on the list's own page why, mend the cause, and ask for removal "
@@ -357,6 +357,7 @@ void doctor_check_blocklists(struct doctor *doctor)
         if (doctor->source_count == 0)
             doctor_report_add(&doctor->report, DOCTOR_BLOCKLIST, DOCTOR_NOT_CHECKED,
                               "Say with --public-ip what address mail servers see.",
-                              "%s was not asked: our address is not known", zones->values[i]);
+                              "%s was not asked: our address is not known",
+                              dns_blocklist_shown(zones->values[i]));
     }
 }

@@ -243,6 +243,7 @@ static const struct config_option rows[] = {
      .offset = AT(domain_blocklists),
      .value_name = "ZONE[=CODES]",
      .check = config_check_blocklist,
+     .has_key = true,
      .help =
          "A block list of domains in DNS, such as dbl.spamhaus.org (mind its terms of use), asked "
          "about domains and the names of their mail hosts: do_not_mail. CODES, such as "
@@ -253,6 +254,7 @@ static const struct config_option rows[] = {
      .offset = AT(mx_blocklists),
      .value_name = "ZONE[=CODES]",
      .check = config_check_blocklist,
+     .has_key = true,
      .help =
          "A block list of addresses in DNS, such as zen.spamhaus.org, asked about those of mail "
          "hosts. As above."},

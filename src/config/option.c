@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "base/utf8.h"
+#include "dns/blocklist.h"
 
 #define SHOWN_MAX        60     /* octets of a value in a message */
 #define TEXT_MAX         4096   /* octets of a value */
@@ -321,6 +322,15 @@ struct slice config_url_password(struct slice text)
     return slice_from_offset(login, colon >= 0 ? (size_t)colon + 1 : login.len);
 }
 
+struct slice config_secret_part(const struct config_option *option, struct slice value)
+{
+    size_t key_len = option->has_key ? dns_blocklist_key_len(value) : 0;
+
+    if (option->secret)
+        return value;
+    return key_len > 0 ? slice_prefix(value, key_len - 1) : config_url_password(value);
+}
+
 static int set_text(const struct config_option *option, struct slice value, const char *where,
                     void *values, struct arena *arena, struct error *error)
 {
@@ -334,7 +344,7 @@ static int set_text(const struct config_option *option, struct slice value, cons
     if (copy == NULL)
         return error_set(error, ERROR_NOMEM, "%s: out of memory", where);
     if (option->check != NULL && option->check(copy, &detail) < 0)
-        return option->secret || config_url_password(value).len > 0
+        return config_secret_part(option, value).len > 0
                    ? error_set(error, ERROR_USAGE, "%s: the value %s", where, detail.message)
                    : error_set(error, ERROR_USAGE, "%s: '%.*s' %s", where, SLICE_ARG(shown(value)),
                                detail.message);
@@ -480,7 +490,7 @@ bool config_format_value(const struct config_option *option, const void *values,
     }
     if (text == NULL)
         return false;
-    if (option->secret || config_url_password(slice_from_string(text)).len > 0)
+    if (config_secret_part(option, slice_from_string(text)).len > 0)
         buffer_append_string(out, "(secret)");
     else
         format_text(text, out);

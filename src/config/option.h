@@ -51,7 +51,8 @@ struct config_option {
      * value ("is no IP address"). Also asked of defaults, which must pass.
      */
     int (*check)(const char *value, struct error *error);
-    bool secret; /* never shown again (passwords, keys), as a text with config_url_password */
+    bool secret;  /* never shown again (passwords, keys), as a text with config_url_password */
+    bool has_key; /* a zone whose first label may be one, which is never shown either */
     bool command_line_only; /* not in the file, not in the environment */
     bool is_path;           /* the value names a file: for completion */
 };
@@ -61,6 +62,8 @@ struct config_table {
     size_t count;
 };
 
+/* What of a value is never shown again, a part of it; empty: all of it may be. */
+struct slice config_secret_part(const struct config_option *option, struct slice value);
 /* The password of "scheme://user:password@host", a part of `text`; empty: there is none. */
 struct slice config_url_password(struct slice text);
 

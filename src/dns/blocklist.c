@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFUSALS UINT32_C(0x7fffff00) /* 127.255.255.0/24 */
+#define KEY_LEAST 20
+#define REFUSALS  UINT32_C(0x7fffff00) /* 127.255.255.0/24 */
 
 static bool code_of(const struct ip *ip, uint32_t *ret_code)
 {
@@ -62,6 +63,20 @@ int dns_blocklist_parse(struct slice text, struct dns_blocklist *ret_list, struc
     if (code == 0)
         *ret_list = list;
     return code;
+}
+
+size_t dns_blocklist_key_len(struct slice zone)
+{
+    size_t len = 0;
+
+    while (len < zone.len && ascii_is_alnum(zone.ptr[len]))
+        len++;
+    return len >= KEY_LEAST && len < zone.len && zone.ptr[len] == '.' ? len + 1 : 0;
+}
+
+const char *dns_blocklist_shown(const char *zone)
+{
+    return zone + dns_blocklist_key_len(slice_from_string(zone));
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */

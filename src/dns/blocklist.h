@@ -47,6 +47,14 @@ struct dns_blocklist {
  * "127.0.1.2-127.0.1.99,127.0.0.4". ERROR_USAGE with a message that continues after the value.
  */
 int dns_blocklist_parse(struct slice text, struct dns_blocklist *ret_list, struct error *error);
+/*
+ * How many octets the key of a customer takes at the front of a zone, as paid lists have it
+ * ("KEY.zen.dq.spamhaus.net"), its dot too: a first label of 20 letters and digits or more. 0:
+ * none.
+ */
+size_t dns_blocklist_key_len(struct slice zone);
+/* The zone as it may be shown: without that. A part of zone. */
+const char *dns_blocklist_shown(const char *zone);
 
 /*
  * The name below `zone` that stands for an address: octets or nibbles backwards (RFC 1035 3.5,

@@ -47,6 +47,24 @@ static void lists_are_read(void **state)
     }
 }
 
+static void keys_are_not_shown(void **state)
+{
+    static const struct {
+        const char *zone, *shown;
+    } rows[] = {
+        {"zen.spamhaus.org", "zen.spamhaus.org"},
+        {"abcdefghijklmnopqrst12345x.zen.dq.spamhaus.net", "zen.dq.spamhaus.net"},
+        {"0123456789abcdef0123456789abcdef.combined.mail.abusix.zone", "combined.mail.abusix.zone"},
+        {"short19characters00.example.org", "short19characters00.example.org"},
+        {"with-a-hyphen-it-is-a-name.example.org", "with-a-hyphen-it-is-a-name.example.org"},
+        {"abcdefghijklmnopqrst", "abcdefghijklmnopqrst"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_string_equal(dns_blocklist_shown(rows[i].zone), rows[i].shown);
+}
+
 static void codes_mean_what_the_list_says(void **state)
 {
     static const struct {
@@ -105,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_read),
+        cmocka_unit_test(keys_are_not_shown),
         cmocka_unit_test(codes_mean_what_the_list_says),
         cmocka_unit_test(rows_of_the_table_are_sound),
     };

@@ -2,6 +2,7 @@
  * Finished facts, counted and packed: a cache of many domains must not pay an arena for each.
  * Packing runs twice over the same code, first to measure, then to write.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -73,6 +74,18 @@ static struct slice pack_text(struct pack *pack, const char *text)
         memcpy(at, text, len);
     pack->used += len;
     return at != NULL ? slice_from(at, len) : SLICE_EMPTY;
+}
+
+/* The question about a listing, without the key of a paid list. */
+static struct slice pack_question(struct pack *pack, const struct dns_domain_listing *from)
+{
+    char text[2 * DNS_NAME_TEXT_MAX + 2];
+    const char *zone = from->list->zone;
+
+    CHECK(strlen(from->name) > strlen(zone));
+    snprintf(text, sizeof(text), "%.*s%s", (int)(strlen(from->name) - strlen(zone)), from->name,
+             dns_blocklist_shown(zone));
+    return pack_text(pack, text);
 }
 
 /* Texts leave no gaps between them; what follows them must be aligned again. */
@@ -202,13 +215,13 @@ static void pack_listings(struct pack *pack, const struct dns_domain *domain,
         enum dns_listing found = dns_domain_listing_of(from, &meaning, &code);
         struct evidence_listing one = {
             .subject = pack_text(pack, from->subject),
-            .zone = pack_text(pack, from->list->zone),
+            .zone = pack_text(pack, dns_blocklist_shown(from->list->zone)),
             .meaning = slice_from_string(meaning),
             .is_refused = found == DNS_LISTING_REFUSED,
         };
 
         *answer_at(answers, &to->answer_count) =
-            (struct evidence_dns_answer){.name = pack_text(pack, from->name),
+            (struct evidence_dns_answer){.name = pack_question(pack, from),
                                          .type = "A",
                                          .outcome = family->outcome,
                                          .ttl_s = family->ttl_s,

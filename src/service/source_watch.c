@@ -64,7 +64,7 @@ static void note_answer(struct source_question *question, const struct dns_answe
             continue;
         if (round->listings++ == 0)
             snprintf(round->first, sizeof(round->first), "%s is in %.80s%s%s",
-                     ip_format(&question->source, ip), question->list->zone,
+                     ip_format(&question->source, ip), dns_blocklist_shown(question->list->zone),
                      meaning[0] != '\0' ? ", " : "", meaning);
         return;
     }

@@ -245,6 +245,23 @@ class Secrets(HardenCase):
             _, out, err = run("check", *options, "--depth", "syntax", "a@good.example")
             self.assertNotIn(PASSWORD.encode(), out + err, options)
 
+    def test_key_of_a_block_list(self):
+        """Paid lists have the customer's key in their zone: it is asked for, and nowhere else."""
+        key = "k7c1fk7c1fk7c1fk7c1fk7c1f2"
+        zone = f"{key}.dbl.listed.example"
+        service = self.serve("--domain-blocklist", zone, "--mx-blocklist", f"{key}.zen.listed.example=127.0.0.2")
+        self.assertNotIn(key.encode(), pathlib.Path(f"/proc/{service.process.pid}/cmdline").read_bytes())
+        answer = service.post("/v1/verify", {"address": "u1@good.example", "evidence": True}).body.decode()
+        self.assertIn("good.example.dbl.listed.example", answer)
+        everything = answer + service.get("/v1/settings").body.decode() + service.get("/metrics").body.decode()
+        self.assertNotIn(key, everything + service.log())
+        for options in (["config", "show", "--domain-blocklist", zone],
+                        ["config", "check", "--domain-blocklist", zone + "=x"],
+                        ["doctor", "--blocklist", zone, "--resolver", "127.0.0.1:9", "--site", "a.example"]):
+            _, out, err = run(*options)
+            self.assertNotIn(key.encode(), out + err, options)
+            self.assertTrue(out + err)
+
     def test_keys_at_rest(self):
         """A key is in nobody's hands but its owner's: the store has its hash."""
         service = self.serve("--depth", "syntax")
