@@ -1127,7 +1127,7 @@ static void files_that_a_url_names_are_told(void **state)
         {"postgresql:///d?host=/run/one,h,/run/two", "/env/root.crt /run/one /run/two ", 0},
         {"postgresql://h/d?sslcert=/stop&sslkey=/k", "/stop ", ERROR_LIMIT},
         {"postgresql://?service=none-of-that-name", "/env/root.crt ", 0},
-        {"postgresql://h:x:y/", "", 0},
+        {"postgresql://h:x:y/", "/env/root.crt ", 0},
     };
     struct buffer told;
 
