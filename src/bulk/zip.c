@@ -261,6 +261,12 @@ int bulk_zip_end(struct bulk_zip *zip, struct error *error)
     return write_at(zip, zip->entry.offset, zip->scratch.ptr, zip->scratch.len, error);
 }
 
+void bulk_zip_skip(struct bulk_zip *zip, uint64_t bytes)
+{
+    CHECK(zip->entry.name == NULL);
+    zip->offset += bytes;
+}
+
 /* --- the directory ---------------------------------------------------------------------------- */
 
 static void put_end_64(struct buffer *out, const struct bulk_zip *zip, uint64_t size)

@@ -25,6 +25,8 @@ int bulk_zip_write(struct bulk_zip *zip, struct slice bytes, struct error *error
 int bulk_zip_end(struct bulk_zip *zip, struct error *error);
 /* All entries are there: the directory. */
 int bulk_zip_finish(struct bulk_zip *zip, struct error *error);
+/* Tests only: leave a hole of so many bytes before what comes next, between entries. */
+void bulk_zip_skip(struct bulk_zip *zip, uint64_t bytes);
 /* Free it; not its file. NULL accepted. */
 void bulk_zip_close(struct bulk_zip *zip);
 

@@ -80,6 +80,75 @@ static void entries_come_back(void **state)
     }
 }
 
+static uint64_t number_at(const unsigned char *bytes, unsigned len)
+{
+    uint64_t number = 0;
+
+    while (len-- > 0)
+        number = number << 8 | bytes[len];
+    return number;
+}
+
+/* What stands at the end (APPNOTE 4.3.14 to 4.3.16), read without libzip's help. */
+static void assert_end(int fd, bool is_far, uint64_t entries, uint64_t directory_at)
+{
+    unsigned char end[22], locator[20], end_64[56];
+    off_t size = lseek(fd, 0, SEEK_END);
+
+    assert_int_equal(pread(fd, end, sizeof(end), size - 22), sizeof(end));
+    assert_int_equal(number_at(end, 4), 0x06054b50);
+    assert_int_equal(number_at(end + 10, 2), entries);
+    assert_int_equal(number_at(end + 16, 4), is_far ? UINT32_MAX : directory_at);
+    assert_int_equal(pread(fd, locator, sizeof(locator), size - 42), sizeof(locator));
+    assert_int_equal(number_at(locator, 4) == 0x07064b50, is_far);
+    if (!is_far)
+        return;
+    assert_int_equal(number_at(locator + 16, 4), 1); /* disks */
+    assert_int_equal(number_at(locator + 8, 8), size - 42 - 56);
+    assert_int_equal(pread(fd, end_64, sizeof(end_64), size - 42 - 56), sizeof(end_64));
+    assert_int_equal(number_at(end_64, 4), 0x06064b50);
+    assert_int_equal(number_at(end_64 + 4, 8), sizeof(end_64) - 12);
+    assert_int_equal(number_at(end_64 + 24, 8), entries);
+    assert_int_equal(number_at(end_64 + 32, 8), entries);
+    assert_int_equal(number_at(end_64 + 40, 8) + number_at(end_64 + 48, 8), size - 42 - 56);
+    assert_int_equal(number_at(end_64 + 48, 8), directory_at);
+}
+
+/* Archives that end just before and just beyond four gigabytes, with an entry on either side. */
+static void archives_go_beyond_four_gigabytes(void **state)
+{
+    static const uint64_t ends[] = {UINT32_MAX - 1, UINT32_MAX, (UINT64_C(1) << 32) + 1,
+                                    UINT64_C(9) << 30};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct error error = {0};
+        struct bulk_zip *writer;
+        int fd = temporary(), number = 0;
+        uint64_t first, second;
+        zip_t *zip;
+
+        assert_int_equal(bulk_zip_open(fd, INT64_C(1764115200000), &writer, &error), 0);
+        assert_int_equal(add(writer, "near.csv", SLICE("near"), 4, &error), 0);
+        first = (uint64_t)lseek(fd, 0, SEEK_END);
+        assert_int_equal(add(writer, "far.csv", SLICE("as far"), 6, &error), 0);
+        second = (uint64_t)lseek(fd, 0, SEEK_END) - first;
+        /* The third is as long as the second, and the directory begins behind it. */
+        bulk_zip_skip(writer, ends[i] - first - 2 * second);
+        assert_int_equal(add(writer, "end.csv", SLICE("at end"), 6, &error), 0);
+        assert_int_equal(lseek(fd, 0, SEEK_END), ends[i]);
+        assert_int_equal(bulk_zip_finish(writer, &error), 0);
+        bulk_zip_close(writer);
+        assert_end(fd, ends[i] >= UINT32_MAX, 3, ends[i]);
+        zip = zip_fdopen(fd, ZIP_CHECKCONS, &number);
+        assert_non_null(zip);
+        assert_int_equal(zip_get_num_entries(zip, 0), 3);
+        assert_entry(zip, "near.csv", SLICE("near"));
+        assert_entry(zip, "far.csv", SLICE("as far"));
+        assert_entry(zip, "end.csv", SLICE("at end"));
+        zip_discard(zip);
+    }
+}
+
 static void failures_are_said(void **state)
 {
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -122,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back),
+        cmocka_unit_test(archives_go_beyond_four_gigabytes),
         cmocka_unit_test(failures_are_said),
         cmocka_unit_test(memory_runs_out),
     };
