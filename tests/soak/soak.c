@@ -131,7 +131,7 @@ static int judge(int status)
     }
     if (WIFSIGNALED(status)) {
         (void)snprintf(told->failure, SOAK_FAILURE_SIZE, "died of signal %d", WTERMSIG(status));
-        told->part = SOAK_PART_COUNT;
+        told->part = SOAK_PART_COUNT; /* any */
     }
     printf("FAILED: seed %" PRIu64 "%s, %s: %s\n", told->plan.seed,
            told->plan.dies_at > 0 ? " (--small)" : "", soak_part_name(told->part), told->failure);
