@@ -16,7 +16,7 @@ MESON_OPTIONS ?=
 # ninja's errors whole, and nothing when there is nothing to do.
 SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
-ninja      = ninja --quiet -C $(BUILD)$(1) | sed '/^ninja: no work to do\.$$/d'
+ninja      = ninja --quiet -C $(BUILD)$(1) $(2) | sed '/^ninja: no work to do\.$$/d'
 # Tests wait more than they work: twice as many at a time as there are processors.
 MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 2 \* $$(nproc))
 SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
@@ -24,7 +24,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz fuzz-coverage format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -113,6 +113,12 @@ fuzz: $(BUILD)-fuzz/build.ninja ## fuzz every parser SECONDS seconds (FUZZ=name:
 	@$(call ninja,-fuzz)
 	@tools/run-fuzzers $(BUILD)-fuzz $(SECONDS) $(FUZZ)
 
+# CORPUS: what `make fuzz` has found, too (build-fuzz/corpus); empty: seeds alone.
+CORPUS ?= $(wildcard $(BUILD)-fuzz/corpus)
+fuzz-coverage: $(BUILD)-fuzzcov/build.ninja ## lines of each parser that its fuzzer's seeds and findings reach
+	@$(call ninja,-fuzzcov,fuzzers)
+	@tools/fuzz-coverage $(BUILD)-fuzzcov $(CORPUS)
+
 format: .deps/lint ## format all C sources
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
 
@@ -141,7 +147,7 @@ site: .deps/doc ## the documentation as a site: build/site/index.html
 	@tools/build-site $(BUILD)
 
 clean: ## remove everything that was built
-	rm -rf $(addprefix $(BUILD),'' -sanitize -threads -clang -install -bench -fuzz -coverage) .deps
+	rm -rf $(addprefix $(BUILD),'' -sanitize -threads -clang -install -bench -fuzz -fuzzcov -coverage) .deps
 
 # --- build folders, made once ---------------------------------------------------------------
 
@@ -166,6 +172,10 @@ $(BUILD)-bench/build.ninja: | .deps/build
 	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
 $(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint
 	@export CC=clang; $(call setup,-fuzz,$(SANITIZE) -Dfuzz=true -Dtests=false)
+# Without the sanitizers, whose programs can't be linked with a coverage of their own.
+$(BUILD)-fuzzcov/build.ninja: | .deps/build .deps/lint
+	@export CC=clang; $(call setup,-fuzzcov,-Dfuzz=true -Dtests=false -Ddefault_library=static -Db_lundef=false \
+	    -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate)
 $(BUILD)-coverage/build.ninja: | .deps/build .deps/test
 	@$(call setup,-coverage,-Db_coverage=true --buildtype=debug)
 
