@@ -19,7 +19,7 @@ POLICY = """
 const seen = new Map();
 module.exports = function policy(user, domain, sender, tls, session) {
     user = user.toLowerCase();
-    if (!domain.toLowerCase().match(/^(haraka|nodemailer)(catch|grey|tls|strict)?\\.example$/))
+    if (!domain.toLowerCase().match(/^(haraka|nodemailer)(catch|grey|sulk|tls|strict)?\\.example$/))
         return [550, '5.7.1 Relaying denied'];
     if (domain.match(/catch/)) return null;
     if (domain.match(/tls/) && !tls) return [530, '5.7.0 Must issue a STARTTLS command first'];
@@ -29,6 +29,7 @@ module.exports = function policy(user, domain, sender, tls, session) {
         if (Date.now() - seen.get(key) < GREYLIST_MS)
             return [451, '4.7.1 Greylisting in action, please come back later'];
     }
+    if (domain.match(/sulk/)) return [451, '4.7.1 Greylisting in action, please come back later'];
     if (session.unknowns >= 3 && domain.match(/strict/))
         return [421, '4.7.0 Too many unknown recipients, closing connection'];
     if (user === 'full') return [452, '4.2.2 The mailbox is over its quota'];
