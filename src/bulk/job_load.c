@@ -265,7 +265,7 @@ static int find_duplicates(struct bulk_load *load, struct error *error)
     int code = 1;
 
     (void)io_pace_begin(&load->pace);
-    for (size_t i = 0; i < BATCH && !io_pace_is_over(&load->pace); i++) {
+    for (size_t i = 0; i < BATCH && (i == 0 || !io_pace_is_over(&load->pace)); i++) {
         code = bulk_turns_next(load->hashes, &hash, &row, error);
         if (code <= 0)
             break;
@@ -273,6 +273,7 @@ static int find_duplicates(struct bulk_load *load, struct error *error)
             code = place_row(load, row, error);
             if (code < 0)
                 break;
+            code = 1; /* the step may end here, and the rows have not */
             continue;
         }
         forget_twins(load);
