@@ -37,7 +37,7 @@ CREATE INDEX bare_chunk_free ON bare_chunk (job, turn) WHERE worker=0;
 INSERT INTO bare_chunk SELECT job, t, t + width FROM (SELECT job, (1::bigint << 32) / greatest(1, count(*) / 200) + 1
     AS width FROM mailknock.line GROUP BY job) j, generate_series(0, (1::bigint << 32) - 1, width) t;
 ANALYZE bare_chunk; ANALYZE mailknock.line; ANALYZE mailknock.result;
-CREATE PROCEDURE bare(place int) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE bare(spot int) LANGUAGE plpgsql AS $$
 DECLARE c record; claimed bigint[]; floor bigint := 0;
 BEGIN LOOP
   UPDATE bare_chunk b SET worker = 1 FROM (SELECT job, turn FROM bare_chunk WHERE worker = 0 AND turn >= floor
@@ -49,7 +49,7 @@ BEGIN LOOP
       AND l.first = 0 AND NOT EXISTS (SELECT 1 FROM bare_result s WHERE s.job = l.job AND s.row = l.row);
   WITH put AS (INSERT INTO bare_result SELECT * FROM mailknock.result WHERE job = c.job AND row = ANY (claimed)
       ON CONFLICT DO NOTHING RETURNING reason)
-    INSERT INTO bare_tally (job, reason, place, results, rows) SELECT c.job, reason, place, count(*), count(*) FROM put
+    INSERT INTO bare_tally (job, reason, place, results, rows) SELECT c.job, reason, spot, count(*), count(*) FROM put
       GROUP BY reason ON CONFLICT (job, reason, place) DO UPDATE SET results = bare_tally.results + excluded.results,
       rows = bare_tally.rows + excluded.rows;
   DELETE FROM bare_chunk WHERE job = c.job AND turn = c.turn;

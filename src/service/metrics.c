@@ -135,9 +135,10 @@ static void write_sites(const struct service *service, struct buffer *out)
 
 static void write_dns(const struct service *service, struct buffer *out)
 {
-    struct dns_resolver_counts counts;
+    struct dns_resolver_counts counts = {0};
 
-    dns_resolver_counts(service->prober->resolver, &counts);
+    if (service->prober->resolver != NULL) /* there is none when the depth is syntax */
+        dns_resolver_counts(service->prober->resolver, &counts);
     one(out, "dns_questions_total", "counter", "Questions sent to resolvers.", counts.questions);
     one(out, "dns_answers_total", "counter", "Answers.", counts.answers);
     one(out, "dns_failures_total", "counter", "Time-outs and failures.", counts.failures);

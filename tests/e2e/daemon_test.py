@@ -62,9 +62,11 @@ class Notified(DaemonCase):
         self.assertEqual(manager.recv(100), b"READY=1")
         # Ready means that it answers.
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
-            connection.request("GET", "/readyz")
-            self.assertEqual(connection.getresponse().status, 200)
+        # The figures, too, where DNS is not asked.
+        for path in ("/readyz", "/metrics"):
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+                connection.request("GET", path)
+                self.assertEqual(connection.getresponse().status, 200)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(manager.recv(100), b"STOPPING=1")
         self.assertEqual(process.wait(20), 0)
