@@ -42,8 +42,8 @@
     X(ROW_COPIES, "UPDATE row SET copies=copies+?3 WHERE job=?1 AND row=?2")                       \
     X(RESULT_ADD, "INSERT INTO result (job, row, reason, action, score, flags, retry_after,"       \
                   " checked_ms, provider, domain, suggestion, explanation, json)"                  \
-                  " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"                           \
-                  " ON CONFLICT DO NOTHING")                                                       \
+                  " SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13 WHERE NOT EXISTS"            \
+                  " (SELECT 1 FROM result WHERE job=?1 AND row=?2)")                               \
     X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms, r.fault IS NULL OR r.fault=''"         \
                   " FROM result s JOIN row r ON r.job=s.job AND r.row=s.row"                       \
                   " WHERE s.job=?1 AND s.row=?2")                                                  \
@@ -62,6 +62,11 @@
     X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND s.row=r.row"        \
                                         " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
                                         " ORDER BY r.row")                                         \
+    X(ROWS_OF_REASONS, "SELECT row FROM result WHERE job=?1 AND row>?2 AND row<=?3"                \
+                       " AND (?4>>reason)&1 ORDER BY row")                                         \
+    X(ROWS_DUPLICATE, "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2"       \
+                      " AND row<=?3 AND first<>0 ORDER BY row")                                    \
+    X(ROW_AFTER, "SELECT 1 FROM row WHERE job=?1 AND row>?2 AND row<=?3 LIMIT 1")                  \
     X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL, r.turn FROM row r" \
                     " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0 AND NOT EXISTS"      \
                     " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \

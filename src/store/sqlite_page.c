@@ -1,14 +1,15 @@
 /*
  * Pages in SQLite.
  *
- * Mostly a walk over the rows. Where certain reasons are wanted, one cursor a reason walks the
- * index, one more the duplicates, whose reason is their first's, and the smallest row of all comes
- * next: rare reasons cost no walk over millions.
+ * Mostly a walk over the rows. Where certain reasons are wanted, a cursor walks the index of
+ * results, another the duplicates, whose reason is their first's, and the smaller row of the two
+ * comes next: rare reasons cost a walk over the index, not over millions of rows.
  */
 #include "base/check.h"
 #include "store/sqlite_internal.h"
 
-#define WHAT "read results"
+#define WHAT            "read results"
+#define ENTRIES_PER_ROW 50 /* of the index, in the time that a row takes */
 
 /* Column names of SQLITE_STORE_LINE. */
 enum column {
@@ -160,13 +161,18 @@ static int walk_rows(struct sqlite_store *store, uint64_t job, const struct stor
 
 /* --- by reason ----------------------------------------------------------------------------- */
 
-struct cursors {
-    sqlite3_stmt *statements[VERDICT_REASON_COUNT + 1];
-    uint64_t rows[VERDICT_REASON_COUNT + 1]; /* where each stands */
-    size_t count;
+/* Rows in rising order: those whose results have one of the reasons, and duplicates. */
+enum {
+    OF_REASONS,
+    DUPLICATES,
+    CURSOR_COUNT,
 };
 
-/* To its next row; at its end the cursor is taken out. */
+struct cursors {
+    sqlite3_stmt *statements[CURSOR_COUNT]; /* NULL: at its end */
+    uint64_t rows[CURSOR_COUNT];            /* where each stands; UINT64_MAX: at its end */
+};
+
 static int advance(struct sqlite_store *store, struct cursors *cursors, size_t index,
                    struct error *error)
 {
@@ -178,45 +184,33 @@ static int advance(struct sqlite_store *store, struct cursors *cursors, size_t i
     }
     if (result != SQLITE_DONE)
         return sqlite_store_fail(store, WHAT, error);
-    sqlite3_finalize(cursors->statements[index]);
-    cursors->count--;
-    cursors->statements[index] = cursors->statements[cursors->count];
-    cursors->rows[index] = cursors->rows[cursors->count];
+    cursors->rows[index] = UINT64_MAX;
     return 0;
 }
 
-#define OF_A_REASON                                                                                \
-    "SELECT row FROM result INDEXED BY result_reason WHERE job=?1 AND row>?2 AND row<=?3"          \
-    " AND reason=?4 ORDER BY row"
-#define DUPLICATES                                                                                 \
-    "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2 AND row<=?3"             \
-    " AND first<>0 ORDER BY row"
-
 static int open_cursor(struct sqlite_store *store, uint64_t job, const struct store_query *query,
-                       const char *sql, unsigned reason, struct cursors *cursors,
-                       struct error *error)
+                       uint64_t until, struct cursors *cursors, size_t index, struct error *error)
 {
-    sqlite3_stmt *statement;
+    static const enum sqlite_statement statements[] = {
+        [OF_REASONS] = STATEMENT_ROWS_OF_REASONS,
+        [DUPLICATES] = STATEMENT_ROWS_DUPLICATE,
+    };
+    sqlite3_stmt *statement = sqlite_store_prepare(store, statements[index]);
 
-    if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK)
+    if (statement == NULL)
         return sqlite_store_fail(store, WHAT, error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
     sqlite3_bind_int64(statement, 2, (int64_t)query->after);
-    sqlite3_bind_int64(statement, 3, (int64_t)last_row(query));
-    if (sqlite3_bind_parameter_count(statement) == 4)
-        sqlite3_bind_int64(statement, 4, reason);
-    cursors->statements[cursors->count++] = statement;
-    return advance(store, cursors, cursors->count - 1, error);
+    sqlite3_bind_int64(statement, 3, (int64_t)until);
+    if (index == OF_REASONS)
+        sqlite3_bind_int64(statement, 4, (int64_t)query->filter.reasons);
+    cursors->statements[index] = statement;
+    return advance(store, cursors, index, error);
 }
 
-static size_t smallest(const struct cursors *cursors)
+static size_t smaller(const struct cursors *cursors)
 {
-    size_t found = 0;
-
-    for (size_t i = 1; i < cursors->count; i++)
-        if (cursors->rows[i] < cursors->rows[found])
-            found = i;
-    return found;
+    return cursors->rows[DUPLICATES] < cursors->rows[OF_REASONS] ? DUPLICATES : OF_REASONS;
 }
 
 static int read_one(struct sqlite_store *store, uint64_t job, uint64_t row,
@@ -239,31 +233,60 @@ static int read_one(struct sqlite_store *store, uint64_t job, uint64_t row,
     return code;
 }
 
+/* Does anything come after? */
+static int has_more(struct sqlite_store *store, uint64_t job, uint64_t after, uint64_t until,
+                    bool *ret_more, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_ROW_AFTER);
+    int result;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)after);
+    sqlite3_bind_int64(statement, 3, (int64_t)until);
+    result = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        return sqlite_store_fail(store, WHAT, error);
+    *ret_more = result == SQLITE_ROW;
+    return 0;
+}
+
+/* How far one call looks through the index, where an entry costs a fiftieth of a row. */
+static uint64_t end_of_stretch(const struct store_query *query)
+{
+    uint64_t until = query->after + ENTRIES_PER_ROW * store_query_scan(query);
+
+    return until < last_row(query) ? until : last_row(query);
+}
+
 static int merge_reasons(struct sqlite_store *store, uint64_t job, const struct store_query *query,
                          struct store_page *page, struct error *error)
 {
-    struct cursors cursors = {.count = 0};
+    uint64_t until = end_of_stretch(query);
+    struct cursors cursors = {.rows = {UINT64_MAX, UINT64_MAX}};
     size_t looked_at = 0;
-    int code = 0;
+    bool more = false;
+    int code = open_cursor(store, job, query, until, &cursors, OF_REASONS, error);
 
-    for (unsigned i = 0; i < VERDICT_REASON_COUNT && code == 0; i++)
-        if (query->filter.reasons & (UINT64_C(1) << i))
-            code = open_cursor(store, job, query, OF_A_REASON, i, &cursors, error);
     if (code == 0 && query->scope == STORE_SCOPE_ROWS)
-        code = open_cursor(store, job, query, DUPLICATES, 0, &cursors, error);
+        code = open_cursor(store, job, query, until, &cursors, DUPLICATES, error);
     while (code == 0 && page->count < query->limit && looked_at++ < store_query_scan(query)) {
-        size_t next = smallest(&cursors);
+        size_t next = smaller(&cursors);
 
-        if (cursors.count == 0) {
-            page->at_end = true;
+        if (cursors.rows[next] == UINT64_MAX) {
+            code = has_more(store, job, until, last_row(query), &more, error);
+            page->at_end = code == 0 && !more;
+            page->after = more ? until : page->after;
             break;
         }
         code = read_one(store, job, cursors.rows[next], query, page, error);
         if (code == 0)
             code = advance(store, &cursors, next, error);
     }
-    for (size_t i = 0; i < cursors.count; i++)
-        sqlite3_finalize(cursors.statements[i]);
+    for (size_t i = 0; i < CURSOR_COUNT; i++)
+        sqlite3_reset(cursors.statements[i]);
     return code;
 }
 

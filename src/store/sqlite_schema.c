@@ -98,6 +98,11 @@ static const char *const migrations[] = {
     " UPDATE record_total SET records=records-1, bytes=bytes-old.bytes WHERE kind=old.kind; END;",
     /* Pages of certain reasons pass over the others, and duplicates have none of their own. */
     "CREATE INDEX row_duplicate ON row (job, row) WHERE first<>0;",
+    /* One index for both: in a long list each result changes a page of every index that there is.
+       That a row has one result only is seen to where results are added. */
+    "DROP INDEX result_reason;"
+    "DROP INDEX result_row;"
+    "CREATE UNIQUE INDEX result_row ON result (job, row, reason);",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

@@ -560,6 +560,28 @@ static void pages_show_what_is_asked_for(void **state)
     }
 }
 
+static void rare_reasons_are_found_far_away(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), numbers[8];
+    const struct store_mark marks[] = {{300, 290}};
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 4, .scan = 1};
+
+    add_rows(bench->store, id, 1, 301, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 1, NULL), 0);
+    for (uint64_t row = 1; row < 300; row++)
+        put(bench->store, id, row, row == 290 ? REASON_DNS_ERROR : REASON_ACCEPTED);
+    query.filter.reasons = UINT64_C(1) << REASON_DNS_ERROR;
+    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 2);
+    assert_int_equal(numbers[0], 290);
+    assert_int_equal(numbers[1], 300);
+    query.until = 299;
+    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 1);
+    query.until = 0;
+    query.filter.reasons = UINT64_C(1) << REASON_NULL_MX;
+    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 0);
+}
+
 /* --- packing ------------------------------------------------------------------------------- */
 
 static void notes_are_kept_in_order_and_expire(void **state)
@@ -700,6 +722,32 @@ static void files_that_are_not_ours_are_refused(void **state)
     assert_int_equal(fread(garbage, 1, sizeof(garbage), file), sizeof(garbage));
     fclose(file);
     assert_int_equal(garbage[100], 'x'); /* and it is left as it was */
+}
+
+/* As files of version 4 are: an index of results for rows, another for reasons. */
+static void older_files_are_renewed(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), numbers[8];
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 8};
+    struct error error = {0};
+
+    add_rows(bench->store, id, 1, 5, 1000);
+    put(bench->store, id, 1, REASON_ACCEPTED);
+    put(bench->store, id, 4, REASON_TIMEOUT);
+    store_close(bench->store);
+    bench->store = NULL;
+    run_sql(bench->path, "DROP INDEX result_row;"
+                         "CREATE UNIQUE INDEX result_row ON result (job, row);"
+                         "CREATE INDEX result_reason ON result (job, reason, row);"
+                         "PRAGMA user_version=4");
+    assert_int_equal(try_open(bench, STORE_MODE_READ_ONLY, &error), ERROR_FORMAT);
+    open_again(bench, STORE_MODE_EXISTING);
+    put(bench->store, id, 4, REASON_ACCEPTED); /* it has one */
+    assert_int_equal(counts_of(bench->store, id).results[REASON_ACCEPTED], 1);
+    query.filter.reasons = UINT64_C(1) << REASON_TIMEOUT;
+    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 1);
+    assert_int_equal(numbers[0], 4);
 }
 
 static void damage_is_noticed(void **state)
@@ -1287,6 +1335,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(results_can_be_replaced),
         IN_POSTGRES(rows_can_be_erased),
         IN_POSTGRES(pages_show_what_is_asked_for),
+        IN_POSTGRES(rare_reasons_are_found_far_away),
         IN_POSTGRES(notes_are_kept_in_order_and_expire),
         IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
         IN_POSTGRES(records_are_walked_counted_and_removed),
@@ -1323,6 +1372,7 @@ int main(int argc, char **argv)
         BOTH(results_can_be_replaced),
         BOTH(rows_can_be_erased),
         BOTH(pages_show_what_is_asked_for),
+        BOTH(rare_reasons_are_found_far_away),
         BOTH(notes_are_kept_in_order_and_expire),
         BOTH(a_failure_never_takes_the_place_of_a_proof),
         BOTH(records_are_walked_counted_and_removed),
@@ -1331,6 +1381,7 @@ int main(int argc, char **argv)
         BOTH(records_expire_oldest_first_and_keep_below_a_size),
         BOTH(no_memory_is_an_error),
         SQLITE(files_that_are_not_ours_are_refused),
+        SQLITE(older_files_are_renewed),
         SQLITE(damage_is_noticed),
         SQLITE(folders_may_be_read_only),
         SQLITE(readers_see_what_was_kept_while_it_is_written),
