@@ -13,7 +13,7 @@
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
 #define FED_IN_A_TURN    100 /* at most: the engine has its work with each, too */
 #define COMMIT_MS        20
-#define BATCH_LEAST      64
+#define BATCH_LEAST      250
 #define HELD_TO_ACTIVE   4 /* addresses held, waiting ones too, to the window */
 
 /* --- what the store knows of it ------------------------------------------------------------ */

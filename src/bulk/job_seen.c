@@ -80,8 +80,12 @@ void bulk_seen_expect(struct bulk_seen *seen, uint64_t count)
 
 void bulk_seen_fetch(const struct bulk_seen *seen, uint64_t hash)
 {
-    if (seen->capacity > 0)
-        __builtin_prefetch(&seen->hashes[hash & (seen->capacity - 1)], 1);
+    size_t at = (size_t)hash & (seen->capacity - 1);
+
+    if (seen->capacity == 0)
+        return;
+    __builtin_prefetch(&seen->hashes[at], 1);
+    __builtin_prefetch(&seen->rows[at], 1);
 }
 
 uint64_t bulk_seen_first(struct bulk_seen *seen, uint64_t hash, uint64_t row)

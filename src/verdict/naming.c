@@ -85,7 +85,8 @@ static enum naming_pattern pattern_of_joined(struct slice word)
     return NAMING_NONE;
 }
 
-static enum naming_pattern pattern_of_word(struct slice word)
+/* By the names that are known in it; NAMING_NONE: none is. */
+static enum naming_pattern pattern_of_names(struct slice word)
 {
     unsigned kinds = letters_name_kinds(word);
     enum naming_pattern joined;
@@ -102,8 +103,16 @@ static enum naming_pattern pattern_of_word(struct slice word)
     joined = pattern_of_joined(word);
     if (joined != NAMING_NONE)
         return joined;
-    if (head.len >= PIECE_MIN && letters_is_given_name(head))
-        return NAMING_FIRST_INITIAL;
+    return head.len >= PIECE_MIN && letters_is_given_name(head) ? NAMING_FIRST_INITIAL
+                                                                : NAMING_NONE;
+}
+
+static enum naming_pattern pattern_of_word(struct slice word)
+{
+    enum naming_pattern pattern = pattern_of_names(word);
+
+    if (pattern != NAMING_NONE || word.len < 2)
+        return pattern;
     return letters_surplus_bits(word) >= SURPLUS_MAX ? NAMING_NONE : NAMING_WORD;
 }
 
@@ -150,18 +159,16 @@ enum naming_pattern naming_pattern_of(struct slice local)
 
 bool naming_has_known_name(struct slice local)
 {
-    enum naming_pattern pattern;
     struct parts parts;
 
     if (!cut(without_tag_and_number(local), &parts))
         return false;
+    if (parts.count == 1)
+        return pattern_of_names(parts.words[0]) != NAMING_NONE;
     for (size_t i = 0; i < parts.count; i++)
         if (letters_name_kinds(parts.words[i]) != 0)
             return true;
-    if (parts.count > 1)
-        return false;
-    pattern = pattern_of_word(parts.words[0]);
-    return pattern != NAMING_NONE && pattern != NAMING_WORD;
+    return false;
 }
 
 /* --- habits ---------------------------------------------------------------------------------- */
