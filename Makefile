@@ -24,7 +24,7 @@ export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_st
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz fuzz-coverage format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-sessions bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz fuzz-coverage format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -92,6 +92,9 @@ soak-hour: all .deps/test ## a service under load on real sockets for MINUTES (6
 
 bench: $(BUILD)-bench/build.ninja ## figures of the hot paths
 	@tools/run-benches $(BUILD)-bench
+
+bench-sessions: $(BUILD)-bench/build.ninja ## 50,000 sessions open at once in one process, virtual and real
+	@tools/run-benches $(BUILD)-bench sessions
 
 bench-http: $(BUILD)-bench/build.ninja .deps/test ## figures of the service: checks from memory, a list beside, listeners, an upload
 	@ninja --quiet -C $(BUILD)-bench mailknock bench/bench-hello

@@ -104,7 +104,7 @@ static void codes_add(struct tally *tally, const struct classify_input *input)
     tally_add(tally, hash_text(text));
     snprintf(text, sizeof(text), "code %u", input->reply.code);
     tally_add(tally, hash_text(text));
-    snprintf(text, sizeof(text), "code %u", input->reply.code / 100);
+    snprintf(text, sizeof(text), "code %u", input->reply.code / 100U);
     tally_add(tally, hash_text(text));
     if (input->reply.enhanced.status_class == 0)
         return;
