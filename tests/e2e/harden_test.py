@@ -10,11 +10,13 @@ import os
 import pathlib
 import pwd
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import unittest.mock
@@ -22,7 +24,7 @@ import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
 from program import BINARY, environment, lab, run  # noqa: E402
-from service import Case, Service  # noqa: E402
+from service import Case, Service, multipart  # noqa: E402
 from webhook_test import Receiver, is_signed  # noqa: E402
 
 WORLD = """set patience quick
@@ -183,6 +185,42 @@ class Confined(HardenCase):
             status, _, err = run("serve", "--memory-limit", wanted)
             self.assertEqual(status, 2)
             self.assertIn(b"from 64M to 1048576G, or 0", b" ".join(err.split()))
+
+
+    def test_memory_that_is_not_there(self):
+        """What asks for it fails; the service stays, and answers again."""
+        service = self.serve("--memory-limit", "64M")
+        pid = service.process.pid
+        now = int(status(pid)["VmData"].split()[0]) * 1024 + 500_000
+        try:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (now, now))
+        except PermissionError:
+            self.skipTest("may not lower another process's limit")
+        large = multipart(b"".join(b"u%d@d%d.example\n" % (n, n) for n in range(20000)), "large.txt",
+                          {"depth": "dns"})
+        statuses = []
+
+        def ask():
+            for n in range(6):
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    statuses.append(service.post("/v1/lists", *large).status if n % 2 else service.post(
+                        "/v1/verify", {"address": f"u{n}@good.example", "fresh": True}).status)
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertIsNone(service.process.poll(), service.log()[-2000:])
+        self.assertTrue(any(said >= 400 for said in statuses) or len(statuses) < 96, statuses)
+
+        def is_well():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = service.post("/v1/verify", {"address": "u1@good.example"})
+                return answer.status == 200 and answer.json()["status"] == "valid"
+            return False
+
+        self.until(is_well)
 
 
 class User(HardenCase):
