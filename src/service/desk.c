@@ -16,7 +16,9 @@
 #define REMOVED_ROWS  2000 /* in a step, at most */
 #define REMOVED_LEAST 50
 #define STOP_GRACE    (5 * SECOND_MS)
-#define LOOK_MS       500 /* how far workers are */
+#define LOOK_MS       500       /* how far workers are */
+#define LOAD_AGAIN_MS SECOND_MS /* after a failure of a shared store */
+#define LOADS_MAX     600
 
 static void step(struct io_timer *timer);
 
@@ -196,6 +198,32 @@ int service_list_begin_load(struct service_list *list, struct error *error)
     return code;
 }
 
+/*
+ * A database that is restarted, or fails over, ends no list: it is loaded anew from its file, from
+ * the first row. False: it failed for good.
+ */
+static bool loads_again(struct service_list *list, int code, const struct error *error)
+{
+    struct service *service = list->desk->service;
+
+    if (!store_is_shared(service->store) || (code != ERROR_IO && code != ERROR_BUSY) ||
+        list->load_failures >= LOADS_MAX)
+        return false;
+    if (list->load_failures++ == 0)
+        log_trouble(list->desk, list->id, error->message);
+    close_parts(list);
+    return io_timer_start(&list->timer, io_now_ms(service->prober->loop) + LOAD_AGAIN_MS) == 0;
+}
+
+static void load_anew(struct service_list *list)
+{
+    struct error error = {0};
+    int code = service_list_begin_load(list, &error);
+
+    if (code != 0 && !loads_again(list, code, &error))
+        fail(list, &error);
+}
+
 static void loaded(struct service_list *list)
 {
     enum store_job_state state =
@@ -205,6 +233,9 @@ static void loaded(struct service_list *list)
 
     close_parts(list);
     code = service_desk_set_state(list->desk, list->id, state, "", &error);
+    if (code != 0 && loads_again(list, code, &error))
+        return;
+    list->load_failures = 0;
     if (code == 0 && list->options.start)
         code = service_list_begin_job(list, &error);
     else
@@ -221,6 +252,8 @@ static void step_load(struct service_list *list)
     struct error error = {0};
     int code = bulk_load_step(list->load, &error);
 
+    if (code < 0 && loads_again(list, code, &error))
+        return;
     if (code < 0)
         fail(list, &error);
     else if (code == 0)
@@ -358,6 +391,8 @@ static void step(struct io_timer *timer)
 
     if (list->load != NULL) {
         step_load(list);
+    } else if (list->load_failures > 0 && !list->is_removing) {
+        load_anew(list);
     } else if (list->is_removing) {
         struct error error = {0};
         bool had_job = list->job != NULL;

@@ -42,6 +42,8 @@ struct service_list {
     const char *path;
     struct bulk_reader *reader;
     struct bulk_load *load;
+    unsigned
+        load_failures; /* of the store, since it began; above 0 without load: begun anew soon */
     struct bulk_job *job;
     struct io_timer timer;
     enum store_job_state ends_as; /* when it is loaded or its job stops: PAUSED or CANCELLED */

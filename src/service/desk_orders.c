@@ -290,7 +290,8 @@ int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *er
     }
     code = service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", error);
     if (code != 0) {
-        if (list->job == NULL && list->load == NULL && !list->is_removing)
+        if (list->job == NULL && list->load == NULL && list->load_failures == 0 &&
+            !list->is_removing)
             service_list_free(list);
         return code;
     }

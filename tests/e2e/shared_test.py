@@ -3,6 +3,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -65,6 +66,21 @@ class Shared(Case):
         for verb in ("recheck", "rejudge"):
             self.problem(self.other.post(f"{self.path}/{verb}"), 409)
         self.assertEqual(self.one.get(self.path).json()["state"], "running")
+
+    def test_the_database_is_restarted_while_a_list_is_loaded(self):
+        count = 60000
+        path = "/v1/lists/%d" % self.one.upload(b"".join(b"u%d@b.example\n" % i for i in range(count)), "long.txt")["id"]
+        self.assertEqual(self.one.get(path).json()["state"], "loading")
+        SERVER.stop()
+        SERVER.start()
+        until = time.monotonic() + 100
+        while True:
+            answer = self.one.get(path)
+            if answer.status == 200 and answer.json()["state"] != "loading":
+                break
+            self.assertLess(time.monotonic(), until, "the list is not loaded")
+            time.sleep(0.1)
+        self.assertEqual((answer.json()["state"], answer.json()["rows"]), ("running", count))
 
 
 if __name__ == "__main__":
