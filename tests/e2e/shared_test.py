@@ -69,7 +69,7 @@ class Shared(Case):
 
     def test_the_database_is_restarted_while_a_list_is_loaded(self):
         count = 60000
-        path = "/v1/lists/%d" % self.one.upload(b"".join(b"u%d@b.example\n" % i for i in range(count)), "long.txt")["id"]
+        path = "/v1/lists/" + self.one.upload(b"".join(b"u%d@b.example\n" % i for i in range(count)), "long.txt")["id"]
         self.assertEqual(self.one.get(path).json()["state"], "loading")
         SERVER.stop()
         SERVER.start()
