@@ -218,9 +218,9 @@ void soak_stage_done(struct soak_stage *stage)
     io_timer_stop(&stage->disturb);
     probe_engine_free(stage->engine);
     dns_resolver_free(stage->resolver);
-    dns_transport_free(stage->transport);
     io_listener_close(stage->inside);
-    lab_world_free(stage->world);
+    lab_world_free(stage->world); /* questions under way end here, by way of the transport */
+    dns_transport_free(stage->transport);
     io_loop_free(stage->loop);
     lab_scenario_free(stage->scenario);
     io_pace_use_clock(NULL);
