@@ -87,6 +87,7 @@ struct bulk_fleet {
     bool is_stopping, is_lost, told_trouble;
     uint64_t part_ms;  /* stopping: since when sites are given back; 0: not yet */
     bool told_stopped; /* or lost: nothing is begun any more */
+    bool is_unsure;    /* the store may hold leases as ours that we don't know of */
     bool tasks_dry;    /* no tasks were free when last asked */
 };
 

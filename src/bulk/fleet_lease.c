@@ -203,6 +203,29 @@ static void take_wanted(struct io_timer *timer)
         (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop));
 }
 
+/* Nobody else could take what is ours and unknown to us: rows would wait there for ever. */
+static void make_sure(struct bulk_fleet *fleet)
+{
+    struct slice *known = memory_zalloc(fleet->site_table.count + 1, sizeof(*known));
+    struct error error = {0};
+    size_t count = 0;
+
+    if (known == NULL)
+        return;
+    for (struct list_node *node = list_first(&fleet->sites); node != NULL;
+         node = list_after(&fleet->sites, node)) {
+        const struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        if (site->hold == BULK_FLEET_HELD || site->hold == BULK_FLEET_LEAVING)
+            known[count++] = slice_from_string(site->lease);
+    }
+    if (store_leases_keep(fleet->membership, known, count, &error) != 0)
+        bulk_fleet_trouble(fleet, &error);
+    else
+        fleet->is_unsure = false;
+    memory_free(known);
+}
+
 static void adopt(struct bulk_fleet *fleet)
 {
     struct store_lease leases[TAKEN_AT_ONCE];
@@ -211,8 +234,10 @@ static void adopt(struct bulk_fleet *fleet)
     size_t count = 0;
 
     arena_init(&arena);
-    if (store_leases_adopt(fleet->membership, TAKEN_AT_ONCE, &arena, leases, &count, &error) != 0)
+    if (store_leases_adopt(fleet->membership, TAKEN_AT_ONCE, &arena, leases, &count, &error) != 0) {
+        fleet->is_unsure = true; /* it may be the answer that was lost */
         bulk_fleet_trouble(fleet, &error);
+    }
     for (size_t i = 0; i < count; i++) {
         struct bulk_fleet_site *site = find_lease(fleet, leases[i].site);
 
@@ -339,6 +364,8 @@ static void tidy(struct bulk_fleet *fleet)
 
 void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
 {
+    if (fleet->is_unsure)
+        make_sure(fleet);
     if (!fleet->is_stopping) {
         adopt(fleet);
         even_out(fleet);

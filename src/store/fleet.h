@@ -87,6 +87,10 @@ int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *aren
 int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
                       struct error *error);
 
+/* After an answer was lost: what the store has as ours and is none of these is free again. */
+int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size_t count,
+                      struct error *error);
+
 /* --- rows ---------------------------------------------------------------------------------- */
 
 struct store_claim {

@@ -204,6 +204,11 @@ static void free_sites_that_rows_wait_for_are_adopted(void **state)
     assert_int_equal(count, 1);
     assert_true(slice_equal(leases[0].site, SLICE("free")));
     assert_int_equal(store_leases_give(bench->workers[1], leases, 1, NULL), 0);
+    /* An answer was lost: what is not known to be ours is free again, what is stays. */
+    assert_true(take(bench->workers[0], "unknown").is_ours);
+    assert_int_equal(store_leases_keep(bench->workers[0], &SLICE("held"), 1, NULL), 0);
+    assert_false(take(bench->workers[1], "held").is_ours);
+    assert_true(take(bench->workers[1], "unknown").is_ours);
     /* Rows of a list that is paused wait for nobody. */
     assert_int_equal(store_job_next(bench->stores[0], 0, &bench->arena, &job, NULL), 1);
     job.state = STORE_JOB_PAUSED;

@@ -145,6 +145,13 @@ static const struct postgres_text give_text = {
     true,
 };
 
+/* They rest as long as they did: we have not asked there. */
+static const struct postgres_text keep_text = {
+    "LEASES_KEEP",
+    "UPDATE lease SET worker=0 WHERE worker=$1::int8 AND NOT site=ANY($2::bytea[])",
+    true,
+};
+
 /* --- claims -------------------------------------------------------------------------------- */
 
 void store_claims_init(struct store_claims *claims)
@@ -503,6 +510,22 @@ int store_leases_give(struct store_fleet *fleet, const struct store_lease *lease
     for (size_t i = 0; i < count; i++)
         postgres_add_int(&params, (int64_t)leases[i].quiet_ms);
     code = postgres_store_ask(fleet->store, &give_text, &params, NULL, "give sites back", error);
+    postgres_params_done(&params);
+    return code;
+}
+
+int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size_t count,
+                      struct error *error)
+{
+    struct postgres_params params;
+    int code;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)fleet->worker);
+    postgres_bind_texts_begin(&params, count);
+    for (size_t i = 0; i < count; i++)
+        postgres_add_text(&params, sites[i]);
+    code = postgres_store_ask(fleet->store, &keep_text, &params, NULL, "give sites back", error);
     postgres_params_done(&params);
     return code;
 }

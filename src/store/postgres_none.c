@@ -80,6 +80,12 @@ int store_leases_give(struct store_fleet *fleet, const struct store_lease *lease
     return none(error);
 }
 
+int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size_t count,
+                      struct error *error)
+{
+    return none(error);
+}
+
 void store_claims_init(struct store_claims *claims)
 {
     *claims = (struct store_claims){0};
