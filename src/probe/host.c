@@ -341,8 +341,10 @@ static void send_queue_away(struct probe_host *host)
         node = list_first(&host->solo);
         if (node == NULL) {
             node = list_first(&host->rows);
+            CHECK(node != NULL); /* whoever waits is in one of them */
             node = list_first(&LIST_ELEMENT(node, struct probe_row, in_host)->asks);
         }
+        CHECK(node != NULL);
         ask = LIST_ELEMENT(node, struct probe_ask, node);
         probe_host_dequeue(ask);
         probe_ask_host_dead(ask);
