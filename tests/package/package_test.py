@@ -99,7 +99,7 @@ def check_installed(root, debs):
     expect(len(names) > 10, "its commands are known", commands)
     for page in ("1 mailknock", "5 mailknock.conf", *(f"1 mailknock-{name}" for name in names)):
         status, said = inside("man", "-P", "cat", *page.split())
-        expect(status == 0 and "DESCRIPTION" in said, f"man {page} shows a page", said)
+        expect(status == 0 and f"NAME\n     {page.split()[1]} " in said, f"man {page} shows a page", said)
     check_links(pathlib.Path(root, "usr/share/doc/mailknock"))
     status, said = inside("getent", "passwd", "mailknock")
     expect(status == 0 and "/var/lib/mailknock" in said, "the service has its user", said)
