@@ -117,8 +117,10 @@ static int spool_input(struct clean_run *run, struct error *error)
 {
     struct clean *clean = run->clean;
     const char **files = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
-    int code = files != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
+    int code = 0;
 
+    if (files == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
     for (size_t i = 0; i < clean->file_count && code == 0; i++) {
         files[i] = clean->files[i];
         if (strcmp(files[i], "-") != 0)

@@ -261,7 +261,8 @@ static void judge_owner(struct doctor *doctor, const struct doctor_server *serve
 
 void doctor_check_resolvers(struct doctor *doctor)
 {
-    struct doctor_question *known[DNS_ARES_SERVERS_MAX], *made_up[DNS_ARES_SERVERS_MAX];
+    struct doctor_question *known[DNS_ARES_SERVERS_MAX] = {0};
+    struct doctor_question *made_up[DNS_ARES_SERVERS_MAX] = {0};
     size_t good = 0;
     char name[64];
 
