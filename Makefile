@@ -17,8 +17,8 @@ MESON_OPTIONS ?=
 SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 ninja      = ninja --quiet -C $(BUILD)$(1) $(2) | sed '/^ninja: no work to do\.$$/d'
-# Tests wait more than they work: twice as many at a time as there are processors.
-MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 2 \* $$(nproc))
+# Tests wait more than they work: three times as many at a time as there are processors.
+MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 3 \* $$(nproc))
 SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
@@ -165,7 +165,7 @@ $(BUILD)/.with-tests: | $(BUILD)/build.ninja .deps/test
 $(BUILD)-sanitize/build.ninja: | .deps/build .deps/test
 	@$(call setup,-sanitize,$(SANITIZE))
 $(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
-	@export CC=clang; $(call setup,-clang,)
+	@export CC=clang; $(call setup,-clang,-Ddefault_library=static -Doptimization=1)
 $(BUILD)-install/build.ninja: | .deps/build
 	@$(call setup,-install,--prefix='$(abspath $(PREFIX))' --buildtype=release -Db_lto=true -Dtests=false)
 	@echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix

@@ -228,9 +228,6 @@ static void judge_sender(struct doctor *doctor, enum doctor_check check, const c
 {
     static const char fix[] =
         "Name a sender that can receive mail, or give its domain an MX record.";
-    enum dns_outcome outcome = facts == NULL        ? DNS_TIMEOUT
-                               : facts->implicit_mx ? facts->address_outcome
-                                                    : facts->mx_outcome;
 
     if (facts != NULL && facts->null_mx)
         doctor_report_add(&doctor->report, check, DOCTOR_FAILED, fix,
@@ -238,7 +235,9 @@ static void judge_sender(struct doctor *doctor, enum doctor_check check, const c
     else if (facts != NULL && facts->host_count > 0 && facts->hosts[0].outcome == DNS_FOUND)
         doctor_report_add(&doctor->report, check, DOCTOR_OK, "", "%s takes mail at %.*s", domain,
                           SLICE_ARG(facts->hosts[0].name));
-    else if (dns_outcome_is_failure(outcome) ||
+    else if (facts == NULL ||
+             dns_outcome_is_failure(facts->implicit_mx ? facts->address_outcome
+                                                       : facts->mx_outcome) ||
              (facts->host_count > 0 && dns_outcome_is_failure(facts->hosts[0].outcome)))
         doctor_report_add(&doctor->report, check, DOCTOR_NOT_CHECKED, doctor_dns_advice(doctor),
                           "DNS did not say where %s takes mail", domain);

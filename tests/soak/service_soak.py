@@ -139,7 +139,7 @@ class Soak:
         self.count("single checks")
 
     def one_list(self, caller):
-        slow = random.random() < 0.05  # with the operator that puts off for minutes
+        slow = self.is_long and random.random() < 0.05  # with the operator that puts off for minutes
         people = [some_address(range(OPERATORS - (not slow))) for _ in range(ROWS)]
         name = f"list-{random.getrandbits(60):x}"
         table = "no;mail\n" + "".join(f"{n};{address}\n" for n, (address, _) in enumerate(people))
@@ -306,7 +306,7 @@ class Soak:
         self.samples.append(row)
 
     def run(self, minutes, file):
-        self.begun = time.monotonic()
+        self.begun, self.is_long = time.monotonic(), minutes >= WARM_MINUTES
         parts = [(self.one_list, 8)] * SLOTS + [(self.one_check, 0.05)] * 2 + [
             (self.one_visit, 2), (self.one_rudeness, 1), (self.one_reload, 60)]
         threads = [threading.Thread(target=self.keep_doing, args=part) for part in parts]
