@@ -114,7 +114,7 @@ bool feedback_outcome_from_word(struct slice word, enum feedback_outcome *ret_ou
 /* Without "smtp;" or "x-unix;" (RFC 3464 2.3.6). */
 static struct slice without_type(struct slice diagnostic)
 {
-    ptrdiff_t semicolon = slice_find_byte(diagnostic, ';');
+    ptrdiff_t semicolon;
 
     diagnostic = slice_trim(diagnostic);
     semicolon = slice_find_byte(slice_prefix(diagnostic, 20), ';');
