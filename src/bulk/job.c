@@ -408,4 +408,3 @@ const struct error *bulk_job_error(const struct bulk_job *job)
 {
     return &job->error;
 }
-
