@@ -2,8 +2,8 @@
  * The operator's own lists that a service keeps in its store, beside those in files: notes of one
  * kind, one note a list, as text.
  *
- * The service changes them (/v1/operator-lists); whoever judges or asks with that store reads them
- * here, or somebody who opted out would be asked all the same. An opt-out that one process notes is
+ * The service changes them (/v1/operator-lists); services, workers and rejudging read them here, or
+ * somebody who opted out would be asked all the same. `check` and `clean` read files alone. An opt-out that one process notes is
  * seen by the others when they look again: prober_reload_lists, if kept_lists_stamp says that
  * there is something new.
  */
