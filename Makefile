@@ -17,8 +17,10 @@ MESON_OPTIONS ?=
 SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 ninja      = ninja --quiet -C $(BUILD)$(1) $(2) | sed '/^ninja: no work to do\.$$/d'
-# Tests wait more than they work: three times as many at a time as there are processors.
+# Tests wait more than they work: three times as many at a time as there are processors. Unit tests
+# alone, with sanitizers or another compiler, wait less.
 MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 3 \* $$(nproc))
+MESON_UNIT := --no-rebuild --print-errorlogs --num-processes $(shell expr 2 \* $$(nproc))
 SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
@@ -61,12 +63,12 @@ check-sanitizers: run-sanitizers ## unit tests with AddressSanitizer and UBSan
 run-sanitizers: $(BUILD)-sanitize/build.ninja
 	@rm -f $(BUILD)-sanitize/meson-logs/testlog.json
 	@$(call ninja,-sanitize)
-	@meson test -C $(BUILD)-sanitize $(MESON_TEST) --suite unit --no-suite slow -t 4 || true
+	@meson test -C $(BUILD)-sanitize $(MESON_UNIT) --suite unit --no-suite slow -t 4 || true
 
 check-clang: $(BUILD)-clang/build.ninja ## build and unit tests with the other compiler
 	@rm -f $(BUILD)-clang/meson-logs/testlog.json
 	@$(call ninja,-clang)
-	@meson test -C $(BUILD)-clang $(MESON_TEST) --suite unit --no-suite slow || true
+	@meson test -C $(BUILD)-clang $(MESON_UNIT) --suite unit --no-suite slow || true
 	@tools/test-summary $(BUILD)-clang
 
 install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDIR and PREFIX
