@@ -80,8 +80,8 @@ const struct bulk_format *bulk_reader_format(const struct bulk_reader *reader);
 struct slice bulk_reader_header(const struct bulk_reader *reader);
 
 /*
- * The next row: 1; the end: 0; ERROR_IO (reading failed, truncated gzip: says where), ERROR_NOMEM.
- * Slices are valid until the next call.
+ * The next row: 1; the end: 0; ERROR_IO (reading failed), ERROR_FORMAT (gzip damaged or cut off:
+ * says where), ERROR_NOMEM. Slices are valid until the next call.
  */
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error);
 

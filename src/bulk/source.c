@@ -74,7 +74,7 @@ static int read_raw(struct bulk_source *source, char *out, size_t size, size_t *
 
 static int inflate_error(const struct bulk_source *source, struct error *error)
 {
-    return error_set(error, ERROR_IO,
+    return error_set(error, ERROR_FORMAT,
                      "%s: the gzip data is damaged near byte %llu (%s); the rows before that were "
                      "read",
                      source->name, (unsigned long long)(source->offset - source->inflate.avail_in),
@@ -102,7 +102,7 @@ static int read_inflated(struct bulk_source *source, char *out, size_t size, siz
         }
         if (z->avail_in == 0) {
             if (!source->is_member_done)
-                return error_set(error, ERROR_IO,
+                return error_set(error, ERROR_FORMAT,
                                  "%s: the gzip data is cut off after %llu bytes; the rows before "
                                  "that were read",
                                  source->name, (unsigned long long)source->offset);

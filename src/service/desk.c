@@ -175,6 +175,7 @@ static void fail(struct service_list *list, const struct error *error)
 {
     struct error second = {0};
 
+    list->load_failures = 0; /* it is not begun anew */
     log_trouble(list->desk, list->id, error->message);
     (void)service_desk_set_state(list->desk, list->id, STORE_JOB_FAILED,
                                  service_desk_public(list->desk, error->message), &second);
@@ -217,9 +218,13 @@ static bool loads_again(struct service_list *list, int code, const struct error 
 
 static void load_anew(struct service_list *list)
 {
+    const char *note = list->ends_as == STORE_JOB_CANCELLED ? SERVICE_LIST_CANCELLED : "";
     struct error error = {0};
-    int code = service_list_begin_load(list, &error);
+    /* The store may say that it is ready, in an answer that was lost: its rows are cleared now. */
+    int code = service_desk_set_state(list->desk, list->id, STORE_JOB_LOADING, note, &error);
 
+    if (code == 0)
+        code = service_list_begin_load(list, &error);
     if (code != 0 && !loads_again(list, code, &error))
         fail(list, &error);
 }
@@ -292,8 +297,9 @@ static int hand_over(struct service_list *list, struct error *error)
     struct service *service = list->desk->service;
     int code = service_announce_later(service, list->id, error);
 
-    if (code == 0)
-        code = store_fleet_prepare(service->store, list->id, list->options.wish.is_fresh, error);
+    /* Of what goes on after a pause or a restart the store knows whether it is asked anew. */
+    if (code == 0 && list->options.wish.is_fresh)
+        code = store_fleet_prepare(service->store, list->id, true, error);
     if (code == 0)
         code = service_desk_set_state(list->desk, list->id, STORE_JOB_RUNNING, "", error);
     if (code != 0)

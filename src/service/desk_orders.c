@@ -245,7 +245,7 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
     }
     if (list != NULL && list->is_handed && !list->is_removing)
         return stop_handed(list, state, what, error);
-    if (list != NULL && list->load != NULL && !list->is_removing)
+    if (list != NULL && (list->load != NULL || list->load_failures > 0) && !list->is_removing)
         return stop_loading(list, state, error);
     arena_init(&arena);
     code = service_desk_get_job(desk, id, &arena, &job, error);

@@ -1,5 +1,6 @@
 """Services on one PostgreSQL: what one of them does not know of a list that others are at."""
 import contextlib
+import gzip
 import os
 import sys
 import tempfile
@@ -66,6 +67,27 @@ class Shared(Case):
         for verb in ("recheck", "rejudge"):
             self.problem(self.other.post(f"{self.path}/{verb}"), 409)
         self.assertEqual(self.one.get(self.path).json()["state"], "running")
+
+    def test_a_damaged_file_fails_once_with_its_reason(self):
+        rows = b"".join(b"u%d-%s@b.example\n" % (i, os.urandom(9).hex().encode()) for i in range(60000))
+        path = "/v1/lists/" + self.one.upload(gzip.compress(rows)[:-5000], "cut.csv.gz")["id"]
+        self.one.wait(path.rsplit("/", 1)[1], ("failed",), 30)
+        time.sleep(1.5)  # longer than it would take to be begun anew
+        answer = self.one.get(path).json()
+        self.assertEqual(answer["state"], "failed")
+        self.assertIn("cut off", answer["error"])
+        self.assertEqual(self.one.call("DELETE", path).status, 204)
+
+    def test_a_list_asked_anew_is_so_after_a_pause(self):
+        SERVER.sql(f"UPDATE job SET anew=1 WHERE id={self.list}")  # as a recheck leaves it
+        self.assertLess(self.one.post(f"{self.path}/pause").status, 300)
+        self.one.wait(self.list, ("paused",))
+        until = time.monotonic() + 20
+        while self.one.post(f"{self.path}/resume").status == 409:  # it leaves the desk first
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+        self.one.wait(self.list, ("running",))
+        self.assertEqual(SERVER.sql(f"SELECT anew FROM job WHERE id={self.list}").strip(), "1")
 
     def test_the_database_is_restarted_while_a_list_is_loaded(self):
         count = 60000
