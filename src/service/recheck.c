@@ -73,6 +73,7 @@ static int forget_unknown(struct recheck *self, struct error *error)
         .scope = STORE_SCOPE_MAILBOXES,
         .after = self->page.after,
         .limit = rows_at_once(self),
+        .scan = rows_at_once(self),
         .filter = {.reasons = store_filter_status(VERDICT_UNKNOWN)},
     };
     uint64_t rows[ROWS_AT_ONCE];
