@@ -254,14 +254,23 @@ static bool is_same_refusal(const struct scan *scan, const struct evidence_attem
  * At a provider's own domain (gmail.com) no customer can make a catch-all. The MX set must be that
  * provider's too: anything may stand behind a domain that only looks like one.
  */
-static bool is_consumer_domain(const struct evidence *evidence)
+static const struct provider_profile *own_domain_of(const struct evidence *evidence)
 {
     const struct provider_profile *own =
         provider_by_domain(slice_from_string(evidence->address.domain_ascii));
 
-    return own != NULL && evidence->provider != NULL && own->trust == PROVIDER_TRUST_FULL &&
-           !own->is_gateway &&
-           slice_equal(slice_from_string(own->name), slice_from_string(evidence->provider->name));
+    return own != NULL && evidence->provider != NULL && !own->is_gateway &&
+                   slice_equal(slice_from_string(own->name),
+                               slice_from_string(evidence->provider->name))
+               ? own
+               : NULL;
+}
+
+static bool is_consumer_domain(const struct evidence *evidence)
+{
+    const struct provider_profile *own = own_domain_of(evidence);
+
+    return own != NULL && own->trust == PROVIDER_TRUST_FULL;
 }
 
 static enum verdict_reason reason_of_silence(enum smtp_outcome outcome, enum evidence_stop stop)
@@ -351,11 +360,15 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
     return REASON_AMBIGUOUS_REPLY;
 }
 
-/* "Your account is suspended" may be said to everybody, and then of us: nobody else was heard. */
+/*
+ * "Your account is suspended" may be said to everybody, and then of us: nobody else was heard. At a
+ * provider's own domains nobody else is asked, and it speaks of its own accounts.
+ */
 static bool is_unheard_disabling(const struct scan *scan)
 {
     return scan->definite_class.reply_class == SMTP_CLASS_MAILBOX_DISABLED &&
-           scan->control != FINDING_CONTROL_ACCEPTED && scan->control != FINDING_CONTROL_REFUSED;
+           own_domain_of(scan->evidence) == NULL && scan->control != FINDING_CONTROL_ACCEPTED &&
+           scan->control != FINDING_CONTROL_REFUSED;
 }
 
 static void conclude_definite(const struct scan *scan, struct finding *finding)

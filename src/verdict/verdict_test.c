@@ -621,6 +621,15 @@ static void disabled_is_reviewed_until_another_is_heard(void **state)
     verdict_judge(&rig.evidence, &verdict);
     assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
     assert_int_equal(verdict.action, ACTION_SUPPRESS);
+
+    /* A consumer provider speaks of its own accounts; no random recipient is asked there. */
+    rig_init(&rig, "jane.doe.1@gmail.com");
+    rig_domain(&rig, "mx1");
+    rig_provider(&rig, "google");
+    rig_attempts(&rig, "mx1 rcpt 550 5.2.1 The email account that you tried to reach is disabled");
+    verdict_judge(&rig.evidence, &verdict);
+    assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
+    assert_int_equal(verdict.action, ACTION_SUPPRESS);
 }
 
 static void scores_and_flags_follow_the_evidence(void **state)
