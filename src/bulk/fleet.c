@@ -8,11 +8,12 @@
 #include "bulk/fleet_internal.h"
 #include "provider/mailbox.h"
 
-#define BEATS_IN_TTL  6    /* one is said every sixth of what it holds */
-#define LISTS_AT_ONCE 64   /* worked on by one worker */
-#define KEYS_AT_ONCE  200  /* sites asked for tasks in one statement */
-#define BUSY_MS       200  /* after the engine had no room */
-#define PART_MS       2000 /* connections are closed meanwhile, when we stop */
+#define BEATS_IN_TTL  6      /* one is said every sixth of what it holds */
+#define LISTS_AT_ONCE 64     /* worked on by one worker */
+#define KEYS_AT_ONCE  200    /* sites asked for tasks in one statement */
+#define BUSY_MS       200    /* after the engine had no room */
+#define HANDED_MOST   500000 /* rows that wait as tasks; the store counts up to a million */
+#define PART_MS       2000   /* connections are closed meanwhile, when we stop */
 #define PART_LOOK_MS  50
 #define FEED_MS       100 /* without looking at anything else: beats must be said */
 #define EXPECTED      200 /* rows whose records are read at once */
@@ -126,8 +127,9 @@ static void end_list(struct bulk_fleet_list *list)
     struct bulk_fleet *fleet = list->fleet;
     struct error error = {0};
 
-    if (!list->is_over) {
-        list->is_over = true;
+    list->is_over = true;
+    if (!list->is_withdrawn) {
+        list->is_withdrawn = true;
         probe_engine_withdraw(fleet->engine, &list->owner, false);
     }
     if (list->owner.open > 0 || !bulk_fleet_flush(list))
@@ -351,7 +353,9 @@ static int claim_tasks(struct bulk_fleet *fleet, struct error *error)
  */
 static bool too_many_are_handed(const struct bulk_fleet *fleet)
 {
-    return fleet->view.tasks_free > fleet->options.window * (fleet->view.workers + 1);
+    const uint64_t most = fleet->options.window * (fleet->view.workers + 1);
+
+    return fleet->view.tasks_free > (most < HANDED_MOST ? most : HANDED_MOST);
 }
 
 static int claim_chunks(struct bulk_fleet *fleet, struct error *error)

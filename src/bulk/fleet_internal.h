@@ -42,9 +42,10 @@ struct bulk_fleet_list { /* that is running */
     uint64_t id;
     struct probe_wish wish;
     struct probe_owner owner;
-    bool is_over; /* paused or gone: what is in flight is withdrawn */
-    bool is_dry;  /* nothing was free when last asked */
-    bool is_seen; /* among the running ones, when last looked */
+    bool is_over;      /* paused or gone: nothing more is asked */
+    bool is_withdrawn; /* and what is in flight is taken back */
+    bool is_dry;       /* nothing was free when last asked */
+    bool is_seen;      /* among the running ones, when last looked */
     struct list chunk_list;
     struct arena arena; /* of the batch */
     struct store_result results[BULK_FLEET_BATCH];

@@ -282,6 +282,7 @@ static void give_quiet(struct bulk_fleet *fleet)
 {
     struct store_lease leases[TAKEN_AT_ONCE];
     struct bulk_fleet_site *sites[TAKEN_AT_ONCE];
+    bool is_idle[TAKEN_AT_ONCE];
     uint64_t now = io_now_ms(fleet->loop);
     struct error error = {0};
     size_t count = 0;
@@ -301,6 +302,9 @@ static void give_quiet(struct bulk_fleet *fleet)
             .site = slice_from_string(site->lease),
             .quiet_ms = quiet_ms(fleet, site, &state),
         };
+        /* Whether the answer comes or not, somebody else may have it from here on. */
+        is_idle[count] = site->hold == BULK_FLEET_HELD;
+        site->hold = BULK_FLEET_LEAVING;
         sites[count++] = site;
     }
     if (count == 0)
@@ -311,7 +315,7 @@ static void give_quiet(struct bulk_fleet *fleet)
     }
     for (size_t i = 0; i < count; i++) {
         fleet->counts.leases--;
-        sites[i]->at_ms = sites[i]->hold == BULK_FLEET_LEAVING ? now + LEFT_MS : now;
+        sites[i]->at_ms = is_idle[i] ? now : now + LEFT_MS;
         sites[i]->hold = BULK_FLEET_FOREIGN;
     }
     (void)store_fleet_tell(fleet->store, NULL);

@@ -34,19 +34,35 @@ static const struct postgres_text view_text = {
         1) " LIMIT 1000000) AS t)",
     true,
 };
+/* A refusal that an earlier holder told outlives the next one. */
+#define REST_KEPT "quiet=CASE WHEN quiet>clock_timestamp() THEN quiet END"
 /* Leases first: whoever sees them free must find the tasks free too, soon. */
 static const struct postgres_text reap_text = {
     "FLEET_REAP",
     "WITH dead AS (DELETE FROM worker WHERE id IN (SELECT id FROM worker"
     " WHERE expires<=clock_timestamp() AND id<>$1::int8 FOR UPDATE SKIP LOCKED)"
     " RETURNING id, expires),"
-    " l AS (UPDATE lease SET worker=0, ended=dead.expires, quiet=NULL FROM dead WHERE "
+    " l AS (UPDATE lease SET worker=0, ended=dead.expires, " REST_KEPT " FROM dead WHERE "
     "worker=dead.id"
     " RETURNING 1),"
     " c AS (UPDATE chunk SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1),"
     " t AS (UPDATE task SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1)"
     " SELECT count(*) FROM dead",
     false,
+};
+/*
+ * A claim that its worker had given up may be committed while it is being deleted, unseen by the
+ * statement that frees what it had: what belongs to nobody. Numbers of workers never come again.
+ */
+#define OF_NOBODY(table)                                                                           \
+    "UPDATE " table " x SET worker=0 WHERE worker<>0 AND NOT EXISTS"                               \
+    " (SELECT 1 FROM worker w WHERE w.id=x.worker) RETURNING 1"
+static const struct postgres_text free_text = {
+    "FLEET_FREE",
+    "WITH l AS (" OF_NOBODY("lease") "), c AS (" OF_NOBODY("chunk") "), t AS (" OF_NOBODY(
+        "task") ") SELECT (SELECT count(*) FROM l)+(SELECT count(*) FROM c)+(SELECT count(*) FROM"
+                " t)",
+    true,
 };
 static const struct postgres_text sweep_text = {
     "FLEET_SWEEP",
@@ -63,7 +79,7 @@ static const struct postgres_text check_text = {
 };
 static const struct postgres_text leave_text = {
     "FLEET_LEAVE",
-    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp(), quiet=NULL WHERE "
+    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp(), " REST_KEPT " WHERE "
     "worker=$1::int8),"
     " c AS (UPDATE chunk SET worker=0 WHERE worker=$1::int8),"
     " t AS (UPDATE task SET worker=0 WHERE worker=$1::int8)"
@@ -188,7 +204,8 @@ void store_fleet_leave(struct store_fleet *fleet)
         return;
     worker = (int64_t)fleet->worker;
     fleet->store->over_ms = 0; /* nothing is asked any more */
-    if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0)
+    if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0 &&
+        say(fleet, &free_text, NULL, 0, "leave the fleet", NULL) >= 0)
         (void)store_fleet_tell(&fleet->store->base, NULL);
     fleet->store->deadline_ms = fleet->deadline_before_ms;
     fleet->store->is_hasty = false;
@@ -278,6 +295,8 @@ int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *
     if (code == 0 && ret_view->given_up > 0) {
         many = say(fleet, &reap_text, numbers, 1, "give workers up", error);
         fleet->floor_job = 0; /* their chunks are free again */
+        if (many >= 0)
+            many = say(fleet, &free_text, NULL, 0, "give workers up", error);
         code = many < 0 ? (int)many : 0;
     }
     if (code == 0)
