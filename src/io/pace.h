@@ -4,8 +4,8 @@
  *
  * Rows differ a thousandfold in what they cost, and so do disks: a step of a fixed number of rows
  * is too long on one machine and too short on another. So each step is timed, and the next one is
- * as large as fits. Only the real clock tells, as the loop's own stands still during a step; in a
- * simulated world it is the same, and nothing depends on how the steps fall.
+ * as large as fits. Only the real clock tells, as the loop's own stands still during a step; a
+ * simulation that is to be repeated brings one of its own (io_pace_use_clock).
  */
 #ifndef MK_IO_PACE_H
 #define MK_IO_PACE_H
