@@ -6,7 +6,12 @@
 #ifndef MK_SOAK_FLAKY_H
 #define MK_SOAK_FLAKY_H
 
+#include "base/ip.h"
 #include "dns/transport.h"
+
+/* The house's own machines, in several spellings: where lies send mail, and nobody may connect. */
+#define FLAKY_INSIDE_COUNT 7
+extern const struct ip flaky_inside[FLAKY_INSIDE_COUNT];
 
 struct flaky_plan {
     unsigned loss_permille, lie_permille;

@@ -114,7 +114,6 @@ static void build_loop(struct soak_stage *stage, uint64_t seed, uint64_t stop_ev
 
 static void build_world(struct soak_stage *stage, uint64_t seed)
 {
-    const struct io_endpoint house = {ip_v4(127, 0, 0, 1), 25};
     const struct flaky_plan flaky = {stage->faults.dns_loss_permille,
                                      stage->faults.dns_lie_permille, seed, lied, stage};
     struct error error = {0};
@@ -132,7 +131,11 @@ static void build_world(struct soak_stage *stage, uint64_t seed)
                         (uint64_t)stage->plan->latency_max_ms * 2 +
                             (stage->faults.hold_ups > 0 ? stage->faults.hold_up_max_ms : 0));
     lab_world_on_line(stage->world, heard, stage);
-    CHECK(io_listen(stage->loop, &house, came_inside, stage, &stage->inside, &error) == 0);
+    for (size_t i = 0; i < FLAKY_INSIDE_COUNT; i++) {
+        const struct io_endpoint house = {flaky_inside[i], 25};
+
+        CHECK(io_listen(stage->loop, &house, came_inside, stage, &stage->inside[i], &error) == 0);
+    }
     stage->transport = flaky_transport_new(lab_world_transport(stage->world), &flaky);
     CHECK(stage->transport != NULL);
 }
@@ -218,7 +221,8 @@ void soak_stage_done(struct soak_stage *stage)
     io_timer_stop(&stage->disturb);
     probe_engine_free(stage->engine);
     dns_resolver_free(stage->resolver);
-    io_listener_close(stage->inside);
+    for (size_t i = 0; i < FLAKY_INSIDE_COUNT; i++)
+        io_listener_close(stage->inside[i]);
     lab_world_free(stage->world); /* questions under way end here, by way of the transport */
     dns_transport_free(stage->transport);
     io_loop_free(stage->loop);

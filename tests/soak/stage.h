@@ -5,6 +5,7 @@
 #ifndef MK_SOAK_STAGE_H
 #define MK_SOAK_STAGE_H
 
+#include "flaky.h"
 #include "lab/world.h"
 #include "plan.h"
 #include "verdict/verdict.h"
@@ -17,7 +18,7 @@ struct soak_stage {
     struct io_loop *loop;
     struct lab_scenario *scenario;
     struct lab_world *world;
-    struct io_listener *inside; /* where nobody may connect */
+    struct io_listener *inside[FLAKY_INSIDE_COUNT]; /* where nobody may connect */
     struct dns_transport *transport;
     struct dns_resolver *resolver;
     struct probe_engine *engine;
