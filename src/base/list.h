@@ -90,10 +90,12 @@ static inline struct list_node *list_pop(struct list *list)
 /* All nodes of `from`, in order, to the end of `to`. */
 static inline void list_move_all(struct list *to, struct list *from)
 {
-    if (list_is_empty(from))
+    struct list_node *first = list_first(from);
+
+    if (first == NULL)
         return;
-    from->head.next->previous = to->head.previous;
-    to->head.previous->next = from->head.next;
+    first->previous = to->head.previous;
+    to->head.previous->next = first;
     from->head.previous->next = &to->head;
     to->head.previous = from->head.previous;
     list_init(from);

@@ -205,7 +205,7 @@ static void judge_answer(struct doctor *doctor, struct doctor_server *server,
     enum dns_outcome outcome = question != NULL ? question->answer.outcome : DNS_TIMEOUT;
 
     server_text(server, where);
-    server->answers = !dns_outcome_is_failure(outcome);
+    server->answers = question != NULL && !dns_outcome_is_failure(outcome);
     if (server->answers)
         doctor_report_add(&doctor->report, DOCTOR_RESOLVER, DOCTOR_OK, "",
                           "%s answers, in %" PRIu64 " ms", where, question->took_ms);

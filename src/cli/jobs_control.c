@@ -89,7 +89,7 @@ static int ask(struct jobs *jobs, enum bulk_job_request request,
                int (*check)(struct jobs *jobs, const struct store_job *job, struct error *error))
 {
     struct error error = {0};
-    struct store_job job;
+    struct store_job job = {0};
     int code = store_open(jobs->url, STORE_MODE_EXISTING, &jobs->store, &error);
 
     if (code == 0)

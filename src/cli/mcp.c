@@ -44,11 +44,14 @@ static const char *text_of(const cJSON *object, const char *name)
 
 static void write_id(struct json *json, const cJSON *id)
 {
+    const char *string = cJSON_GetStringValue(id);
+    double number = cJSON_GetNumberValue(id); /* NAN where it is none */
+
     json_name(json, "id");
-    if (cJSON_IsString(id))
-        json_cstring(json, id->valuestring);
-    else if (cJSON_IsNumber(id) && fabs(id->valuedouble) < 9007199254740992.0)
-        json_int(json, (int64_t)id->valuedouble);
+    if (string != NULL)
+        json_cstring(json, string);
+    else if (fabs(number) < 9007199254740992.0)
+        json_int(json, (int64_t)number);
     else
         json_null(json);
 }

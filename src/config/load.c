@@ -252,7 +252,7 @@ static int read_environment(const struct config_target *targets, size_t target_c
 int config_load(const struct config_target *targets, size_t target_count, const char *file,
                 struct arena *arena, const char **ret_file, struct error *error)
 {
-    struct slice text;
+    struct slice text = {0};
     int code;
 
     if (file == NULL)

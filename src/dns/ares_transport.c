@@ -441,6 +441,7 @@ static void transport_free(struct dns_transport *base)
         struct question *question = LIST_ELEMENT(node, struct question, node);
         dns_transport_done *done = question->done;
 
+        CHECK(done != NULL);
         question->done = NULL;
         done(question->user, DNS_TIMEOUT, NULL, 0);
     }
