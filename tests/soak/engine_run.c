@@ -12,6 +12,7 @@ struct run {
     struct soak_report *report;
     struct io_timer feed, cancel;
     unsigned fed;
+    bool is_full; /* more are submitted when one has ended */
     bool is_cancelled;
 };
 
@@ -32,6 +33,8 @@ static void check_again(struct run *run, const char *text, const struct evidence
                   verdict_reason_name(verdict->reason), verdict_reason_name(again.reason));
 }
 
+static void feed(struct io_timer *timer);
+
 static void done(void *user, const struct evidence *evidence, const struct verdict *verdict)
 {
     struct ticket *ticket = user;
@@ -49,10 +52,22 @@ static void done(void *user, const struct evidence *evidence, const struct verdi
     if (!run->stage.memory_is_short)
         check_again(run, text, evidence, verdict);
     free(ticket);
+    if (run->is_full)
+        feed(&run->feed);
 }
 
-/* Only the engine's own want of memory excuses a submission that is refused. */
-static void submit(struct run *run, unsigned index)
+static bool is_full(struct run *run)
+{
+    struct probe_settings settings;
+    struct probe_counts counts;
+
+    soak_plan_settings(run->stage.plan, &settings);
+    probe_engine_counts(run->stage.engine, &counts);
+    return counts.open_cases >= settings.cases_max;
+}
+
+/* Only the engine's own want of memory excuses a submission that is refused; false: it is full. */
+static bool submit(struct run *run, unsigned index)
 {
     const struct soak_address *address = &run->stage.plan->addresses[index];
     struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, run->stage.plan->patience, address->in_no_hurry};
@@ -66,12 +81,30 @@ static void submit(struct run *run, unsigned index)
                                     slice_from_string(soak_address_text(address, text)), &wish,
                                     done, ticket);
     if (code == 0)
-        return;
+        return true;
+    if (code == ERROR_BUSY && is_full(run)) {
+        free(ticket);
+        return false;
+    }
     if (code != ERROR_NOMEM || !run->stage.memory_is_short)
         soak_fail(&run->stage, "%s was not taken: %d", text, code);
     run->report->outcomes[index] =
         (struct soak_outcome){1, VERDICT_SKIPPED, REASON_CANCELLED, "no memory"};
     free(ticket);
+    return true;
+}
+
+/* All that are due at this time, as far as there is room. */
+static void submit_due(struct run *run, uint64_t at_ms)
+{
+    const struct soak_plan *plan = run->stage.plan;
+
+    run->is_full = false;
+    while (!run->is_full && run->fed < plan->address_count &&
+           plan->addresses[run->fed].at_ms <= at_ms) {
+        run->is_full = !submit(run, run->fed);
+        run->fed += !run->is_full;
+    }
 }
 
 static void feed(struct io_timer *timer)
@@ -79,15 +112,11 @@ static void feed(struct io_timer *timer)
     struct run *run = timer->user;
     const struct soak_plan *plan = run->stage.plan;
 
-    while (run->fed < plan->address_count &&
-           plan->addresses[run->fed].at_ms <= io_now_ms(run->stage.loop))
-        submit(run, run->fed++);
-    if (run->fed == plan->address_count)
+    submit_due(run, io_now_ms(run->stage.loop));
+    if (run->is_full || run->fed == plan->address_count)
         return;
-    if (io_timer_start(timer, plan->addresses[run->fed].at_ms) != 0) { /* no memory: now, then */
-        while (run->fed < plan->address_count)
-            submit(run, run->fed++);
-    }
+    if (io_timer_start(timer, plan->addresses[run->fed].at_ms) != 0) /* no memory: now, then */
+        submit_due(run, UINT64_MAX);
 }
 
 static void cancel(struct io_timer *timer)

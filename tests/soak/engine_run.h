@@ -7,6 +7,7 @@
 struct soak_report {
     struct soak_outcome outcomes[SOAK_ADDRESSES_MAX];
     uint64_t events, store_calls; /* of the first life */
+    unsigned deaths;              /* that happened */
     uint64_t digest;
     char failure[SOAK_FAILURE_SIZE]; /* "": none */
 };

@@ -294,10 +294,15 @@ static void life_live(struct life *life, enum store_job_state state)
         soak_stage_run(&life->stage, look, life);
 }
 
+static bool was_killed(const struct life *life)
+{
+    return life->is_dead || (life->events > 0 && soak_stage_events(&life->stage) >= life->events);
+}
+
 /* A loop that stopped with its work not done was killed, or something stands still. */
 static void life_check(struct life *life)
 {
-    if (life->is_dead || (life->events > 0 && soak_stage_events(&life->stage) >= life->events))
+    if (was_killed(life))
         return;
     if (!life->has_ended && !life->has_failed && !life->stage.memory_is_short)
         soak_fail(&life->stage, "it stands still, and the job has not ended");
@@ -409,6 +414,7 @@ static void life_whole(struct list *list, unsigned number)
         list->report->events = soak_stage_events(&life.stage);
         list->report->store_calls = flaky_store_counts().calls;
     }
+    list->report->deaths += was_killed(&life);
     list->report->digest ^= life.stage.digest * (2 * number + 1);
     list->lied_sites = life.stage.lied_sites;
     list->memory_was_short = list->memory_was_short || life.stage.memory_is_short;

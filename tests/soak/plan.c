@@ -123,7 +123,7 @@ void soak_plan_settings(const struct soak_plan *plan, struct probe_settings *set
     if (plan->few_connections)
         settings->connections_max = 2;
     if (plan->few_cases)
-        settings->cases_max = SOAK_ADDRESSES_MAX;
+        settings->cases_max = 4 + (unsigned)(plan->seed % 20);
     if (plan->has_second_sender)
         settings->second_sender = SLICE("probe@mailknock.example");
 }

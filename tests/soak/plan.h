@@ -2,7 +2,7 @@
  * All that follows from a seed: a world, a list of addresses, settings, and the faults of a run.
  *
  * A plan is data without pointers into itself, so that it can be copied, made smaller and tried
- * again (shrink.h).
+ * again (trial.h).
  */
 #ifndef MK_SOAK_PLAN_H
 #define MK_SOAK_PLAN_H

@@ -13,9 +13,9 @@
  * makes nobody invalid; every row has one result, nothing kept is asked again or taken back, and
  * the list comes back whole. Every tenth list is run twice: the same seed must be the same run.
  *
- * --small COUNT: so many small lists, each killed at each of its events and before and after each
- * call of its store. The first seed that fails is printed, and the smallest part of it that fails
- * (trial.h) as a scenario.
+ * --small COUNT: so many small lists first, each killed at each of its events and before and after
+ * each call of its store; where there is no end of seeds, one now and then as well. The first seed
+ * that fails is printed, and the smallest part of it that fails (trial.h) as a scenario.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -33,6 +33,7 @@
 #define SEEDS        2000
 #define SHRINK_TRIES 600
 #define REPEAT_EACH  10
+#define SMALL_EACH   50 /* where there is no end */
 
 /* What the working child tells the parent, who outlives it. */
 struct told {
@@ -54,7 +55,7 @@ static bool run_plan(bool repeats)
         return false;
     told->addresses += 4 * told->plan.address_count;
     told->lists += 2;
-    told->deaths += told->plan.faults.deaths;
+    told->deaths += reports.list_faulty.deaths;
     for (unsigned i = 0; i < told->plan.address_count; i++)
         told->reasons[reports.engine_faulty.outcomes[i].reason]++;
     return true;
@@ -76,7 +77,7 @@ static bool run_small(uint64_t seed)
         for (plan->dies_at = 1; plan->dies_at <= moments; plan->dies_at++) {
             soak_list_run(plan, &plan->faults, &clean, &killed);
             told->lists++;
-            told->deaths++;
+            told->deaths += killed.deaths;
             if (killed.failure[0] != '\0') {
                 memcpy(told->failure, killed.failure, SOAK_FAILURE_SIZE);
                 told->part = SOAK_LIST_FAULTY;
@@ -100,6 +101,11 @@ static int work(uint64_t first, uint64_t seeds, uint64_t small)
             return 1;
         if (++told->seeds % 1000 == 0)
             printf("%" PRIu64 " seeds\n", told->seeds);
+        if (seeds == 0 && seed % SMALL_EACH == 0) {
+            if (!run_small(seed))
+                return 1;
+            told->small++;
+        }
     }
     return 0;
 }
