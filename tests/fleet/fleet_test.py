@@ -364,9 +364,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mk-fleet-") as folder:
         path = pathlib.Path(folder) / "fleet.scenario"
         path.write_text(scenario())
-        lab = Lab(PROGRAM, path)
+        lab = Lab(PROGRAM, path, seconds=int(3 * LIMIT_S) + 600)
         try:
             events, took, statuses, job = run(lab, server, folder)
+            # Else what was asked after its end has been refused by nobody.
+            assert lab.process.poll() is None, "the lab ended before the workers did"
             counts = check(lab, server, job, events)
         finally:
             status, said = lab.close()
