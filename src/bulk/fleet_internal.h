@@ -9,6 +9,7 @@
 #include "io/loop.h"
 
 #define BULK_FLEET_BATCH 500
+#define BULK_FLEET_LISTS 64 /* worked on by one worker */
 
 enum bulk_fleet_hold {
     BULK_FLEET_WANTED,  /* to be asked for in the next turn */
@@ -97,6 +98,21 @@ void bulk_fleet_trouble(struct bulk_fleet *fleet, const struct error *error);
 void bulk_fleet_pump_soon(struct bulk_fleet *fleet, uint64_t after_ms);
 /* It may be that our time is over: true when it is. */
 bool bulk_fleet_look_whether_lost(struct bulk_fleet *fleet);
+
+/* --- fleet_list.c: the lists that are running */
+struct bulk_fleet_list *bulk_fleet_find_list(struct bulk_fleet *fleet, uint64_t id);
+void bulk_fleet_list_free(struct bulk_fleet_list *list);
+/* Which are running: new ones are joined, others left. */
+void bulk_fleet_look_for_lists(struct bulk_fleet *fleet);
+/* Those that we work on: a row of another one would be ours, and nobody would ask it. */
+size_t bulk_fleet_joined_lists(struct bulk_fleet *fleet, uint64_t ids[BULK_FLEET_LISTS]);
+void bulk_fleet_finish_lists(struct bulk_fleet *fleet);
+
+/* --- fleet_feed.c: rows for the engine */
+/* As much as there is room for, and time. */
+void bulk_fleet_feed(struct bulk_fleet *fleet);
+/* Is some of it claimed, and not with the engine yet? */
+bool bulk_fleet_is_to_be_fed(const struct bulk_fleet *fleet, const struct bulk_fleet_list *list);
 
 /* --- fleet_lease.c: which sites are ours */
 void bulk_fleet_lease_init(struct bulk_fleet *fleet);

@@ -18,7 +18,7 @@
  * writes is refused (the number is looked up in the same transaction).
  *
  * Clocks are never compared. The database's own clock says when a worker is over; the worker counts
- * from before it sent the beat that was answered, on its own monotonic clock, and has closed its
+ * from before it sent the beat that was answered, on its own clock since boot, and has closed its
  * connections to mail servers when that time is nearly over (store_fleet_until_ms). So it stops
  * before anybody else may begin, however slow the network is; only the speed of two clocks is
  * trusted.
@@ -47,8 +47,10 @@ int store_fleet_join(struct store *store, struct slice name, uint64_t ttl_ms,
 /* Everything is given back, as far as the store can be reached. NULL accepted. */
 void store_fleet_leave(struct store_fleet *fleet);
 uint64_t store_fleet_worker(const struct store_fleet *fleet); /* our number */
-/* When our right to ask ends, on the clock of clock_gettime(CLOCK_MONOTONIC) in ms. */
+/* When our right to ask ends, by the clock below. */
 uint64_t store_fleet_until_ms(const struct store_fleet *fleet);
+/* A clock in ms that is never set and goes on while the machine is suspended (CLOCK_BOOTTIME). */
+uint64_t store_fleet_now_ms(const struct store_fleet *fleet);
 /* For a loop: readable when somebody told us something (NOTIFY); -1: no connection now. */
 int store_fleet_descriptor(const struct store_fleet *fleet);
 /* Take what was told: true if there was anything. */

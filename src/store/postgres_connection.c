@@ -14,6 +14,12 @@
 #define BACKOFF_LEAST_MS  100
 #define BACKOFF_MOST_MS   5000
 #define OPTIONS_MAX       64
+/* A worker that was suspended has to see on waking that its time is over. */
+#ifdef CLOCK_BOOTTIME
+#define CLOCK CLOCK_BOOTTIME
+#else
+#define CLOCK CLOCK_MONOTONIC
+#endif
 
 /*
  * What every session of ours wants. A session whose client is gone must not hold its locks for
@@ -29,7 +35,7 @@ uint64_t postgres_clock_ms(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 

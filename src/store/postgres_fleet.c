@@ -222,6 +222,12 @@ uint64_t store_fleet_until_ms(const struct store_fleet *fleet)
     return fleet->until_ms;
 }
 
+uint64_t store_fleet_now_ms(const struct store_fleet *fleet)
+{
+    (void)fleet;
+    return postgres_clock_ms();
+}
+
 int store_fleet_descriptor(const struct store_fleet *fleet)
 {
     return fleet->store->connection != NULL ? PQsocket(fleet->store->connection) : -1;

@@ -46,6 +46,11 @@ uint64_t store_fleet_until_ms(const struct store_fleet *fleet)
     return 0;
 }
 
+uint64_t store_fleet_now_ms(const struct store_fleet *fleet)
+{
+    return 0;
+}
+
 int store_fleet_descriptor(const struct store_fleet *fleet)
 {
     return -1;
