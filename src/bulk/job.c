@@ -34,10 +34,27 @@ uint64_t bulk_job_run_ms(const struct bulk_job *job)
 
 static int save_info(struct bulk_job *job, enum store_job_state state, struct error *error)
 {
+    struct store_job kept;
+    struct arena arena;
+    int code;
+
     job->info.state = state;
     job->info.active_ms = job->active_before_ms + bulk_job_run_ms(job);
     job->saved_ms = io_now_ms(job->loop);
-    return store_job_update(job->store, &job->info, error);
+    arena_init(&arena);
+    code = store_job_get(job->store, job->info.id, &arena, &kept, error);
+    if (code == 0) {
+        /* Others give it a name, or take it away, while we are at it. */
+        if (kept.state != STORE_JOB_REMOVING)
+            kept.state = state;
+        kept.note = job->info.note;
+        kept.started_unix_ms = job->info.started_unix_ms;
+        kept.finished_unix_ms = job->info.finished_unix_ms;
+        kept.active_ms = job->info.active_ms;
+        code = store_job_update(job->store, &kept, error);
+    }
+    arena_done(&arena);
+    return code;
 }
 
 /* --- ending -------------------------------------------------------------------------------- */

@@ -507,9 +507,10 @@ static int failing_page_read(struct store *store, uint64_t job, const struct sto
     return store_fails(error) ? ERROR_IO : sound_ops->page_read(store, job, query, page, error);
 }
 
-static int failing_job_update(struct store *store, const struct store_job *job, struct error *error)
+static int failing_job_update(struct store *store, const struct store_job *before,
+                              const struct store_job *job, struct error *error)
 {
-    return store_fails(error) ? ERROR_IO : sound_ops->job_update(store, job, error);
+    return store_fails(error) ? ERROR_IO : sound_ops->job_update(store, before, job, error);
 }
 
 static void failing_stores_lose_nothing(void **state)

@@ -127,13 +127,20 @@ static int job_next(struct store *store, uint64_t after, struct arena *arena,
     return 1;
 }
 
-static int job_update(struct store *store, const struct store_job *from, struct error *error)
+static bool is_same(const struct store_job *a, const struct store_job *b)
+{
+    return a->state == b->state && slice_equal(a->name, b->name) &&
+           slice_equal(a->options, b->options) && slice_equal(a->note, b->note);
+}
+
+static int job_update(struct store *store, const struct store_job *before,
+                      const struct store_job *from, struct error *error)
 {
     struct memory_job *job = find(store, from->id);
     struct store_job changed = *from;
 
-    if (job == NULL)
-        return not_found(from->id, error);
+    if (job == NULL || (before != NULL && !is_same(&job->job, before) && !is_same(&job->job, from)))
+        return 0;
     if (!copy_texts(&changed, from))
         return no_memory(error);
     changed.rows = job->job.rows;
@@ -143,7 +150,7 @@ static int job_update(struct store *store, const struct store_job *from, struct 
     changed.created_unix_ms = job->job.created_unix_ms;
     drop_texts(&job->job);
     job->job = changed;
-    return 0;
+    return 1;
 }
 
 static void empty(struct memory_job *job)
@@ -578,6 +585,15 @@ static int note_put(struct store *store, const char *kind, const char *id, struc
     return code == 0 ? 0 : no_memory(error);
 }
 
+static int note_change(struct store *store, const char *kind, const char *id, struct slice before,
+                       struct slice body, struct error *error)
+{
+    int code = memory_notes_change(&self(store)->notes, slice_from_string(kind),
+                                   slice_from_string(id), before, body);
+
+    return code >= 0 ? code : no_memory(error);
+}
+
 static int note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
                      struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                      struct error *error)
@@ -684,6 +700,7 @@ static const struct store_ops memory_ops = {
     .counts = counts,
     .page_read = page_read,
     .note_put = note_put,
+    .note_change = note_change,
     .note_next = note_next,
     .note_remove = note_remove,
     .note_expire = note_expire,

@@ -84,6 +84,17 @@ int memory_notes_put(struct memory_notes *notes, struct slice kind, struct slice
     return 0;
 }
 
+int memory_notes_change(struct memory_notes *notes, struct slice kind, struct slice id,
+                        struct slice before, struct slice body)
+{
+    const struct note *note = find_from(notes, kind, id);
+    struct slice kept = note != NULL && slice_equal(note->id, id) ? note->body : SLICE_EMPTY;
+
+    if (!slice_equal(kept, before) && !slice_equal(kept, body))
+        return 0;
+    return memory_notes_put(notes, kind, id, body, 0) == 0 ? 1 : ERROR_NOMEM;
+}
+
 int memory_notes_next(const struct memory_notes *notes, struct slice kind, struct slice after,
                       bool inclusive, struct arena *arena, struct slice *ret_id,
                       struct slice *ret_body)

@@ -17,6 +17,9 @@ void memory_notes_done(struct memory_notes *notes);
 /* As the store's functions of these names; ERROR_NOMEM only. */
 int memory_notes_put(struct memory_notes *notes, struct slice kind, struct slice id,
                      struct slice body, int64_t until_unix_ms);
+/* 1, 0 or ERROR_NOMEM. */
+int memory_notes_change(struct memory_notes *notes, struct slice kind, struct slice id,
+                        struct slice before, struct slice body);
 int memory_notes_next(const struct memory_notes *notes, struct slice kind, struct slice after,
                       bool inclusive, struct arena *arena, struct slice *ret_id,
                       struct slice *ret_body);

@@ -44,6 +44,7 @@ static const struct store_ops postgres_ops = {
     .page_read = postgres_page_read,
     .pending_read = postgres_pending_read,
     .note_put = postgres_note_put,
+    .note_change = postgres_note_change,
     .note_next = postgres_note_next,
     .note_remove = postgres_note_remove,
     .note_expire = postgres_note_expire,

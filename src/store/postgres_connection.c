@@ -352,9 +352,12 @@ static bool may_be_repeated(enum postgres_statement which)
 {
     switch (which) {
     case POSTGRES_JOB_UPDATE:
+    case POSTGRES_JOB_CHANGE:
     case POSTGRES_RESULTS_PUT:
     case POSTGRES_ROW_ERASE:
     case POSTGRES_NOTE_PUT:
+    case POSTGRES_NOTE_ADD:
+    case POSTGRES_NOTE_CHANGE:
         return true;
     default:
         return strncmp(texts[which].sql, "SELECT", 6) == 0;

@@ -78,6 +78,11 @@
     X(JOB_UPDATE, "UPDATE job SET state=$1::int8, name=$2, sources=$3, fingerprint=$4,"            \
                   " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
                   " active_ms=$9::int8 WHERE id=$10::int8")                                        \
+    X(JOB_CHANGE, "UPDATE job SET state=$1::int8, name=$2, sources=$3, fingerprint=$4,"            \
+                  " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
+                  " active_ms=$9::int8 WHERE id=$10::int8 AND ((state=$11::int8 AND name=$12"      \
+                  " AND options=$13 AND note=$14) OR (state=$1::int8 AND name=$2 AND options=$5"   \
+                  " AND note=$6))")                                                                \
     X(JOB_DELETE, "DELETE FROM job WHERE id=$1::int8")                                             \
     X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, dealt=0 WHERE id=$1::int8")       \
     X(JOB_LOADED, "UPDATE job SET rows=rows+$2::int8, faults=faults+$3::int8 WHERE id=$1::int8")   \
@@ -148,6 +153,11 @@
     X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES ($1, $2, $3, $4::int8)"        \
                 " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
                 " until_ms=excluded.until_ms")                                                     \
+    X(NOTE_ADD, "INSERT INTO note (kind, id, body, until_ms) VALUES ($1, $2, $3, 0)"               \
+                " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body, until_ms=0"             \
+                " WHERE note.body IN ('', excluded.body)")                                         \
+    X(NOTE_CHANGE, "UPDATE note SET body=$3, until_ms=0 WHERE kind=$1 AND id=$2"                   \
+                   " AND body IN ($3, $4)")                                                        \
     X(NOTE_NEXT, "SELECT id, body FROM note WHERE kind=$1 AND id>$2 ORDER BY id LIMIT 1")          \
     X(NOTE_FROM, "SELECT id, body FROM note WHERE kind=$1 AND id>=$2 ORDER BY id LIMIT 1")         \
     X(NOTE_REMOVE, "DELETE FROM note WHERE kind=$1 AND id=$2")                                     \
@@ -320,7 +330,8 @@ int postgres_job_add(struct store *store, const struct store_job *job, uint64_t 
                      struct error *error);
 int postgres_job_next(struct store *store, uint64_t after, struct arena *arena,
                       struct store_job *ret_job, struct error *error);
-int postgres_job_update(struct store *store, const struct store_job *job, struct error *error);
+int postgres_job_update(struct store *store, const struct store_job *before,
+                        const struct store_job *job, struct error *error);
 int postgres_job_clear(struct store *store, uint64_t id, size_t max, bool job_too,
                        struct error *error);
 int postgres_rows_add(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
@@ -348,6 +359,8 @@ int postgres_pending_read(struct store *store, uint64_t job, const uint64_t *row
                           struct store_page *page, struct error *error);
 int postgres_note_put(struct store *store, const char *kind, const char *id, struct slice body,
                       int64_t until_unix_ms, struct error *error);
+int postgres_note_change(struct store *store, const char *kind, const char *id, struct slice before,
+                         struct slice body, struct error *error);
 int postgres_note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
                        struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                        struct error *error);

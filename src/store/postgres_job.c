@@ -91,7 +91,8 @@ int postgres_job_next(struct store *base, uint64_t after, struct arena *arena,
     return code;
 }
 
-int postgres_job_update(struct store *base, const struct store_job *job, struct error *error)
+int postgres_job_update(struct store *base, const struct store_job *before,
+                        const struct store_job *job, struct error *error)
 {
     struct postgres_store *store = postgres_store_of(base);
     struct postgres_params params;
@@ -101,12 +102,17 @@ int postgres_job_update(struct store *base, const struct store_job *job, struct 
     bind_job(&params, job);
     bind_times(&params, job);
     postgres_bind_int(&params, (int64_t)job->id);
-    changed = postgres_store_change(store, POSTGRES_JOB_UPDATE, &params, "change a list", error);
+    if (before != NULL) {
+        postgres_bind_int(&params, before->state);
+        postgres_bind_bytes(&params, before->name);
+        postgres_bind_bytes(&params, before->options);
+        postgres_bind_bytes(&params, before->note);
+    }
+    changed =
+        postgres_store_change(store, before != NULL ? POSTGRES_JOB_CHANGE : POSTGRES_JOB_UPDATE,
+                              &params, "change a list", error);
     postgres_params_done(&params);
-    if (changed == 0)
-        return error_set(error, ERROR_NOT_FOUND, "there is no list %llu",
-                         (unsigned long long)job->id);
-    return changed < 0 ? (int)changed : 0;
+    return (int)changed;
 }
 
 /* Say it with (job[, max]); *left is lowered by the rows it took away. */

@@ -18,6 +18,25 @@ int postgres_note_put(struct store *base, const char *kind, const char *id, stru
     return code;
 }
 
+int postgres_note_change(struct store *base, const char *kind, const char *id, struct slice before,
+                         struct slice body, struct error *error)
+{
+    struct postgres_params params;
+    int64_t changed;
+
+    postgres_params_init(&params);
+    postgres_bind_bytes(&params, slice_from_string(kind));
+    postgres_bind_bytes(&params, slice_from_string(id));
+    postgres_bind_bytes(&params, body);
+    if (before.len > 0)
+        postgres_bind_bytes(&params, before);
+    changed = postgres_store_change(postgres_store_of(base),
+                                    before.len > 0 ? POSTGRES_NOTE_CHANGE : POSTGRES_NOTE_ADD,
+                                    &params, "change a note", error);
+    postgres_params_done(&params);
+    return (int)changed;
+}
+
 int postgres_note_next(struct store *base, const char *kind, struct slice after, bool inclusive,
                        struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                        struct error *error)

@@ -299,6 +299,7 @@ static const struct store_ops sqlite_ops = {
     .reads_begin = reads_begin,
     .reads_end = reads_end,
     .note_put = sqlite_note_put,
+    .note_change = sqlite_note_change,
     .note_next = sqlite_note_next,
     .note_remove = sqlite_note_remove,
     .note_expire = sqlite_note_expire,

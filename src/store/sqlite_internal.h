@@ -26,6 +26,10 @@
                 " FROM job WHERE id > ?1 ORDER BY id LIMIT 1")                                     \
     X(JOB_UPDATE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
                   " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11")           \
+    X(JOB_CHANGE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
+                  " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11 AND"        \
+                  " ((state=?12 AND name=?13 AND options=?14 AND note=?15) OR"                     \
+                  " (state=?1 AND name=?2 AND options=?5 AND note=?6))")                           \
     X(JOB_DELETE, "DELETE FROM job WHERE id=?1")                                                   \
     X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, done=0 WHERE id=?1")              \
     X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3 WHERE id=?1")                     \
@@ -74,6 +78,11 @@
     X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES (?1,?2,?3,?4)"                 \
                 " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
                 " until_ms=excluded.until_ms")                                                     \
+    X(NOTE_ADD, "INSERT INTO note (kind, id, body, until_ms) VALUES (?1,?2,?3,0)"                  \
+                " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body, until_ms=0"             \
+                " WHERE body IN (x'', excluded.body)")                                             \
+    X(NOTE_CHANGE, "UPDATE note SET body=?3, until_ms=0 WHERE kind=?1 AND id=?2"                   \
+                   " AND body IN (?3, ?4)")                                                        \
     X(NOTE_NEXT, "SELECT id, body FROM note WHERE kind=?1 AND id>?2 ORDER BY id LIMIT 1")          \
     X(NOTE_FROM, "SELECT id, body FROM note WHERE kind=?1 AND id>=?2 ORDER BY id LIMIT 1")         \
     X(NOTE_REMOVE, "DELETE FROM note WHERE kind=?1 AND id=?2")                                     \
@@ -159,7 +168,8 @@ int sqlite_job_add(struct store *store, const struct store_job *job, uint64_t *r
                    struct error *error);
 int sqlite_job_next(struct store *store, uint64_t after, struct arena *arena,
                     struct store_job *ret_job, struct error *error);
-int sqlite_job_update(struct store *store, const struct store_job *job, struct error *error);
+int sqlite_job_update(struct store *store, const struct store_job *before,
+                      const struct store_job *job, struct error *error);
 int sqlite_job_clear(struct store *store, uint64_t id, size_t max, bool job_too,
                      struct error *error);
 int sqlite_rows_add(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
@@ -186,6 +196,8 @@ int sqlite_page_read(struct store *store, uint64_t job, const struct store_query
 
 int sqlite_note_put(struct store *store, const char *kind, const char *id, struct slice body,
                     int64_t until_unix_ms, struct error *error);
+int sqlite_note_change(struct store *store, const char *kind, const char *id, struct slice before,
+                       struct slice body, struct error *error);
 int sqlite_note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
                      struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                      struct error *error);

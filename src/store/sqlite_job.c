@@ -92,21 +92,26 @@ int sqlite_job_next(struct store *base, uint64_t after, struct arena *arena,
     return code;
 }
 
-int sqlite_job_update(struct store *base, const struct store_job *job, struct error *error)
+int sqlite_job_update(struct store *base, const struct store_job *before,
+                      const struct store_job *job, struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
-    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_JOB_UPDATE);
+    sqlite3_stmt *statement =
+        sqlite_store_prepare(store, before != NULL ? STATEMENT_JOB_CHANGE : STATEMENT_JOB_UPDATE);
     int code;
 
     if (statement == NULL)
         return sqlite_store_fail(store, "change a job", error);
     bind_job(statement, job);
     sqlite3_bind_int64(statement, 11, (int64_t)job->id);
+    if (before != NULL) {
+        sqlite3_bind_int(statement, 12, (int)before->state);
+        bind_string(statement, 13, before->name);
+        bind_string(statement, 14, before->options);
+        bind_string(statement, 15, before->note);
+    }
     code = sqlite_store_do(store, statement, "change a job", error);
-    if (code == 0 && sqlite3_changes(store->db) == 0)
-        code =
-            error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)job->id);
-    return code;
+    return code == 0 ? sqlite3_changes(store->db) : code;
 }
 
 /* Run it with (job, max); *ret_left is lowered by the rows it took away. */

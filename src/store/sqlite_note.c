@@ -21,6 +21,25 @@ int sqlite_note_put(struct store *base, const char *kind, const char *id, struct
     return sqlite_store_do(store, statement, "keep a note", error);
 }
 
+int sqlite_note_change(struct store *base, const char *kind, const char *id, struct slice before,
+                       struct slice body, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    sqlite3_stmt *statement =
+        sqlite_store_prepare(store, before.len > 0 ? STATEMENT_NOTE_CHANGE : STATEMENT_NOTE_ADD);
+    int code;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "change a note", error);
+    bind_word(statement, 1, slice_from_string(kind));
+    bind_word(statement, 2, slice_from_string(id));
+    sqlite_store_bind_blob(statement, 3, body);
+    if (before.len > 0)
+        sqlite_store_bind_blob(statement, 4, before);
+    code = sqlite_store_do(store, statement, "change a note", error);
+    return code == 0 ? sqlite3_changes(store->db) : code;
+}
+
 int sqlite_note_next(struct store *base, const char *kind, struct slice after, bool inclusive,
                      struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                      struct error *error)

@@ -122,7 +122,19 @@ int store_job_get(struct store *store, uint64_t id, struct arena *arena, struct 
 
 int store_job_update(struct store *store, const struct store_job *job, struct error *error)
 {
-    return store->ops->job_update(store, job, error);
+    int changed = store->ops->job_update(store, NULL, job, error);
+
+    return changed > 0    ? 0
+           : changed == 0 ? error_set(error, ERROR_NOT_FOUND, "there is no list %llu",
+                                      (unsigned long long)job->id)
+                          : changed;
+}
+
+int store_job_change(struct store *store, const struct store_job *before,
+                     const struct store_job *job, struct error *error)
+{
+    CHECK(before->id == job->id);
+    return store->ops->job_update(store, before, job, error);
 }
 
 int store_job_remove(struct store *store, uint64_t id, size_t max, struct error *error)
@@ -282,13 +294,28 @@ int store_line_read(struct store *store, uint64_t job, uint64_t row, struct stor
 
 /* --- notes --------------------------------------------------------------------------------- */
 
+static int check_note(struct slice body, struct error *error)
+{
+    return body.len <= STORE_NOTE_MAX
+               ? 0
+               : error_set(error, ERROR_LIMIT, "a note of %zu bytes is too large for the store",
+                           body.len);
+}
+
 int store_note_put(struct store *store, const char *kind, const char *id, struct slice body,
                    int64_t until_unix_ms, struct error *error)
 {
-    if (body.len > STORE_NOTE_MAX)
-        return error_set(error, ERROR_LIMIT, "a note of %zu bytes is too large for the store",
-                         body.len);
-    return store->ops->note_put(store, kind, id, body, until_unix_ms, error);
+    int code = check_note(body, error);
+
+    return code == 0 ? store->ops->note_put(store, kind, id, body, until_unix_ms, error) : code;
+}
+
+int store_note_change(struct store *store, const char *kind, const char *id, struct slice before,
+                      struct slice body, struct error *error)
+{
+    int code = check_note(body, error);
+
+    return code == 0 ? store->ops->note_change(store, kind, id, before, body, error) : code;
 }
 
 int store_note_get(struct store *store, const char *kind, const char *id, struct arena *arena,

@@ -120,6 +120,13 @@ int store_job_next(struct store *store, uint64_t after, struct arena *arena,
                    struct store_job *ret_job, struct error *error);
 /* Change what is the owner's: state, name, options, note, times. */
 int store_job_update(struct store *store, const struct store_job *job, struct error *error);
+/*
+ * The same, but only where state, name, options and note are still those of `before`, as they were
+ * read: 1. 0: somebody else was quicker (or the job is gone) and nothing was changed. What stands
+ * there as `job` wants it counts as changed.
+ */
+int store_job_change(struct store *store, const struct store_job *before,
+                     const struct store_job *job, struct error *error);
 /* Take away at most `max` of its rows and results, and when none is left the job: 1 when there is
    more to do, 0 when it is gone. */
 int store_job_remove(struct store *store, uint64_t id, size_t max, struct error *error);
@@ -295,6 +302,13 @@ int store_line_read(struct store *store, uint64_t job, uint64_t row, struct stor
 /* Add or replace. until_unix_ms 0: kept for good. */
 int store_note_put(struct store *store, const char *kind, const char *id, struct slice body,
                    int64_t until_unix_ms, struct error *error);
+/*
+ * The same, kept for good, but only where the note's body is still `before` ("": there is none, or
+ * an empty one): 1. 0: somebody else was quicker and nothing was changed. A body that is `body`
+ * already counts as changed.
+ */
+int store_note_change(struct store *store, const char *kind, const char *id, struct slice before,
+                      struct slice body, struct error *error);
 /* ERROR_NOT_FOUND. Copied to the arena. */
 int store_note_get(struct store *store, const char *kind, const char *id, struct arena *arena,
                    struct slice *ret_body, struct error *error);
@@ -402,7 +416,9 @@ struct store_ops {
                    struct error *error);
     int (*job_next)(struct store *store, uint64_t after, struct arena *arena,
                     struct store_job *ret_job, struct error *error);
-    int (*job_update)(struct store *store, const struct store_job *job, struct error *error);
+    /* As store_job_change; before NULL: whatever it is. 0: nothing was changed. */
+    int (*job_update)(struct store *store, const struct store_job *before,
+                      const struct store_job *job, struct error *error);
     int (*job_clear)(struct store *store, uint64_t id, size_t max, bool job_too,
                      struct error *error);
     int (*rows_add)(struct store *store, uint64_t job, const struct store_row *rows, size_t count,
@@ -435,6 +451,8 @@ struct store_ops {
     void (*reads_end)(struct store *store);
     int (*note_put)(struct store *store, const char *kind, const char *id, struct slice body,
                     int64_t until_unix_ms, struct error *error);
+    int (*note_change)(struct store *store, const char *kind, const char *id, struct slice before,
+                       struct slice body, struct error *error);
     int (*note_next)(struct store *store, const char *kind, struct slice after, bool inclusive,
                      struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                      struct error *error);

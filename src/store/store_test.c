@@ -626,6 +626,82 @@ static void notes_are_kept_in_order_and_expire(void **state)
     arena_done(&arena);
 }
 
+static void a_note_is_changed_only_as_it_was_read(void **state)
+{
+    struct bench *bench = *state;
+    struct store *store = bench->store, *other = store;
+    struct slice body;
+    struct arena arena;
+
+    if (!bench->is_memory)
+        assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &other, NULL), 0);
+    arena_init(&arena);
+    /* Both saw nothing; the other is quicker. */
+    assert_int_equal(store_note_change(other, "list", "a", SLICE_EMPTY, SLICE("x"), NULL), 1);
+    assert_int_equal(store_note_change(store, "list", "a", SLICE_EMPTY, SLICE("y"), NULL), 0);
+    assert_int_equal(store_note_get(store, "list", "a", &arena, &body, NULL), 0);
+    assert_true(slice_equal(body, SLICE("x")));
+    /* Said twice, since the answer was lost. */
+    assert_int_equal(store_note_change(other, "list", "a", SLICE_EMPTY, SLICE("x"), NULL), 1);
+    assert_int_equal(store_note_change(store, "list", "a", SLICE("x"), SLICE("xy"), NULL), 1);
+    assert_int_equal(store_note_change(store, "list", "a", SLICE("x"), SLICE("xy"), NULL), 1);
+    assert_int_equal(store_note_change(other, "list", "a", SLICE("x"), SLICE("xz"), NULL), 0);
+    assert_int_equal(store_note_change(other, "list", "b", SLICE("x"), SLICE("z"), NULL), 0);
+    assert_int_equal(store_note_get(store, "list", "b", &arena, &body, NULL), ERROR_NOT_FOUND);
+    assert_int_equal(store_note_change(other, "list", "a", SLICE("xy"), SLICE_EMPTY, NULL), 1);
+    assert_int_equal(store_note_change(store, "list", "a", SLICE_EMPTY, SLICE("w"), NULL), 1);
+    assert_int_equal(store_note_get(other, "list", "a", &arena, &body, NULL), 0);
+    assert_true(slice_equal(body, SLICE("w")));
+    arena_done(&arena);
+    if (other != store)
+        store_close(other);
+}
+
+static void a_job_is_changed_only_as_it_was_read(void **state)
+{
+    struct bench *bench = *state;
+    struct store *store = bench->store, *other = store;
+    uint64_t id = add_job(store);
+    struct store_job before, after;
+    struct arena arena;
+
+    if (!bench->is_memory)
+        assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &other, NULL), 0);
+    arena_init(&arena);
+    assert_int_equal(store_job_get(store, id, &arena, &before, NULL), 0);
+    after = before;
+    after.state = STORE_JOB_CANCELLED;
+    assert_int_equal(store_job_change(other, &before, &after, NULL), 1);
+    /* Somebody who still thinks that it is loading. */
+    after.state = STORE_JOB_READY;
+    after.note = SLICE("loaded");
+    assert_int_equal(store_job_change(store, &before, &after, NULL), 0);
+    assert_int_equal(get_job(store, id).state, STORE_JOB_CANCELLED);
+    assert_true(slice_equal(get_job(store, id).note, SLICE_EMPTY));
+    /* Said twice, since the answer was lost. */
+    after = before;
+    after.state = STORE_JOB_CANCELLED;
+    assert_int_equal(store_job_change(other, &before, &after, NULL), 1);
+    /* Each of what it is compared by. */
+    before.state = STORE_JOB_CANCELLED;
+    for (unsigned i = 0; i < 3; i++) {
+        struct store_job stale = before;
+        struct slice *texts[] = {&stale.name, &stale.options, &stale.note};
+
+        *texts[i] = SLICE("another");
+        after = before;
+        after.state = STORE_JOB_PAUSED;
+        assert_int_equal(store_job_change(store, &stale, &after, NULL), 0);
+    }
+    assert_int_equal(store_job_change(store, &before, &after, NULL), 1);
+    assert_int_equal(get_job(other, id).state, STORE_JOB_PAUSED);
+    before.id = after.id = id + 1000;
+    assert_int_equal(store_job_change(store, &before, &after, NULL), 0);
+    arena_done(&arena);
+    if (other != store)
+        store_close(other);
+}
+
 static void packing_gives_back_what_it_got(void **state)
 {
     struct store_pack *pack = store_pack_new();
@@ -1337,6 +1413,8 @@ static int run_with_postgres(void)
         IN_POSTGRES(pages_show_what_is_asked_for),
         IN_POSTGRES(rare_reasons_are_found_far_away),
         IN_POSTGRES(notes_are_kept_in_order_and_expire),
+        IN_POSTGRES(a_note_is_changed_only_as_it_was_read),
+        IN_POSTGRES(a_job_is_changed_only_as_it_was_read),
         IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
         IN_POSTGRES(records_are_walked_counted_and_removed),
         IN_POSTGRES(records_that_are_expected_are_those_that_are_there),
@@ -1374,6 +1452,8 @@ int main(int argc, char **argv)
         BOTH(pages_show_what_is_asked_for),
         BOTH(rare_reasons_are_found_far_away),
         BOTH(notes_are_kept_in_order_and_expire),
+        BOTH(a_note_is_changed_only_as_it_was_read),
+        BOTH(a_job_is_changed_only_as_it_was_read),
         BOTH(a_failure_never_takes_the_place_of_a_proof),
         BOTH(records_are_walked_counted_and_removed),
         BOTH(records_that_are_expected_are_those_that_are_there),

@@ -51,8 +51,10 @@ static enum fate draw(void)
         return draw() == FATE_GOOD ? sound->name arguments : fail(error);                          \
     }
 
-CHANGE(job_update, (struct store * store, const struct store_job *job, struct error *error),
-       (store, job, error))
+CHANGE(job_update,
+       (struct store * store, const struct store_job *before, const struct store_job *job,
+        struct error *error),
+       (store, before, job, error))
 CHANGE(job_clear,
        (struct store * store, uint64_t id, size_t max, bool job_too, struct error *error),
        (store, id, max, job_too, error))
