@@ -2,6 +2,11 @@
 
 #include "base/table.h"
 
+struct slice kept_lists_text(struct slice kept)
+{
+    return slice_starts_with(kept, SLICE("\xef\xbb\xbf")) ? slice_from_offset(kept, 3) : kept;
+}
+
 int kept_lists_read(struct store *store, enum lists_operator_kind kind, struct arena *arena,
                     struct slice *ret_text, struct error *error)
 {
@@ -12,8 +17,8 @@ int kept_lists_read(struct store *store, enum lists_operator_kind kind, struct a
         *ret_text = SLICE_EMPTY;
         return 0;
     }
-    if (code == 0 && slice_starts_with(*ret_text, SLICE("\xef\xbb\xbf")))
-        *ret_text = slice_from_offset(*ret_text, 3); /* the mark that some editors write */
+    if (code == 0)
+        *ret_text = kept_lists_text(*ret_text);
     return code;
 }
 

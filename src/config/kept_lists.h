@@ -3,9 +3,9 @@
  * kind, one note a list, as text.
  *
  * The service changes them (/v1/operator-lists); services, workers and rejudging read them here, or
- * somebody who opted out would be asked all the same. `check` and `clean` read files alone. An opt-out that one process notes is
- * seen by the others when they look again: prober_reload_lists, if kept_lists_stamp says that
- * there is something new.
+ * somebody who opted out would be asked all the same. `check` and `clean` read files alone. An
+ * opt-out that one process notes is seen by the others when they look again: prober_reload_lists,
+ * if kept_lists_stamp says that there is something new.
  */
 #ifndef MK_CONFIG_KEPT_LISTS_H
 #define MK_CONFIG_KEPT_LISTS_H
@@ -17,6 +17,8 @@
 
 #define KEPT_LISTS_NOTE "operator-list" /* the notes' kind; their ids are the lists' names */
 
+/* What is kept, without the mark that some editors write in front. Borrows from it. */
+struct slice kept_lists_text(struct slice kept);
 /* The text of one list, on the arena; "" when none is kept. The store's errors. */
 int kept_lists_read(struct store *store, enum lists_operator_kind kind, struct arena *arena,
                     struct slice *ret_text, struct error *error);

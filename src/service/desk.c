@@ -19,6 +19,7 @@
 #define LOOK_MS       500       /* how far workers are */
 #define LOAD_AGAIN_MS SECOND_MS /* after a failure of a shared store */
 #define LOADS_MAX     600
+#define EDITS_MAX     20 /* of a job, while others change it, too */
 
 static void step(struct io_timer *timer);
 
@@ -142,22 +143,68 @@ const char *service_desk_public(const struct service_desk *desk, const char *mes
     return colon != NULL ? colon + 2 : message;
 }
 
-int service_desk_set_state(struct service_desk *desk, uint64_t id, enum store_job_state state,
-                           const char *note, struct error *error)
+int service_desk_edit_job(struct service_desk *desk, uint64_t id, service_desk_edit *edit,
+                          void *user, struct error *error)
 {
     struct arena arena;
-    struct store_job job;
-    int code;
+    int code = 0;
 
     arena_init(&arena);
-    code = service_desk_get_job(desk, id, &arena, &job, error);
-    if (code == 0) {
-        job.state = state;
-        job.note = slice_from_string(note);
-        code = store_job_update(desk->service->store, &job, error);
+    for (unsigned i = 0; i < EDITS_MAX && code == 0; i++) {
+        struct store_job before, after;
+
+        arena_reset(&arena);
+        code = service_desk_get_job(desk, id, &arena, &before, error);
+        if (code != 0)
+            break;
+        after = before;
+        if (!edit(user, &after)) {
+            arena_done(&arena);
+            return 1;
+        }
+        code = store_job_change(desk->service->store, &before, &after, error);
     }
     arena_done(&arena);
+    return code > 0 ? 0
+           : code == 0
+               ? error_set(error, ERROR_BUSY, "others change the list at the same time; try again")
+               : code;
+}
+
+struct move {
+    unsigned from;
+    enum store_job_state state, found;
+    struct slice note;
+};
+
+static bool move(void *user, struct store_job *job)
+{
+    struct move *self = user;
+
+    self->found = job->state;
+    if ((self->from & 1U << job->state) == 0)
+        return false;
+    job->state = self->state;
+    job->note = self->note;
+    return true;
+}
+
+int service_desk_move(struct service_desk *desk, uint64_t id, unsigned from,
+                      enum store_job_state state, const char *note, enum store_job_state *ret_found,
+                      struct error *error)
+{
+    struct move self = {.from = from, .state = state, .note = slice_from_string(note)};
+    int code = service_desk_edit_job(desk, id, move, &self, error);
+
+    if (ret_found != NULL)
+        *ret_found = self.found;
     return code;
+}
+
+int service_desk_wrong_state(enum store_job_state found, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_BUSY, "the list is %s: it can't be %s now",
+                     store_job_state_name(found), what);
 }
 
 static void log_trouble(struct service_desk *desk, uint64_t id, const char *message)
@@ -173,12 +220,15 @@ static void log_trouble(struct service_desk *desk, uint64_t id, const char *mess
 
 static void fail(struct service_list *list, const struct error *error)
 {
+    const unsigned from = SERVICE_DESK_IN(LOADING) | SERVICE_DESK_IN(READY) |
+                          SERVICE_DESK_IN(RUNNING) | SERVICE_DESK_IN(FAILED) |
+                          (list->is_removing ? SERVICE_DESK_IN(REMOVING) : 0);
     struct error second = {0};
 
     list->load_failures = 0; /* it is not begun anew */
     log_trouble(list->desk, list->id, error->message);
-    (void)service_desk_set_state(list->desk, list->id, STORE_JOB_FAILED,
-                                 service_desk_public(list->desk, error->message), &second);
+    (void)service_desk_move(list->desk, list->id, from, STORE_JOB_FAILED,
+                            service_desk_public(list->desk, error->message), NULL, &second);
     close_parts(list);
     service_desk_tell(list->desk, list->id, true);
     service_list_leave(list);
@@ -216,36 +266,68 @@ static bool loads_again(struct service_list *list, int code, const struct error 
     return io_timer_start(&list->timer, io_now_ms(service->prober->loop) + LOAD_AGAIN_MS) == 0;
 }
 
+/* The store may say that it is ready, in an answer that was lost: its rows are cleared now. */
+static bool begin_anew(void *user, struct store_job *job)
+{
+    const struct service_list *list = user;
+
+    if (job->state != STORE_JOB_LOADING && job->state != STORE_JOB_READY)
+        return false;
+    job->state = STORE_JOB_LOADING;
+    if (list->ends_as == STORE_JOB_CANCELLED)
+        job->note = SLICE(SERVICE_LIST_CANCELLED);
+    return true;
+}
+
 static void load_anew(struct service_list *list)
 {
-    const char *note = list->ends_as == STORE_JOB_CANCELLED ? SERVICE_LIST_CANCELLED : "";
     struct error error = {0};
-    /* The store may say that it is ready, in an answer that was lost: its rows are cleared now. */
-    int code = service_desk_set_state(list->desk, list->id, STORE_JOB_LOADING, note, &error);
+    int code = service_desk_edit_job(list->desk, list->id, begin_anew, list, &error);
 
+    if (code == 1) {
+        list->load_failures = 0;
+        service_list_leave(list); /* somebody else has done something with it */
+        return;
+    }
     if (code == 0)
         code = service_list_begin_load(list, &error);
     if (code != 0 && !loads_again(list, code, &error))
         fail(list, &error);
 }
 
+/* It may have been stopped at another service, which until now is only noted. */
+static bool end_load(void *user, struct store_job *job)
+{
+    struct service_list *list = user;
+    struct service_list_options options = list->options;
+    struct error error = {0};
+
+    if (job->state != STORE_JOB_LOADING)
+        return false;
+    if (slice_equal(job->note, SLICE(SERVICE_LIST_CANCELLED)))
+        list->ends_as = STORE_JOB_CANCELLED;
+    if (service_list_options_parse(&options, job->options, &list->arena, &error) == 0)
+        list->options.start = options.start;
+    job->state = list->ends_as == STORE_JOB_CANCELLED ? STORE_JOB_CANCELLED : STORE_JOB_READY;
+    job->note = SLICE_EMPTY;
+    return true;
+}
+
 static void loaded(struct service_list *list)
 {
-    enum store_job_state state =
-        list->ends_as == STORE_JOB_CANCELLED ? STORE_JOB_CANCELLED : STORE_JOB_READY;
     struct error error = {0};
     int code;
 
     close_parts(list);
-    code = service_desk_set_state(list->desk, list->id, state, "", &error);
-    if (code != 0 && loads_again(list, code, &error))
+    code = service_desk_edit_job(list->desk, list->id, end_load, list, &error);
+    if (code < 0 && loads_again(list, code, &error))
         return;
     list->load_failures = 0;
-    if (code == 0 && list->options.start)
-        code = service_list_begin_job(list, &error);
+    if (code == 0 && list->options.start && list->ends_as != STORE_JOB_CANCELLED)
+        code = service_list_begin_job(list, SERVICE_DESK_IN(READY), &error);
     else
         service_list_leave(list);
-    if (code != 0)
+    if (code < 0)
         fail(list, &error);
     else
         service_desk_tell(list->desk, list->id, false);
@@ -287,23 +369,26 @@ static void ended(void *user, enum bulk_job_end end)
     if (end == BULK_JOB_FAILED)
         log_trouble(list->desk, list->id, bulk_job_error(list->job)->message);
     if (end == BULK_JOB_STOPPED && list->ends_as != STORE_JOB_PAUSED)
-        (void)service_desk_set_state(list->desk, list->id, list->ends_as, "", &error);
+        (void)service_desk_move(list->desk, list->id,
+                                SERVICE_DESK_IN(PAUSED) | SERVICE_DESK_IN(RUNNING), list->ends_as,
+                                "", NULL, &error);
     service_list_leave(list); /* the job may not be freed from here */
 }
 
 /* To the workers: they see it by its state. */
-static int hand_over(struct service_list *list, struct error *error)
+static int hand_over(struct service_list *list, unsigned from, struct error *error)
 {
     struct service *service = list->desk->service;
+    enum store_job_state found = STORE_JOB_RUNNING;
     int code = service_announce_later(service, list->id, error);
 
     /* Of what goes on after a pause or a restart the store knows whether it is asked anew. */
     if (code == 0 && list->options.wish.is_fresh)
         code = store_fleet_prepare(service->store, list->id, true, error);
     if (code == 0)
-        code = service_desk_set_state(list->desk, list->id, STORE_JOB_RUNNING, "", error);
+        code = service_desk_move(list->desk, list->id, from, STORE_JOB_RUNNING, "", &found, error);
     if (code != 0)
-        return code;
+        return code < 0 ? code : service_desk_wrong_state(found, "started", error);
     list->is_handed = true;
     (void)store_fleet_tell(service->store, error);
     return io_timer_start(&list->timer, io_now_ms(service->prober->loop) + LOOK_MS);
@@ -356,10 +441,10 @@ static int run_job(struct service_list *list, struct error *error)
     return bulk_job_start(list->job, error);
 }
 
-int service_list_begin_job(struct service_list *list, struct error *error)
+int service_list_begin_job(struct service_list *list, unsigned from, struct error *error)
 {
     if (store_is_shared(list->desk->service->store))
-        return hand_over(list, error);
+        return hand_over(list, from, error);
     return run_job(list, error);
 }
 
@@ -400,12 +485,7 @@ static void step(struct io_timer *timer)
     } else if (list->load_failures > 0 && !list->is_removing) {
         load_anew(list);
     } else if (list->is_removing) {
-        struct error error = {0};
-        bool had_job = list->job != NULL;
-
         close_parts(list);
-        if (had_job) /* which may have kept another state meanwhile */
-            (void)service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", &error);
         step_remove(list);
     } else if (!list->is_handed || !is_under_way(list)) {
         service_list_free(list);
@@ -440,8 +520,9 @@ static void go_on(struct service_desk *desk, const struct store_job *job)
         return;
     }
     if (code == 0)
-        code = job->state == STORE_JOB_LOADING ? service_list_begin_load(list, &error)
-                                               : service_list_begin_job(list, &error);
+        code = job->state == STORE_JOB_LOADING
+                   ? service_list_begin_load(list, &error)
+                   : service_list_begin_job(list, SERVICE_DESK_IN(RUNNING), &error);
     if (code != 0)
         fail(list, &error);
 }

@@ -16,14 +16,35 @@ void service_desk_tell(struct service_desk *desk, uint64_t id, bool is_over);
 /* ERROR_NOT_FOUND, the store's errors. */
 int service_desk_get_job(struct service_desk *desk, uint64_t id, struct arena *arena,
                          struct store_job *ret_job, struct error *error);
-int service_desk_set_state(struct service_desk *desk, uint64_t id, enum store_job_state state,
-                           const char *note, struct error *error);
+/* Changes a job as it is now, with texts that live on; false: that is not to be changed. */
+typedef bool service_desk_edit(void *user, struct store_job *job);
+/*
+ * Workers, and other services on the same store, change a list too: `edit` is asked again when one
+ * of them was quicker, so that nobody's change is undone unseen. 0; 1: it was not to be changed.
+ * ERROR_NOT_FOUND; ERROR_BUSY: others were quicker all the time; the store's errors.
+ */
+int service_desk_edit_job(struct service_desk *desk, uint64_t id, service_desk_edit *edit,
+                          void *user, struct error *error);
+
+#define SERVICE_DESK_IN(state) (1U << STORE_JOB_##state)
+#define SERVICE_DESK_ANY       ((1U << STORE_JOB_STATE_COUNT) - 1)
+
+/*
+ * From one of the states `from` (SERVICE_DESK_IN) into `state`. 0; 1: it is in another one, and
+ * stays so. *ret_found (NULL accepted): which it was in. Errors as above.
+ */
+int service_desk_move(struct service_desk *desk, uint64_t id, unsigned from,
+                      enum store_job_state state, const char *note, enum store_job_state *ret_found,
+                      struct error *error);
+/* ERROR_BUSY: a list in this state can't be `what` now. */
+int service_desk_wrong_state(enum store_job_state found, const char *what, struct error *error);
 
 /* On the desk, with nothing being done yet. NULL and *error: no memory. */
 struct service_list *service_list_new(struct service_desk *desk, uint64_t id, struct error *error);
 void service_list_free(struct service_list *list);
 int service_list_begin_load(struct service_list *list, struct error *error);
-int service_list_begin_job(struct service_list *list, struct error *error);
+/* From one of these states (SERVICE_DESK_IN). ERROR_BUSY: it is in another one by now. */
+int service_list_begin_job(struct service_list *list, unsigned from, struct error *error);
 /* Nothing is done with it any more: in the next turn it leaves the desk. */
 void service_list_leave(struct service_list *list);
 

@@ -121,16 +121,15 @@ int service_desk_add(struct service_desk *desk, const struct service_list_source
     return code;
 }
 
-static int wrong_state(const struct store_job *job, const char *what, struct error *error)
-{
-    return error_set(error, ERROR_BUSY, "the list is %s: it can't be %s now",
-                     store_job_state_name(job->state), what);
-}
+#define STARTED_FROM                                                                               \
+    (SERVICE_DESK_IN(READY) | SERVICE_DESK_IN(PAUSED) | SERVICE_DESK_IN(CANCELLED) |               \
+     SERVICE_DESK_IN(FAILED) | SERVICE_DESK_IN(RUNNING))
 
 /* anew: whoever has it asked again does not want what was found out before. */
 static int start(struct service_desk *desk, uint64_t id, bool anew, struct error *error)
 {
     struct service_list *list = service_desk_find(desk, id);
+    enum store_job_state found;
     bool reload = false;
     struct store_job job;
     struct arena arena;
@@ -143,7 +142,7 @@ static int start(struct service_desk *desk, uint64_t id, bool anew, struct error
     if (code == 0 &&
         (list != NULL || job.state == STORE_JOB_LOADING || job.state == STORE_JOB_FINISHED ||
          job.state == STORE_JOB_REMOVING || (job.rows == 0 && !reload)))
-        code = wrong_state(&job, "started", error);
+        code = service_desk_wrong_state(job.state, "started", error);
     arena_done(&arena);
     if (code != 0)
         return code;
@@ -153,10 +152,13 @@ static int start(struct service_desk *desk, uint64_t id, bool anew, struct error
         list->options.start = true;
         code = service_list_begin_load(list, error);
         if (code == 0)
-            code = service_desk_set_state(desk, id, STORE_JOB_LOADING, "", error);
+            code = service_desk_move(desk, id, SERVICE_DESK_IN(FAILED), STORE_JOB_LOADING, "",
+                                     &found, error);
+        if (code == 1)
+            code = service_desk_wrong_state(found, "started", error);
     } else if (code == 0) {
         list->options.wish.is_fresh = anew;
-        code = service_list_begin_job(list, error);
+        code = service_list_begin_job(list, STARTED_FROM, error);
     }
     if (code != 0 && list != NULL)
         service_list_free(list);
@@ -172,70 +174,78 @@ int service_desk_start(struct service_desk *desk, uint64_t id, struct error *err
 
 int service_desk_recheck(struct service_desk *desk, uint64_t id, struct error *error)
 {
-    int code = service_desk_set_state(desk, id, STORE_JOB_PAUSED, "", error);
+    const unsigned busy =
+        SERVICE_DESK_IN(LOADING) | SERVICE_DESK_IN(RUNNING) | SERVICE_DESK_IN(REMOVING);
+    enum store_job_state found;
+    int code =
+        service_desk_move(desk, id, SERVICE_DESK_ANY & ~busy, STORE_JOB_PAUSED, "", &found, error);
 
+    if (code == 1)
+        return service_desk_wrong_state(found, "asked again", error);
     return code == 0 ? start(desk, id, true, error) : code;
 }
 
-/* Workers ask it, and may be done with it since the desk last looked. */
-static int stop_handed(struct service_list *list, enum store_job_state state, const char *what,
-                       struct error *error)
+struct stop {
+    struct service_desk *desk;
+    enum store_job_state state, found;
+    bool is_here;          /* the desk is at the list, which nobody else may stop */
+    struct buffer options; /* of a list that is not to start */
+};
+
+/*
+ * It is loaded whole all the same: it may be started later. Kept, since a restart loads it anew,
+ * and since it may be another service that loads it.
+ */
+static bool stop_loading(struct stop *self, struct store_job *job)
 {
-    struct service_desk *desk = list->desk;
-    struct store_job job;
+    struct service_list_options options;
+    struct error error = {0};
     struct arena arena;
     int code;
 
     arena_init(&arena);
-    code = service_desk_get_job(desk, list->id, &arena, &job, error);
-    if (code == 0 && job.state != STORE_JOB_RUNNING)
-        code = wrong_state(&job, what, error);
+    buffer_clear(&self->options);
+    service_list_options_init(&options, &self->desk->service->prober->settings);
+    code = service_list_options_parse(&options, job->options, &arena, &error);
+    options.start = false;
+    if (code == 0)
+        code = write_options(&self->options, &options, &error);
     arena_done(&arena);
-    if (code == 0)
-        code = service_desk_set_state(desk, list->id, state, "", error);
-    if (code == 0)
-        (void)store_fleet_tell(desk->service->store, error);
-    return code;
+    if (code != 0)
+        return false;
+    job->options = buffer_slice(&self->options);
+    if (self->state == STORE_JOB_CANCELLED)
+        job->note = SLICE(SERVICE_LIST_CANCELLED);
+    return true;
 }
 
-/* It is loaded whole all the same: it may be started later. Kept, since a restart loads it anew. */
-static int stop_loading(struct service_list *list, enum store_job_state state, struct error *error)
+/* Workers ask a list that was handed to them, and may be done with it since anybody looked. */
+static bool stop(void *user, struct store_job *job)
 {
-    struct service_desk *desk = list->desk;
-    struct service_list_options options = list->options;
-    struct buffer kept_options;
-    struct store_job job;
-    struct arena arena;
-    int code;
+    struct stop *self = user;
+    unsigned from = SERVICE_DESK_IN(READY);
 
-    options.start = false;
-    arena_init(&arena);
-    buffer_init(&kept_options, 0);
-    code = write_options(&kept_options, &options, error);
-    if (code == 0)
-        code = service_desk_get_job(desk, list->id, &arena, &job, error);
-    if (code == 0) {
-        job.options = buffer_slice(&kept_options);
-        if (state == STORE_JOB_CANCELLED)
-            job.note = slice_from_string(SERVICE_LIST_CANCELLED);
-        code = store_job_update(desk->service->store, &job, error);
-    }
-    if (code == 0) {
-        list->options.start = false;
-        if (state == STORE_JOB_CANCELLED)
-            list->ends_as = state;
-    }
-    buffer_done(&kept_options);
-    arena_done(&arena);
-    return code;
+    self->found = job->state;
+    if (job->state == STORE_JOB_LOADING)
+        return stop_loading(self, job);
+    if (store_is_shared(self->desk->service->store))
+        from |= SERVICE_DESK_IN(RUNNING);
+    if (self->state == STORE_JOB_CANCELLED)
+        from |= SERVICE_DESK_IN(PAUSED) | SERVICE_DESK_IN(CANCELLED) | SERVICE_DESK_IN(FAILED);
+    if (self->is_here)
+        from &= SERVICE_DESK_IN(RUNNING);
+    if ((from & 1U << job->state) == 0)
+        return false;
+    job->state = self->state;
+    job->note = SLICE_EMPTY;
+    return true;
 }
 
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,
                    const char *what, struct error *error)
 {
     struct service_list *list = service_desk_find(desk, id);
-    struct store_job job;
-    struct arena arena;
+    struct stop self = {.desk = desk, .state = state, .is_here = list != NULL};
     int code;
 
     if (list != NULL && list->job != NULL) {
@@ -243,24 +253,23 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
         bulk_job_stop(list->job, STOP_GRACE);
         return 0;
     }
-    if (list != NULL && list->is_handed && !list->is_removing)
-        return stop_handed(list, state, what, error);
-    if (list != NULL && (list->load != NULL || list->load_failures > 0) && !list->is_removing)
-        return stop_loading(list, state, error);
-    arena_init(&arena);
-    code = service_desk_get_job(desk, id, &arena, &job, error);
-    if (code == 0 &&
-        (list != NULL || job.state == STORE_JOB_FINISHED || job.state == STORE_JOB_REMOVING ||
-         (state == STORE_JOB_PAUSED && job.state != STORE_JOB_READY)))
-        code = wrong_state(&job, what, error);
-    if (code == 0)
-        code = service_desk_set_state(desk, id, state, "", error);
-    arena_done(&arena);
-    if (code == 0) {
+    buffer_init(&self.options, 0);
+    code = service_desk_edit_job(desk, id, stop, &self, error);
+    buffer_done(&self.options);
+    if (code != 0)
+        return code == 1 ? service_desk_wrong_state(self.found, what, error) : code;
+    if (self.found == STORE_JOB_LOADING && list != NULL) {
+        list->options.start = false;
+        if (state == STORE_JOB_CANCELLED)
+            list->ends_as = state;
+    }
+    if (self.found == STORE_JOB_RUNNING)
+        (void)store_fleet_tell(desk->service->store, error);
+    if (list == NULL && self.found != STORE_JOB_LOADING) {
         service_desk_tell(desk, id, true);
         service_announce_list(desk->service, id);
     }
-    return code;
+    return 0;
 }
 
 int service_desk_pause(struct service_desk *desk, uint64_t id, struct error *error)
@@ -288,7 +297,7 @@ int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *er
             return code;
         }
     }
-    code = service_desk_set_state(desk, id, STORE_JOB_REMOVING, "", error);
+    code = service_desk_move(desk, id, SERVICE_DESK_ANY, STORE_JOB_REMOVING, "", NULL, error);
     if (code != 0) {
         if (list->job == NULL && list->load == NULL && list->load_failures == 0 &&
             !list->is_removing)
@@ -302,42 +311,64 @@ int service_desk_remove(struct service_desk *desk, uint64_t id, struct error *er
     return 0;
 }
 
+struct change {
+    const char *name;
+    const struct buffer *options; /* NULL: as they are */
+    enum store_job_state found;
+};
+
+static bool change(void *user, struct store_job *job)
+{
+    struct change *self = user;
+
+    self->found = job->state;
+    if (self->options != NULL) {
+        if (job->state != STORE_JOB_READY)
+            return false;
+        job->options = buffer_slice(self->options);
+        job->state = STORE_JOB_LOADING;
+    }
+    if (self->name != NULL)
+        job->name = slice_from_string(self->name);
+    return true;
+}
+
+static int load_again(struct service_desk *desk, uint64_t id, struct error *error)
+{
+    struct service_list *list = service_list_new(desk, id, error);
+    int code = list != NULL ? service_list_read(list, error) : ERROR_NOMEM;
+
+    if (code == 0)
+        code = service_list_begin_load(list, error);
+    if (code != 0 && list != NULL) {
+        (void)service_desk_move(desk, id, SERVICE_DESK_IN(LOADING), STORE_JOB_FAILED,
+                                service_desk_public(desk, error->message), NULL, NULL);
+        service_list_free(list);
+    }
+    return code;
+}
+
 int service_desk_change(struct service_desk *desk, uint64_t id, const char *name,
                         const struct service_list_options *options, struct error *error)
 {
-    struct service_list *list = NULL;
-    struct store_job job;
     struct buffer kept_options;
+    struct change self = {.name = name, .options = options != NULL ? &kept_options : NULL};
+    struct store_job job;
     struct arena arena;
     int code;
 
     arena_init(&arena);
     buffer_init(&kept_options, 0);
     code = service_desk_get_job(desk, id, &arena, &job, error);
-    if (code == 0 && options != NULL &&
-        (service_desk_find(desk, id) != NULL || job.state != STORE_JOB_READY))
-        code = wrong_state(&job, "changed", error);
-    if (code == 0 && options != NULL) {
+    if (code == 0 && options != NULL && service_desk_find(desk, id) != NULL)
+        code = service_desk_wrong_state(job.state, "changed", error);
+    if (code == 0 && options != NULL)
         code = write_options(&kept_options, options, error);
-        job.options = buffer_slice(&kept_options);
-        job.state = STORE_JOB_LOADING;
-    }
-    if (code == 0 && name != NULL)
-        job.name = slice_from_string(name);
     if (code == 0)
-        code = store_job_update(desk->service->store, &job, error);
-    if (code == 0 && options != NULL) {
-        list = service_list_new(desk, id, error);
-        code = list != NULL ? service_list_read(list, error) : ERROR_NOMEM;
-        if (code == 0)
-            code = service_list_begin_load(list, error);
-        if (code != 0 && list != NULL) {
-            (void)service_desk_set_state(desk, id, STORE_JOB_FAILED,
-                                         service_desk_public(desk, error->message), NULL);
-            service_list_free(list);
-        }
-    }
+        code = service_desk_edit_job(desk, id, change, &self, error);
+    if (code == 1)
+        code = service_desk_wrong_state(self.found, "changed", error);
     buffer_done(&kept_options);
     arena_done(&arena);
-    return code;
+    return code == 0 && options != NULL ? load_again(desk, id, error) : code;
 }

@@ -157,17 +157,30 @@ void service_export_get(struct service_call *call); /* export.c */
 void service_operator_lists_get(struct service_call *call);
 void service_operator_list_get(struct service_call *call); /* operator_lists.c */
 void service_operator_list_put(struct service_call *call);
-#define SERVICE_OPERATOR_LIST_BYTES ((size_t)16 * 1024 * 1024) /* more belongs into a file */
 /* The kind in the path; false: there is none such, and 404 was said. */
 bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind);
 /* What is kept here, as text on the arena; "" when there is nothing. The store's errors. */
 int service_operator_list_read(struct service *service, enum lists_operator_kind kind,
                                struct arena *arena, struct slice *ret_text, struct error *error);
-/* `text` instead of what is kept here, in effect at once. Nothing is kept that can't be read:
-   ERROR_FORMAT names the line. ERROR_NOMEM; the store's errors. */
-int service_operator_list_keep(struct service *service, enum lists_operator_kind kind,
-                               struct slice text, struct error *error);
-/* Lines behind those that are kept here. ERROR_LIMIT: more than is kept; the same errors. */
+/* Can it be read? ERROR_FORMAT names the line. ERROR_NOMEM. */
+int service_operator_list_try(enum lists_operator_kind kind, struct slice text,
+                              struct error *error);
+/* Writes what is to follow on `before`: 1; 0: that stays; negative: that is the answer. */
+typedef int service_operator_edit(void *user, struct slice before, struct buffer *after,
+                                  struct error *error);
+/*
+ * Change what is kept here, which does not come into effect yet. Several services may keep their
+ * lists in one store: `edit` is asked again whenever another one was quicker. ERROR_LIMIT: more
+ * than is kept; ERROR_BUSY: others were quicker all the time; the store's errors.
+ */
+int service_operator_list_change(struct service *service, enum lists_operator_kind kind,
+                                 service_operator_edit *edit, void *user, struct error *error);
+/* Lines behind those of `before`. */
+void service_operator_join(struct buffer *after, struct slice before, struct slice lines);
+/* Lines that were added come into effect. ERROR_NOMEM. */
+int service_operator_list_joined(struct service *service, enum lists_operator_kind kind,
+                                 struct slice lines, struct error *error);
+/* All of it: lines behind those that are kept here, in effect at once. Their errors. */
 int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
                                  struct slice lines, struct error *error);
 void service_operator_entries_get(struct service_call *call); /* operator_entries.c */

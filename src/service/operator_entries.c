@@ -93,16 +93,13 @@ static struct slice fold(struct slice entry, char out[ENTRY_MAX])
 }
 
 /* One text of the request. False: it can be no entry, and that was said. */
-static bool read_entry(struct service_call *call, const cJSON *one, size_t number,
-                       struct slice *ret_entry)
+static bool check_entry(struct service_call *call, const cJSON *one, size_t number)
 {
     struct slice entry = slice_trim(slice_from_string(cJSON_GetStringValue(one)));
 
     if (entry.len > 0 && entry.len <= ENTRY_MAX && slice_find_byte(entry, '\n') < 0 &&
-        lists_operator_entry(entry).len == entry.len) {
-        *ret_entry = entry;
+        lists_operator_entry(entry).len == entry.len)
         return true;
-    }
     service_problem(call, 422, "bad_entries",
                     "entry %zu is no address and no domain, or holds what a list takes for a "
                     "comment",
@@ -110,12 +107,10 @@ static bool read_entry(struct service_call *call, const cJSON *one, size_t numbe
     return false;
 }
 
-/* All texts of the request, folded. False: a problem was said. */
-static bool read_entries(struct service_call *call, const cJSON *array, struct table *fresh)
+/* All texts of the request. False: a problem was said. */
+static bool check_entries(struct service_call *call, const cJSON *array)
 {
     const cJSON *one;
-    struct slice entry;
-    char bytes[ENTRY_MAX];
     size_t number = 0;
 
     if (cJSON_GetArraySize(array) < 1 || cJSON_GetArraySize(array) > ENTRIES_MAX) {
@@ -125,12 +120,23 @@ static bool read_entries(struct service_call *call, const cJSON *array, struct t
     }
     cJSON_ArrayForEach(one, array)
     {
-        if (!read_entry(call, one, ++number, &entry))
+        if (!check_entry(call, one, ++number))
             return false;
-        if (table_put(fresh, fold(entry, bytes), fresh) != 0) {
-            service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+    }
+    return true;
+}
+
+static bool fold_entries(const cJSON *array, struct table *fresh)
+{
+    const cJSON *one;
+    char bytes[ENTRY_MAX];
+
+    cJSON_ArrayForEach(one, array)
+    {
+        struct slice entry = slice_trim(slice_from_string(cJSON_GetStringValue(one)));
+
+        if (table_put(fresh, fold(entry, bytes), fresh) != 0)
             return false;
-        }
     }
     return true;
 }
@@ -169,16 +175,36 @@ static size_t write_lines(const cJSON *array, struct table *fresh, struct buffer
     return added;
 }
 
-static int add_lines(struct service_call *call, enum lists_operator_kind kind, struct slice lines,
-                     size_t added, struct error *error)
-{
-    int code = service_operator_list_append(call->service, kind, lines, error);
+struct addition {
+    enum lists_operator_kind kind;
+    const cJSON *array;
+    uint64_t seed;
+    struct buffer lines; /* of it, what was not there yet */
+    size_t added;
+};
 
+static int add(void *user, struct slice before, struct buffer *after, struct error *error)
+{
+    struct addition *self = user;
+    struct table fresh;
+    bool fine;
+    int code;
+
+    table_init(&fresh, self->seed);
+    buffer_clear(&self->lines);
+    fine = fold_entries(self->array, &fresh);
+    drop_known(before, &fresh);
+    self->added = write_lines(self->array, &fresh, &self->lines);
+    table_done(&fresh);
+    if (!fine || self->lines.failed)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    if (self->added == 0)
+        return 0;
+    code = service_operator_list_try(self->kind, buffer_slice(&self->lines), error);
     if (code != 0)
         return code;
-    service_audit(call, "operator_list_changed", "%s, %zu added", lists_operator_kind_name(kind),
-                  added);
-    return 0;
+    service_operator_join(after, before, buffer_slice(&self->lines));
+    return 1;
 }
 
 static void answer_added(struct service_call *call, size_t added, size_t already)
@@ -198,41 +224,32 @@ static void answer_added(struct service_call *call, size_t added, size_t already
 void service_operator_entries_post(struct service_call *call)
 {
     struct service *service = call->service;
-    enum lists_operator_kind kind;
+    struct addition addition = {.seed = service->prober->settings.seed};
     struct error error = {0};
-    struct slice text;
-    struct arena arena;
-    struct table fresh;
-    struct buffer lines;
-    const cJSON *array;
     cJSON *object;
-    size_t added;
     int code;
 
-    if (!service_operator_kind(call, &kind) || (object = service_body(call, "entries")) == NULL)
+    if (!service_operator_kind(call, &addition.kind) ||
+        (object = service_body(call, "entries")) == NULL)
         return;
-    array = cJSON_GetObjectItemCaseSensitive(object, "entries");
-    arena_init(&arena);
-    buffer_init(&lines, SERVICE_OPERATOR_LIST_BYTES);
-    table_init(&fresh, service->prober->settings.seed);
-    if (!read_entries(call, array, &fresh))
+    addition.array = cJSON_GetObjectItemCaseSensitive(object, "entries");
+    buffer_init(&addition.lines, STORE_NOTE_MAX);
+    if (!check_entries(call, addition.array))
         goto done;
-    code = service_operator_list_read(service, kind, &arena, &text, &error);
-    if (code == 0) {
-        drop_known(text, &fresh);
-        added = write_lines(array, &fresh, &lines);
-        code = lines.failed ? error_set(&error, ERROR_NOMEM, "out of memory")
-               : added > 0  ? add_lines(call, kind, buffer_slice(&lines), added, &error)
-                            : 0;
+    code = service_operator_list_change(service, addition.kind, add, &addition, &error);
+    if (code == 0 && addition.added > 0) {
+        code = service_operator_list_joined(service, addition.kind, buffer_slice(&addition.lines),
+                                            &error);
+        service_audit(call, "operator_list_changed", "%s, %zu added",
+                      lists_operator_kind_name(addition.kind), addition.added);
     }
     if (code != 0)
         service_problem_of(call, &error);
     else
-        answer_added(call, added, (size_t)cJSON_GetArraySize(array) - added);
+        answer_added(call, addition.added,
+                     (size_t)cJSON_GetArraySize(addition.array) - addition.added);
 done:
-    table_done(&fresh);
-    buffer_done(&lines);
-    arena_done(&arena);
+    buffer_done(&addition.lines);
     cJSON_Delete(object);
 }
 
@@ -255,41 +272,44 @@ static size_t leave_out(struct slice text, struct slice wanted, struct buffer *r
     return count;
 }
 
+struct removal {
+    struct slice wanted;
+    size_t count;
+};
+
+static int leave_out_of(void *user, struct slice before, struct buffer *after, struct error *error)
+{
+    struct removal *self = user;
+
+    (void)error;
+    self->count = leave_out(before, self->wanted, after);
+    return self->count > 0;
+}
+
 void service_operator_entries_delete(struct service_call *call)
 {
     struct service *service = call->service;
-    struct slice wanted = lists_operator_entry(service_query_text(call, "entry"));
+    struct removal removal = {lists_operator_entry(service_query_text(call, "entry")), 0};
     enum lists_operator_kind kind;
     struct error error = {0};
-    struct slice text;
-    struct arena arena;
-    struct buffer rest;
-    size_t count = 0;
     int code;
 
     if (!service_operator_kind(call, &kind))
         return;
-    if (wanted.len == 0) {
+    if (removal.wanted.len == 0) {
         service_problem(call, 422, "no_entry", "\"entry\" must say which");
         return;
     }
-    arena_init(&arena);
-    buffer_init(&rest, SERVICE_OPERATOR_LIST_BYTES + 1);
-    code = service_operator_list_read(service, kind, &arena, &text, &error);
-    if (code == 0)
-        count = leave_out(text, wanted, &rest);
-    if (code == 0 && count > 0)
-        code = rest.failed ? error_set(&error, ERROR_NOMEM, "out of memory")
-                           : service_operator_list_keep(service, kind, buffer_slice(&rest), &error);
+    code = service_operator_list_change(service, kind, leave_out_of, &removal, &error);
+    if (code == 0 && removal.count > 0)
+        code = service_reload(service, &error);
     if (code != 0) {
         service_problem_of(call, &error);
-    } else if (count == 0) {
+    } else if (removal.count == 0) {
         service_problem(call, 404, "not_found", "the list has no such entry of its own");
     } else {
         service_audit(call, "operator_list_changed", "%s, 1 removed",
                       lists_operator_kind_name(kind));
         service_answer_nothing(call);
     }
-    buffer_done(&rest);
-    arena_done(&arena);
 }

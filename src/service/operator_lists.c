@@ -8,6 +8,7 @@
 #include "service/internal.h"
 
 #define TAG_SIZE 19 /* sixteen digits in quotes */
+#define TRIES    20 /* of a change, while others change the same list */
 
 bool service_operator_kind(struct service_call *call, enum lists_operator_kind *ret_kind)
 {
@@ -125,8 +126,9 @@ void service_operator_list_get(struct service_call *call)
     arena_done(&arena);
 }
 
-/* Can it be read? ERROR_FORMAT names the line. */
-static int try_text(enum lists_operator_kind kind, struct slice text, struct error *error)
+/* --- changing --------------------------------------------------------------------------------- */
+
+int service_operator_list_try(enum lists_operator_kind kind, struct slice text, struct error *error)
 {
     struct lists_operator *trial = lists_operator_new();
     int code = trial != NULL ? lists_operator_load(trial, kind, text, error)
@@ -136,87 +138,129 @@ static int try_text(enum lists_operator_kind kind, struct slice text, struct err
     return code;
 }
 
-int service_operator_list_keep(struct service *service, enum lists_operator_kind kind,
-                               struct slice text, struct error *error)
+int service_operator_list_change(struct service *service, enum lists_operator_kind kind,
+                                 service_operator_edit *edit, void *user, struct error *error)
 {
-    int code = try_text(kind, text, error);
+    const char *name = lists_operator_kind_name(kind);
+    struct slice kept;
+    struct buffer after;
+    struct arena arena;
+    int code = 0, changed = 0;
 
+    arena_init(&arena);
+    buffer_init(&after, STORE_NOTE_MAX);
+    for (unsigned i = 0; i < TRIES && code == 0 && changed == 0; i++) {
+        arena_reset(&arena);
+        buffer_clear(&after);
+        kept = SLICE_EMPTY;
+        code = store_note_get(service->store, KEPT_LISTS_NOTE, name, &arena, &kept, error);
+        if (code != 0 && code != ERROR_NOT_FOUND)
+            break;
+        code = edit(user, kept_lists_text(kept), &after, error);
+        if (code <= 0)
+            goto done;
+        code = after.failed ? error_set(error, ERROR_LIMIT,
+                                        "the list would be larger than the service keeps (%d KiB); "
+                                        "put it into a file and name that in the configuration",
+                                        STORE_NOTE_MAX / 1024)
+                            : 0;
+        if (code == 0)
+            changed = store_note_change(service->store, KEPT_LISTS_NOTE, name, kept,
+                                        buffer_slice(&after), error);
+    }
     if (code == 0)
-        code = store_note_put(service->store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind), text,
-                              0, error);
-    return code == 0 ? service_reload(service, error) : code;
+        code = changed > 0    ? 0
+               : changed == 0 ? error_set(error, ERROR_BUSY,
+                                          "others change the list at the same time; try again")
+                              : changed;
+done:
+    buffer_done(&after);
+    arena_done(&arena);
+    return code;
+}
+
+void service_operator_join(struct buffer *after, struct slice before, struct slice lines)
+{
+    buffer_append(after, before.ptr, before.len);
+    if (before.len > 0 && before.ptr[before.len - 1] != '\n')
+        buffer_append_byte(after, '\n');
+    buffer_append(after, lines.ptr, lines.len);
+}
+
+int service_operator_list_joined(struct service *service, enum lists_operator_kind kind,
+                                 struct slice lines, struct error *error)
+{
+    /* Entries only join: what is in effect need not be read again. */
+    int code = lists_operator_load(service->prober->lists, kind, lines, error);
+
+    service_verifier_forget_all(&service->verifier);
+    return code;
+}
+
+static int append(void *user, struct slice before, struct buffer *after, struct error *error)
+{
+    (void)error;
+    service_operator_join(after, before, *(struct slice *)user);
+    return 1;
 }
 
 int service_operator_list_append(struct service *service, enum lists_operator_kind kind,
                                  struct slice lines, struct error *error)
 {
-    struct slice before;
-    struct buffer text;
-    struct arena arena;
-    int code = try_text(kind, lines, error);
+    int code = service_operator_list_try(kind, lines, error);
 
-    arena_init(&arena);
-    buffer_init(&text, SERVICE_OPERATOR_LIST_BYTES);
     if (code == 0)
-        code = service_operator_list_read(service, kind, &arena, &before, error);
-    if (code != 0)
-        goto done;
-    buffer_append(&text, before.ptr, before.len);
-    if (before.len > 0 && before.ptr[before.len - 1] != '\n')
-        buffer_append_byte(&text, '\n');
-    buffer_append(&text, lines.ptr, lines.len);
-    code = text.failed
-               ? error_set(error, ERROR_LIMIT,
-                           "the list would be larger than the service keeps; put it into a "
-                           "file and name that in the configuration")
-               : store_note_put(service->store, KEPT_LISTS_NOTE, lists_operator_kind_name(kind),
-                                buffer_slice(&text), 0, error);
-    if (code != 0)
-        goto done;
-    /* Entries only join: what is in effect need not be read again. */
-    code = lists_operator_load(service->prober->lists, kind, lines, error);
-    service_verifier_forget_all(&service->verifier);
-done:
-    buffer_done(&text);
-    arena_done(&arena);
-    return code;
+        code = service_operator_list_change(service, kind, append, &lines, error);
+    return code == 0 ? service_operator_list_joined(service, kind, lines, error) : code;
 }
 
-/* If-Match: somebody else may have changed it since it was read. False: so it is, and was said. */
-static bool is_meant(struct service_call *call, enum lists_operator_kind kind)
-{
-    const char *wanted = http_request_header(call->request, "If-Match");
-    struct slice text;
-    struct error error = {0};
-    struct arena arena;
-    char tag[TAG_SIZE] = "";
-    int code;
+/* --- as a whole ------------------------------------------------------------------------------- */
 
-    if (wanted == NULL || strcmp(wanted, "*") == 0)
-        return true;
-    arena_init(&arena);
-    code = service_operator_list_read(call->service, kind, &arena, &text, &error);
-    if (code == 0)
-        make_tag(text, tag);
-    arena_done(&arena);
-    if (code != 0)
-        service_problem_of(call, &error);
-    else if (strstr(wanted, tag) == NULL)
-        service_problem(call, 412, "changed_meanwhile",
-                        "the list was changed since you read it; read it again, and change that");
-    return code == 0 && strstr(wanted, tag) != NULL;
+struct replacement {
+    const char *wanted; /* If-Match; NULL: whatever it is */
+    struct slice text;
+    bool is_another; /* somebody else changed it since it was read */
+};
+
+static int replace(void *user, struct slice before, struct buffer *after, struct error *error)
+{
+    struct replacement *self = user;
+    char tag[TAG_SIZE];
+
+    (void)error;
+    make_tag(before, tag);
+    self->is_another =
+        self->wanted != NULL && strcmp(self->wanted, "*") != 0 && strstr(self->wanted, tag) == NULL;
+    if (self->is_another)
+        return 0;
+    buffer_append(after, self->text.ptr, self->text.len);
+    return 1;
 }
 
 void service_operator_list_put(struct service_call *call)
 {
     struct service *service = call->service;
-    struct slice text = http_request_body(call->request);
+    struct replacement change = {
+        .wanted = http_request_header(call->request, "If-Match"),
+        .text = kept_lists_text(http_request_body(call->request)),
+    };
     enum lists_operator_kind kind;
     struct error error = {0};
+    int code;
 
-    if (!service_operator_kind(call, &kind) || !is_meant(call, kind))
+    if (!service_operator_kind(call, &kind))
         return;
-    if (service_operator_list_keep(service, kind, text, &error) != 0) {
+    code = service_operator_list_try(kind, change.text, &error);
+    if (code == 0)
+        code = service_operator_list_change(service, kind, replace, &change, &error);
+    if (code == 0 && change.is_another) {
+        service_problem(call, 412, "changed_meanwhile",
+                        "the list was changed since you read it; read it again, and change that");
+        return;
+    }
+    if (code == 0)
+        code = service_reload(service, &error);
+    if (code != 0) {
         service_problem_of(call, &error);
         return;
     }

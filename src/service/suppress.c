@@ -165,7 +165,7 @@ void service_list_suppress(struct service_call *call)
         .filter = filter,
     };
     store_page_init(&self->page);
-    buffer_init(&self->text, SERVICE_OPERATOR_LIST_BYTES);
+    buffer_init(&self->text, STORE_NOTE_MAX);
     self->errand.step = suppress_step;
     self->errand.done = suppress_done;
     self->errand.ended = suppress_ended;

@@ -4,6 +4,7 @@ import gzip
 import os
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -62,6 +63,47 @@ class Shared(Case):
     def test_still_stopped_while_it_runs(self):
         self.assertEqual(self.one.post(f"{self.path}/pause").status, 200)
         self.assertEqual(self.one.get(self.path).json()["state"], "paused")
+
+    def test_stopped_at_another_service(self):
+        for verb, state in (("pause", "paused"), ("cancel", "cancelled")):
+            self.assertEqual(self.other.post(f"{self.path}/{verb}").status, 200)
+            self.assertEqual(self.one.get(self.path).json()["state"], state)
+
+    def test_stopped_at_another_service_while_it_is_loaded(self):
+        rows = b"".join(b"u%d@b.example\n" % i for i in range(60000))
+        for verb, state in (("pause", "ready"), ("cancel", "cancelled")):
+            number = self.one.upload(rows, "long.txt")["id"]
+            path = f"/v1/lists/{number}"
+            self.assertEqual(self.one.get(path).json()["state"], "loading")
+            self.assertEqual(self.other.post(f"{path}/{verb}").status, 200)
+            answer = self.one.wait(number, ("ready", "cancelled", "running", "paused"), 60)
+            self.assertEqual((answer["state"], answer["rows"]), (state, 60000))
+
+    def test_one_operator_list_changed_at_both(self):
+        path = "/v1/operator-lists/opt_out/entries"
+        gone = ["gone%d@x.example" % i for i in range(10)]
+        self.assertEqual(self.one.post(path, {"entries": gone}).status, 200)
+        problems = []
+
+        def change(service, name):
+            for i in range(30):
+                answer = service.post(path, {"entries": [f"{name}{i}@x.example", f"both{i}@x.example"]})
+                if answer.status != 200:
+                    problems.append(answer.status)
+                if i < 10 and name == "one":
+                    answer = service.call("DELETE", f"{path}?entry={gone[i]}")
+                    if answer.status != 204:
+                        problems.append(answer.status)
+
+        threads = [threading.Thread(target=change, args=one) for one in ((self.one, "one"), (self.other, "other"))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(problems, [])
+        kept = [item["entry"] for item in self.one.get(path + "?limit=1000").json()["items"]]
+        wanted = [f"{name}{i}@x.example" for name in ("one", "other", "both") for i in range(30)]
+        self.assertEqual(sorted(kept), sorted(wanted))
 
     def test_handed_over_by_somebody_else(self):
         for verb in ("recheck", "rejudge"):
