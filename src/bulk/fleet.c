@@ -139,11 +139,25 @@ static void heard(void *user, unsigned events)
     watch(fleet);
 }
 
+int bulk_fleet_say_beat(struct bulk_fleet *fleet, struct error *error)
+{
+    uint64_t now = io_now_ms(fleet->loop);
+    struct store_fleet_state state = {
+        .in_flight = fleet->in_flight,
+        .leases = fleet->counts.leases,
+    };
+
+    if (now > fleet->beaten_ms)
+        state.rows_per_s = (double)(fleet->counts.results - fleet->beat_results) * SECOND_MS /
+                           (double)(now - fleet->beaten_ms);
+    fleet->told_leases = fleet->counts.leases;
+    return store_fleet_beat(fleet->membership, &state, &fleet->view, error);
+}
+
 static void beat(struct io_timer *timer)
 {
     struct bulk_fleet *fleet = timer->user;
     uint64_t now = io_now_ms(fleet->loop), every = fleet->options.ttl_ms / BEATS_IN_TTL;
-    struct store_fleet_state state = {.in_flight = fleet->in_flight};
     struct error error = {0};
     int code;
 
@@ -151,10 +165,7 @@ static void beat(struct io_timer *timer)
         lose(fleet);
         return;
     }
-    if (now > fleet->beaten_ms)
-        state.rows_per_s = (double)(fleet->counts.results - fleet->beat_results) * SECOND_MS /
-                           (double)(now - fleet->beaten_ms);
-    code = store_fleet_beat(fleet->membership, &state, &fleet->view, &error);
+    code = bulk_fleet_say_beat(fleet, &error);
     if (code != 0)
         bulk_fleet_trouble(fleet, &error);
     if (code == ERROR_NOT_FOUND)
@@ -170,7 +181,8 @@ static void beat(struct io_timer *timer)
         (void)store_fleet_heard(fleet->membership);
         bulk_fleet_lease_tend(fleet);
         bulk_fleet_finish_lists(fleet); /* that were dry since the last beat */
-        news(fleet);
+        if (fleet->view.lists > 0 || !list_is_empty(&fleet->lists))
+            news(fleet);
     }
     watch(fleet);
     (void)io_timer_start(&fleet->beat_timer, io_now_ms(fleet->loop) + every);
@@ -183,6 +195,11 @@ int bulk_fleet_open(struct io_loop *loop, struct probe_engine *engine, struct st
                     const struct bulk_fleet_events *events, void *user,
                     struct bulk_fleet **ret_fleet, struct error *error)
 {
+    const struct store_fleet_terms terms = {
+        .name = options->name,
+        .ttl_ms = options->ttl_ms,
+        .by_address = options->egress_count > 0,
+    };
     struct bulk_fleet *fleet = memory_zalloc(1, sizeof(*fleet));
     int code;
 
@@ -195,7 +212,7 @@ int bulk_fleet_open(struct io_loop *loop, struct probe_engine *engine, struct st
                                  .options = *options,
                                  .events = *events,
                                  .user = user};
-    code = store_fleet_join(store, options->name, options->ttl_ms, &fleet->membership, error);
+    code = store_fleet_join(store, &terms, &fleet->membership, error);
     if (code != 0) {
         memory_free(fleet);
         return code;

@@ -51,11 +51,10 @@ static void kept(struct bulk_fleet_list *list)
 static bool not_found(struct bulk_fleet_list *list, const struct error *error)
 {
     struct bulk_fleet *fleet = list->fleet;
-    struct store_fleet_state state = {.in_flight = fleet->in_flight};
     struct error second = {0};
 
     fleet->counts.refused_batches++;
-    if (store_fleet_beat(fleet->membership, &state, &fleet->view, &second) == ERROR_NOT_FOUND) {
+    if (bulk_fleet_say_beat(fleet, &second) == ERROR_NOT_FOUND) {
         bulk_fleet_trouble(fleet, error);
         fleet->is_lost = true;
         return false;

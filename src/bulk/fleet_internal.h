@@ -82,6 +82,7 @@ struct bulk_fleet {
     struct buffer scratch;
     struct error error;
     uint64_t told_ms, beat_results, beaten_ms;
+    uint64_t told_leases; /* that were ours when the view was had */
     struct bulk_fleet_counts counts;
     size_t in_flight, wanted;
     struct bulk_fleet_chunk *chunk; /* of the claim that was fed last */
@@ -98,6 +99,8 @@ void bulk_fleet_trouble(struct bulk_fleet *fleet, const struct error *error);
 void bulk_fleet_pump_soon(struct bulk_fleet *fleet, uint64_t after_ms);
 /* It may be that our time is over: true when it is. */
 bool bulk_fleet_look_whether_lost(struct bulk_fleet *fleet);
+/* To the store, and fleet->view from it. Its errors. */
+int bulk_fleet_say_beat(struct bulk_fleet *fleet, struct error *error);
 
 /* --- fleet_list.c: the lists that are running */
 struct bulk_fleet_list *bulk_fleet_find_list(struct bulk_fleet *fleet, uint64_t id);

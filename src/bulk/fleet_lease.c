@@ -16,6 +16,7 @@
 #include "probe/gate.h"
 
 #define TAKEN_AT_ONCE 200
+#define ADOPTED_LEAST 8
 #define FOREIGN_MS    (3 * SECOND_MS)
 #define LEFT_MS       (10 * SECOND_MS) /* what was given away is not taken again before */
 #define IDLE_MS       (5 * SECOND_MS)
@@ -226,6 +227,17 @@ static void make_sure(struct bulk_fleet *fleet)
     memory_free(known);
 }
 
+/*
+ * Whoever says the first beat after somebody's death is not to have all that was his: nobody takes
+ * more than he has already, or a few.
+ */
+static size_t adopted_at_once(const struct bulk_fleet *fleet)
+{
+    uint64_t ours = fleet->counts.leases;
+
+    return ours < ADOPTED_LEAST ? ADOPTED_LEAST : ours > TAKEN_AT_ONCE ? TAKEN_AT_ONCE : ours;
+}
+
 static void adopt(struct bulk_fleet *fleet)
 {
     struct store_lease leases[TAKEN_AT_ONCE];
@@ -234,7 +246,8 @@ static void adopt(struct bulk_fleet *fleet)
     size_t count = 0;
 
     arena_init(&arena);
-    if (store_leases_adopt(fleet->membership, TAKEN_AT_ONCE, &arena, leases, &count, &error) != 0) {
+    if (store_leases_adopt(fleet->membership, adopted_at_once(fleet), &arena, leases, &count,
+                           &error) != 0) {
         fleet->is_unsure = true; /* it may be the answer that was lost */
         bulk_fleet_trouble(fleet, &error);
     }
@@ -328,15 +341,35 @@ static bool is_costly(struct bulk_fleet *fleet, const struct bulk_fleet_site *si
            probe_engine_site_fresh_ms(fleet->engine, site->key) > 0;
 }
 
-/* More than our share, now that others are there: every so many'th site is to leave. */
+/* Of a worker, by what all hold as far as is known: with what we took since we said how many. */
+static uint64_t share_of_one(const struct bulk_fleet *fleet)
+{
+    uint64_t workers = fleet->view.workers > 0 ? fleet->view.workers : 1, all = fleet->view.leases;
+
+    all -= all < fleet->told_leases ? all : fleet->told_leases;
+    all += fleet->counts.leases;
+    return (all + workers - 1) / workers;
+}
+
+/* What is leaving already is as good as gone. */
+static uint64_t count_to_stay(const struct bulk_fleet *fleet)
+{
+    uint64_t count = 0;
+
+    for (struct list_node *node = list_first(&fleet->sites); node != NULL;
+         node = list_after(&fleet->sites, node))
+        count += LIST_ELEMENT(node, struct bulk_fleet_site, node)->hold == BULK_FLEET_HELD;
+    return count;
+}
+
+/* More than our share, now that others are there: what is too much is to leave. */
 static void even_out(struct bulk_fleet *fleet)
 {
-    uint64_t workers = fleet->view.workers > 0 ? fleet->view.workers : 1;
-    uint64_t share = (fleet->view.leases + workers - 1) / workers, many;
+    uint64_t share = share_of_one(fleet), ours = count_to_stay(fleet), many;
 
-    if (workers == 1 || fleet->counts.leases <= share + share / 4 + SPARE)
+    if (fleet->view.workers <= 1 || ours <= share + share / 4 + SPARE)
         return;
-    many = fleet->counts.leases - share;
+    many = ours - share;
     for (struct list_node *node = list_first(&fleet->sites), *next; node != NULL && many > 0;
          node = next) {
         struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
@@ -370,10 +403,10 @@ void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
 {
     if (fleet->is_unsure)
         make_sure(fleet);
-    if (!fleet->is_stopping) {
+    if (!fleet->is_stopping && fleet->view.lists > 0)
         adopt(fleet);
+    if (!fleet->is_stopping)
         even_out(fleet);
-    }
     give_quiet(fleet);
     tidy(fleet);
 }

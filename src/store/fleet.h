@@ -36,13 +36,21 @@
 
 struct store_fleet;
 
+struct store_fleet_terms {
+    struct slice name; /* for people */
+    /*
+     * How long a beat holds. Of it, two fifths are kept back at the end: in the first of them a
+     * call that is under way comes to its end (all give up then), the other is for closing
+     * connections to mail servers.
+     */
+    uint64_t ttl_ms;
+    bool by_address; /* leases are of a site and an address, not of the site alone */
+};
 /*
- * ttl_ms: how long a beat holds. Of it, two fifths are kept back at the end: in the first of them a
- * call that is under way comes to its end (all give up then), the other is for closing connections
- * to mail servers. ERROR_USAGE: not a
- * store that is shared. The store is borrowed and used by nobody else.
+ * The store is borrowed and used by nobody else. ERROR_USAGE: not a store that is shared, or
+ * somebody of the fleet has leases of the other kind.
  */
-int store_fleet_join(struct store *store, struct slice name, uint64_t ttl_ms,
+int store_fleet_join(struct store *store, const struct store_fleet_terms *terms,
                      struct store_fleet **ret_fleet, struct error *error);
 /* Everything is given back, as far as the store can be reached. NULL accepted. */
 void store_fleet_leave(struct store_fleet *fleet);
@@ -59,13 +67,20 @@ bool store_fleet_heard(struct store_fleet *fleet);
 struct store_fleet_state {
     uint64_t in_flight; /* told to the others, for people */
     double rows_per_s;
+    uint64_t leases; /* that we hold, as far as we know */
 };
 struct store_fleet_view {
-    uint64_t workers;    /* alive, with us */
-    uint64_t leases;     /* held by anybody */
-    uint64_t given_up;   /* workers whose time was over, noticed by this beat */
-    uint64_t tasks_free; /* handed rows that nobody has taken, counted up to a million */
+    uint64_t workers;  /* alive, with us */
+    uint64_t leases;   /* held by them, as they said with their last beats */
+    uint64_t given_up; /* workers whose time was over, noticed by this beat */
+    uint64_t
+        tasks_free; /* handed rows that nobody has taken, up to a million; of a beat or two ago */
+    uint64_t lists; /* that are running */
 };
+/*
+ * One statement that changes our row; who has the lowest number counts what waits for all, when
+ * lists are running, and tidies up now and then.
+ */
 int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *state,
                      struct store_fleet_view *ret_view, struct error *error);
 
@@ -88,7 +103,13 @@ int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *aren
 /* Nothing of ours is open there any more. quiet_ms: as above, for the next one. */
 int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
                       struct error *error);
-
+/*
+ * They are ours, and nobody is to ask there for quiet_ms from now on, whoever will have them then:
+ * said when it is known, since we may not be there to say it when we give them. Never less than
+ * what was said before.
+ */
+int store_leases_rest(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
+                      struct error *error);
 /* After an answer was lost: what the store has as ours and is none of these is free again. */
 int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size_t count,
                       struct error *error);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "base/check.h"
@@ -55,14 +56,14 @@ static uint64_t add_list(struct store *store, enum store_job_state state)
 
 static int set_up(void **state)
 {
+    const struct store_fleet_terms terms = {.name = SLICE("w"), .ttl_ms = TTL_MS};
     struct bench *bench = calloc(1, sizeof(*bench));
 
     arena_init(&bench->arena);
     postgres_rig_run("SET client_min_messages TO error; DROP SCHEMA IF EXISTS mailknock CASCADE");
     for (int i = 0; i < 2; i++) {
         open_store(&bench->stores[i]);
-        assert_int_equal(
-            store_fleet_join(bench->stores[i], SLICE("w"), TTL_MS, &bench->workers[i], NULL), 0);
+        assert_int_equal(store_fleet_join(bench->stores[i], &terms, &bench->workers[i], NULL), 0);
     }
     bench->job = add_list(bench->stores[0], STORE_JOB_RUNNING);
     *state = bench;
@@ -218,6 +219,107 @@ static void free_sites_that_rows_wait_for_are_adopted(void **state)
     assert_int_equal(count, 0);
 }
 
+static struct store_fleet_view say_beat(struct bench *bench, int who, uint64_t leases)
+{
+    const struct store_fleet_state state = {.leases = leases};
+    struct store_fleet_view view;
+
+    assert_int_equal(store_fleet_beat(bench->workers[who], &state, &view, NULL), 0);
+    return view;
+}
+
+/* That an operator refused its holder outlives it, killed at whatever moment. */
+static void a_rest_outlives_its_holder(void **state)
+{
+    struct bench *bench = *state;
+    struct store_lease lease = take(bench->workers[0], "a");
+
+    assert_true(take(bench->workers[0], "b").is_ours);
+    lease.quiet_ms = 120000;
+    /* Whose site it isn't has nothing to say. */
+    assert_int_equal(store_leases_rest(bench->workers[1], &lease, 1, NULL), 0);
+    assert_true(take(bench->workers[0], "a").quiet_ms == 0);
+    assert_int_equal(store_leases_rest(bench->workers[0], &lease, 1, NULL), 0);
+    lease.quiet_ms = 1000; /* never shorter than it was said */
+    assert_int_equal(store_leases_rest(bench->workers[0], &lease, 1, NULL), 0);
+    silence(bench, 0);
+    lease = take(bench->workers[1], "a");
+    assert_true(lease.is_ours);
+    assert_true(lease.quiet_ms > 60000 && lease.quiet_ms <= 120000);
+    lease = take(bench->workers[1], "b");
+    assert_true(lease.quiet_ms == 0);
+    assert_true(lease.ended_ms < TTL_MS);
+    lease = (struct store_lease){.site = SLICE("a")};
+    assert_int_equal(store_leases_give(bench->workers[1], &lease, 1, NULL), 0);
+    assert_true(take(bench->workers[1], "a").quiet_ms > 60000);
+}
+
+static void all_have_the_same_kind_of_leases(void **state)
+{
+    struct bench *bench = *state;
+    struct store_fleet_terms terms = {.name = SLICE("late"), .ttl_ms = TTL_MS, .by_address = true};
+    struct store_fleet *other = NULL;
+    struct error error = {0};
+    struct store *store;
+
+    open_store(&store);
+    assert_int_equal(store_fleet_join(store, &terms, &other, &error), ERROR_USAGE);
+    assert_null(other);
+    assert_non_null(strstr(error.message, "(w) has --leases site and this one address"));
+    assert_int_equal(say_beat(bench, 0, 0).workers, 2); /* nothing is left of it */
+    /* When the others are gone it may; a program of before, which says nothing, is no other. */
+    for (int i = 0; i < 2; i++) {
+        store_fleet_leave(bench->workers[i]);
+        bench->workers[i] = NULL;
+    }
+    postgres_rig_run("INSERT INTO mailknock.worker (name, joined_ms, expires) VALUES ('old', 1,"
+                     " clock_timestamp()+interval '1 hour')");
+    assert_int_equal(store_fleet_join(store, &terms, &other, NULL), 0);
+    store_fleet_leave(other);
+    store_close(store);
+}
+
+static void beats_say_what_others_said(void **state)
+{
+    struct bench *bench = *state;
+    struct store_fleet_view view;
+
+    (void)say_beat(bench, 0, 7);
+    view = say_beat(bench, 1, 5);
+    assert_int_equal(view.workers, 2);
+    assert_int_equal(view.leases, 12);
+    assert_int_equal(view.lists, 1);
+    assert_int_equal(view.tasks_free, 0);
+    assert_int_equal(route_one(bench, 1, 1, "a", false), 0);
+    assert_int_equal(route_one(bench, 1, 2, "b", false), 0);
+    /* The first of them counts for all. */
+    assert_int_equal(say_beat(bench, 1, 5).tasks_free, 0);
+    assert_int_equal(say_beat(bench, 0, 7).tasks_free, 2);
+    assert_int_equal(say_beat(bench, 1, 5).tasks_free, 2);
+    silence(bench, 0);
+    view = say_beat(bench, 1, 5);
+    assert_int_equal(view.workers, 1);
+    assert_int_equal(view.leases, 5);
+    assert_int_equal(view.tasks_free, 2);
+}
+
+/* A lease is swept away while rows are handed to its site: they would wait for ever. */
+static void handed_rows_without_a_lease_are_found(void **state)
+{
+    struct bench *bench = *state;
+    struct store_lease leases[4];
+    size_t count = 0;
+
+    assert_int_equal(route_one(bench, 1, 1, "a", false), 0);
+    assert_int_equal(route_one(bench, 1, 2, "b", false), 0);
+    postgres_rig_run("DELETE FROM mailknock.lease");
+    (void)say_beat(bench, 0, 0); /* the first one tidies up */
+    assert_int_equal(store_leases_adopt(bench->workers[1], 4, &bench->arena, leases, &count, NULL),
+                     0);
+    assert_int_equal(count, 2);
+    assert_true(leases[0].quiet_ms == 0 && leases[0].ended_ms == UINT64_MAX);
+}
+
 /* --- claims -------------------------------------------------------------------------------- */
 
 static size_t claim(struct bench *bench, int who, size_t max, bool seen[ROWS + 1],
@@ -357,6 +459,10 @@ int main(void)
         FLEET(a_site_is_one_workers),
         FLEET(the_silent_are_given_up_and_refused),
         FLEET(free_sites_that_rows_wait_for_are_adopted),
+        FLEET(a_rest_outlives_its_holder),
+        FLEET(all_have_the_same_kind_of_leases),
+        FLEET(beats_say_what_others_said),
+        FLEET(handed_rows_without_a_lease_are_found),
         FLEET(rows_are_claimed_once_until_a_list_is_finished),
         FLEET(what_the_dead_did_not_answer_is_claimed_again),
         FLEET(handed_rows_count_what_was_in_vain),

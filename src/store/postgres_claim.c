@@ -69,12 +69,16 @@ static const struct postgres_text results_text = {
     "DELETE FROM task WHERE job=$1::int8 AND row=ANY($2::int8[])",
     false,
 };
-/* Said twice (the answer was lost), it changes nothing that somebody has taken or answered since.
+/*
+ * Said twice (the answer was lost), it changes nothing that somebody has taken or answered since.
+ * Leases that are there are left alone: batches would wait for each other at a large operator's
+ * row. One that is being swept away meanwhile is made again (FLEET_MEND).
  */
 static const struct postgres_text route_text = {
     "FLEET_ROUTE",
-    "WITH l AS (INSERT INTO lease (site) SELECT DISTINCT site FROM unnest($3::bytea[]) AS t(site)"
-    " ORDER BY site ON CONFLICT (site) DO UPDATE SET routed=lease.routed+1)"
+    "WITH l AS (INSERT INTO lease (site, ended, quiet) SELECT DISTINCT site, clock_timestamp(),"
+    " clock_timestamp() FROM unnest($3::bytea[]) AS t(site)"
+    " ORDER BY site ON CONFLICT (site) DO NOTHING)"
     " INSERT INTO task (job, row, site, hops) SELECT $1::int8, row, site, asked FROM"
     " unnest($2::int8[], $3::bytea[], $5::int8[]) AS t(row, site, asked) WHERE NOT EXISTS (SELECT "
     "1 FROM result s"
@@ -140,8 +144,15 @@ static const struct postgres_text adopt_text = {
 static const struct postgres_text give_text = {
     "LEASES_GIVE",
     "UPDATE lease SET worker=0, ended=clock_timestamp(),"
-    " quiet=clock_timestamp()+t.quiet*interval '1 millisecond'"
-    " FROM unnest($2::bytea[], $3::int8[]) AS t(site, quiet)"
+    " quiet=greatest(quiet, clock_timestamp()+t.rest*interval '1 millisecond')"
+    " FROM unnest($2::bytea[], $3::int8[]) AS t(site, rest)"
+    " WHERE lease.site=t.site AND lease.worker=$1::int8",
+    true,
+};
+static const struct postgres_text rest_text = {
+    "LEASES_REST",
+    "UPDATE lease SET quiet=greatest(quiet, clock_timestamp()+t.rest*interval '1 millisecond')"
+    " FROM unnest($2::bytea[], $3::int8[]) AS t(site, rest)"
     " WHERE lease.site=t.site AND lease.worker=$1::int8",
     true,
 };
@@ -496,8 +507,10 @@ int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *aren
     return code;
 }
 
-int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
-                      struct error *error)
+/* A statement about sites that are ours, each with its rest. */
+static int say_rests(struct store_fleet *fleet, const struct postgres_text *text,
+                     const struct store_lease *leases, size_t count, const char *what,
+                     struct error *error)
 {
     struct postgres_params params;
     int code;
@@ -510,9 +523,21 @@ int store_leases_give(struct store_fleet *fleet, const struct store_lease *lease
     postgres_bind_ints_begin(&params, count);
     for (size_t i = 0; i < count; i++)
         postgres_add_int(&params, (int64_t)leases[i].quiet_ms);
-    code = postgres_store_ask(fleet->store, &give_text, &params, NULL, "give sites back", error);
+    code = postgres_store_ask(fleet->store, text, &params, NULL, what, error);
     postgres_params_done(&params);
     return code;
+}
+
+int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
+                      struct error *error)
+{
+    return say_rests(fleet, &give_text, leases, count, "give sites back", error);
+}
+
+int store_leases_rest(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
+                      struct error *error)
+{
+    return say_rests(fleet, &rest_text, leases, count, "say that sites rest", error);
 }
 
 int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size_t count,

@@ -10,28 +10,41 @@
 /* Of what is held back: who waits for the store still waits so long, the rest is for closing. */
 #define STILL_WAITS(ttl_ms) ((ttl_ms) / 5)
 #define LISTEN              "LISTEN mailknock"
+#define SWEPT_AT_ONCE       1000 /* leases that nobody has needed for long */
+#define SWEEP_BEATS         9    /* from one sweep to the next, unless there is more */
 
 static const struct postgres_text join_text = {
     "FLEET_JOIN",
-    "INSERT INTO worker (name, joined_ms, expires) VALUES ($1,"
+    "INSERT INTO worker (name, joined_ms, expires, by_address) VALUES ($1,"
     " (extract(epoch FROM clock_timestamp())*1000)::int8,"
-    " clock_timestamp()+$2::int8*interval '1 millisecond') RETURNING id",
+    " clock_timestamp()+$2::int8*interval '1 millisecond', $3::int8) RETURNING id",
     false,
 };
-static const struct postgres_text beat_text = {
-    "FLEET_BEAT",
-    "UPDATE worker SET expires=clock_timestamp()+$2::int8*interval '1 millisecond',"
-    " beat=clock_timestamp(), in_flight=$3::int8, rate=$4::int8"
-    " WHERE id=$1::int8 AND expires>clock_timestamp()",
+static const struct postgres_text differs_text = {
+    "FLEET_DIFFERS",
+    "SELECT id, name FROM worker WHERE expires>clock_timestamp() AND id<>$1::int8"
+    " AND by_address<>$2::int8 ORDER BY id LIMIT 1",
     true,
 };
-static const struct postgres_text view_text = {
-    "FLEET_VIEW",
-    "SELECT (SELECT count(*) FROM worker WHERE expires>clock_timestamp()),"
-    " (SELECT count(*) FROM lease WHERE worker<>0),"
-    " (SELECT count(*) FROM worker WHERE expires<=clock_timestamp()),"
-    " (SELECT count(*) FROM (SELECT 1 FROM task t WHERE worker=0 AND " POSTGRES_TASK_RUNS(
-        1) " LIMIT 1000000) AS t)",
+/* One row is changed, and of the others read what they said: as many as there are workers. */
+#define ALIVE "expires>clock_timestamp()"
+static const struct postgres_text beat_text = {
+    "FLEET_BEAT",
+    "WITH me AS (UPDATE worker SET expires=clock_timestamp()+$2::int8*interval '1 millisecond',"
+    " beat=clock_timestamp(), in_flight=$3::int8, rate=$4::int8, sites=$5::int8"
+    " WHERE id=$1::int8 AND " ALIVE " RETURNING 1)"
+    " SELECT (SELECT count(*) FROM me), count(*) FILTER (WHERE " ALIVE "),"
+    " coalesce(sum(CASE WHEN id=$1::int8 THEN $5::int8 ELSE sites END) FILTER (WHERE " ALIVE
+    "), 0)::int8,"
+    " count(*) FILTER (WHERE NOT " ALIVE "), coalesce(min(id) FILTER (WHERE " ALIVE "), 0),"
+    " coalesce((SELECT waiting FROM worker WHERE " ALIVE " ORDER BY id LIMIT 1), 0),"
+    " (SELECT count(*) FROM job WHERE state=$6::int8) FROM worker",
+    true,
+};
+static const struct postgres_text count_text = {
+    "FLEET_COUNT",
+    "UPDATE worker SET waiting=(SELECT count(*) FROM (SELECT 1 FROM task t WHERE worker=0"
+    " AND " POSTGRES_TASK_RUNS(2) " LIMIT 1000000) AS t) WHERE id=$1::int8 RETURNING waiting",
     true,
 };
 /* A refusal that an earlier holder told outlives the next one. */
@@ -69,7 +82,18 @@ static const struct postgres_text sweep_text = {
     "DELETE FROM lease WHERE site IN (SELECT site FROM lease l WHERE worker=0"
     " AND ended<clock_timestamp()-interval '5 minutes'"
     " AND (quiet IS NULL OR quiet<clock_timestamp()) AND NOT EXISTS (SELECT 1 FROM task t"
-    " WHERE t.site=l.site) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+    " WHERE t.site=l.site) LIMIT $1::int8 FOR UPDATE SKIP LOCKED)",
+    true,
+};
+/* Rows that were handed to a site whose lease was swept away just then. One look a site. */
+static const struct postgres_text mend_text = {
+    "FLEET_MEND",
+    "WITH RECURSIVE s AS ((SELECT site FROM task WHERE worker=0 ORDER BY site LIMIT 1) UNION ALL"
+    " SELECT (SELECT t.site FROM task t WHERE t.worker=0 AND t.site>s.site ORDER BY t.site"
+    " LIMIT 1) FROM s WHERE s.site IS NOT NULL)"
+    " INSERT INTO lease (site, ended, quiet) SELECT site, clock_timestamp(), clock_timestamp()"
+    " FROM s WHERE site IS NOT NULL AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.site=s.site)"
+    " ON CONFLICT (site) DO NOTHING",
     true,
 };
 static const struct postgres_text check_text = {
@@ -137,7 +161,36 @@ static struct postgres_store *shared(struct store *store)
 
 /* --- one worker ---------------------------------------------------------------------------- */
 
-int store_fleet_join(struct store *base, struct slice name, uint64_t ttl_ms,
+/* Sites of one and sites at an address of the other would be asked by both. */
+static int refuse_different(struct store_fleet *fleet, bool by_address, struct error *error)
+{
+    struct postgres_params params;
+    PGresult *answer;
+    struct slice name;
+    int code;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)fleet->worker);
+    postgres_bind_int(&params, by_address);
+    code =
+        postgres_store_ask(fleet->store, &differs_text, &params, &answer, "join the fleet", error);
+    postgres_params_done(&params);
+    if (code != 0)
+        return code;
+    name = PQntuples(answer) > 0 ? postgres_bytes(answer, 0, 1) : SLICE_EMPTY;
+    if (PQntuples(answer) > 0)
+        code = error_set(error, ERROR_USAGE,
+                         "worker %llu of %s (%.*s) has --leases %s and this one %s, so that both "
+                         "would ask at one site: give all the same, or stop the others first (one "
+                         "that was killed counts until its --lease is over)",
+                         (unsigned long long)postgres_int(answer, 0, 0), fleet->store->place,
+                         SLICE_ARG(name), by_address ? "site" : "address",
+                         by_address ? "address" : "site");
+    PQclear(answer);
+    return code;
+}
+
+int store_fleet_join(struct store *base, const struct store_fleet_terms *terms,
                      struct store_fleet **ret_fleet, struct error *error)
 {
     struct postgres_store *store = shared(base);
@@ -154,14 +207,15 @@ int store_fleet_join(struct store *base, struct slice name, uint64_t ttl_ms,
         return error_set(error, ERROR_NOMEM, "no memory to join the fleet");
     fleet->store = store;
     fleet->deadline_before_ms = store->deadline_ms;
-    fleet->ttl_ms = ttl_ms;
-    store->deadline_ms = DEADLINE(ttl_ms);
+    fleet->ttl_ms = terms->ttl_ms;
+    store->deadline_ms = DEADLINE(terms->ttl_ms);
     store->is_hasty = true;
     store->greeting = LISTEN;
     code = postgres_store_run(store, LISTEN, "join the fleet", error);
     postgres_params_init(&params);
-    postgres_bind_bytes(&params, name);
-    postgres_bind_int(&params, (int64_t)ttl_ms);
+    postgres_bind_bytes(&params, terms->name);
+    postgres_bind_int(&params, (int64_t)terms->ttl_ms);
+    postgres_bind_int(&params, terms->by_address);
     if (code == 0)
         code = postgres_store_ask(store, &join_text, &params, &answer, "join the fleet", error);
     postgres_params_done(&params);
@@ -172,28 +226,57 @@ int store_fleet_join(struct store *base, struct slice name, uint64_t ttl_ms,
     fleet->worker = (uint64_t)postgres_int(answer, 0, 0);
     holds_from(fleet, sent);
     PQclear(answer);
-    *ret_fleet = fleet;
-    return 0;
+    code = refuse_different(fleet, terms->by_address, error);
+    if (code == 0)
+        *ret_fleet = fleet;
+    else
+        store_fleet_leave(fleet);
+    return code;
 }
 
-static int64_t say(struct store_fleet *fleet, const struct postgres_text *text,
-                   const int64_t *numbers, size_t count, const char *what, struct error *error)
+static int say_for(struct store_fleet *fleet, const struct postgres_text *text,
+                   const int64_t *numbers, size_t count, PGresult **ret_answer, const char *what,
+                   struct error *error)
 {
     struct postgres_params params;
-    PGresult *answer;
-    uint64_t many = 0;
     int code;
 
     postgres_params_init(&params);
     for (size_t i = 0; i < count; i++)
         postgres_bind_int(&params, numbers[i]);
-    code = postgres_store_ask(fleet->store, text, &params, &answer, what, error);
+    code = postgres_store_ask(fleet->store, text, &params, ret_answer, what, error);
     postgres_params_done(&params);
+    return code;
+}
+
+/* How many rows it concerned; negative: failed. */
+static int64_t say(struct store_fleet *fleet, const struct postgres_text *text,
+                   const int64_t *numbers, size_t count, const char *what, struct error *error)
+{
+    PGresult *answer;
+    uint64_t many = 0;
+    int code = say_for(fleet, text, numbers, count, &answer, what, error);
+
     if (code != 0)
         return code;
     (void)slice_to_u64(slice_from_string(PQcmdTuples(answer)), INT64_MAX, &many);
     PQclear(answer);
     return (int64_t)many;
+}
+
+/* The number that it answers, 0 if it doesn't; negative: failed. */
+static int64_t say_one(struct store_fleet *fleet, const struct postgres_text *text,
+                       const int64_t *numbers, size_t count, const char *what, struct error *error)
+{
+    PGresult *answer;
+    int64_t number;
+    int code = say_for(fleet, text, numbers, count, &answer, what, error);
+
+    if (code != 0)
+        return code;
+    number = PQntuples(answer) > 0 ? postgres_int(answer, 0, 0) : 0;
+    PQclear(answer);
+    return number;
 }
 
 void store_fleet_leave(struct store_fleet *fleet)
@@ -265,48 +348,71 @@ static int see(struct postgres_store *store, const struct postgres_text *text,
     return code;
 }
 
-static int read_view(struct store_fleet *fleet, struct store_fleet_view *ret_view,
-                     struct error *error)
+/* What only one of the fleet has to do, the one with the lowest number. */
+static int do_for_all(struct store_fleet *fleet, struct store_fleet_view *view, struct error *error)
 {
-    PGresult *answer;
-    int code = see(fleet->store, &view_text, &answer, error);
+    const int64_t counted[] = {(int64_t)fleet->worker, STORE_JOB_RUNNING}, swept = SWEPT_AT_ONCE;
+    int64_t many;
 
-    if (code != 0)
-        return code;
-    *ret_view = (struct store_fleet_view){
-        .workers = (uint64_t)postgres_int(answer, 0, 0),
-        .leases = (uint64_t)postgres_int(answer, 0, 1),
-        .given_up = (uint64_t)postgres_int(answer, 0, 2),
-        .tasks_free = (uint64_t)postgres_int(answer, 0, 3),
-    };
-    PQclear(answer);
-    return 0;
+    if (view->lists > 0 || view->tasks_free > 0) {
+        many = say_one(fleet, &count_text, counted, ARRAY_LEN(counted), "count what waits", error);
+        if (many < 0)
+            return (int)many;
+        view->tasks_free = (uint64_t)many;
+    }
+    if (fleet->beats < fleet->sweep_at)
+        return 0;
+    many = say(fleet, &sweep_text, &swept, 1, "tidy up", error);
+    if (many >= 0)
+        fleet->sweep_at = fleet->beats + (many < SWEPT_AT_ONCE ? SWEEP_BEATS : 1);
+    if (many >= 0 && view->lists > 0)
+        many = say(fleet, &mend_text, NULL, 0, "tidy up", error);
+    return many < 0 ? (int)many : 0;
+}
+
+static int give_up_the_silent(struct store_fleet *fleet, struct error *error)
+{
+    const int64_t worker = (int64_t)fleet->worker;
+    int64_t many = say(fleet, &reap_text, &worker, 1, "give workers up", error);
+
+    fleet->floor_job = 0; /* their chunks are free again */
+    if (many >= 0)
+        many = say(fleet, &free_text, NULL, 0, "give workers up", error);
+    return many < 0 ? (int)many : 0;
 }
 
 int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *state,
                      struct store_fleet_view *ret_view, struct error *error)
 {
-    const int64_t numbers[] = {(int64_t)fleet->worker, (int64_t)fleet->ttl_ms,
-                               (int64_t)state->in_flight, (int64_t)state->rows_per_s};
-    uint64_t sent = postgres_clock_ms();
-    int64_t many = say(fleet, &beat_text, numbers, ARRAY_LEN(numbers), "say a beat", error);
-    int code;
+    const int64_t numbers[] = {(int64_t)fleet->worker,    (int64_t)fleet->ttl_ms,
+                               (int64_t)state->in_flight, (int64_t)state->rows_per_s,
+                               (int64_t)state->leases,    STORE_JOB_RUNNING};
+    uint64_t sent = postgres_clock_ms(), first;
+    PGresult *answer;
+    int code =
+        say_for(fleet, &beat_text, numbers, ARRAY_LEN(numbers), &answer, "say a beat", error);
 
-    if (many < 0)
-        return (int)many;
-    if (many == 0)
+    if (code != 0)
+        return code;
+    if (postgres_int(answer, 0, 0) == 0) {
+        PQclear(answer);
         return postgres_fleet_gone(error);
-    holds_from(fleet, sent);
-    code = read_view(fleet, ret_view, error);
-    if (code == 0 && ret_view->given_up > 0) {
-        many = say(fleet, &reap_text, numbers, 1, "give workers up", error);
-        fleet->floor_job = 0; /* their chunks are free again */
-        if (many >= 0)
-            many = say(fleet, &free_text, NULL, 0, "give workers up", error);
-        code = many < 0 ? (int)many : 0;
     }
-    if (code == 0)
-        code = (int)(many = say(fleet, &sweep_text, NULL, 0, "tidy up", error)) < 0 ? (int)many : 0;
+    holds_from(fleet, sent);
+    fleet->beats++;
+    *ret_view = (struct store_fleet_view){
+        .workers = (uint64_t)postgres_int(answer, 0, 1),
+        .leases = (uint64_t)postgres_int(answer, 0, 2),
+        .given_up = (uint64_t)postgres_int(answer, 0, 3),
+        .tasks_free = (uint64_t)postgres_int(answer, 0, 5),
+        .lists = (uint64_t)postgres_int(answer, 0, 6),
+    };
+    first = (uint64_t)postgres_int(answer, 0, 4);
+    PQclear(answer);
+    if (ret_view->given_up > 0)
+        code = give_up_the_silent(fleet, error);
+    if (code == 0 && first == fleet->worker)
+        code = do_for_all(fleet, ret_view, error);
     return code;
 }
 

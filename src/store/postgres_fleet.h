@@ -13,6 +13,8 @@ struct store_fleet {
     /* By list: below this turn there is nothing free, as far as was seen. Dead entries of the index
        are not read again and again so. */
     uint64_t floor_job, floor_turn;
+    uint64_t beats;    /* said */
+    uint64_t sweep_at; /* of them: when there is to be tidied up again */
 };
 
 /* Of a task t: its list is running (the state's number is parameter n). */

@@ -26,7 +26,7 @@ static int none(struct error *error)
     return error_set(error, ERROR_USAGE, "this mailknock was built without PostgreSQL (libpq)");
 }
 
-int store_fleet_join(struct store *store, struct slice name, uint64_t ttl_ms,
+int store_fleet_join(struct store *store, const struct store_fleet_terms *terms,
                      struct store_fleet **ret_fleet, struct error *error)
 {
     return none(error);
@@ -80,6 +80,12 @@ int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *aren
 }
 
 int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
+                      struct error *error)
+{
+    return none(error);
+}
+
+int store_leases_rest(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
                       struct error *error)
 {
     return none(error);

@@ -130,6 +130,11 @@ static const struct {
         "CREATE INDEX task_claimed ON task (worker) WHERE worker<>0;"},
     {1, "ALTER TABLE task ADD COLUMN hops smallint NOT NULL DEFAULT 0"},
     {1, "ALTER TABLE job ADD COLUMN anew smallint NOT NULL DEFAULT 0"},
+    /* What workers say of themselves and of what waits, so that a beat counts no other table.
+       by_address: NULL, a program that doesn't say it. lease.routed is not used any more. */
+    {1, "ALTER TABLE worker ADD COLUMN by_address smallint,"
+        " ADD COLUMN sites bigint NOT NULL DEFAULT 0,"
+        " ADD COLUMN waiting bigint NOT NULL DEFAULT 0"},
 };
 
 /* From the catalogue itself: what a session knows of names may be older than its last lock. */
