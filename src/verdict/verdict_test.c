@@ -610,14 +610,14 @@ static void disabled_is_reviewed_until_another_is_heard(void **state)
 
     rig_init(&rig, "jane@example.com");
     rig_domain(&rig, "mx1");
-    rig_attempts(&rig, "mx1 rcpt 550 Your account has been suspended");
+    rig_attempts(&rig, "mx1 rcpt 550 This account has been suspended");
     verdict_judge(&rig.evidence, &verdict);
     assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
     assert_int_equal(verdict.action, ACTION_REVIEW);
 
     rig_init(&rig, "jane@example.com");
     rig_domain(&rig, "mx1");
-    rig_attempts(&rig, "mx1 rcpt 550 Your account has been suspended\n?mx1 rcpt " NF);
+    rig_attempts(&rig, "mx1 rcpt 550 This account has been suspended\n?mx1 rcpt " NF);
     verdict_judge(&rig.evidence, &verdict);
     assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
     assert_int_equal(verdict.action, ACTION_SUPPRESS);
