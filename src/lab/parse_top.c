@@ -134,7 +134,7 @@ static struct lab_expectation *expectation_begin(struct lab_parser *p, int *ret_
 
     *ret_code = node != NULL ? lab_parser_word(p, "the address", &node->expectation.address)
                              : lab_parser_no_memory(p);
-    if (*ret_code < 0)
+    if (node == NULL || *ret_code < 0)
         return NULL;
     node->expectation.line = p->number;
     if (s->last_expectation != NULL)

@@ -101,7 +101,7 @@ void lab_server_stop(struct lab_server_run *server)
         lab_visit_close(visit);
         lab_visit_leave(visit);
     }
-    for (size_t i = 0; i < server->listener_count; i++)
+    for (size_t i = 0; server->listeners != NULL && i < server->listener_count; i++)
         io_listener_close(server->listeners[i]);
     memory_free(server->listeners);
     while (table_next(&server->memory, &cursor, &key, &memory))
