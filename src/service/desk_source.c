@@ -59,7 +59,7 @@ int service_desk_open_reader(struct service_desk *desk, uint64_t id,
     struct service_list_options options;
     struct store_job job;
     struct arena arena;
-    const char *path;
+    const char *path = NULL;
     int code;
 
     arena_init(&arena);
