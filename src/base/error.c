@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 
-int error_set(struct error *error, int code, const char *format, ...)
+int(error_set)(struct error *error, int code, const char *format, ...)
 {
     CHECK(code < 0);
     if (error != NULL) {

@@ -149,7 +149,7 @@ int service_delivery_next(struct store *store, uint64_t webhook, struct slice af
 {
     char from[KEY_SIZE];
     uint64_t owner = 0;
-    struct slice key = SLICE_EMPTY;
+    struct slice key;
     int code;
 
     note_key(webhook, after, from);
@@ -171,7 +171,7 @@ int service_delivery_prune(struct store *store, uint64_t webhook, size_t keep, b
     struct slice id = SLICE_EMPTY;
     char key[KEY_SIZE];
     struct arena arena;
-    cJSON *record = NULL;
+    cJSON *record;
     size_t seen = 0;
     int code;
 

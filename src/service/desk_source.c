@@ -59,7 +59,7 @@ int service_desk_open_reader(struct service_desk *desk, uint64_t id,
     struct service_list_options options;
     struct store_job job;
     struct arena arena;
-    const char *path = NULL;
+    const char *path;
     int code;
 
     arena_init(&arena);

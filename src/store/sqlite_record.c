@@ -196,7 +196,7 @@ static int remove_expired(struct sqlite_store *store, enum store_record_kind kin
 static int remove_first(struct sqlite_store *store, enum store_record_kind kind, uint64_t bytes_max,
                         size_t max, struct error *error)
 {
-    struct store_record_total total;
+    struct store_record_total total = {0};
     sqlite3_stmt *statement;
     uint64_t many;
     int code = sqlite_records_total(&store->base, kind, &total, error);
