@@ -18,6 +18,11 @@
 #define GUESS_LEAD        (1 * GUESS_SCALE)
 #define GUESS_WORDS_LEAST 2
 #define GUESS_CONFIDENCE  50
+/*
+ * A rule of this confidence knows nothing either, but has made sure that the recipient or its
+ * domain is spoken of, and nobody else: there words may say even what became of the mailbox.
+ */
+#define GUESS_VERDICT_CONFIDENCE 20
 
 /* What rules look at. */
 struct subject {
@@ -153,12 +158,59 @@ static enum smtp_class class_before_rcpt(enum smtp_class said, enum smtp_stage s
     }
 }
 
-/* A verdict on a mailbox or a domain is never guessed: a false one is the worst error. */
+enum verdict_side {
+    SIDE_OPEN,
+    SIDE_NOBODY,
+    SIDE_SOMEBODY,
+    SIDE_FULL
+};
+
+/* What a class says of the mailbox. */
+static enum verdict_side class_side(enum smtp_class reply_class)
+{
+    switch (reply_class) {
+    case SMTP_CLASS_MAILBOX_NOT_FOUND:
+    case SMTP_CLASS_MAILBOX_DISABLED:
+    case SMTP_CLASS_MOVED:
+    case SMTP_CLASS_DOMAIN_NOT_ACCEPTED:
+    case SMTP_CLASS_SYNTAX_REJECTED:
+        return SIDE_NOBODY;
+    case SMTP_CLASS_ACCEPTED:
+    case SMTP_CLASS_RECIPIENT_RESTRICTED:
+        return SIDE_SOMEBODY;
+    case SMTP_CLASS_MAILBOX_FULL:
+        return SIDE_FULL;
+    default:
+        return SIDE_OPEN;
+    }
+}
+
+/* The guessed class is clearly likelier than any that says something else of the mailbox. */
+static bool guess_is_onesided(const struct guess *guess)
+{
+    enum verdict_side side = class_side(guess->reply_class);
+
+    for (int i = 0; i < SMTP_CLASS_COUNT; i++) {
+        if (class_side((enum smtp_class)i) != side &&
+            guess->scores[guess->reply_class] - guess->scores[i] < GUESS_LEAD)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * A verdict on a mailbox or a domain is guessed only where nobody else is spoken of, since a false
+ * one is the worst error; its confidence lets the verdict ask what a random recipient hears.
+ */
 static bool guess_may_decide(const struct subject *subject, const struct guess *guess,
                              const struct reply_rule *rule)
 {
-    if (guess->words < GUESS_WORDS_LEAST || guess->lead < GUESS_LEAD ||
-        guess->reply_class == rule->reply_class)
+    if (guess->words < GUESS_WORDS_LEAST || guess->reply_class == rule->reply_class)
+        return false;
+    if (class_side(guess->reply_class) != SIDE_OPEN)
+        return rule->confidence <= GUESS_VERDICT_CONFIDENCE &&
+               guess->reply_class != SMTP_CLASS_ACCEPTED && guess_is_onesided(guess);
+    if (guess->lead < GUESS_LEAD)
         return false;
     switch (guess->reply_class) {
     case SMTP_CLASS_GREYLISTED:
@@ -166,15 +218,6 @@ static bool guess_may_decide(const struct subject *subject, const struct guess *
         return subject->code < 500;
     case SMTP_CLASS_SERVER_PERMANENT_FAILURE:
         return subject->code >= 500;
-    case SMTP_CLASS_ACCEPTED:
-    case SMTP_CLASS_MAILBOX_NOT_FOUND:
-    case SMTP_CLASS_MAILBOX_DISABLED:
-    case SMTP_CLASS_MAILBOX_FULL:
-    case SMTP_CLASS_RECIPIENT_RESTRICTED:
-    case SMTP_CLASS_MOVED:
-    case SMTP_CLASS_DOMAIN_NOT_ACCEPTED:
-    case SMTP_CLASS_SYNTAX_REJECTED:
-        return false;
     default:
         return true;
     }

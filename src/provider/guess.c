@@ -9,11 +9,6 @@
 /* As in tools/train-replies. */
 #define HEAD_LENGTH 5
 
-struct tally {
-    int32_t scores[SMTP_CLASS_COUNT];
-    unsigned words;
-};
-
 /* FNV-1a, 32 bits: tools/compile-replies checks that no two features share a value. */
 static uint32_t hash_more(uint32_t hash, const char *bytes, size_t len)
 {
@@ -28,7 +23,7 @@ static uint32_t hash_text(const char *text)
 }
 
 /* Adds the weights of a feature; false when it has none. */
-static bool tally_add(struct tally *tally, uint32_t hash)
+static bool tally_add(struct guess *tally, uint32_t hash)
 {
     unsigned low = 0, high = reply_word_count;
 
@@ -59,14 +54,14 @@ static bool is_ascii(struct slice word)
     return true;
 }
 
-static void pair_add(struct tally *tally, struct slice before, struct slice word)
+static void pair_add(struct guess *tally, struct slice before, struct slice word)
 {
     uint32_t hash = hash_more(hash_text("pair "), before.ptr, before.len);
 
     tally_add(tally, hash_more(hash_more(hash, " ", 1), word.ptr, word.len));
 }
 
-static void word_add(struct tally *tally, struct slice word)
+static void word_add(struct guess *tally, struct slice word)
 {
     if (tally_add(tally, hash_more(hash_text("word "), word.ptr, word.len)))
         tally->words++;
@@ -75,7 +70,7 @@ static void word_add(struct tally *tally, struct slice word)
 }
 
 /* Words marked "~" are parts of host names and URLs: not the server's own. */
-static void clause_add(struct tally *tally, struct slice clause)
+static void clause_add(struct guess *tally, struct slice clause)
 {
     struct slice before = SLICE("^");
     size_t start = 0;
@@ -96,7 +91,7 @@ static void clause_add(struct tally *tally, struct slice clause)
         pair_add(tally, before, SLICE("$"));
 }
 
-static void codes_add(struct tally *tally, const struct classify_input *input)
+static void codes_add(struct guess *tally, const struct classify_input *input)
 {
     char text[32], enhanced[16];
 
@@ -116,30 +111,30 @@ static void codes_add(struct tally *tally, const struct classify_input *input)
 void guess_from_wording(const struct wording *wording, const struct classify_input *input,
                         struct guess *ret_guess)
 {
-    struct tally tally = {{0}, 0};
+    const int32_t *scores = ret_guess->scores;
     int best = 0, next = 1;
     size_t start = 0;
 
-    codes_add(&tally, input);
+    *ret_guess = (struct guess){0};
+    codes_add(ret_guess, input);
     for (size_t i = 0; i <= wording->len; i++) {
         if (i < wording->len && wording->bytes[i] != '\n')
             continue;
-        clause_add(&tally, (struct slice){wording->bytes + start, i - start});
+        clause_add(ret_guess, (struct slice){wording->bytes + start, i - start});
         start = i + 1;
     }
-    if (tally.scores[next] > tally.scores[best]) {
+    if (scores[next] > scores[best]) {
         best = 1;
         next = 0;
     }
     for (int i = 2; i < SMTP_CLASS_COUNT; i++) {
-        if (tally.scores[i] > tally.scores[best]) {
+        if (scores[i] > scores[best]) {
             next = best;
             best = i;
-        } else if (tally.scores[i] > tally.scores[next]) {
+        } else if (scores[i] > scores[next]) {
             next = i;
         }
     }
     ret_guess->reply_class = (enum smtp_class)best;
-    ret_guess->lead = (unsigned)(tally.scores[best] - tally.scores[next]);
-    ret_guess->words = tally.words;
+    ret_guess->lead = (unsigned)(scores[best] - scores[next]);
 }

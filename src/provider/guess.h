@@ -20,6 +20,7 @@ struct guess {
     enum smtp_class reply_class; /* the likeliest */
     unsigned lead;               /* over the next likely, in units of 1 / GUESS_SCALE */
     unsigned words;              /* single words that have a weight at all */
+    int32_t scores[SMTP_CLASS_COUNT];
 };
 
 /* wording is that of the reply's text; stage and codes are taken as the reply has them. Pure. */
