@@ -24,6 +24,8 @@ struct bulk_fleet_site {
     unsigned per_minute;
     uint64_t at_ms;     /* HELD: not to be asked before; FOREIGN: to be asked for again */
     uint64_t used_ms;   /* when the engine last asked for it */
+    uint64_t rest_ms;   /* we were refused there: until then nobody is to ask; 0: we were not */
+    bool is_untold;     /* the store has not been told of that */
     bool is_waited_for; /* the engine was told to wait */
     bool is_foreign;    /* a lease for an address that we don't ask from: only its rows are ours */
     char key[STORE_FLEET_SITE_MAX];   /* as the engine calls it; of a foreign one: the lease's */
@@ -84,7 +86,7 @@ struct bulk_fleet {
     uint64_t told_ms, beat_results, beaten_ms;
     uint64_t told_leases; /* that were ours when the view was had */
     struct bulk_fleet_counts counts;
-    size_t in_flight, wanted;
+    size_t in_flight, wanted, untold;
     struct bulk_fleet_chunk *chunk; /* of the claim that was fed last */
     uint64_t chunk_first;
     bool is_stopping, is_lost, told_trouble;

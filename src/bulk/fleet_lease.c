@@ -17,6 +17,7 @@
 
 #define TAKEN_AT_ONCE 200
 #define ADOPTED_LEAST 8
+#define AGAIN_MS      (SECOND_MS / 2) /* after the store did not answer */
 #define FOREIGN_MS    (3 * SECOND_MS)
 #define LEFT_MS       (10 * SECOND_MS) /* what was given away is not taken again before */
 #define IDLE_MS       (5 * SECOND_MS)
@@ -89,19 +90,38 @@ static struct bulk_fleet_site *find_lease(struct bulk_fleet *fleet, struct slice
     return site;
 }
 
+/* Nothing is to be said of its rest (any more). */
+static void is_told(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
+{
+    fleet->untold -= site->is_untold;
+    site->is_untold = false;
+}
+
 static void forget(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
 {
+    is_told(fleet, site);
     (void)table_take(&fleet->site_table, slice_from_string(site->key));
     list_remove(&site->node);
     memory_free(site);
+}
+
+/* Whether something is wanted, or to be told, is looked at. */
+static void see_to_it(struct bulk_fleet *fleet, uint64_t after_ms)
+{
+    if (!io_timer_is_running(&fleet->lease_timer))
+        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop) + after_ms);
 }
 
 static void want(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
 {
     site->hold = BULK_FLEET_WANTED;
     fleet->wanted++;
-    if (!io_timer_is_running(&fleet->lease_timer))
-        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop));
+    see_to_it(fleet, 0);
+}
+
+static bool is_ours(const struct bulk_fleet_site *site)
+{
+    return site->hold == BULK_FLEET_HELD || site->hold == BULK_FLEET_LEAVING;
 }
 
 /* --- the gate ------------------------------------------------------------------------------ */
@@ -138,6 +158,20 @@ static enum probe_gate_answer ask(void *user, const struct probe_gate_question *
     return PROBE_GATE_LATER;
 }
 
+/* The next holder has to know, also if we are killed: the store is told before long. */
+static void refused(void *user, const char *key, uint64_t until_ms)
+{
+    struct bulk_fleet *fleet = user;
+    struct bulk_fleet_site *site = table_get(&fleet->site_table, slice_from_string(key));
+
+    if (site == NULL || !is_ours(site) || until_ms <= site->rest_ms)
+        return;
+    site->rest_ms = until_ms;
+    fleet->untold += !site->is_untold;
+    site->is_untold = true;
+    see_to_it(fleet, 0);
+}
+
 /* --- taking -------------------------------------------------------------------------------- */
 
 static void settle(struct bulk_fleet *fleet, struct bulk_fleet_site *site,
@@ -150,6 +184,7 @@ static void settle(struct bulk_fleet *fleet, struct bulk_fleet_site *site,
         site->at_ms = now + FOREIGN_MS;
         return;
     }
+    fleet->counts.leases += !is_ours(site); /* it may be that an answer was lost */
     site->hold = BULK_FLEET_HELD;
     site->used_ms = now;
     site->at_ms = now + lease->quiet_ms;
@@ -157,7 +192,6 @@ static void settle(struct bulk_fleet *fleet, struct bulk_fleet_site *site,
     if (site->per_minute > 0 && lease->ended_ms < MINUTE &&
         site->at_ms < now + MINUTE - lease->ended_ms)
         site->at_ms = now + MINUTE - lease->ended_ms;
-    fleet->counts.leases++;
 }
 
 static void turn(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
@@ -167,16 +201,47 @@ static void turn(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
         probe_engine_gate_turned(fleet->engine, site->key);
 }
 
-static void take_wanted(struct io_timer *timer)
+/* False: not now. */
+static bool tell_rests(struct bulk_fleet *fleet)
 {
-    struct bulk_fleet *fleet = timer->user;
+    struct store_lease leases[TAKEN_AT_ONCE];
+    struct bulk_fleet_site *sites[TAKEN_AT_ONCE];
+    uint64_t now = io_now_ms(fleet->loop);
+    struct error error = {0};
+    size_t count = 0;
+
+    for (struct list_node *node = list_first(&fleet->sites);
+         node != NULL && count < TAKEN_AT_ONCE && count < fleet->untold;
+         node = list_after(&fleet->sites, node)) {
+        struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
+
+        if (!site->is_untold)
+            continue;
+        leases[count] = (struct store_lease){
+            .site = slice_from_string(site->lease),
+            .quiet_ms = site->rest_ms > now ? site->rest_ms - now : 0,
+        };
+        sites[count++] = site;
+    }
+    if (count == 0)
+        return true;
+    if (store_leases_rest(fleet->membership, leases, count, &error) != 0) {
+        bulk_fleet_trouble(fleet, &error);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        is_told(fleet, sites[i]);
+    return true;
+}
+
+/* False: not now. */
+static bool take_wanted(struct bulk_fleet *fleet)
+{
     struct store_lease leases[TAKEN_AT_ONCE];
     struct bulk_fleet_site *sites[TAKEN_AT_ONCE];
     struct error error = {0};
     size_t count = 0;
 
-    if (fleet->is_lost || bulk_fleet_look_whether_lost(fleet))
-        return;
     for (struct list_node *node = list_first(&fleet->sites);
          node != NULL && count < TAKEN_AT_ONCE && count < fleet->wanted;
          node = list_after(&fleet->sites, node)) {
@@ -188,11 +253,10 @@ static void take_wanted(struct io_timer *timer)
         sites[count++] = site;
     }
     if (count == 0)
-        return;
+        return true;
     if (store_leases_take(fleet->membership, leases, count, &error) != 0) {
         bulk_fleet_trouble(fleet, &error);
-        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop) + SECOND_MS / 2);
-        return;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         fleet->wanted--;
@@ -200,8 +264,19 @@ static void take_wanted(struct io_timer *timer)
     }
     for (size_t i = 0; i < count; i++)
         turn(fleet, sites[i]);
-    if (fleet->wanted > 0 && !io_timer_is_running(&fleet->lease_timer))
-        (void)io_timer_start(&fleet->lease_timer, io_now_ms(fleet->loop));
+    return true;
+}
+
+static void tell_and_take(struct io_timer *timer)
+{
+    struct bulk_fleet *fleet = timer->user;
+
+    if (fleet->is_lost || bulk_fleet_look_whether_lost(fleet))
+        return;
+    if (!tell_rests(fleet) || !take_wanted(fleet))
+        see_to_it(fleet, AGAIN_MS);
+    else if (fleet->wanted + fleet->untold > 0)
+        see_to_it(fleet, 0);
 }
 
 /* Nobody else could take what is ours and unknown to us: rows would wait there for ever. */
@@ -217,7 +292,7 @@ static void make_sure(struct bulk_fleet *fleet)
          node = list_after(&fleet->sites, node)) {
         const struct bulk_fleet_site *site = LIST_ELEMENT(node, struct bulk_fleet_site, node);
 
-        if (site->hold == BULK_FLEET_HELD || site->hold == BULK_FLEET_LEAVING)
+        if (is_ours(site))
             known[count++] = slice_from_string(site->lease);
     }
     if (store_leases_keep(fleet->membership, known, count, &error) != 0)
@@ -254,8 +329,10 @@ static void adopt(struct bulk_fleet *fleet)
     for (size_t i = 0; i < count; i++) {
         struct bulk_fleet_site *site = find_lease(fleet, leases[i].site);
 
-        if (site == NULL)
+        if (site == NULL) {
+            fleet->is_unsure = true; /* it is ours, and we can't use it */
             continue;
+        }
         if (site->hold == BULK_FLEET_WANTED)
             fleet->wanted--;
         /* Whether it has a limit of connections a minute the engine has not said yet. */
@@ -286,8 +363,10 @@ static uint64_t quiet_ms(struct bulk_fleet *fleet, const struct bulk_fleet_site 
     uint64_t now = io_now_ms(fleet->loop);
     uint64_t fresh = site->is_foreign ? 0 : probe_engine_site_fresh_ms(fleet->engine, site->key);
     uint64_t until = state->breaker_until_ms > site->at_ms ? state->breaker_until_ms : site->at_ms;
-    uint64_t rest = until > now ? until - now : 0;
+    uint64_t rest;
 
+    until = site->rest_ms > until ? site->rest_ms : until; /* the engine may have forgotten it */
+    rest = until > now ? until - now : 0;
     return rest > fresh ? rest : fresh;
 }
 
@@ -308,8 +387,7 @@ static void give_quiet(struct bulk_fleet *fleet)
 
         if (site->hold == BULK_FLEET_HELD && now < site->used_ms + idle)
             continue;
-        if ((site->hold != BULK_FLEET_HELD && site->hold != BULK_FLEET_LEAVING) ||
-            is_busy(fleet, site, &state))
+        if (!is_ours(site) || is_busy(fleet, site, &state))
             continue;
         leases[count] = (struct store_lease){
             .site = slice_from_string(site->lease),
@@ -330,6 +408,8 @@ static void give_quiet(struct bulk_fleet *fleet)
         fleet->counts.leases--;
         sites[i]->at_ms = is_idle[i] ? now : now + LEFT_MS;
         sites[i]->hold = BULK_FLEET_FOREIGN;
+        sites[i]->rest_ms = 0;
+        is_told(fleet, sites[i]);
     }
     (void)store_fleet_tell(fleet->store, NULL);
 }
@@ -449,11 +529,11 @@ size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_
 
 void bulk_fleet_lease_init(struct bulk_fleet *fleet)
 {
-    const struct probe_gate gate = {ask, fleet};
+    const struct probe_gate gate = {ask, refused, fleet};
 
     list_init(&fleet->sites);
     table_init(&fleet->site_table, store_fleet_worker(fleet->membership));
-    io_timer_init(fleet->loop, &fleet->lease_timer, take_wanted, fleet);
+    io_timer_init(fleet->loop, &fleet->lease_timer, tell_and_take, fleet);
     probe_engine_set_gate(fleet->engine, &gate);
 }
 

@@ -2,10 +2,10 @@
  * The gate: may we ask at a site at all?
  *
  * Where several processes share the sites of the world, whoever knows which are ours gives the
- * engine a gate. It is asked when a case wants to go to a site, and again before connections are
- * opened there. LATER holds the site's queue until probe_engine_gate_turned; CLOSED ends its cases
- * with EVIDENCE_STOP_ELSEWHERE and the site's key, and lets what is being said come to its end.
- * Without a gate every site is open.
+ * engine a gate. It is asked when a case wants to go to a site, again before connections are opened
+ * there, and before an open one is given more to ask. LATER holds the site's queue until
+ * probe_engine_gate_turned; CLOSED ends its cases with EVIDENCE_STOP_ELSEWHERE and the site's key,
+ * and lets what is being said come to its end. Without a gate every site is open.
  */
 #ifndef MK_PROBE_GATE_H
 #define MK_PROBE_GATE_H
@@ -30,6 +30,9 @@ struct probe_gate_question {
 /* Called from inside the engine, costs little, and doesn't call it. */
 struct probe_gate {
     enum probe_gate_answer (*ask)(void *user, const struct probe_gate_question *question);
+    /* We were refused there, or asked to slow down: nobody asks before until_ms of the loop. NULL:
+       not to be told. */
+    void (*refused)(void *user, const char *site, uint64_t until_ms);
     void *user;
 };
 

@@ -79,6 +79,7 @@ static bool may_feed(const struct probe_session *session)
     uint64_t now = probe_engine_now(session->host->engine);
 
     return !session->finishing && !probe_breaker_is_open(&session->host->site->breaker, now) &&
+           probe_site_gate(session->host->site) == PROBE_GATE_OPEN &&
            slice_equal(session->plan->sender, probe_site_sender(session->host->site)) &&
            !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
 }

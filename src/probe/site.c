@@ -330,13 +330,16 @@ static void retire_all(struct probe_site *site)
 
 void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens)
 {
-    uint64_t now = probe_engine_now(site->engine);
+    const struct probe_gate *gate = &site->engine->gate;
+    uint64_t now = probe_engine_now(site->engine), until = site->breaker.until_ms;
     bool opened;
 
     if (opens || refusal == PROBE_REFUSAL_SLOW_DOWN)
         opened = probe_breaker_refused(&site->breaker, refusal, now);
     else
         opened = probe_breaker_strike(&site->breaker, refusal, now);
+    if (site->breaker.until_ms > until && gate->refused != NULL)
+        gate->refused(gate->user, site->key, site->breaker.until_ms);
     if (!opened)
         return;
     probe_limits_refused(&site->limits);
