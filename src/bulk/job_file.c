@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "probe/ledger.h"
 
 #define LOCK_TRIES   20 /* somebody who only looks holds it for an instant */
 #define LOCK_WAIT_US 50000
@@ -79,7 +80,7 @@ bool bulk_job_is_locked(const char *path)
 
 void bulk_job_file_remove(const char *path)
 {
-    static const char *const endings[] = {"-wal", "-shm", ""};
+    static const char *const endings[] = {"-wal", "-shm", PROBE_LEDGER_END, ""};
     struct buffer name;
 
     buffer_init(&name, 0);

@@ -21,7 +21,7 @@ void bulk_job_unlock(int lock); /* -1: no-op */
 /* Does somebody work on it? For people only: a moment later it may be otherwise. */
 bool bulk_job_is_locked(const char *path);
 
-/* Take the file and its logs away; the lock is still held. */
+/* Take the file, its logs and its ledger (probe/ledger.h) away; the lock is still held. */
 void bulk_job_file_remove(const char *path);
 
 #define BULK_FINGERPRINT_SIZE 64

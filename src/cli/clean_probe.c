@@ -277,7 +277,10 @@ enum went clean_run_probe(struct clean_run *run)
     if (prober_remember(&run->prober, NULL, &config, &error) < 0)
         cli_fail(run->clean->call, 0, "the history is left aside: %s", error.message);
     error = (struct error){0};
-    code = open_habits(run, &error);
+    if (!run->clean->job_is_temporary)
+        code = prober_keep_ledger(&run->prober, run->clean->job_path, &error);
+    if (code == 0)
+        code = open_habits(run, &error);
     if (code == 0)
         code = open_work(run, &error);
     went = code == 0 ? run_work(run) : clean_run_fail(run, &error);

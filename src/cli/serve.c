@@ -147,6 +147,15 @@ static int open_store(struct serve *serve, const char *folder, struct error *err
     return cli_place_open(serve->call, folder, STORE_MODE_CREATE, &serve->store, error);
 }
 
+/* Who asks a site again after a restart counts what was opened there before. */
+static int keep_ledger(struct serve *serve, const char *folder, struct error *error)
+{
+    const char *owner = arena_printf(serve->call->arena, "%s/serve", folder);
+
+    return owner != NULL ? prober_keep_ledger(&serve->prober, owner, error)
+                         : error_set(error, ERROR_NOMEM, "out of memory");
+}
+
 /* Into a file that nobody else can read; the one of a database that is gone is replaced. */
 static bool keep_first_key(const char *path, const char *key)
 {
@@ -261,6 +270,8 @@ static int open_all(struct serve *serve, struct error *error)
     if (serve->loop == NULL)
         return error->code;
     code = prober_open(&serve->prober, serve->loop, serve->call->config, error);
+    if (code == 0)
+        code = keep_ledger(serve, options.data_folder, error);
     if (code == 0)
         code = prober_remember(&serve->prober, serve->store, serve->call->config, error);
     if (code == 0)

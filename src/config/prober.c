@@ -17,6 +17,7 @@
 #include "config/value.h"
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
+#include "probe/ledger.h"
 
 #define LIST_FILE_MAX   ((size_t)1 << 30) /* octets */
 #define HOSTS_MAX       65536             /* octets of /etc/hosts that are looked at */
@@ -514,11 +515,25 @@ int prober_remember(struct prober *prober, struct store *store, const struct con
     return history_open(prober->loop, store, prober->engine, &options, &prober->history, error);
 }
 
+int prober_keep_ledger(struct prober *prober, const char *owner, struct error *error)
+{
+    const char *path = arena_printf(&prober->arena, "%s" PROBE_LEDGER_END, owner);
+    int code;
+
+    if (path == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    code = probe_ledger_open(path, 0, NULL, io_now_ms(prober->loop), &prober->ledger, error);
+    if (code == 0)
+        probe_engine_set_ledger(prober->engine, prober->ledger);
+    return code;
+}
+
 void prober_close(struct prober *prober)
 {
     history_close(prober->history);
     store_close(prober->history_store);
     probe_engine_free(prober->engine);
+    probe_ledger_close(prober->ledger);
     dns_resolver_free(prober->resolver);
     dns_transport_free(prober->transport);
     lists_operator_free(prober->lists);

@@ -25,6 +25,7 @@ struct prober {
     bool owns_loop;
     struct history *history;     /* NULL: nothing is remembered */
     struct store *history_store; /* opened for it; NULL: somebody else's */
+    struct probe_ledger *ledger; /* NULL: limits hold within this process */
     bool has_no_name;            /* an address is said in EHLO for want of a name */
     char few_files[200];         /* why there are fewer connections than configured; "": there
                                     are not */
@@ -46,6 +47,11 @@ int prober_open(struct prober *prober, struct io_loop *loop, const struct config
  */
 int prober_remember(struct prober *prober, struct store *store, const struct config *config,
                     struct error *error);
+/*
+ * Have limits a minute hold for whoever comes after this process, by a ledger (probe/ledger.h)
+ * beside what it works on; only whoever owns that may. Its errors.
+ */
+int prober_keep_ledger(struct prober *prober, const char *owner, struct error *error);
 /* Open cases end (cancelled) during this call. Safe on a zeroed one. */
 void prober_close(struct prober *prober);
 

@@ -1,6 +1,9 @@
 /* Watching what visitors do to a site. */
 #include "lab/limits.h"
 
+#include <string.h>
+
+#include "base/check.h"
 #include "base/instant.h"
 #include "base/memory.h"
 #include "lab/server.h"
@@ -41,6 +44,38 @@ void lab_limits_free(struct lab_site_run *site)
     io_timer_stop(&site->over);
     memory_free(site->starts);
     memory_free(site);
+}
+
+void lab_limits_save(const struct lab_site_run *site, struct buffer *out)
+{
+    uint64_t now = io_now_ms(site->world->loop), count = site->start_count;
+
+    (void)buffer_append(out, (const char *)&count, sizeof(count));
+    for (unsigned i = 0; i < site->model->per_minute; i++) {
+        uint64_t age = now - site->starts[i];
+
+        (void)buffer_append(out, (const char *)&age, sizeof(age));
+    }
+}
+
+static uint64_t take(struct slice *saved)
+{
+    uint64_t number;
+
+    CHECK(saved->len >= sizeof(number));
+    memcpy(&number, saved->ptr, sizeof(number));
+    *saved = slice_from_offset(*saved, sizeof(number));
+    return number;
+}
+
+/* Before the clock began is a number that wraps round, as differences do. */
+void lab_limits_restore(struct lab_site_run *site, struct slice *saved, uint64_t passed_ms)
+{
+    uint64_t now = io_now_ms(site->world->loop);
+
+    site->start_count = (size_t)take(saved);
+    for (unsigned i = 0; i < site->model->per_minute; i++)
+        site->starts[i] = now - passed_ms - take(saved);
 }
 
 static void per_minute_check(struct lab_site_run *site, uint64_t now)

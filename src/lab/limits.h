@@ -8,6 +8,7 @@
 #ifndef MK_LAB_LIMITS_H
 #define MK_LAB_LIMITS_H
 
+#include "base/buffer.h"
 #include "io/loop.h"
 #include "lab/model.h"
 
@@ -26,6 +27,11 @@ struct lab_site_run {
 
 struct lab_site_run *lab_limits_new(struct lab_world *world, const struct lab_site *model);
 void lab_limits_free(struct lab_site_run *site);
+
+/* How long ago its last connections were, for a site of the same model in another world. */
+void lab_limits_save(const struct lab_site_run *site, struct buffer *out);
+/* What was saved, passed_ms ago; takes its own from the front. */
+void lab_limits_restore(struct lab_site_run *site, struct slice *saved, uint64_t passed_ms);
 
 /* site may be NULL in all of these. */
 void lab_limits_connect(struct lab_site_run *site, struct lab_visit *visit);

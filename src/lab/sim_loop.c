@@ -196,7 +196,8 @@ struct io_loop *lab_sim_loop_new(const struct lab_sim_plan *plan)
     loop->plan = *plan;
     if (loop->plan.start_unix_ms == 0)
         loop->plan.start_unix_ms = START_UNIX_MS;
-    loop->wall_ms = loop->plan.start_unix_ms;
+    loop->now_ms = plan->start_ms;
+    loop->wall_ms = loop->plan.start_unix_ms - (int64_t)plan->start_ms;
     random_init(&loop->random, plan->seed);
     heap_init(&loop->events);
     table_init(&loop->listeners, plan->seed);

@@ -26,6 +26,7 @@ struct lab_sim_plan {
     unsigned stall_permille;    /* chance that what a server says is late, by up to stall_max_ms */
     uint32_t stall_max_ms;
     unsigned streams_max;       /* io_connect gives ERROR_LIMIT beyond it; 0: no limit */
+    uint64_t start_ms;          /* of io_now_ms: how long the machine has been up */
     int64_t start_unix_ms;      /* 0: 2026-01-01T00:00:00Z */
     uint64_t stop_after_ms;     /* virtual time after which run returns; 0: never */
     uint64_t stop_after_events; /* so many events after which it does; 0: never */

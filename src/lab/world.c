@@ -191,6 +191,18 @@ void lab_world_free(struct lab_world *world)
     memory_free(world);
 }
 
+void lab_world_save_visits(const struct lab_world *world, struct buffer *out)
+{
+    for (const struct lab_site_run *site = world->sites; site != NULL; site = site->next)
+        lab_limits_save(site, out);
+}
+
+void lab_world_restore_visits(struct lab_world *world, struct slice saved, uint64_t passed_ms)
+{
+    for (struct lab_site_run *site = world->sites; site != NULL; site = site->next)
+        lab_limits_restore(site, &saved, passed_ms);
+}
+
 struct dns_transport *lab_world_transport(struct lab_world *world)
 {
     return world->transport;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "dns/transport.h"
 #include "io/loop.h"
@@ -50,6 +51,12 @@ const char *lab_world_violation(const struct lab_world *world, size_t index);
 /* Forgive this much of a limit in time: what jitter makes of a client that keeps to it. Default 0.
  */
 void lab_world_set_slack(struct lab_world *world, uint64_t slack_ms);
+/*
+ * Limits a minute hold for visitors who went away and came back: what a world that ends knows of
+ * them (appended), for one of the same scenario that begins passed_ms later, on a clock of its own.
+ */
+void lab_world_save_visits(const struct lab_world *world, struct buffer *out);
+void lab_world_restore_visits(struct lab_world *world, struct slice saved, uint64_t passed_ms);
 /* Hear every line of the wire log as it is written; NULL: no longer. */
 void lab_world_on_line(struct lab_world *world, void (*line)(void *user, const char *line),
                        void *user);

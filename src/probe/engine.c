@@ -150,6 +150,11 @@ void probe_engine_set_memory(struct probe_engine *engine, const struct probe_mem
     engine->memory = memory != NULL ? *memory : (struct probe_memory){0};
 }
 
+void probe_engine_set_ledger(struct probe_engine *engine, struct probe_ledger *ledger)
+{
+    engine->ledger = ledger;
+}
+
 void probe_engine_set_gate(struct probe_engine *engine, const struct probe_gate *gate)
 {
     engine->gate = gate != NULL ? *gate : (struct probe_gate){0};

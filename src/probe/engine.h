@@ -27,6 +27,7 @@
 #include "verdict/verdict.h"
 
 struct probe_engine;
+struct probe_ledger;
 
 enum probe_patience {
     PROBE_PATIENCE_QUICK,   /* no greylist wait */
@@ -88,6 +89,9 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
 void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists);
 /* Habits outlive the engine by it (copied); NULL: they do not. */
 void probe_engine_set_memory(struct probe_engine *engine, const struct probe_memory *memory);
+/* Limits a minute hold beyond the engine by it (borrowed), for sites yet to be met; NULL: they do
+ * not. */
+void probe_engine_set_ledger(struct probe_engine *engine, struct probe_ledger *ledger);
 /* What is remembered of mailboxes, for addresses yet to come (copied); NULL: nothing. */
 void probe_engine_set_past(struct probe_engine *engine, const struct probe_past *past);
 /* Open cases end with `done` (cancelled) during this call. NULL accepted. */

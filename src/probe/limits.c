@@ -85,17 +85,22 @@ uint64_t probe_limits_last_opened(const struct probe_limits *limits)
     return limits->opened_ms[(limits->opened_next + most - 1) % most];
 }
 
+void probe_limits_recall(struct probe_limits *limits, uint64_t opened_ms)
+{
+    if (limits->opened_ms == NULL)
+        return;
+    limits->opened_ms[limits->opened_next] = opened_ms;
+    limits->opened_next = (limits->opened_next + 1) % limits->ceiling.connections_per_minute;
+    if (limits->opened_count < limits->ceiling.connections_per_minute)
+        limits->opened_count++;
+}
+
 void probe_limits_opened(struct probe_limits *limits, uint64_t now_ms)
 {
     CHECK(probe_limits_next_open(limits, now_ms) <= now_ms);
     limits->open++;
     CHECK(limits->open <= limits->ceiling.connections);
-    if (limits->opened_ms == NULL)
-        return;
-    limits->opened_ms[limits->opened_next] = now_ms;
-    limits->opened_next = (limits->opened_next + 1) % limits->ceiling.connections_per_minute;
-    if (limits->opened_count < limits->ceiling.connections_per_minute)
-        limits->opened_count++;
+    probe_limits_recall(limits, now_ms);
 }
 
 void probe_limits_closed(struct probe_limits *limits)

@@ -38,9 +38,11 @@ void probe_limits_done(struct probe_limits *limits);
 
 /* When a connection may be opened: now_ms or earlier: at once; INSTANT_NEVER: when one closes. */
 uint64_t probe_limits_next_open(const struct probe_limits *limits, uint64_t now_ms);
-/* Only when probe_limits_next_open allows it (checked). */
 /* When the last one was opened, where that is counted; 0: none, or not counted. */
 uint64_t probe_limits_last_opened(const struct probe_limits *limits);
+/* One that others opened before (probe/ledger.h), in the order of time; it is closed by now. */
+void probe_limits_recall(struct probe_limits *limits, uint64_t opened_ms);
+/* Only when probe_limits_next_open allows it (checked). */
 void probe_limits_opened(struct probe_limits *limits, uint64_t now_ms);
 void probe_limits_closed(struct probe_limits *limits);
 

@@ -452,6 +452,22 @@ static int connect_stream(struct probe_session *session)
                       NULL);
 }
 
+/* Before it is opened: who is killed now must not be forgotten by the next process. */
+static bool is_noted(const struct probe_site *site, uint64_t now)
+{
+    struct probe_ledger *ledger = site->engine->ledger;
+
+    return ledger == NULL || site->limits.ceiling.connections_per_minute == 0 ||
+           probe_ledger_note(ledger, site->key, now) == 0;
+}
+
+static void session_abandon(struct probe_session *session)
+{
+    probe_alarms_dismiss(&session->host->engine->alarms, &session->alarm);
+    smtp_session_free(session->smtp);
+    memory_free(session);
+}
+
 bool probe_session_open(struct probe_host *host)
 {
     struct probe_engine *engine = host->engine;
@@ -461,11 +477,14 @@ bool probe_session_open(struct probe_host *host)
 
     if (session == NULL)
         return open_failed(host, ERROR_NOMEM);
+    if (!is_noted(host->site, now)) {
+        session_abandon(session);
+        fail_one(host, "the file that connections are noted in cannot be written");
+        return false;
+    }
     code = connect_stream(session);
     if (code != 0) {
-        probe_alarms_dismiss(&engine->alarms, &session->alarm);
-        smtp_session_free(session->smtp);
-        memory_free(session);
+        session_abandon(session);
         return open_failed(host, code);
     }
     probe_limits_opened(&host->site->limits, now);

@@ -59,6 +59,8 @@ static struct probe_site *site_new(struct probe_engine *engine,
         site_destroy(site);
         return NULL;
     }
+    if (engine->ledger != NULL)
+        probe_ledger_recall(engine->ledger, key, probe_engine_now(engine), &site->limits);
     return site;
 }
 

@@ -23,6 +23,7 @@
 #include "probe/breaker.h"
 #include "probe/engine.h"
 #include "probe/gate.h"
+#include "probe/ledger.h"
 #include "probe/limits.h"
 #include "probe/plan.h"
 #include "probe/retry.h"
@@ -46,6 +47,7 @@ struct probe_engine {
     struct probe_memory memory;     /* of habits; its functions may be NULL */
     struct probe_past past;         /* its functions may be NULL */
     struct probe_gate gate;         /* its function may be NULL */
+    struct probe_ledger *ledger;    /* NULL: limits hold within this process */
     struct random random;
     struct io_timer timer;
     uint64_t timer_ms; /* when it fires; INSTANT_NEVER: not running */

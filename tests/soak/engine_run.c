@@ -151,7 +151,7 @@ void soak_engine_run(const struct soak_plan *plan, const struct soak_faults *fau
     struct run run = {.report = ret_report};
 
     *ret_report = (struct soak_report){0};
-    soak_stage_build(&run.stage, plan, faults, 0, 0, 0);
+    soak_stage_build(&run.stage, plan, faults, &(struct soak_dawn){0});
     io_timer_init(run.stage.loop, &run.feed, feed, &run);
     io_timer_init(run.stage.loop, &run.cancel, cancel, &run);
     CHECK(io_timer_start(&run.feed, 0) == 0);

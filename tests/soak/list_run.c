@@ -14,11 +14,12 @@
 #include "bulk/job_file.h"
 #include "bulk/job_load.h"
 #include "flaky_store.h"
+#include "probe/ledger.h"
 
 #define LIVES_MAX   60
 #define FAULTS_LAST 10 /* lives; the later ones meet no more trouble with the disk */
 
-static char folder[64];
+static char folder[64], ledger_path[96];
 
 /* What lasts from life to life. */
 struct list {
@@ -32,7 +33,8 @@ struct list {
     struct soak_outcome kept[SOAK_ADDRESSES_MAX]; /* what the store says of each row */
     bool is_finished, memory_was_short;
     unsigned lied_sites;
-    int64_t unix_ms;
+    struct soak_dawn dawn; /* of the next life */
+    struct buffer visits;  /* of lives before it */
 };
 
 struct life {
@@ -46,6 +48,7 @@ struct life {
     uint64_t id;
     struct io_timer step, stop;
     uint64_t events; /* after which it is killed; 0: it is not */
+    struct probe_ledger *ledger;
     bool is_dead, has_failed, has_ended;
     enum bulk_job_end end;
     bool told[SOAK_ADDRESSES_MAX]; /* by `kept`, in this life */
@@ -251,6 +254,43 @@ static void plan_death(struct life *life, struct flaky_store_plan *store_plan)
         plan->dies_at > 0 ? plan->dies_after_call : random_chance(&random, 1, 2);
 }
 
+/* The same limits for all lives together: a small ledger, or one in which there is room for all. */
+static void keep_ledger(struct life *life)
+{
+    const struct list *list = life->list;
+    size_t slots = list->plan->seed % 4 == 0 ? 4 : 256;
+    char boot[16];
+    struct error error = {0};
+
+    (void)snprintf(boot, sizeof(boot), "boot %u", list->dawn.boot);
+    if (probe_ledger_open(ledger_path, slots, boot, io_now_ms(life->stage.loop), &life->ledger,
+                          &error) != 0) {
+        fprintf(stderr, "%s\n", error.message);
+        abort();
+    }
+    probe_engine_set_ledger(life->stage.engine, life->ledger);
+}
+
+/* When the next one begins: at once or later, or with the machine. */
+static void plan_dawn(struct list *list, const struct life *life)
+{
+    struct soak_dawn *dawn = &list->dawn;
+    struct random random;
+
+    random_init(&random, list->plan->seed * 37 + life->number);
+    buffer_clear(&list->visits);
+    lab_world_save_visits(life->stage.world, &list->visits);
+    CHECK(!list->visits.failed);
+    dawn->visits = buffer_slice(&list->visits);
+    dawn->passed_ms = random_below(&random, random_chance(&random, 1, 2) ? 100 : 90 * SECOND_MS);
+    dawn->start_unix_ms = io_unix_ms(life->stage.loop) + (int64_t)dawn->passed_ms;
+    dawn->start_ms = io_now_ms(life->stage.loop) + dawn->passed_ms;
+    if (random_chance(&random, 1, 5)) {
+        dawn->boot++;
+        dawn->start_ms = dawn->passed_ms;
+    }
+}
+
 static void life_build(struct life *life, struct list *list, unsigned number)
 {
     struct soak_faults faults = *list->faults;
@@ -268,7 +308,10 @@ static void life_build(struct life *life, struct list *list, unsigned number)
     if (number >= FAULTS_LAST)
         faults.memory_after = 0;
     plan_death(life, &store_plan);
-    soak_stage_build(&life->stage, list->plan, &faults, number, life->events, list->unix_ms);
+    list->dawn.life = number;
+    list->dawn.stop_events = life->events;
+    soak_stage_build(&life->stage, list->plan, &faults, &list->dawn);
+    keep_ledger(life);
     life->stage.lied_sites = list->lied_sites;
     io_timer_init(life->stage.loop, &life->step, step, life);
     io_timer_init(life->stage.loop, &life->stop, stop, life);
@@ -289,7 +332,8 @@ static void life_live(struct life *life, enum store_job_state state)
         return;
     }
     if (life->stage.faults.stop_ms > 0)
-        CHECK(io_timer_start(&life->stop, life->stage.faults.stop_ms) == 0);
+        CHECK(io_timer_start(&life->stop,
+                             io_now_ms(life->stage.loop) + life->stage.faults.stop_ms) == 0);
     if (!life->is_dead)
         soak_stage_run(&life->stage, look, life);
 }
@@ -418,11 +462,12 @@ static void life_whole(struct list *list, unsigned number)
     list->report->digest ^= life.stage.digest * (2 * number + 1);
     list->lied_sites = life.stage.lied_sites;
     list->memory_was_short = list->memory_was_short || life.stage.memory_is_short;
-    list->unix_ms = io_unix_ms(life.stage.loop) + MINUTE_MS;
+    plan_dawn(list, &life);
     life_end(&life);
     read_results(&life);
     memcpy(list->report->failure, life.stage.failure, sizeof(list->report->failure));
     soak_stage_done(&life.stage);
+    probe_ledger_close(life.ledger);
     leave_store(list);
 }
 
@@ -432,7 +477,7 @@ static void export_list(struct list *list, const char *path)
 {
     static const struct bulk_format format = {
         .kind = BULK_KIND_CSV, .delimiter = ',', .has_header = 1, .column = 1};
-    const struct bulk_export_options options = {.unix_ms = list->unix_ms};
+    const struct bulk_export_options options = {.unix_ms = list->dawn.start_unix_ms};
     struct bulk_writer_options writing = {.kind = BULK_KIND_CSV, .is_passing = true};
     struct bulk_reader *reader;
     struct bulk_writer *writer;
@@ -539,6 +584,8 @@ void soak_list_run(const struct soak_plan *plan, const struct soak_faults *fault
 
     *ret_report = (struct soak_report){0};
     buffer_init(&list.text, 0);
+    buffer_init(&list.visits, 0);
+    (void)unlink(ledger_path);
     soak_plan_list(plan, &list.text);
     if (plan->on_disk)
         (void)snprintf(list.path, sizeof(list.path), "%s/list.mkjob", folder);
@@ -557,6 +604,7 @@ void soak_list_run(const struct soak_plan *plan, const struct soak_faults *fault
     if (plan->on_disk)
         bulk_job_file_remove(list.path);
     buffer_done(&list.text);
+    buffer_done(&list.visits);
 }
 
 void soak_list_folder_make(void)
@@ -564,6 +612,7 @@ void soak_list_folder_make(void)
     (void)snprintf(folder, sizeof(folder), "%s/mk-soak-XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     CHECK(mkdtemp(folder) != NULL);
+    (void)snprintf(ledger_path, sizeof(ledger_path), "%s/ledger", folder);
 }
 
 void soak_list_folder_remove(void)
@@ -574,5 +623,6 @@ void soak_list_folder_remove(void)
     bulk_job_file_remove(path);
     (void)snprintf(path, sizeof(path), "%s/cleaned.csv", folder);
     (void)unlink(path);
+    (void)unlink(ledger_path);
     (void)rmdir(folder);
 }

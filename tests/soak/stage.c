@@ -87,8 +87,7 @@ static void heard(void *user, const char *line)
 
 /* --- building and ending ---------------------------------------------------------------------- */
 
-static void build_loop(struct soak_stage *stage, uint64_t seed, uint64_t stop_events,
-                       int64_t start_unix_ms)
+static void build_loop(struct soak_stage *stage, uint64_t seed, const struct soak_dawn *dawn)
 {
     const struct soak_faults *faults = &stage->faults;
     const struct lab_sim_plan sim = {
@@ -102,8 +101,9 @@ static void build_loop(struct soak_stage *stage, uint64_t seed, uint64_t stop_ev
         .tls_fail_permille = faults->tls_fail_permille,
         .stall_permille = faults->stall_permille,
         .stall_max_ms = 10 * MINUTE_MS,
-        .start_unix_ms = start_unix_ms,
-        .stop_after_events = stop_events,
+        .start_ms = dawn->start_ms,
+        .start_unix_ms = dawn->start_unix_ms,
+        .stop_after_events = dawn->stop_events,
     };
 
     stage->loop = lab_sim_loop_new(&sim);
@@ -141,10 +141,9 @@ static void build_world(struct soak_stage *stage, uint64_t seed)
 }
 
 void soak_stage_build(struct soak_stage *stage, const struct soak_plan *plan,
-                      const struct soak_faults *faults, unsigned life, uint64_t stop_events,
-                      int64_t start_unix_ms)
+                      const struct soak_faults *faults, const struct soak_dawn *dawn)
 {
-    uint64_t seed = plan->seed + (uint64_t)life * UINT64_C(1000000007);
+    uint64_t seed = plan->seed + (uint64_t)dawn->life * UINT64_C(1000000007);
     struct probe_settings settings;
     struct dns_resolver_options options = {.use_ipv4 = true, .use_ipv6 = true, .seed = seed};
 
@@ -155,8 +154,10 @@ void soak_stage_build(struct soak_stage *stage, const struct soak_plan *plan,
     pace_us = 0;
     pace_permille = faults->slow_disk_permille;
     io_pace_use_clock(pace_clock_us);
-    build_loop(stage, seed, stop_events, start_unix_ms);
+    build_loop(stage, seed, dawn);
     build_world(stage, seed);
+    if (dawn->visits.len > 0)
+        lab_world_restore_visits(stage->world, dawn->visits, dawn->passed_ms);
     soak_plan_settings(plan, &settings);
     settings.seed = seed;
     options.allowed = settings.allowed;
@@ -193,10 +194,14 @@ void soak_stage_run(struct soak_stage *stage, void (*look)(void *user), void *us
     stage->look_user = user;
     lab_sim_loop_on_event(stage->loop, happened, stage);
     if (stage->faults.wall_jumps + stage->faults.hold_ups > 0)
-        CHECK(io_timer_start(&stage->disturb, random_below(&stage->random, 20 * SECOND_MS)) == 0);
+        CHECK(io_timer_start(&stage->disturb, io_now_ms(stage->loop) +
+                                                  random_below(&stage->random, 20 * SECOND_MS)) ==
+              0);
     if (stage->faults.memory_after > 0) {
         stage->memory_is_short = true;
-        CHECK(io_timer_start(&stage->memory, random_below(&stage->random, 30 * SECOND_MS)) == 0);
+        CHECK(io_timer_start(&stage->memory, io_now_ms(stage->loop) +
+                                                 random_below(&stage->random, 30 * SECOND_MS)) ==
+              0);
         (void)memory_fail_after(stage->faults.memory_after);
     }
     io_loop_run(stage->loop);

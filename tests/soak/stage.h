@@ -47,13 +47,19 @@ extern const struct soak_faults soak_no_faults;
 void soak_fail(struct soak_stage *stage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/*
- * life: from 0, its own luck for each; stop_events: so many after which the loop stops, 0: never;
- * start_unix_ms 0: the usual.
- */
+/* What a life begins with; all 0: nothing was before it. */
+struct soak_dawn {
+    unsigned life;        /* from 0, its own luck for each */
+    unsigned boot;        /* of the machine */
+    uint64_t stop_events; /* so many after which the loop stops; 0: never */
+    uint64_t start_ms;
+    int64_t start_unix_ms; /* 0: the usual */
+    struct slice visits;   /* what servers know of the life before (lab/world.h) */
+    uint64_t passed_ms;    /* since that */
+};
+
 void soak_stage_build(struct soak_stage *stage, const struct soak_plan *plan,
-                      const struct soak_faults *faults, unsigned life, uint64_t stop_events,
-                      int64_t start_unix_ms);
+                      const struct soak_faults *faults, const struct soak_dawn *dawn);
 /* Until nothing can happen any more, or the events are over. look: called after every event. */
 void soak_stage_run(struct soak_stage *stage, void (*look)(void *user), void *user);
 /* Nothing is left open by an engine that had time to end. */

@@ -1,0 +1,49 @@
+/*
+ * The ledger: which connections were opened within the last minute, for the process that comes
+ * after this one.
+ *
+ * Limits of new connections a minute (probe/limits.h) must hold for the server, who does not know
+ * that we were killed and started again. So each is noted in a small file before it is opened; what
+ * was written survives the end of the process however it ends, as the system keeps it, and nothing
+ * needs to be forced onto the disk. When a site is met, the connections of the minute before are
+ * counted with.
+ *
+ * Times are the loop's clock, which all processes since the last start of the machine share and
+ * nobody can set. What was written before that start is as old as the start at least: until a
+ * minute after it every site is taken to be used up. The file has a fixed size, a ring; where more
+ * is opened in a minute than it holds, it says up to when, and until a minute after that every site
+ * is taken to be used up, too. So is a file that cannot be read. Errors of the file are on the side
+ * of asking less.
+ *
+ * One process at a time writes it: whoever owns the job file or the folder beside it.
+ */
+#ifndef MK_PROBE_LEDGER_H
+#define MK_PROBE_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "probe/limits.h"
+
+#define PROBE_LEDGER_SLOTS 16384     /* 256 KiB: some 270 connections a second */
+#define PROBE_LEDGER_END   "-opened" /* a ledger's name is its owner's, and this */
+
+struct probe_ledger;
+
+/*
+ * Make the file if it is not there, and read it. slots: how many connections it holds when it is
+ * made; 0: PROBE_LEDGER_SLOTS. boot: by which the starts of the machine are told apart; NULL: the
+ * system says. now_ms: of the loop. ERROR_IO, ERROR_NOMEM.
+ */
+int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t now_ms,
+                      struct probe_ledger **ret_ledger, struct error *error);
+void probe_ledger_close(struct probe_ledger *ledger); /* NULL accepted */
+
+/* A connection to a site is about to be opened. ERROR_IO: it must not be, nobody would know. */
+int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t now_ms);
+/* What others opened there before now counts against these limits. */
+void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t now_ms,
+                         struct probe_limits *limits);
+
+#endif
