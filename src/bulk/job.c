@@ -16,6 +16,9 @@
 #define BATCH_LEAST      250
 #define HELD_TO_ACTIVE   4 /* addresses held, waiting ones too, to the window */
 
+/* Before rows that we failed are asked again. */
+static const uint64_t round_waits_ms[] = {SECOND_MS, 10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS};
+
 /* --- what the store knows of it ------------------------------------------------------------ */
 
 int bulk_job_read_info(struct bulk_job *job, struct error *error)
@@ -127,28 +130,65 @@ static const struct result_options *json_options(const struct bulk_job *job,
 
 /* --- feeding ------------------------------------------------------------------------------- */
 
+/*
+ * That we failed, mostly for want of memory, says nothing of the row: it stays without a result and
+ * is asked again when all others have theirs, after a while. False: that was tried often enough.
+ */
+static bool put_back(struct bulk_job *job)
+{
+    if (job->round == ARRAY_LEN(round_waits_ms))
+        return false;
+    job->put_back++;
+    return true;
+}
+
+static void begin_round(struct bulk_job *job)
+{
+    bulk_feed_rewind(job->feed);
+    job->is_fed = false;
+    job->put_back = 0;
+    (void)bulk_job_start_timer(job, &job->feed_timer, round_waits_ms[job->round++]);
+}
+
+static void keep(struct bulk_job *job, int code, struct store_result *result, uint64_t row,
+                 uint64_t copies)
+{
+    if (code == 0)
+        code = bulk_job_gather(job, result, row, copies);
+    if (code == 0 || put_back(job))
+        return;
+    error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
+    bulk_job_fail(job);
+}
+
+static void take(struct bulk_job *job, const struct evidence *evidence,
+                 const struct verdict *verdict, uint64_t row, uint64_t copies)
+{
+    struct result_options options;
+    struct store_result result;
+    int code;
+
+    if (evidence->stop == EVIDENCE_STOP_CANCELLED) { /* it is asked again another time */
+        job->was_cancelled = true;
+        return;
+    }
+    if (evidence->stop == EVIDENCE_STOP_INTERNAL && put_back(job))
+        return;
+    code = bulk_job_result(evidence, verdict, json_options(job, &options), &job->scratch, &result);
+    keep(job, code, &result, row, copies);
+}
+
 static void probe_is_done(void *user, const struct evidence *evidence,
                           const struct verdict *verdict)
 {
     struct bulk_ticket *ticket = user;
     struct bulk_job *job = ticket->job;
-    struct result_options options;
-    struct store_result result;
     uint64_t row = ticket->row, copies = ticket->copies;
 
     memory_free(ticket);
     if (job->phase == BULK_JOB_PHASE_ENDED)
         return;
-    /* Broken off, it is asked again another time. */
-    if (evidence->stop != EVIDENCE_STOP_CANCELLED) {
-        if (bulk_job_result(evidence, verdict, json_options(job, &options), &job->scratch,
-                            &result) != 0) {
-            error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
-            bulk_job_fail(job);
-            return;
-        }
-        bulk_job_gather(job, &result, row, copies);
-    }
+    take(job, evidence, verdict, row, copies);
     bulk_job_go_on(job);
 }
 
@@ -181,14 +221,10 @@ static void keep_fault(struct bulk_job *job, const struct store_row *row)
     struct result_options options;
     struct store_result result;
     struct verdict verdict;
+    int code = bulk_job_fault_result(row->fault, io_unix_ms(job->loop), json_options(job, &options),
+                                     &job->scratch, &verdict, &result);
 
-    if (bulk_job_fault_result(row->fault, io_unix_ms(job->loop), json_options(job, &options),
-                              &job->scratch, &verdict, &result) != 0) {
-        error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
-        bulk_job_fail(job);
-        return;
-    }
-    bulk_job_gather(job, &result, row->number, row->copies);
+    keep(job, code, &result, row->number, row->copies);
 }
 
 /* One more row into flight: 1; none is left: 0; negative: not now, or never (ended). */
@@ -281,6 +317,8 @@ void bulk_job_go_on(struct bulk_job *job)
         end(job, BULK_JOB_FINISHED);
     else if (job->phase == BULK_JOB_PHASE_STOPPING)
         end(job, job->end);
+    else if (job->put_back > 0 && !job->was_cancelled)
+        begin_round(job);
     else if (job->phase == BULK_JOB_PHASE_RUNNING)
         end(job, BULK_JOB_STOPPED); /* somebody cancelled the engine under us */
 }

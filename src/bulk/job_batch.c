@@ -88,20 +88,21 @@ static int add_result(struct bulk_job *job, const struct store_result *from)
     return 0;
 }
 
-void bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
-                     uint64_t copies)
+int bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
+                    uint64_t copies)
 {
+    int code;
+
     result->row = row;
     result->copies = copies;
-    if (add_result(job, result) != 0) {
-        error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
-        bulk_job_fail(job);
-        return;
-    }
+    code = add_result(job, result);
+    if (code != 0)
+        return code;
     if (job->failures > 0)
-        return; /* a retry is on its way */
+        return 0; /* a retry is on its way */
     if (job->result_count >= job->commits.amount || job->arena.used_bytes >= BATCH_BYTES)
         (void)bulk_job_flush(job);
     else if (!io_timer_is_running(&job->flush_timer))
         (void)bulk_job_start_timer(job, &job->flush_timer, FLUSH_MS);
+    return 0;
 }

@@ -204,6 +204,16 @@ int bulk_feed_next(struct bulk_feed *feed, struct store_row *ret_row, struct err
     return 1;
 }
 
+void bulk_feed_rewind(struct bulk_feed *feed)
+{
+    bulk_turns_free(feed->turns);
+    feed->turns = NULL;
+    feed->is_sorted = true;
+    feed->after = 0;
+    feed->is_read = false;
+    feed->claim_count = feed->at = feed->count = 0;
+}
+
 void bulk_feed_put_back(struct bulk_feed *feed)
 {
     CHECK(feed->at > 0);

@@ -32,6 +32,8 @@ int bulk_feed_prepare(struct bulk_feed *feed, struct error *error);
 /* Once prepared, the next row without result: 1; none is left: 0; the same errors. Valid until the
  * next call. */
 int bulk_feed_next(struct bulk_feed *feed, struct store_row *ret_row, struct error *error);
+/* From the beginning once more, in the order of the list: rows that have no result still. */
+void bulk_feed_rewind(struct bulk_feed *feed);
 /* The row last given was not taken: it comes again next. */
 void bulk_feed_put_back(struct bulk_feed *feed);
 

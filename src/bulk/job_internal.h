@@ -38,7 +38,10 @@ struct bulk_job {
     struct probe_owner owner; /* of all that is in flight */
     bool is_fed;              /* no row is left to feed */
     bool is_feeding;
-    bool is_withdrawn; /* only what was being asked is still awaited */
+    unsigned round;     /* from 0: how often it began again, for rows that we failed */
+    size_t put_back;    /* such rows of this round */
+    bool was_cancelled; /* by somebody else: a case in flight */
+    bool is_withdrawn;  /* only what was being asked is still awaited */
     uint64_t grace_ms;
 
     struct arena arena;           /* of the batch */
@@ -58,9 +61,9 @@ struct bulk_job {
     struct error error;
 };
 
-/* The row's result joins the batch; without memory for it the job fails. */
-void bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
-                     uint64_t copies);
+/* The row's result joins the batch. ERROR_NOMEM: it does not. */
+int bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t row,
+                    uint64_t copies);
 /* Keep the batch. True when all is kept; else the job has failed, or it will be tried again. */
 bool bulk_job_flush(struct bulk_job *job);
 

@@ -572,6 +572,9 @@ static void check_all(struct list *list)
             soak_check_against(&stage, address, &list->kept[i], &list->clean->outcomes[i]);
         if (list->kept[i].reason == REASON_CANCELLED)
             soak_fail(&stage, "row %u was cancelled for good", i + 1);
+        /* Memory is short for half a minute. */
+        if (list->kept[i].reason == REASON_INTERNAL_ERROR)
+            soak_fail(&stage, "row %u was failed for good: %s", i + 1, list->kept[i].explanation);
     }
     memcpy(list->report->failure, stage.failure, sizeof(list->report->failure));
 }
