@@ -11,6 +11,7 @@ struct run {
     struct soak_stage stage;
     struct soak_report *report;
     struct io_timer feed, cancel;
+    uint64_t started_ms;
     unsigned fed;
     bool is_full; /* more are submitted when one has ended */
     bool is_cancelled;
@@ -94,14 +95,14 @@ static bool submit(struct run *run, unsigned index)
     return true;
 }
 
-/* All that are due at this time, as far as there is room. */
-static void submit_due(struct run *run, uint64_t at_ms)
+/* All that are due so long after the start, as far as there is room. */
+static void submit_due(struct run *run, uint64_t since_ms)
 {
     const struct soak_plan *plan = run->stage.plan;
 
     run->is_full = false;
     while (!run->is_full && run->fed < plan->address_count &&
-           plan->addresses[run->fed].at_ms <= at_ms) {
+           plan->addresses[run->fed].at_ms <= since_ms) {
         run->is_full = !submit(run, run->fed);
         run->fed += !run->is_full;
     }
@@ -112,10 +113,11 @@ static void feed(struct io_timer *timer)
     struct run *run = timer->user;
     const struct soak_plan *plan = run->stage.plan;
 
-    submit_due(run, io_now_ms(run->stage.loop));
+    submit_due(run, io_now_ms(run->stage.loop) - run->started_ms);
     if (run->is_full || run->fed == plan->address_count)
         return;
-    if (io_timer_start(timer, plan->addresses[run->fed].at_ms) != 0) /* no memory: now, then */
+    if (io_timer_start(timer, run->started_ms + plan->addresses[run->fed].at_ms) !=
+        0) /* no memory: now, then */
         submit_due(run, UINT64_MAX);
 }
 
@@ -148,22 +150,43 @@ static void check(struct run *run, const struct soak_report *clean)
 void soak_engine_run(const struct soak_plan *plan, const struct soak_faults *faults,
                      const struct soak_report *clean, struct soak_report *ret_report)
 {
-    struct run run = {.report = ret_report};
+    soak_engine_live(plan, faults, clean, &(struct soak_dawn){0}, NULL, ret_report);
+}
+
+static bool was_killed(const struct run *run, const struct soak_dawn *dawn,
+                       const struct soak_guest *guest)
+{
+    return (guest != NULL && guest->is_dead) ||
+           (dawn->stop_events > 0 && soak_stage_events(&run->stage) >= dawn->stop_events);
+}
+
+void soak_engine_live(const struct soak_plan *plan, const struct soak_faults *faults,
+                      const struct soak_report *clean, const struct soak_dawn *dawn,
+                      struct soak_guest *guest, struct soak_report *ret_report)
+{
+    struct run run = {.report = ret_report, .started_ms = dawn->start_ms};
+    bool is_over;
 
     *ret_report = (struct soak_report){0};
-    soak_stage_build(&run.stage, plan, faults, &(struct soak_dawn){0});
+    soak_stage_build(&run.stage, plan, faults, dawn);
+    if (guest != NULL)
+        guest->come(guest->user, &run.stage);
     io_timer_init(run.stage.loop, &run.feed, feed, &run);
     io_timer_init(run.stage.loop, &run.cancel, cancel, &run);
-    CHECK(io_timer_start(&run.feed, 0) == 0);
+    CHECK(io_timer_start(&run.feed, run.started_ms) == 0);
     if (faults->stop_ms > 0)
-        CHECK(io_timer_start(&run.cancel, faults->stop_ms) == 0);
+        CHECK(io_timer_start(&run.cancel, run.started_ms + faults->stop_ms) == 0);
     soak_stage_run(&run.stage, NULL, NULL);
-    if (run.stage.memory_is_short) /* the world may have stood still for want of it */
+    is_over = was_killed(&run, dawn, guest);
+    ret_report->deaths = is_over;
+    if (run.stage.memory_is_short && !is_over) /* the world may stand still for want of it */
         probe_engine_cancel(run.stage.engine);
-    if (run.stage.failure[0] == '\0')
+    if (run.stage.failure[0] == '\0' && !is_over)
         check(&run, clean);
     ret_report->events = soak_stage_events(&run.stage);
     ret_report->digest = run.stage.digest;
+    if (guest != NULL)
+        guest->go(guest->user, &run.stage, is_over);
     memcpy(ret_report->failure, run.stage.failure, sizeof(ret_report->failure));
     io_timer_stop(&run.feed);
     io_timer_stop(&run.cancel);

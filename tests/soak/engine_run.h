@@ -16,4 +16,19 @@ struct soak_report {
 void soak_engine_run(const struct soak_plan *plan, const struct soak_faults *faults,
                      const struct soak_report *clean, struct soak_report *ret_report);
 
+/* Who lives beside the engine: made before the first address is submitted, gone before the engine.
+ */
+struct soak_guest {
+    void (*come)(void *user, struct soak_stage *stage);
+    /* was_killed: nothing that is done now may have an effect. */
+    void (*go)(void *user, struct soak_stage *stage, bool was_killed);
+    bool is_dead; /* set by the guest: the process was killed, and its loop stopped */
+    void *user;
+};
+
+/* One life of several: as soak_engine_run, but for those whose answer a kill cut off. */
+void soak_engine_live(const struct soak_plan *plan, const struct soak_faults *faults,
+                      const struct soak_report *clean, const struct soak_dawn *dawn,
+                      struct soak_guest *guest, struct soak_report *ret_report);
+
 #endif

@@ -8,14 +8,21 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "history_run.h"
 #include "list_run.h"
+
+#define HISTORY_EACH 4
 
 const char *soak_part_name(enum soak_part part)
 {
     static const char *const names[] = {
-        [SOAK_ENGINE] = "engine, without faults", [SOAK_ENGINE_FAULTY] = "engine, with faults",
-        [SOAK_LIST] = "list, without faults",     [SOAK_LIST_FAULTY] = "list, with faults",
-        [SOAK_REPEAT] = "list, the same again",   [SOAK_PART_COUNT] = "a crash",
+        [SOAK_ENGINE] = "engine, without faults",
+        [SOAK_ENGINE_FAULTY] = "engine, with faults",
+        [SOAK_HISTORY] = "engine with a history",
+        [SOAK_LIST] = "list, without faults",
+        [SOAK_LIST_FAULTY] = "list, with faults",
+        [SOAK_REPEAT] = "list, the same again",
+        [SOAK_PART_COUNT] = "a crash",
     };
 
     return names[part];
@@ -52,6 +59,11 @@ enum soak_part soak_try(const struct soak_plan *plan, bool repeats, struct soak_
     soak_engine_run(plan, &plan->faults, &reports->engine, &reports->engine_faulty);
     if (has_failed(&reports->engine_faulty, failure))
         return SOAK_ENGINE_FAULTY;
+    if (plan->seed % HISTORY_EACH == 0) {
+        soak_history_run(plan, &plan->faults, &reports->engine, &reports->history);
+        if (has_failed(&reports->history, failure))
+            return SOAK_HISTORY;
+    }
     soak_list_run(plan, &soak_no_faults, NULL, &reports->list);
     if (has_failed(&reports->list, failure))
         return SOAK_LIST;

@@ -10,6 +10,7 @@
 enum soak_part {
     SOAK_ENGINE,
     SOAK_ENGINE_FAULTY,
+    SOAK_HISTORY,
     SOAK_LIST,
     SOAK_LIST_FAULTY,
     SOAK_REPEAT, /* the same once more is the same */
@@ -19,7 +20,7 @@ enum soak_part {
 const char *soak_part_name(enum soak_part part);
 
 struct soak_reports {
-    struct soak_report engine, engine_faulty, list, list_faulty;
+    struct soak_report engine, engine_faulty, history, list, list_faulty;
 };
 
 /* Run all parts, or up to the one that fails: which, or SOAK_PART_COUNT. Text in `failure`. */
