@@ -30,8 +30,8 @@ static const struct postgres_text claim_text = {
            " RETURNING chunk.job, chunk.turn, chunk.until)"
            " SELECT r.row, r.copies, r.turn, r.address, r.fault, u.job, u.turn+1, 0::int8 FROM u "
            "LEFT JOIN"
-           " line r ON r.job=u.job AND r.turn>=u.turn AND r.turn<u.until AND r.first=0"
-           " AND NOT EXISTS (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"
+           " line r ON r.job=$1::int8 AND r.turn>=u.turn AND r.turn<u.until AND r.first=0"
+           " AND NOT EXISTS (SELECT 1 FROM result s WHERE s.job=$1::int8 AND s.row=r.row)"
            " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.job=r.job AND t.row=r.row)"
            " ORDER BY u.turn, r.turn, r.row",
     false,
@@ -61,7 +61,7 @@ static const struct postgres_text tasks_text = {
                   "u.hops::int8 "
                   "FROM u "
                   "JOIN line r"
-                  " USING (job, row)",
+                  " USING (job, row) WHERE r.job=ANY($5::int8[])",
     false,
 };
 static const struct postgres_text results_text = {

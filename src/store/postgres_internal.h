@@ -112,7 +112,8 @@
       " SELECT (SELECT count(*) FROM list), (SELECT count(*) FROM put)")                           \
     X(RESULTS_FORGET,                                                                              \
       "WITH list AS (UPDATE job SET dealt=0 WHERE id=$1::int8 RETURNING id), gone AS (DELETE FROM" \
-      " result USING list WHERE job=list.id AND row=ANY($2::int8[]) RETURNING row, reason),"       \
+      " result WHERE job=$1::int8 AND EXISTS (SELECT 1 FROM list) AND row=ANY($2::int8[])"         \
+      " RETURNING row, reason),"                                                                   \
       " counted AS (INSERT INTO tally (job, reason, place, results, rows) SELECT $1::int8,"        \
       " gone.reason, $3::int8, -count(*), -sum(1+r.copies) FROM gone JOIN line r"                  \
       " ON r.job=$1::int8 AND r.row=gone.row GROUP BY gone.reason ORDER BY"                        \
@@ -321,7 +322,26 @@ uint64_t postgres_clock_ms(void);
 /* --- postgres_schema.c --------------------------------------------------------------------------
  */
 
+/* Held while tables are made: any number of processes may start at once. */
+#define POSTGRES_LOCK_TABLES "SELECT pg_advisory_xact_lock(1296780875)" /* "MKNK" */
+
 int postgres_store_migrate(struct postgres_store *store, struct error *error);
+
+/* --- postgres_part.c ----------------------------------------------------------------------------
+ */
+
+/* POSTGRES_JOB_ADD, into a part where it can go cheaply. expected: rows, about; 0: nobody knows. */
+int postgres_part_add(struct postgres_store *store, const struct postgres_params *job,
+                      uint64_t expected, PGresult **ret_answer, struct error *error);
+/*
+ * Rows and results of a list that is alone in its part and has more rows than `beyond` are gone: 1.
+ * Else 0. ERROR_BUSY: somebody is there.
+ */
+int postgres_part_empty(struct postgres_store *store, uint64_t job, size_t beyond,
+                        struct error *error);
+/* What was there before there were parts becomes the first one. Large, that takes minutes, beside
+   others who work there. */
+int postgres_part_settle(struct postgres_store *store, struct error *error);
 
 /* --- the interface's parts ----------------------------------------------------------------------
  */

@@ -30,7 +30,7 @@ int postgres_job_add(struct store *base, const struct store_job *job, uint64_t *
     bind_job(&params, job);
     postgres_bind_int(&params, job->created_unix_ms);
     bind_times(&params, job);
-    code = postgres_store_do(store, POSTGRES_JOB_ADD, &params, &answer, "add a list", error);
+    code = postgres_part_add(store, &params, job->expected, &answer, error);
     postgres_params_done(&params);
     if (code != 0)
         return code;
@@ -139,8 +139,11 @@ int postgres_job_clear(struct store *base, uint64_t id, size_t max, bool job_too
 {
     struct postgres_store *store = postgres_store_of(base);
     size_t left = max, few = SIZE_MAX;
-    int code = postgres_store_begin(store, "remove a list", error);
+    int code = postgres_part_empty(store, id, max, error);
 
+    if (code < 0 && (code != ERROR_BUSY || store->connection == NULL))
+        return code;
+    code = postgres_store_begin(store, "remove a list", error);
     if (code != 0)
         return code;
     code = take_away(store, POSTGRES_RESULTS_DELETE, id, true, &left, error);

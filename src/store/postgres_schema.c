@@ -3,8 +3,15 @@
 #include "base/check.h"
 #include "store/postgres_internal.h"
 
-/* Held while tables are made: any number of processes may start at once. */
-#define LOCK "SELECT pg_advisory_xact_lock(1296780875)" /* "MKNK" */
+#define LINE_TURN                                                                                  \
+    "ALTER INDEX line_turn RENAME TO line_0_turn;"                                                 \
+    "CREATE INDEX line_turn ON line (job, turn, row) WHERE first=0;"
+#define PARTED(table, indexes)                                                                     \
+    "ALTER TABLE " table " RENAME TO " table "_0;"                                                 \
+    "ALTER INDEX " table "_pkey RENAME TO " table "_0_pkey;"                                       \
+    "CREATE TABLE " table " (LIKE " table "_0 INCLUDING DEFAULTS INCLUDING STORAGE,"               \
+    " PRIMARY KEY (job, row)) PARTITION BY RANGE (job);" indexes "ALTER TABLE " table              \
+    " ATTACH PARTITION " table "_0 DEFAULT;"
 
 /*
  * One entry a version, never changed once released; each runs in one transaction with what says
@@ -135,6 +142,13 @@ static const struct {
     {1, "ALTER TABLE worker ADD COLUMN by_address smallint,"
         " ADD COLUMN sites bigint NOT NULL DEFAULT 0,"
         " ADD COLUMN waiting bigint NOT NULL DEFAULT 0"},
+    /*
+     * Parts (postgres_part.c). What there is becomes the one partition of all lists, which nothing
+     * has to be read for, and older programs go on with the new tables under the old names.
+     */
+    {1, "SET LOCAL lock_timeout TO '2s';" PARTED("line", LINE_TURN)
+            PARTED("result", "") "CREATE TABLE part (first bigint PRIMARY KEY, until bigint NOT "
+                                 "NULL)"},
 };
 
 /* From the catalogue itself: what a session knows of names may be older than its last lock. */
@@ -198,7 +212,7 @@ static int apply(struct postgres_store *store, int version, struct error *error)
 static int migrate(struct postgres_store *store, struct error *error)
 {
     int version = 0;
-    int code = postgres_store_run(store, LOCK, "prepare the tables", error);
+    int code = postgres_store_run(store, POSTGRES_LOCK_TABLES, "prepare the tables", error);
 
     if (code == 0)
         code = look(store, &version, error); /* somebody else may have been faster */
@@ -213,7 +227,7 @@ static int migrate(struct postgres_store *store, struct error *error)
     return code;
 }
 
-int postgres_store_migrate(struct postgres_store *store, struct error *error)
+static int renew(struct postgres_store *store, struct error *error)
 {
     int version, code = look(store, &version, error);
 
@@ -231,4 +245,12 @@ int postgres_store_migrate(struct postgres_store *store, struct error *error)
         return code;
     code = migrate(store, error);
     return postgres_store_end(store, code, "prepare the tables", error);
+}
+
+int postgres_store_migrate(struct postgres_store *store, struct error *error)
+{
+    int code = renew(store, error);
+
+    return code == 0 && store->mode == STORE_MODE_CREATE ? postgres_part_settle(store, error)
+                                                         : code;
 }

@@ -100,6 +100,7 @@ struct store_job {
     int64_t started_unix_ms;  /* 0: not yet */
     int64_t finished_unix_ms; /* 0: not yet */
     uint64_t active_ms;       /* worked on, over all starts */
+    uint64_t expected; /* when it is added: rows that will come, about; 0: nobody knows */
     /* Kept by the store. */
     uint64_t rows;       /* of the list */
     uint64_t faults;     /* rows that can't be read */

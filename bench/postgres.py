@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""What lists cost a PostgreSQL (bench/postgres.c), on a server of its own.
+
+    postgres.py PROGRAM [ROWS [PARTS]]
+
+Skipped, saying so, where there is no PostgreSQL.
+"""
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/postgres"))
+from server import Missing, Server  # noqa: E402
+
+
+def main():
+    try:
+        server = Server()
+    except Missing as why:
+        print("postgres: skipped:", why)
+        return 77
+    try:
+        return subprocess.run([sys.argv[1], server.url, *sys.argv[2:]], check=False).returncode
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
