@@ -5,9 +5,10 @@
  * io_timer and most timers are stopped before they fire. What is due already comes by an idle
  * handle: a uv_timer of no delay that is started again from its own callback rings again before
  * libuv (1.44) has looked at any socket. One read buffer serves all streams: bytes
- * are valid during the callback only. A stream is as small as it can be while idle: buffers for
- * output exist only while the kernel refuses to take more, and what is needed only at the beginning
- * and at the end only then.
+ * are valid during the callback only. A stream is as small as it can be while idle: it has a socket
+ * in a set of ours instead of a handle of libuv (uv_streams.c); buffers for output exist only while
+ * the kernel refuses to take more, and what is needed only at the beginning and at the end only
+ * then. Errors of the system are libuv's numbers and words (UV_EPIPE is -EPIPE).
  */
 #ifndef MK_IO_UV_INTERNAL_H
 #define MK_IO_UV_INTERNAL_H
@@ -16,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/heap.h"
+#include "base/list.h"
 #include "io/loop.h"
 #include "io/tls.h"
 #include "io/uv_loop.h"
@@ -35,6 +37,12 @@ struct io_uv_world {
     uv_timer_t timer;
     uv_idle_t idle; /* runs while a timer is due already */
     struct heap timers;
+    int epoll;            /* the set of streams */
+    uv_poll_t poll;       /* looks at it; keeps the loop running while there is a socket */
+    uv_prepare_t prepare; /* before the loop waits: frees those that were dropped */
+    size_t socket_count;
+    struct io_uv_stream *dropped;
+    struct list lingering;      /* passages of streams whose owners are done with them */
     struct io_tls_context *tls; /* NULL until the first handshake */
     struct io_uv_signal_slot signals[IO_UV_SIGNALS_MAX];
     size_t stream_count, listener_count, watch_count; /* that their owners have not closed */
@@ -46,9 +54,8 @@ struct io_uv_world {
 
 /* Output that the kernel would not take yet. */
 struct io_uv_outbox {
-    uv_write_t request;
-    bool writing;
-    struct buffer sending, waiting;
+    struct buffer bytes;
+    size_t sent; /* of them */
 };
 
 enum io_uv_stream_state {
@@ -59,25 +66,27 @@ enum io_uv_stream_state {
 
 /* What a stream has while it is connecting, closing, or about to go on after a pause. */
 struct io_uv_passage {
-    union {
-        uv_connect_t connect;
-        uv_shutdown_t shutdown;
-    } request;
-    struct io_timer timer; /* connecting: tell of a failure; open: go on; closed: give up */
-    struct io_endpoint to; /* connecting */
+    struct io_uv_stream *stream;
+    struct io_timer timer;         /* connecting: tell of a failure; open: go on; closed: give up */
+    struct io_endpoint to;         /* connecting */
+    struct list_node in_lingering; /* closed */
 };
 
 struct io_uv_stream {
     struct io_stream base;
     const struct io_stream_events *events; /* NULL: its owner is done with it */
-    void *user;
+    union {
+        void *user;
+        struct io_uv_stream *next_dropped; /* fd is -1 */
+    };
     struct io_uv_outbox *outbox;
     struct io_tls_session *tls;
     struct io_uv_passage *passage; /* NULL: it just is */
-    int error;                     /* of libuv: why connecting failed, or writing */
+    int fd;                        /* -1: dropped */
+    int error;                     /* why connecting failed, or writing */
     uint8_t state;                 /* enum io_uv_stream_state */
-    bool accepted : 1, paused : 1, ended : 1;
-    uv_tcp_t tcp;
+    uint8_t watched;               /* what is waited for, if it is_watched at all */
+    bool accepted : 1, paused : 1, ended : 1, is_watched : 1;
 };
 
 static inline struct io_uv_world *io_uv_world_of(struct io_loop *loop)
@@ -92,10 +101,12 @@ int io_uv_error_code(int uv_error); /* enum error_code */
 int io_uv_stream_connect(struct io_loop *loop, const struct io_endpoint *from,
                          const struct io_endpoint *to, const struct io_stream_events *events,
                          void *user, struct io_stream **ret_stream, struct error *error);
-/* Accept what waits at the listening handle; not reading yet. ERROR_NOMEM: it still waits. */
-int io_uv_stream_accept(struct io_uv_world *world, uv_stream_t *server,
+/*
+ * Accept what waits at a listening socket. 0; of libuv's numbers: UV_ENOMEM (it still waits),
+ * UV_EAGAIN (nobody waits), or what else accept(2) says.
+ */
+int io_uv_stream_accept(struct io_uv_world *world, int listening_fd,
                         struct io_uv_stream **ret_stream);
-void io_uv_stream_begin_reading(struct io_uv_stream *stream);
 int io_uv_stream_write(struct io_stream *base, const char *bytes, size_t len);
 int io_uv_stream_start_tls(struct io_stream *base, const char *server_name);
 void io_uv_stream_close(struct io_stream *base);
@@ -104,13 +115,25 @@ void io_uv_stream_pause(struct io_stream *base, bool paused);
 struct io_endpoint io_uv_stream_peer(const struct io_stream *base);
 void io_uv_stream_set_events(struct io_stream *base, const struct io_stream_events *events,
                              void *user);
-void io_uv_stream_on_closed(uv_handle_t *handle); /* for the loop's own clearing up */
+void io_uv_stream_ready(struct io_uv_stream *stream, unsigned events);
+void io_uv_stream_drop(struct io_uv_stream *stream); /* at once, whatever still waits */
+void io_uv_stream_free(struct io_uv_stream *stream); /* for the set: it was dropped */
+
+/* uv_streams.c */
+int io_uv_streams_init(struct io_uv_world *world); /* 0, or libuv's number */
+void io_uv_streams_done(struct io_uv_world *world);
+void io_uv_streams_adopt(struct io_uv_stream *stream, int fd); /* from here on it must be dropped */
+/* enum io_watch_events. 0, or libuv's number, which only the first time for a stream can give. */
+int io_uv_streams_watch(struct io_uv_stream *stream, unsigned events);
+/* Close the socket; the stream is freed before the loop next waits. No-op when it was dropped. */
+void io_uv_streams_remove(struct io_uv_stream *stream);
 
 /* uv_output.c: what goes to the kernel */
 int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len);
-int io_uv_output_flush(struct io_uv_stream *stream);
+void io_uv_output_flush(struct io_uv_stream *stream);
 void io_uv_output_free(struct io_uv_stream *stream);
-/* The stream's side: everything waiting has gone, or never will. */
+/* The stream's side: something waits now; and everything waiting has gone, or never will. */
+void io_uv_stream_output_waits(struct io_uv_stream *stream);
 void io_uv_stream_output_drained(struct io_uv_stream *stream);
 
 /* uv_listener.c */

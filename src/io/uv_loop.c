@@ -206,11 +206,10 @@ static void world_stop(struct io_loop *loop)
     uv_stop(&io_uv_world_of(loop)->uv);
 }
 
-/* Streams that still flush, for owners that are done with them, are cut off. */
 static void close_leftover(uv_handle_t *handle, void *user)
 {
     if (!uv_is_closing(handle))
-        uv_close(handle, handle->type == UV_TCP ? io_uv_stream_on_closed : NULL);
+        uv_close(handle, NULL);
 }
 
 static void world_free(struct io_loop *loop)
@@ -219,6 +218,7 @@ static void world_free(struct io_loop *loop)
     struct heap_node *node;
 
     CHECK(world->stream_count == 0 && world->listener_count == 0 && world->watch_count == 0);
+    io_uv_streams_done(world); /* those that still flush are cut off */
     uv_walk(&world->uv, close_leftover, NULL);
     while (uv_run(&world->uv, UV_RUN_DEFAULT) != 0)
         continue;
@@ -289,6 +289,11 @@ struct io_loop *io_uv_loop_new(struct error *error)
         return NULL;
     }
     rc = uv_loop_init(&world->uv);
+    if (rc == 0) {
+        rc = io_uv_streams_init(world);
+        if (rc != 0)
+            CHECK(uv_loop_close(&world->uv) == 0);
+    }
     if (rc != 0) {
         error_set(error, io_uv_error_code(rc), "cannot start the event loop: %s", uv_strerror(rc));
         memory_free(world);

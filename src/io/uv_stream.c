@@ -1,15 +1,18 @@
 /*
  * A TCP stream's life: connecting or accepted, open, closed by its owner or by the peer, gone.
  *
- * Callbacks come from libuv's, and libuv's from uv_run, so nothing calls back from inside a call;
+ * Callbacks come from the set of streams or a timer, so nothing calls back from inside a call;
  * what is known at once (no route) is told by the stream's timer on the next turn. Closing is
  * bounded: output that a peer does not take within LINGER_MS is dropped. A server side that closes
  * first shuts down its sending and reads what still comes, because a close with unread input resets
  * the connection and can destroy the last words before the peer has read them (RFC 1122 4.2.2.13).
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -21,7 +24,7 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-_Static_assert(sizeof(struct io_uv_stream) <= 304, "idle connections are many");
+_Static_assert(sizeof(struct io_uv_stream) <= 64, "idle connections are many");
 
 static struct io_uv_world *stream_world(const struct io_uv_stream *stream)
 {
@@ -38,12 +41,13 @@ static struct io_uv_passage *stream_begin_passage(struct io_uv_stream *stream)
     if (stream->passage != NULL)
         return stream->passage;
     stream->passage = memory_zalloc(1, sizeof(*stream->passage));
-    if (stream->passage != NULL)
-        io_timer_init(stream->base.loop, &stream->passage->timer, stream_on_timer, stream);
+    if (stream->passage == NULL)
+        return NULL;
+    stream->passage->stream = stream;
+    io_timer_init(stream->base.loop, &stream->passage->timer, stream_on_timer, stream);
     return stream->passage;
 }
 
-/* No request of it may be under way. */
 static void stream_end_passage(struct io_uv_stream *stream)
 {
     if (stream->passage == NULL)
@@ -70,51 +74,54 @@ static void stream_stop_timer(struct io_uv_stream *stream)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-void io_uv_stream_on_closed(uv_handle_t *handle)
+void io_uv_stream_free(struct io_uv_stream *stream)
 {
-    struct io_uv_stream *stream = handle->data;
-
     stream_end_passage(stream);
     io_uv_output_free(stream);
     io_tls_session_free(stream->tls);
     memory_free(stream);
 }
 
-static void stream_drop(struct io_uv_stream *stream)
+void io_uv_stream_drop(struct io_uv_stream *stream)
 {
-    stream_stop_timer(stream);
-    if (!uv_is_closing((uv_handle_t *)&stream->tcp))
-        uv_close((uv_handle_t *)&stream->tcp, io_uv_stream_on_closed);
+    if (stream->passage != NULL) {
+        io_timer_stop(&stream->passage->timer);
+        list_remove(&stream->passage->in_lingering);
+    }
+    io_uv_streams_remove(stream);
 }
 
-static void stream_on_shutdown(uv_shutdown_t *request, int status)
+static bool stream_is_reading(const struct io_uv_stream *stream)
 {
-    struct io_uv_stream *stream = request->data;
-
-    if (status < 0 && !uv_is_closing((uv_handle_t *)&stream->tcp))
-        stream_drop(stream);
+    if (stream->state == IO_UV_OPEN)
+        return !stream->paused;
+    return stream->state == IO_UV_CLOSED && stream->accepted && !stream->ended;
 }
 
-/* The owner is done and everything is sent: leave, or wait for the peer to have read it. */
+/* After whatever changes what it waits for. Once it has been watched this can't fail. */
+static int stream_watch(struct io_uv_stream *stream)
+{
+    bool is_writing = stream->outbox != NULL || stream->state == IO_UV_CONNECTING;
+
+    if (stream->fd < 0)
+        return 0;
+    return io_uv_streams_watch(stream, (stream_is_reading(stream) ? IO_READABLE : 0u) |
+                                           (is_writing ? IO_WRITABLE : 0u));
+}
+
+void io_uv_stream_output_waits(struct io_uv_stream *stream)
+{
+    stream_watch(stream);
+}
+
+/* The owner may be done and everything is sent: leave, or wait for the peer to have read it. */
 void io_uv_stream_output_drained(struct io_uv_stream *stream)
 {
-    struct io_uv_passage *passage;
-
-    if (stream->state != IO_UV_CLOSED)
-        return;
-    if (!stream->accepted || stream->ended || stream->error != 0) {
-        stream_drop(stream);
-        return;
-    }
-    passage = stream_begin_passage(stream);
-    if (passage == NULL) {
-        stream_drop(stream);
-        return;
-    }
-    passage->request.shutdown.data = stream;
-    if (uv_shutdown(&passage->request.shutdown, (uv_stream_t *)&stream->tcp, stream_on_shutdown) !=
-        0)
-        stream_drop(stream);
+    if (stream->state == IO_UV_CLOSED && (!stream->accepted || stream->ended ||
+                                          stream->error != 0 || shutdown(stream->fd, SHUT_WR) != 0))
+        io_uv_stream_drop(stream);
+    else
+        stream_watch(stream);
 }
 
 /* The owner makes no more calls and gets none. */
@@ -128,15 +135,14 @@ static void stream_begin_close(struct io_uv_stream *stream)
     stream_world(stream)->stream_count--;
     if (connecting || stream->error != 0 || (!stream->accepted && stream->outbox == NULL) ||
         stream_set_timer(stream, LINGER_MS) != 0) {
-        stream_drop(stream);
+        io_uv_stream_drop(stream);
         return;
     }
-    if (!stream->accepted || stream->ended)
-        uv_read_stop((uv_stream_t *)&stream->tcp);
-    else
-        io_uv_stream_begin_reading(stream);
+    list_append(&stream_world(stream)->lingering, &stream->passage->in_lingering);
     if (stream->outbox == NULL)
         io_uv_stream_output_drained(stream);
+    else
+        stream_watch(stream);
 }
 
 /* The connection is over: tell the owner and let go. */
@@ -243,50 +249,42 @@ static void stream_on_end(struct io_uv_stream *stream)
         stream_finish(stream, IO_CLOSED_BY_PEER, "closed by peer");
 }
 
-static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+/* n: how many bytes, 0 for the end, or an error in libuv's numbers. */
+static void stream_on_read(struct io_uv_stream *stream, const char *bytes, ssize_t n)
 {
-    struct io_uv_world *world = stream_world(handle->data);
-
-    *ret_buf = uv_buf_init(world->read_buffer, sizeof(world->read_buffer));
-}
-
-static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
-{
-    struct io_uv_stream *stream = handle->data;
-
-    stream_world(stream)->wakes++;
-    if (n == 0)
-        return;
     if (stream->state == IO_UV_CLOSED) { /* lingering: only the end matters */
-        if (n < 0)
-            stream_drop(stream);
+        if (n <= 0)
+            io_uv_stream_drop(stream);
         return;
     }
-    if (n < 0 && stream->tls != NULL) { /* what it holds was sent before the end */
+    if (n <= 0 && stream->tls != NULL) { /* what it holds was sent before the end */
         stream_pump_tls(stream);
         if (stream->state != IO_UV_OPEN || stream->paused)
             return; /* paused: the end is found again when reading goes on */
     }
-    if (n == UV_EOF) {
+    if (n == 0) {
         stream_on_end(stream);
     } else if (n < 0) {
         stream_fail(stream, (int)n);
     } else if (stream->tls != NULL) {
-        if (io_tls_feed(stream->tls, buf->base, (size_t)n) != 0)
+        if (io_tls_feed(stream->tls, bytes, (size_t)n) != 0)
             stream_fail(stream, UV_ENOMEM);
         else
             stream_pump_tls(stream);
     } else if (stream->events != NULL && stream->events->received != NULL) {
-        stream->events->received(stream->user, buf->base, (size_t)n);
+        stream->events->received(stream->user, bytes, (size_t)n);
     }
 }
 
-void io_uv_stream_begin_reading(struct io_uv_stream *stream)
+static void stream_read(struct io_uv_stream *stream)
 {
-    if (stream->paused && stream->state == IO_UV_OPEN)
-        return;
-    if (!uv_is_closing((uv_handle_t *)&stream->tcp)) /* UV_EALREADY is as good */
-        uv_read_start((uv_stream_t *)&stream->tcp, stream_on_alloc, stream_on_read);
+    struct io_uv_world *world = stream_world(stream);
+    ssize_t n = recv(stream->fd, world->read_buffer, sizeof(world->read_buffer), 0);
+
+    if (n >= 0)
+        stream_on_read(stream, world->read_buffer, n);
+    else if (errno != EAGAIN && errno != EINTR)
+        stream_on_read(stream, NULL, -errno);
 }
 
 void io_uv_stream_pause(struct io_stream *base, bool paused)
@@ -298,12 +296,11 @@ void io_uv_stream_pause(struct io_stream *base, bool paused)
     stream->paused = paused;
     if (stream->state != IO_UV_OPEN)
         return;
+    stream_watch(stream);
     if (paused) {
-        uv_read_stop((uv_stream_t *)&stream->tcp);
         stream_stop_timer(stream);
         return;
     }
-    io_uv_stream_begin_reading(stream);
     /* TLS may hold plaintext for which no more ciphertext will come. */
     if (stream->tls != NULL && stream_set_timer(stream, 0) != 0)
         stream->error = UV_ENOMEM;
@@ -324,7 +321,7 @@ static void stream_on_timer(struct io_timer *timer)
         stream_pump_tls(stream);
         break;
     default:
-        stream_drop(stream);
+        io_uv_stream_drop(stream);
         break;
     }
 }
@@ -336,27 +333,39 @@ static struct io_uv_stream *stream_new(struct io_uv_world *world)
     if (stream == NULL)
         return NULL;
     stream->base.loop = &world->base;
+    stream->fd = -1;
     return stream;
 }
 
-static void stream_on_connected(uv_connect_t *request, int status)
+static void stream_on_connected(struct io_uv_stream *stream)
 {
-    struct io_uv_stream *stream = request->data;
+    int code = 0;
+    socklen_t len = sizeof(code);
 
-    stream_world(stream)->wakes++;
-    if (uv_is_closing((uv_handle_t *)&stream->tcp))
-        return;
-    if (status < 0) {
-        stream_fail(stream, status);
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &code, &len) != 0)
+        code = errno;
+    if (code != 0) {
+        stream_fail(stream, -code);
         return;
     }
     stream->state = IO_UV_OPEN;
     stream_end_passage(stream);
-    io_uv_stream_begin_reading(stream);
-    if (io_uv_output_flush(stream) != 0)
-        stream->error = UV_ENOMEM;
+    io_uv_output_flush(stream);
+    stream_watch(stream);
     if (stream->events != NULL && stream->events->connected != NULL)
         stream->events->connected(stream->user);
+}
+
+void io_uv_stream_ready(struct io_uv_stream *stream, unsigned events)
+{
+    if (stream->state == IO_UV_CONNECTING) {
+        stream_on_connected(stream);
+        return;
+    }
+    if ((events & IO_READABLE) && stream_is_reading(stream))
+        stream_read(stream);
+    if ((events & IO_WRITABLE) && stream->fd >= 0)
+        io_uv_output_flush(stream);
 }
 
 /* Bind the source address; the port is chosen by connect, a free one for that very destination. */
@@ -365,18 +374,16 @@ static int stream_bind(struct io_uv_stream *stream, const struct io_endpoint *fr
 {
     struct sockaddr_storage address;
     char text[IP_TEXT_SIZE];
-    uv_os_fd_t fd;
-    int one = 1, rc;
+    socklen_t len = io_uv_address_from_endpoint(from, &address);
+    int one = 1;
 
-    if (from->port == 0 && uv_fileno((uv_handle_t *)&stream->tcp, &fd) == 0)
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-    io_uv_address_from_endpoint(from, &address);
-    rc = uv_tcp_bind(&stream->tcp, (const struct sockaddr *)&address, 0);
-    if (rc == 0)
+    if (from->port == 0)
+        setsockopt(stream->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    if (bind(stream->fd, (const struct sockaddr *)&address, len) == 0)
         return 0;
-    return error_set(error, rc == UV_ENOMEM ? ERROR_NOMEM : ERROR_IO,
+    return error_set(error, errno == ENOMEM ? ERROR_NOMEM : ERROR_IO,
                      "cannot use the source address %s: %s", ip_format(&from->ip, text),
-                     uv_strerror(rc));
+                     uv_strerror(-errno));
 }
 
 /* Ports of our own that ran out are our trouble; any other failure is the world's answer. */
@@ -385,18 +392,20 @@ static int stream_begin_connect(struct io_uv_stream *stream, const struct io_end
 {
     struct io_uv_passage *passage = stream_begin_passage(stream);
     struct sockaddr_storage address;
-    int rc;
+    socklen_t len = io_uv_address_from_endpoint(to, &address);
+    int one = 1, rc;
 
     if (passage == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to connect");
-    io_uv_address_from_endpoint(to, &address);
-    uv_tcp_nodelay(&stream->tcp, 1);
     passage->to = *to;
-    passage->request.connect.data = stream;
-    rc = uv_tcp_connect(&passage->request.connect, &stream->tcp, (const struct sockaddr *)&address,
-                        stream_on_connected);
-    if (rc == 0)
-        return 0;
+    setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (connect(stream->fd, (const struct sockaddr *)&address, len) == 0 || errno == EINPROGRESS ||
+        errno == EINTR) {
+        rc = stream_watch(stream);
+        return rc == 0 ? 0
+                       : error_set(error, ERROR_NOMEM, "no memory to connect: %s", uv_strerror(rc));
+    }
+    rc = -errno;
     if (rc == UV_EADDRNOTAVAIL || rc == UV_EADDRINUSE || rc == UV_EAGAIN)
         return error_set(error, ERROR_LIMIT, "no local port is free: %s", uv_strerror(rc));
     stream->error = rc;
@@ -411,24 +420,26 @@ int io_uv_stream_connect(struct io_loop *loop, const struct io_endpoint *from,
 {
     struct io_uv_world *world = io_uv_world_of(loop);
     struct io_uv_stream *stream = stream_new(world);
-    int rc;
+    int fd, rc;
 
     CHECK(to->ip.family == 4 || to->ip.family == 6);
     if (stream == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to connect");
-    rc = uv_tcp_init_ex(&world->uv, &stream->tcp, to->ip.family == 4 ? AF_INET : AF_INET6);
-    if (rc != 0) {
+    fd = socket(to->ip.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                0);
+    if (fd < 0) {
+        rc = -errno;
         memory_free(stream);
         return error_set(error, io_uv_error_code(rc), "cannot make a socket: %s", uv_strerror(rc));
     }
-    stream->tcp.data = stream;
+    io_uv_streams_adopt(stream, fd);
     stream->events = events;
     stream->user = user;
     rc = from != NULL && from->ip.family != 0 ? stream_bind(stream, from, error) : 0;
     if (rc == 0)
         rc = stream_begin_connect(stream, to, error);
     if (rc != 0) {
-        stream_drop(stream);
+        io_uv_stream_drop(stream);
         return rc;
     }
     world->stream_count++;
@@ -436,22 +447,29 @@ int io_uv_stream_connect(struct io_loop *loop, const struct io_endpoint *from,
     return 0;
 }
 
-int io_uv_stream_accept(struct io_uv_world *world, uv_stream_t *server,
+int io_uv_stream_accept(struct io_uv_world *world, int listening_fd,
                         struct io_uv_stream **ret_stream)
 {
     struct io_uv_stream *stream = stream_new(world);
+    int fd, one = 1, rc;
 
     if (stream == NULL)
-        return ERROR_NOMEM;
-    uv_tcp_init(&world->uv, &stream->tcp); /* makes no socket: cannot fail */
-    stream->tcp.data = stream;
+        return UV_ENOMEM;
+    fd = accept4(listening_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        rc = -errno;
+        memory_free(stream);
+        return rc;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    io_uv_streams_adopt(stream, fd);
     stream->state = IO_UV_OPEN;
     stream->accepted = true;
-    if (uv_accept(server, (uv_stream_t *)&stream->tcp) != 0) {
-        stream_drop(stream);
-        return ERROR_IO;
+    rc = stream_watch(stream);
+    if (rc != 0) {
+        io_uv_stream_drop(stream);
+        return rc;
     }
-    uv_tcp_nodelay(&stream->tcp, 1);
     world->stream_count++;
     *ret_stream = stream;
     return 0;
@@ -504,23 +522,25 @@ void io_uv_stream_reset(struct io_stream *base)
 {
     struct io_uv_stream *stream = (struct io_uv_stream *)base;
 
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
     CHECK(stream->state != IO_UV_CLOSED);
     stream->state = IO_UV_CLOSED;
+    stream->events = NULL;
     stream_world(stream)->stream_count--;
-    stream_stop_timer(stream);
-    if (uv_tcp_close_reset(&stream->tcp, io_uv_stream_on_closed) != 0)
-        stream_drop(stream);
+    setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    io_uv_stream_drop(stream);
 }
 
 struct io_endpoint io_uv_stream_peer(const struct io_stream *base)
 {
     const struct io_uv_stream *stream = (const struct io_uv_stream *)base;
     struct sockaddr_storage address = {0};
-    int len = sizeof(address);
+    socklen_t len = sizeof(address);
 
     if (stream->state == IO_UV_CONNECTING)
         return stream->passage->to;
-    if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &len) != 0)
+    if (getpeername(stream->fd, (struct sockaddr *)&address, &len) != 0)
         return (struct io_endpoint){0};
     return io_uv_address_to_endpoint(&address);
 }
