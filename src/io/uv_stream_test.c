@@ -495,6 +495,27 @@ static void a_half_close_lets_waiting_output_go(void **state)
     close(fd);
 }
 
+static void close_the_other(struct end *end)
+{
+    end_close(end == &world.client ? &world.server : &world.client);
+    stop(end);
+}
+
+/* Both ends have something to read in the same turn; whoever is first closes the other. */
+static void who_was_closed_by_another_hears_nothing(void **state)
+{
+    connect_client();
+    while (world.client.connected == 0 || world.accepted == 0)
+        turn(false);
+    world.client.on_received = world.server.on_received = close_the_other;
+    send_text(&world.client, "both");
+    send_text(&world.server, "both");
+    io_loop_run(world.loop);
+    assert_true((world.client.stream == NULL) != (world.server.stream == NULL));
+    assert_true((world.client.got.len == 0) != (world.server.got.len == 0));
+    assert_int_equal(world.client.closed + world.server.closed, 0);
+}
+
 static void running_out_of_descriptors_is_a_limit(void **state)
 {
     struct rlimit old, low;
@@ -666,6 +687,7 @@ int main(void)
         T(writes_have_a_ceiling),
         T(resets_are_told_from_ends),
         T(a_half_close_lets_waiting_output_go),
+        T(who_was_closed_by_another_hears_nothing),
         T(running_out_of_descriptors_is_a_limit),
         T(every_allocation_may_fail),
         T(a_dialogue_moves_to_tls),

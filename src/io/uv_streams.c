@@ -101,8 +101,7 @@ void io_uv_streams_adopt(struct io_uv_stream *stream, int fd)
         uv_ref((uv_handle_t *)&world->poll);
 }
 
-/* A mask of nothing would still tell, again and again, of a peer that went away: by the edge, once.
- */
+/* For nothing at all, still, a peer that went away is told again and again; by the edge, once. */
 static uint32_t epoll_events_of(unsigned events)
 {
     return (events & IO_READABLE ? EPOLLIN : 0u) | (events & IO_WRITABLE ? EPOLLOUT : 0u) |

@@ -16,7 +16,8 @@
 struct party {
     struct io_loop *loop;
     struct io_endpoint at;
-    struct io_stream *client;
+    struct io_stream *client, *server;
+    enum io_close_reason reason;
     unsigned accepted, connected, closed;
     unsigned timer_fired;
 };
@@ -119,11 +120,67 @@ static void waits_for_the_next_timer(void **state)
     io_loop_free(party.loop);
 }
 
+static void kept(void *user, struct io_stream *stream)
+{
+    static const struct io_stream_events events = {.closed = client_closed};
+    struct party *party = user;
+
+    party->accepted++;
+    party->server = stream;
+    io_stream_set_events(stream, &events, party);
+}
+
+static void told_of_end(void *user, enum io_close_reason reason, const char *detail)
+{
+    struct party *party = user;
+
+    party->closed++;
+    party->client = NULL;
+    party->reason = reason;
+}
+
+static void a_paused_stream_without_a_peer_lets_the_loop_sleep(void **state)
+{
+    static const struct io_stream_events events = {.connected = client_connected,
+                                                   .closed = told_of_end};
+    struct party party = {.loop = io_uv_loop_new(NULL)};
+    const struct io_endpoint any_port = {.ip = ip_v4(127, 0, 0, 1)};
+    struct io_listener *listener;
+    unsigned woken = 0;
+
+    assert_non_null(party.loop);
+    assert_int_equal(io_listen(party.loop, &any_port, kept, &party, &listener, NULL), 0);
+    party.at = io_listener_endpoint(listener);
+    assert_int_equal(io_connect(party.loop, NULL, &party.at, &events, &party, &party.client, NULL),
+                     0);
+    io_uv_loop_turn(party.loop);
+    while (party.connected == 0 || party.accepted == 0)
+        pass(party.loop);
+    io_stream_pause(party.client, true);
+    io_stream_reset(party.server);
+    for (unsigned i = 0; i < WAITS_A_PASS; i++) {
+        struct pollfd watched = {.fd = io_uv_loop_descriptor(party.loop), .events = POLLIN};
+
+        io_uv_loop_turn(party.loop);
+        woken += poll(&watched, 1, 5) > 0;
+    }
+    assert_in_range(woken, 0, 2);
+    assert_int_equal(party.closed, 0);
+    io_stream_pause(party.client, false);
+    io_uv_loop_turn(party.loop);
+    while (party.closed == 0)
+        pass(party.loop);
+    assert_int_equal(party.reason, IO_CLOSED_RESET);
+    io_listener_close(listener);
+    io_loop_free(party.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_loop_misses_nothing),
         cmocka_unit_test(waits_for_the_next_timer),
+        cmocka_unit_test(a_paused_stream_without_a_peer_lets_the_loop_sleep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
