@@ -459,6 +459,7 @@ const struct cli_command cli_check = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct check_options),
     .uses_common = true,
+    .heeds_kept_lists = true,
     .arguments_min = 1,
     .arguments_max = SIZE_MAX,
     .run = run,

@@ -273,6 +273,7 @@ const struct cli_command cli_clean = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct clean_options),
     .uses_common = true,
+    .heeds_kept_lists = true,
     .arguments_min = 1,
     .arguments_max = SIZE_MAX,
     .run = run,

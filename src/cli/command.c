@@ -243,6 +243,7 @@ static int run(struct cli_call *call, int count, char **words)
     if (load(call, &arguments, &config, own, &error) < 0)
         return cli_fail(call, CLI_EXIT_USAGE, "%s", error.message);
     cli_arguments_hide(&arguments);
+    config.heeds_kept_lists = call->command->heeds_kept_lists;
     call->config = &config;
     call->options = own;
     call->arguments = arguments.plain;

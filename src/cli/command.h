@@ -47,6 +47,7 @@ struct cli_command {
     struct config_table own;
     size_t options_size;       /* of the command's own structure */
     bool uses_common;          /* common options, file and environment apply and are shown */
+    bool heeds_kept_lists;     /* of the store and the history file (config/kept_lists.h) */
     const char *common_groups; /* those that its help shows, "A|B"; NULL: all */
     size_t arguments_min, arguments_max; /* SIZE_MAX: any number */
     const char *words; /* fixed words its first argument may be: "show|default|check"; or NULL */

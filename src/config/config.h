@@ -59,6 +59,7 @@ struct config {
     unsigned colour;        /* --color auto|always|never: enum config_colour */
     uint64_t seed;          /* --seed N: for repeatable runs; 0: a new one each time */
     bool transcripts;       /* no option: the command shows conversations */
+    bool heeds_kept_lists;  /* no option: lists kept in store and history_file are heeded too */
 };
 
 extern const struct config_table config_common;

@@ -40,6 +40,21 @@ int kept_lists_add(struct store *store, struct lists_operator *lists, struct err
     return code;
 }
 
+int kept_lists_add_from(const char *url, struct lists_operator *lists, struct error *error)
+{
+    struct store *store = NULL;
+    int code = store_open(url, STORE_MODE_READ_ONLY, &store, error);
+
+    if (code == ERROR_FORMAT) /* its tables may be an older program's */
+        code = store_open(url, STORE_MODE_EXISTING, &store, error);
+    if (code == ERROR_NOT_FOUND)
+        return 0;
+    if (code == 0)
+        code = kept_lists_add(store, lists, error);
+    store_close(store);
+    return code;
+}
+
 int kept_lists_stamp(struct store *store, uint64_t *ret_stamp, struct error *error)
 {
     uint64_t stamp = 0;

@@ -190,6 +190,23 @@ done:
     return code;
 }
 
+/* A service may keep them where the history is, or where results go to. */
+static int load_kept(struct lists_operator *lists, const struct config *config, struct error *error)
+{
+    const char *places[] = {config->store, config->history_file};
+    struct error detail = {0};
+    int code = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(places) && code == 0; i++)
+        if (places[i] != NULL)
+            code = kept_lists_add_from(places[i], lists, &detail);
+    return code == 0 ? 0
+                     : error_set(error, code,
+                                 "%s; as your lists of whom to leave alone may be kept there, "
+                                 "nobody is asked",
+                                 detail.message);
+}
+
 int prober_load_lists(const struct config *config, struct lists_operator **ret_lists,
                       struct error *error)
 {
@@ -200,6 +217,8 @@ int prober_load_lists(const struct config *config, struct lists_operator **ret_l
         for (size_t i = 0; code == 0 && i < config->lists[kind].count; i++)
             code = load_list(lists, (enum lists_operator_kind)kind, config->lists[kind].values[i],
                              error);
+    if (code == 0 && config->heeds_kept_lists)
+        code = load_kept(lists, config, error);
     if (code < 0)
         lists_operator_free(lists);
     else

@@ -59,8 +59,9 @@ void prober_close(struct prober *prober);
 void prober_say_goodbye(struct prober *prober, uint64_t limit_ms);
 
 /*
- * Read the operator's list files, as they are now, into new lists. The caller frees. ERROR_USAGE
- * names file and line; ERROR_NOMEM.
+ * Read the operator's list files, as they are now, into new lists, and what is kept in the places
+ * that config names where it says so. The caller frees. ERROR_USAGE names file and line;
+ * ERROR_NOMEM; the store's errors.
  */
 int prober_load_lists(const struct config *config, struct lists_operator **ret_lists,
                       struct error *error);

@@ -335,7 +335,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
     result = store->is_read_only ? open_read_only(path, &store->db)
                                  : open_writable(path, mode == STORE_MODE_CREATE, &store->db);
     if (result != SQLITE_OK) {
-        code = sqlite_store_error(store->db, path, result, "open the job", error);
+        code = sqlite_store_error(store->db, path, result, "open the store", error);
         goto done;
     }
     code = sqlite_store_migrate(store, error);

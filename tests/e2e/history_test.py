@@ -90,13 +90,44 @@ class History(unittest.TestCase):
             self.assertEqual(status, 0, err)
         self.assertEqual(list(self.path.iterdir()), [])
 
-    def test_a_history_that_cannot_be_opened_costs_a_word(self):
+    def test_a_history_that_cannot_be_written_costs_a_word(self):
         with lab(SCENARIO) as opened:
-            (self.path / "known.db").write_text("not ours")
             status, out, err = run("check", "--config", opened.config, "--history-file",
-                                   self.history, "ann@good.example")
+                                   str(self.path / "nowhere" / "known.db"), "ann@good.example")
             self.assertEqual(status, 0)
             self.assertIn(b"history is left aside", err)
+
+    def test_nobody_is_asked_where_kept_lists_cannot_be_read(self):
+        (self.path / "known.db").write_text("not ours")
+        with lab(SCENARIO) as opened:
+            for option, depth in (("--history-file", "smtp"), ("--store", "syntax")):
+                words = ["--config", opened.config, option, "sqlite:" + self.history, "--depth", depth]
+                for command in (["check", "ann@good.example"], ["clean", "-", "-o", "-"]):
+                    status, out, err = run(*command, *words, given=b"ann@good.example\n")
+                    self.assertEqual((status, out), (2, b""), (command, err))
+                    self.assertIn(b"known.db", err)
+                    self.assertIn(b"nobody is asked", b" ".join(err.split()))
+            self.assertEqual(self.asked(opened, "ann@good.example"), 0)
+
+    def test_lists_that_a_service_keeps_hold_for_check_and_clean(self):
+        address, place = "ann@good.example", f"sqlite:{self.path}/data/mailknock.db"
+        with lab(SCENARIO) as opened:
+            service = Service(opened.config, self.folder.name)
+            try:
+                answer = service.post("/v1/operator-lists/opt_out/entries", {"entries": [address]})
+                self.assertEqual(answer.status, 200)
+                for option, depth in (("--store", "smtp"), ("--history-file", "syntax")):
+                    words = ["--config", opened.config, option, place, "--depth", depth]
+                    status, out, err = run("check", address, "--json", "--no-history", *words)
+                    self.assertEqual(json.loads(out)["reason"], "opted_out", err)
+                    status, out, err = run("clean", "-", "-o", "-", "--format", "ndjson", *words,
+                                           given=address.encode() + b"\n")
+                    self.assertEqual(json.loads(out)["mailknock"]["reason"], "opted_out", err)
+                    if depth == "smtp":
+                        service.close()  # it holds without the service, too
+            finally:
+                service.process.kill()
+            self.assertEqual(self.asked(opened, address), 0)
 
     def test_feedback_teaches(self):
         with lab(SCENARIO) as opened:
