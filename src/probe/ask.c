@@ -78,7 +78,7 @@ void probe_ask_blocked(struct probe_ask *ask, uint64_t until_ms)
 void probe_ask_elsewhere(struct probe_ask *ask, const char *site)
 {
     if (ask->is_random)
-        probe_stranger_failed(stranger_of(ask));
+        probe_stranger_elsewhere(stranger_of(ask), site);
     else
         probe_case_elsewhere(case_of(ask), site);
 }

@@ -144,8 +144,11 @@ void probe_stranger_await(struct probe_domain *domain, struct probe_case *kase)
     list_append(&domain->stranger->waiters, &kase->node);
 }
 
-/* It is over, one way or the other: everybody who waits goes on, and it lets go of its holds. */
-static void settle(struct probe_stranger *stranger)
+/*
+ * It is over, one way or the other: everybody who waits goes on, and it lets go of its holds. That
+ * it was in vain is remembered for so long.
+ */
+static void settle_for(struct probe_stranger *stranger, uint64_t kept_ms)
 {
     struct probe_domain *domain = stranger->domain;
     struct probe_host *host = stranger->host;
@@ -155,7 +158,7 @@ static void settle(struct probe_stranger *stranger)
     probe_host_dequeue(&stranger->ask);
     list_remove(&stranger->in_engine);
     stranger->is_over = true;
-    stranger->vain_until_ms = probe_engine_now(stranger->engine) + VAIN_KEPT_MS;
+    stranger->vain_until_ms = probe_engine_now(stranger->engine) + kept_ms;
     while ((node = list_pop(&stranger->waiters)) != NULL)
         probe_case_stranger_settled(LIST_ELEMENT(node, struct probe_case, node));
     if (probe_domain_habit(domain, &stranger->place) != EVIDENCE_CATCH_ALL_UNKNOWN) {
@@ -164,6 +167,11 @@ static void settle(struct probe_stranger *stranger)
     }
     probe_host_release(host);
     probe_domain_release(domain);
+}
+
+static void settle(struct probe_stranger *stranger)
+{
+    settle_for(stranger, VAIN_KEPT_MS);
 }
 
 void probe_stranger_abandon(struct probe_domain *domain)
@@ -210,6 +218,20 @@ void probe_stranger_out(struct probe_stranger *stranger)
 void probe_stranger_failed(struct probe_stranger *stranger)
 {
     settle(stranger);
+}
+
+/* What they were told themselves is worth too little without its answer. */
+void probe_stranger_elsewhere(struct probe_stranger *stranger, const char *site)
+{
+    for (struct list_node *node = list_first(&stranger->waiters), *next; node != NULL;
+         node = next) {
+        struct probe_case *kase = LIST_ELEMENT(node, struct probe_case, node);
+
+        next = list_after(&stranger->waiters, node);
+        if (probe_places_are_alike(&stranger->place, &kase->answered_by))
+            probe_case_elsewhere(kase, site);
+    }
+    settle_for(stranger, 0);
 }
 
 /* The latest attempt replaces the one before: a domain's habit is one line of evidence. */

@@ -59,5 +59,7 @@ void probe_stranger_cancel_all(struct probe_engine *engine);
 void probe_stranger_out(struct probe_stranger *stranger);
 void probe_stranger_answered(struct probe_stranger *stranger, const struct probe_answer *answer);
 void probe_stranger_failed(struct probe_stranger *stranger);
+/* Where it was to be asked is another process's site: so are those who wait for its answer. */
+void probe_stranger_elsewhere(struct probe_stranger *stranger, const char *site);
 
 #endif
