@@ -13,8 +13,8 @@
 #define TIME_UP_GRACE_MS (5 * SECOND_MS)
 #define FED_IN_A_TURN    100 /* at most: the engine has its work with each, too */
 #define COMMIT_MS        20
-#define BATCH_LEAST      250
-#define HELD_TO_ACTIVE   4 /* addresses held, waiting ones too, to the window */
+#define BATCH_LEAST      64 /* what a commit costs with no rows is small beside theirs by then */
+#define HELD_TO_ACTIVE   4  /* addresses held, waiting ones too, to the window */
 
 /* Before rows that we failed are asked again. */
 static const uint64_t round_waits_ms[] = {SECOND_MS, 10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS};
