@@ -552,6 +552,52 @@ static void failing_stores_lose_nothing(void **state)
     assert_true(failed > 50);
 }
 
+/* --- an engine that fails --------------------------------------------------------------------- */
+
+static const struct io_loop_ops *sound_loop;
+static uint64_t sound_from_ms;
+
+static int failing_connect(struct io_loop *loop, const struct io_endpoint *from,
+                           const struct io_endpoint *to, const struct io_stream_events *events,
+                           void *user, struct io_stream **ret_stream, struct error *error)
+{
+    if (io_now_ms(loop) < sound_from_ms)
+        return error_set(error, ERROR_NOMEM, "no memory for a connection");
+    return sound_loop->connect(loop, from, to, events, user, ret_stream, error);
+}
+
+/* For a while, or for good: then it is said so, but not before it was tried for minutes. */
+static void rows_that_we_failed_are_asked_again(void **state)
+{
+    static const uint64_t lacks_ms[] = {500, 40 * SECOND_MS, 5 * MINUTE_MS, INSTANT_NEVER};
+
+    for (size_t i = 0; i < ARRAY_LEN(lacks_ms); i++) {
+        bool is_for_good = lacks_ms[i] == INSTANT_NEVER, has_result[ROWS + 1];
+        struct store *store = memory_store();
+        struct store_counts counts;
+        struct io_loop_ops ops;
+        struct run run;
+
+        run_init(&run, store, load(store), i + 1);
+        run_build(&run);
+        sound_loop = run.loop->ops;
+        sound_from_ms = lacks_ms[i];
+        ops = *sound_loop;
+        ops.connect = failing_connect;
+        run.loop->ops = &ops;
+        run_live(&run);
+        assert_int_equal(run.ended, 1);
+        assert_int_equal(run.end, BULK_JOB_FINISHED);
+        assert_int_equal(check_results(store, run.id, is_for_good, has_result), ROWS);
+        assert_int_equal(store_counts(store, run.id, &counts, NULL), 0);
+        assert_int_equal(counts.rows[REASON_INTERNAL_ERROR] > 0, is_for_good);
+        assert_true(!is_for_good || run.ended_ms > 6 * MINUTE_MS);
+        run.loop->ops = sound_loop;
+        run_done(&run);
+        store_close(store);
+    }
+}
+
 /* --- several jobs on one engine ------------------------------------------------------------- */
 
 static void jobs_share_the_engine(void **state)
@@ -932,6 +978,7 @@ int main(void)
         cmocka_unit_test(stopped_jobs_keep_what_they_have),
         cmocka_unit_test(time_may_be_limited),
         cmocka_unit_test(failing_stores_lose_nothing),
+        cmocka_unit_test(rows_that_we_failed_are_asked_again),
         cmocka_unit_test(jobs_share_the_engine),
         cmocka_unit_test(files_do_as_well_as_memory),
         cmocka_unit_test(feeds_give_every_row_in_its_turn),
