@@ -85,6 +85,7 @@ struct bulk_fleet {
     struct error error;
     uint64_t told_ms, beat_results, beaten_ms;
     uint64_t told_leases; /* that were ours when the view was had */
+    uint64_t left_ms; /* nothing is adopted or given up before: what was too much finds others */
     struct bulk_fleet_counts counts;
     size_t in_flight, wanted, untold;
     struct bulk_fleet_chunk *chunk; /* of the claim that was fed last */

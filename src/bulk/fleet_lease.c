@@ -407,6 +407,8 @@ static void give_quiet(struct bulk_fleet *fleet)
     for (size_t i = 0; i < count; i++) {
         fleet->counts.leases--;
         sites[i]->at_ms = is_idle[i] ? now : now + LEFT_MS;
+        if (!is_idle[i])
+            fleet->left_ms = now + LEFT_MS;
         sites[i]->hold = BULK_FLEET_FOREIGN;
         sites[i]->rest_ms = 0;
         is_told(fleet, sites[i]);
@@ -447,7 +449,10 @@ static void even_out(struct bulk_fleet *fleet)
 {
     uint64_t share = share_of_one(fleet), ours = count_to_stay(fleet), many;
 
-    if (fleet->view.workers <= 1 || ours <= share + share / 4 + SPARE)
+    /* What we gave up is nobody's for a moment, and would make the share look smaller than it is.
+     */
+    if (fleet->view.workers <= 1 || ours <= share + share / 4 + SPARE ||
+        io_now_ms(fleet->loop) < fleet->left_ms)
         return;
     many = ours - share;
     for (struct list_node *node = list_first(&fleet->sites), *next; node != NULL && many > 0;
@@ -483,7 +488,8 @@ void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
 {
     if (fleet->is_unsure)
         make_sure(fleet);
-    if (!fleet->is_stopping && fleet->view.lists > 0)
+    /* What was too much for us is for others. */
+    if (!fleet->is_stopping && fleet->view.lists > 0 && io_now_ms(fleet->loop) >= fleet->left_ms)
         adopt(fleet);
     if (!fleet->is_stopping)
         even_out(fleet);
