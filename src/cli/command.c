@@ -50,14 +50,19 @@ const struct cli_command *cli_command_find(struct slice name)
     return NULL;
 }
 
-bool cli_groups_have(const char *groups, const char *group)
+bool cli_command_shows(const struct cli_command *command, size_t index)
 {
-    struct slice rest = slice_from_string(groups), name;
+    const struct config_option *option = &config_common.options[index], *first = option;
+    struct slice rest = slice_from_string(command->common), word;
 
-    if (groups == NULL)
-        return true;
-    while (slice_split(&rest, '|', &name))
-        if (slice_equal(name, slice_from_string(group)))
+    if (!command->uses_common || command->common == NULL)
+        return command->uses_common;
+    while (first->group == NULL && first > config_common.options)
+        first--;
+    while (slice_split(&rest, '|', &word))
+        if (slice_equal(word, slice_from_string(first->group)) ||
+            (slice_starts_with(word, SLICE("--")) &&
+             slice_equal(slice_from_offset(word, 2), slice_from_string(option->name))))
             return true;
     return false;
 }

@@ -45,10 +45,10 @@ struct cli_command {
                               separated by an empty line; lines that begin with a blank stay as
                               they are */
     struct config_table own;
-    size_t options_size;       /* of the command's own structure */
-    bool uses_common;          /* common options, file and environment apply and are shown */
-    bool heeds_kept_lists;     /* of the store and the history file (config/kept_lists.h) */
-    const char *common_groups; /* those that its help shows, "A|B"; NULL: all */
+    size_t options_size;   /* of the command's own structure */
+    bool uses_common;      /* common options, file and environment apply and are shown */
+    bool heeds_kept_lists; /* of the store and the history file (config/kept_lists.h) */
+    const char *common;    /* groups and options of them that its help shows, "A|--b"; NULL: all */
     size_t arguments_min, arguments_max; /* SIZE_MAX: any number */
     const char *words; /* fixed words its first argument may be: "show|default|check"; or NULL */
     int (*run)(struct cli_call *call); /* an exit status */
@@ -63,8 +63,9 @@ extern const struct cli_command cli_check, cli_clean, cli_classify, cli_lists, c
 const struct cli_command *cli_command_at(size_t index);
 const struct cli_command *cli_command_find(struct slice name);
 
-/* groups: "A|B", or NULL, which has all. */
-bool cli_groups_have(const char *groups, const char *group);
+/* Does the common option at `index` of its table concern the command? Others are taken, not shown.
+ */
+bool cli_command_shows(const struct cli_command *command, size_t index);
 /*
  * Whether the file's documentation shows this option of the command at `index`: it may stand in a
  * file, and neither the common options nor a command before have one of that name.

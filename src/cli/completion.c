@@ -20,7 +20,9 @@ static bool is_hidden(const struct cli_command *command, const struct config_opt
 {
     const struct config_option *own = config_find(&command->own, slice_from_string(option->name));
 
-    return own != NULL && own != option;
+    if (own != NULL)
+        return own != option;
+    return !cli_command_shows(command, (size_t)(option - config_common.options));
 }
 
 static bool is_on(const struct config_option *option)

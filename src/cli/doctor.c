@@ -359,7 +359,8 @@ const struct cli_command cli_doctor = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct doctor_options),
     .uses_common = true,
-    .common_groups = "Who we are|Whom to ask",
+    .common = "Who we are|Whom to "
+              "ask|--connections|--mx-blocklist|--domain-blocklist|--config|--store|--color",
     .arguments_min = 0,
     .arguments_max = 0,
     .run = run,

@@ -155,6 +155,7 @@ const struct cli_command cli_erase = {
     .own = {rows, sizeof(rows) / sizeof(rows[0])},
     .options_size = sizeof(struct erase_options),
     .uses_common = true,
+    .common = "--history-file|--config|--store|--color",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

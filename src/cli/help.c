@@ -125,22 +125,21 @@ static void option_entry(struct buffer *out, const struct config_option *option,
     buffer_done(&meaning);
 }
 
+/* only: of the common table, what concerns this command. */
 static void option_entries(struct buffer *out, const struct config_table *table,
-                           const char *first_group, const char *groups,
+                           const char *first_group, const struct cli_command *only,
                            const struct help_style *style)
 {
-    const char *group = NULL;
+    const char *group = first_group, *open = NULL;
 
     for (size_t i = 0; i < table->count; i++) {
-        const char *next = table->options[i].group;
-        bool is_new = group == NULL || (next != NULL && strcmp(next, group) != 0);
-
-        if (is_new)
-            group = next != NULL ? next : first_group;
-        if (!cli_groups_have(groups, group))
+        if (table->options[i].group != NULL)
+            group = table->options[i].group;
+        if (only != NULL && !cli_command_shows(only, i))
             continue;
-        if (is_new)
+        if (open == NULL || strcmp(open, group) != 0)
             heading(out, group, style);
+        open = group;
         option_entry(out, &table->options[i], style);
     }
 }
@@ -171,7 +170,7 @@ void help_command(struct buffer *out, const struct cli_command *command,
     paragraphs(out, command->details, style);
     option_entries(out, &command->own, "Options", NULL, style);
     if (command->uses_common) {
-        option_entries(out, &config_common, "Common options", command->common_groups, style);
+        option_entries(out, &config_common, "Common options", command, style);
         buffer_append_byte(out, '\n');
         help_fill(out,
                   SLICE("Every option can stand in the configuration file as 'name = value' and in "

@@ -402,6 +402,8 @@ const struct cli_command cli_jobs = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct jobs_options),
     .uses_common = true,
+    .common = "--allow|--opt-out|--block|--trap|--complaint|--listed|--disposable|--not-disposable|"
+              "--bounce-time|--config|--store|--color",
     .arguments_min = 0,
     .arguments_max = 2,
     .run = run,

@@ -171,6 +171,7 @@ const struct cli_command cli_keys = {
     .own = {rows, sizeof(rows) / sizeof(rows[0])},
     .options_size = sizeof(struct keys_options),
     .uses_common = true,
+    .common = "--config|--store|--color",
     .arguments_min = 1,
     .arguments_max = 2,
     .words = "add|list|remove",

@@ -441,7 +441,8 @@ const struct cli_command cli_lists = {
     .own = {rows, ARRAY_LEN(rows)},
     .options_size = sizeof(struct lists_options),
     .uses_common = true,
-    .common_groups = "Your own lists|The program itself",
+    .common = "--allow|--opt-out|--block|--trap|--complaint|--listed|--disposable|--not-disposable|"
+              "--config|--color",
     .arguments_max = SIZE_MAX,
     .words = "stats|lookup|show|provider|providers",
     .run = run,

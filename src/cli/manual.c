@@ -127,8 +127,8 @@ static void in_file(struct buffer *out, const struct config_option *option)
 }
 
 struct option_list {
-    const char *first_group; /* heading of rows before the first group */
-    const char *groups;      /* those wanted, or NULL */
+    const char *first_group;        /* heading of rows before the first group */
+    const struct cli_command *only; /* of the common table, what concerns it; NULL: all */
     bool (*wants)(const struct config_option *option, size_t command);
     size_t command;
     void (*item)(struct buffer *out, const struct config_option *option);
@@ -144,7 +144,7 @@ static void options(struct buffer *out, const struct config_table *table,
 
         if (option->group != NULL)
             group = option->group;
-        if (!cli_groups_have(how->groups, group) ||
+        if ((how->only != NULL && !cli_command_shows(how->only, i)) ||
             (how->wants != NULL && !how->wants(option, how->command)))
             continue;
         if (open == NULL || strcmp(open, group) != 0) {
@@ -268,7 +268,7 @@ static void command_page(struct buffer *out, const struct cli_command *command)
 {
     const struct option_list own = {.first_group = "Options", .item = on_command_line};
     const struct option_list common = {
-        .first_group = "Common options", .groups = command->common_groups, .item = on_command_line};
+        .first_group = "Common options", .only = command, .item = on_command_line};
     char page[64];
 
     snprintf(page, sizeof(page), PROGRAM_PAGE "-%s", command->name);
