@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -186,6 +188,25 @@ static void never_more_is_allowed(void **state)
     memory_free(times);
 }
 
+/* Who cannot note a connection must hear it: it is not to be opened. */
+static void what_cannot_be_noted_is_told(void **state)
+{
+    struct probe_ledger *ledger = open_at("a", 10, HOUR_MS);
+    struct rlimit before, nothing;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    nothing = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+    assert_int_equal(probe_ledger_note(ledger, "busy", HOUR_MS), ERROR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    note(ledger, "busy", PER_MINUTE, HOUR_MS);
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 10, HOUR_MS + 1);
+    assert_int_equal(next_open(ledger, "busy", HOUR_MS + 1), HOUR_MS + PROBE_LIMITS_WINDOW_MS);
+    probe_ledger_close(ledger);
+}
+
 static void the_file_may_not_be_had(void **state)
 {
     struct probe_ledger *ledger = NULL;
@@ -239,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup(before_the_machine_started_anything_may_have_been, clear),
         cmocka_unit_test_setup(what_cannot_be_read_holds_everything, clear),
         cmocka_unit_test_setup(never_more_is_allowed, clear),
+        cmocka_unit_test_setup(what_cannot_be_noted_is_told, clear),
         cmocka_unit_test_setup(the_file_may_not_be_had, clear),
     };
 
