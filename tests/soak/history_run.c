@@ -23,7 +23,8 @@ struct past {
     struct buffer visits;
     unsigned lied_sites;
     bool was_asked[SOAK_ADDRESSES_MAX]; /* in any life */
-    bool is_fresh[SOAK_ADDRESSES_MAX];  /* at the beginning of this life: nobody is to be asked */
+    /* What is remembered of it at the beginning of this life was found out then; 0: nothing. */
+    int64_t proven_unix_ms[SOAK_ADDRESSES_MAX];
 
     struct soak_guest guest; /* of this life */
     struct io_loop *loop;
@@ -123,26 +124,33 @@ static void check_records(struct past *past, struct soak_stage *stage)
             check_counts(past, stage, site, domain);
 }
 
-/* Younger than any clock makes stale. */
-static void find_fresh(struct past *past)
+static void find_proofs(struct past *past)
 {
+    int64_t now = io_unix_ms(past->loop);
     char text[SOAK_ADDRESS_SIZE];
     struct store_record record;
     struct arena arena;
 
     arena_init(&arena);
     for (unsigned i = 0; i < past->plan->address_count; i++) {
-        struct slice key = slice_from_string(soak_address_text(&past->plan->addresses[i], text));
-        int64_t now = io_unix_ms(past->loop);
+        bool is_proven;
 
+        (void)soak_address_text(&past->plan->addresses[i], text);
         arena_reset(&arena);
-        past->is_fresh[i] =
-            past->plan->addresses[i].kind == SOAK_MAILBOX &&
-            store_record_get(past->store, STORE_RECORD_MAILBOX, key, &arena, &record, NULL) == 1 &&
-            record.is_proof && record.checked_unix_ms <= now &&
-            now - record.checked_unix_ms < (int64_t)HOUR_MS;
+        is_proven = past->plan->addresses[i].kind == SOAK_MAILBOX &&
+                    store_record_get(past->store, STORE_RECORD_MAILBOX, slice_from_string(text),
+                                     &arena, &record, NULL) == 1 &&
+                    record.is_proof && record.checked_unix_ms <= now;
+        past->proven_unix_ms[i] = is_proven ? record.checked_unix_ms : 0;
     }
     arena_done(&arena);
+}
+
+/* To the end of this life no clock has made it stale: the shortest is of three hours. */
+static bool is_fresh(const struct past *past, unsigned i)
+{
+    return past->proven_unix_ms[i] > 0 &&
+           io_unix_ms(past->loop) - past->proven_unix_ms[i] < (int64_t)(3 * HOUR_MS);
 }
 
 /* --- a life ----------------------------------------------------------------------------------- */
@@ -180,7 +188,7 @@ static void come(void *user, struct soak_stage *stage)
 
     past->loop = stage->loop;
     stage->lied_sites = past->lied_sites;
-    find_fresh(past);
+    find_proofs(past);
     past->habits = bulk_habits_new(stage->loop, past->store, past->store);
     CHECK(past->habits != NULL);
     past->memory = bulk_habits_memory(past->habits);
@@ -201,7 +209,7 @@ static void note_questions(struct past *past, struct soak_stage *stage)
         is_asked = lab_world_rcpt_count(stage->world, slice_from_string(text)) > 0;
         past->was_asked[i] = past->was_asked[i] || is_asked;
         /* A store that fails to say what it knows costs a question. */
-        if (is_asked && past->is_fresh[i] && flaky_store_counts().failures == 0 &&
+        if (is_asked && is_fresh(past, i) && flaky_store_counts().failures == 0 &&
             !stage->memory_is_short && stage->faults.wall_jumps == 0)
             soak_fail(stage, "%s is remembered, and was asked again", text);
     }
