@@ -59,7 +59,8 @@ uint64_t store_fleet_worker(const struct store_fleet *fleet); /* our number */
 uint64_t store_fleet_until_ms(const struct store_fleet *fleet);
 /* A clock in ms that is never set and goes on while the machine is suspended (CLOCK_BOOTTIME). */
 uint64_t store_fleet_now_ms(const struct store_fleet *fleet);
-/* For a loop: readable when somebody told us something (NOTIFY); -1: no connection now. */
+/* For a loop: readable when somebody told us something (NOTIFY) or may have, the connection being a
+   new one. The same for as long as the membership lasts; -1: there is none, beats alone tell. */
 int store_fleet_descriptor(const struct store_fleet *fleet);
 /* Take what was told: true if there was anything. */
 bool store_fleet_heard(struct store_fleet *fleet);

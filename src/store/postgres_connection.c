@@ -8,28 +8,14 @@
 #include "base/memory.h"
 #include "store/postgres_internal.h"
 
-#define CONNECT_TIMEOUT_S "5"
-#define HASTY_TIMEOUT_S   "2"
-#define HASTY_TIMEOUT_MS  2000
-#define BACKOFF_LEAST_MS  100
-#define BACKOFF_MOST_MS   5000
-#define OPTIONS_MAX       64
+#define BACKOFF_LEAST_MS 100
+#define BACKOFF_MOST_MS  5000
 /* A worker that was suspended has to see on waking that its time is over. */
 #ifdef CLOCK_BOOTTIME
 #define CLOCK CLOCK_BOOTTIME
 #else
 #define CLOCK CLOCK_MONOTONIC
 #endif
-
-/*
- * What every session of ours wants. A session whose client is gone must not hold its locks for
- * long, and the server must notice that it is gone.
- */
-static const char settings[] =
-    "SET search_path TO mailknock, pg_catalog; SET jit TO off; SET lock_timeout TO '10s';"
-    " SET idle_in_transaction_session_timeout TO '30s'; SET client_min_messages TO warning;"
-    " SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5;"
-    " SET tcp_keepalives_count TO 3; SET tcp_user_timeout TO 20000";
 
 uint64_t postgres_clock_ms(void)
 {
@@ -41,18 +27,11 @@ uint64_t postgres_clock_ms(void)
 
 /* --- URLs ---------------------------------------------------------------------------------- */
 
-static const char *option_of(const PQconninfoOption *options, const char *name)
-{
-    for (; options->keyword != NULL; options++)
-        if (strcmp(options->keyword, name) == 0 && options->val != NULL && *options->val != '\0')
-            return options->val;
-    return NULL;
-}
-
 static char *describe(const PQconninfoOption *options)
 {
-    const char *host = option_of(options, "host"), *port = option_of(options, "port");
-    const char *name = option_of(options, "dbname"), *service = option_of(options, "service");
+    const char *host = postgres_option(options, "host"), *port = postgres_option(options, "port");
+    const char *name = postgres_option(options, "dbname"),
+               *service = postgres_option(options, "service");
     struct buffer place;
 
     buffer_init(&place, 0);
@@ -80,7 +59,8 @@ int postgres_store_place(const char *url, char **ret_place, struct error *error)
         return error_set(error, ERROR_USAGE,
                          "the store's postgresql:// URL is not one: write "
                          "postgresql://USER@HOST:PORT/DATABASE");
-    if (option_of(options, "password") != NULL || option_of(options, "sslpassword") != NULL)
+    if (postgres_option(options, "password") != NULL ||
+        postgres_option(options, "sslpassword") != NULL)
         code = error_set(error, ERROR_USAGE,
                          "the store's URL holds a password, which everybody on this machine "
                          "could read in the list of processes: leave it out and keep it in "
@@ -132,85 +112,6 @@ static int fail_answer(struct postgres_store *store, const PGresult *answer, con
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
-static PGconn *dial(const char *url, enum store_mode mode, bool is_hasty)
-{
-    const char *names[OPTIONS_MAX], *values[OPTIONS_MAX];
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
-    PGconn *connection;
-    size_t count = 0;
-    const char *const defaults[][2] = {
-        {"application_name", "mailknock"},
-        {"connect_timeout", is_hasty ? HASTY_TIMEOUT_S : CONNECT_TIMEOUT_S},
-        {"keepalives_idle", "10"},
-        {"keepalives_interval", "5"},
-        {"keepalives_count", "3"},
-        {"tcp_user_timeout", "20000"},
-    };
-
-    if (options == NULL)
-        return NULL;
-    for (const PQconninfoOption *o = options; o->keyword != NULL && count < OPTIONS_MAX - 8; o++) {
-        if (o->val == NULL)
-            continue;
-        names[count] = o->keyword;
-        values[count++] = o->val;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
-        if (option_of(options, defaults[i][0]) != NULL)
-            continue;
-        names[count] = defaults[i][0];
-        values[count++] = defaults[i][1];
-    }
-    if (option_of(options, "target_session_attrs") == NULL && mode != STORE_MODE_READ_ONLY) {
-        names[count] = "target_session_attrs"; /* after a failover: the new primary */
-        values[count++] = "read-write";
-    }
-    names[count] = values[count] = NULL;
-    connection = PQconnectdbParams(names, values, 0);
-    PQconninfoFree(options);
-    return connection;
-}
-
-static void be_quiet(void *user, const PGresult *notice)
-{
-    (void)user;
-    (void)notice;
-}
-
-int postgres_store_open_connection(struct postgres_store *store, PGconn **ret_connection,
-                                   struct error *error)
-{
-    PGconn *connection = dial(store->url, store->mode, store->is_hasty);
-    PGresult *answer;
-    int code;
-
-    if (connection == NULL)
-        return error_set(error, ERROR_NOMEM, "no memory for a connection to %s", store->place);
-    if (PQstatus(connection) != CONNECTION_OK) {
-        const char *why = PQerrorMessage(connection);
-
-        code =
-            error_set(error, ERROR_IO, "cannot reach %s: %.*s", store->place, first_line(why), why);
-        PQfinish(connection);
-        return code;
-    }
-    PQsetNoticeReceiver(connection, be_quiet, NULL);
-    answer = PQexec(connection, settings);
-    code = PQresultStatus(answer) == PGRES_COMMAND_OK
-               ? 0
-               : error_set(error, ERROR_IO, "cannot begin a session at %s", store->place);
-    PQclear(answer);
-    if (code == 0 && store->mode == STORE_MODE_READ_ONLY)
-        PQclear(PQexec(connection, "SET default_transaction_read_only TO on"));
-    if (code == 0 && PQsetnonblocking(connection, 1) != 0)
-        code = error_set(error, ERROR_NOMEM, "no memory for a connection to %s", store->place);
-    if (code != 0)
-        PQfinish(connection);
-    else
-        *ret_connection = connection;
-    return code;
-}
-
 void postgres_store_disconnect(struct postgres_store *store)
 {
     PQfinish(store->connection);
@@ -251,7 +152,7 @@ int postgres_store_connect(struct postgres_store *store, struct error *error)
     postgres_store_disconnect(store);
     if (store->backoff_ms > 0 && now < store->tried_ms + store->backoff_ms)
         return too_soon(store, error);
-    if (store->over_ms != 0 && now + HASTY_TIMEOUT_MS > store->over_ms)
+    if (store->over_ms != 0 && now + POSTGRES_HASTY_MS > store->over_ms)
         return too_soon(store, error);
     code = postgres_store_open_connection(store, &store->connection, error);
     store->tried_ms = postgres_clock_ms(); /* it may have taken longer than we wait for the next */
@@ -263,6 +164,7 @@ int postgres_store_connect(struct postgres_store *store, struct error *error)
     }
     store->backoff_ms = 0;
     store->connections++;
+    postgres_hear_connection(store);
     if (store->greeting != NULL)
         code = postgres_store_run(store, store->greeting, "begin a session", error);
     return code;
@@ -333,6 +235,8 @@ static int collect(struct postgres_store *store, PGresult **ret_answer, const ch
     if (code == 0 && (answer == NULL || !is_fine(answer)))
         code = answer == NULL ? fail_lost(store, what, "the connection was lost", error)
                               : fail_answer(store, answer, what, error);
+    if (store->connection != NULL)
+        postgres_hear_notes(store);
     if (code == 0)
         *ret_answer = answer;
     else

@@ -1,4 +1,5 @@
 /* The fleet in PostgreSQL: workers, their beats, and what people see of them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -190,6 +191,36 @@ static int refuse_different(struct store_fleet *fleet, bool by_address, struct e
     return code;
 }
 
+/* From now on the store waits for nothing longer than a worker may, and hears what others tell. */
+static int hurry(struct store_fleet *fleet, struct error *error)
+{
+    struct postgres_store *store = fleet->store;
+    char sql[96];
+
+    store->deadline_ms = DEADLINE(fleet->ttl_ms);
+    store->statement_ms = store->deadline_ms; /* who has given up a statement leaves none behind */
+    store->is_hasty = true;
+    store->greeting = LISTEN;
+    postgres_ear_open(store);
+    snprintf(sql, sizeof(sql), LISTEN "; SET statement_timeout TO %llu",
+             (unsigned long long)store->statement_ms);
+    return postgres_store_run(store, sql, "join the fleet", error);
+}
+
+static void take_time(struct store_fleet *fleet)
+{
+    struct postgres_store *store = fleet->store;
+
+    postgres_ear_close(store);
+    store->deadline_ms = fleet->deadline_before_ms;
+    store->statement_ms = 0;
+    store->is_hasty = false;
+    store->greeting = NULL;
+    if (store->connection != NULL)
+        (void)postgres_store_run(store, "UNLISTEN *; SET statement_timeout TO 0", "leave the fleet",
+                                 NULL);
+}
+
 int store_fleet_join(struct store *base, const struct store_fleet_terms *terms,
                      struct store_fleet **ret_fleet, struct error *error)
 {
@@ -208,10 +239,7 @@ int store_fleet_join(struct store *base, const struct store_fleet_terms *terms,
     fleet->store = store;
     fleet->deadline_before_ms = store->deadline_ms;
     fleet->ttl_ms = terms->ttl_ms;
-    store->deadline_ms = DEADLINE(terms->ttl_ms);
-    store->is_hasty = true;
-    store->greeting = LISTEN;
-    code = postgres_store_run(store, LISTEN, "join the fleet", error);
+    code = hurry(fleet, error);
     postgres_params_init(&params);
     postgres_bind_bytes(&params, terms->name);
     postgres_bind_int(&params, (int64_t)terms->ttl_ms);
@@ -220,6 +248,7 @@ int store_fleet_join(struct store *base, const struct store_fleet_terms *terms,
         code = postgres_store_ask(store, &join_text, &params, &answer, "join the fleet", error);
     postgres_params_done(&params);
     if (code != 0) {
+        take_time(fleet);
         memory_free(fleet);
         return code;
     }
@@ -290,8 +319,7 @@ void store_fleet_leave(struct store_fleet *fleet)
     if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0 &&
         say(fleet, &free_text, NULL, 0, "leave the fleet", NULL) >= 0)
         (void)store_fleet_tell(&fleet->store->base, NULL);
-    fleet->store->deadline_ms = fleet->deadline_before_ms;
-    fleet->store->is_hasty = false;
+    take_time(fleet);
     memory_free(fleet);
 }
 
@@ -313,26 +341,12 @@ uint64_t store_fleet_now_ms(const struct store_fleet *fleet)
 
 int store_fleet_descriptor(const struct store_fleet *fleet)
 {
-    return fleet->store->connection != NULL ? PQsocket(fleet->store->connection) : -1;
+    return fleet->store->ear.is_on ? fleet->store->ear.all : -1;
 }
 
 bool store_fleet_heard(struct store_fleet *fleet)
 {
-    PGconn *connection = fleet->store->connection;
-    PGnotify *note;
-    bool heard = false;
-
-    if (connection == NULL)
-        return false;
-    if (PQconsumeInput(connection) == 0) {
-        postgres_store_disconnect(fleet->store);
-        return false;
-    }
-    while ((note = PQnotifies(connection)) != NULL) {
-        heard = true;
-        PQfreemem(note);
-    }
-    return heard;
+    return postgres_heard(fleet->store);
 }
 
 static int see(struct postgres_store *store, const struct postgres_text *text,

@@ -237,6 +237,11 @@ struct postgres_store {
     size_t prepared_count, prepared_room;
     /* Said on each new connection, once it is there; NULL: nothing. */
     const char *greeting;
+    uint64_t statement_ms; /* after which the server itself ends a statement; 0: never */
+    struct postgres_ear {
+        int all, news; /* what a loop watches; that something was told is known already; -1: none */
+        bool is_on;
+    } ear;
 };
 
 /* --- postgres_params.c --------------------------------------------------------------------------
@@ -280,9 +285,37 @@ int postgres_store_place(const char *url, char **ret_place, struct error *error)
 /* A connection that works, the one there is or a new one. ERROR_IO, ERROR_BUSY, ERROR_NOMEM. */
 int postgres_store_connect(struct postgres_store *store, struct error *error);
 void postgres_store_disconnect(struct postgres_store *store);
-/* A second connection of its own, with the same settings. The caller calls PQfinish. */
+
+/* --- postgres_dial.c ----------------------------------------------------------------------------
+ */
+
+#define POSTGRES_HASTY_MS 2000
+
+/* NULL: it is not there, or empty. */
+const char *postgres_option(const PQconninfoOption *options, const char *name);
+/* A connection of its own, not blocking, with our settings. The caller calls PQfinish. Bounded but
+   for the look-up of names. ERROR_IO, ERROR_NOMEM. */
 int postgres_store_open_connection(struct postgres_store *store, PGconn **ret_connection,
                                    struct error *error);
+/* Say something on a connection that does not block; the last answer, or the first that failed.
+   NULL: lost, or not answered before `until_ms` (postgres_clock_ms). */
+PGresult *postgres_say_until(PGconn *connection, const char *sql, int binary, uint64_t until_ms);
+
+/* --- postgres_ear.c -----------------------------------------------------------------------------
+ */
+
+/* A descriptor that stays, readable when somebody told us something, whatever the connection. */
+void postgres_ear_open(struct postgres_store *store);
+void postgres_ear_close(struct postgres_store *store);
+/* There is a new connection. */
+void postgres_hear_connection(struct postgres_store *store);
+/* What was told may have come in with an answer to something else. */
+void postgres_hear_notes(struct postgres_store *store);
+/* Take what was told: true if there was anything, also that we might have missed something. */
+bool postgres_heard(struct postgres_store *store);
+
+/* --- postgres_connection.c, statements ----------------------------------------------------------
+ */
 
 /*
  * Say a statement and wait for its answer; *ret_answer (PQclear) may be NULL when nobody wants it.

@@ -5,6 +5,7 @@
 #include "store/postgres_internal.h"
 
 #define KEYS_AT_ONCE "10000"
+#define SORT_MS      (UINT64_C(30) * 60 * 1000) /* of any number of rows */
 
 /* (job, numbers): a change of one list; ERROR_NOT_FOUND when there is none. */
 static int change_job(struct postgres_store *store, enum postgres_statement which, uint64_t job,
@@ -165,13 +166,14 @@ static int say(struct postgres_keys *keys, const char *sql, struct error *error)
     ExecStatusType status;
 
     PQclear(keys->answer);
-    keys->answer = PQexecParams(keys->connection, sql, 0, NULL, NULL, NULL, NULL, 1);
+    keys->answer = postgres_say_until(keys->connection, sql, 1, postgres_clock_ms() + SORT_MS);
     keys->at = 0;
     status = PQresultStatus(keys->answer);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
         return 0;
     return error_set(error, ERROR_IO, "cannot sort the rows in %s: %s", store->place,
-                     PQerrorMessage(keys->connection));
+                     keys->answer != NULL ? PQerrorMessage(keys->connection)
+                                          : "the connection was lost, or it does not answer");
 }
 
 int postgres_keys_open(struct store *base, uint64_t job, struct store_keys **ret_keys,
@@ -194,7 +196,6 @@ int postgres_keys_open(struct store *base, uint64_t job, struct store_keys **ret
              "DECLARE walk NO SCROLL CURSOR FOR SELECT key, row FROM line"
              " WHERE job=%llu AND key<>0 ORDER BY key, row",
              (unsigned long long)job);
-    (void)PQsetnonblocking(keys->connection, 0);
     code = say(keys, "SET idle_in_transaction_session_timeout TO '1h'", error);
     if (code == 0)
         code = say(keys, "BEGIN", error);
