@@ -43,8 +43,8 @@ extern const uint16_t reply_byte_class_count, reply_state_count;
 
 /* --- concepts --------------------------------------------------------------------------------- */
 
-#define REPLY_CONCEPT_WORDS  10 /* 64 concepts each; tools/compile-replies checks that they fit */
-#define REPLY_COMPOUND_WORDS 5  /* 64 compounds each */
+#define REPLY_CONCEPT_WORDS  9 /* 64 concepts each; tools/compile-replies checks that they fit */
+#define REPLY_COMPOUND_WORDS 5 /* 64 compounds each */
 
 struct reply_concepts {
     uint64_t bits[REPLY_CONCEPT_WORDS];
