@@ -158,6 +158,14 @@ static enum probe_gate_answer ask(void *user, const struct probe_gate_question *
     return PROBE_GATE_LATER;
 }
 
+static uint64_t rests_until(void *user, const char *key)
+{
+    struct bulk_fleet *fleet = user;
+    const struct bulk_fleet_site *site = table_get(&fleet->site_table, slice_from_string(key));
+
+    return site != NULL && site->hold == BULK_FLEET_HELD ? site->at_ms : 0;
+}
+
 /* The next holder has to know, also if we are killed: the store is told before long. */
 static void refused(void *user, const char *key, uint64_t until_ms)
 {
@@ -535,7 +543,7 @@ size_t bulk_fleet_lease_keys(struct bulk_fleet *fleet, struct slice *keys, size_
 
 void bulk_fleet_lease_init(struct bulk_fleet *fleet)
 {
-    const struct probe_gate gate = {ask, refused, fleet};
+    const struct probe_gate gate = {ask, rests_until, refused, fleet};
 
     list_init(&fleet->sites);
     table_init(&fleet->site_table, store_fleet_worker(fleet->membership));

@@ -29,7 +29,7 @@ struct member {
     struct probe_engine *engine;
     struct bulk_fleet *fleet;
     struct store_fleet *membership;
-    unsigned answered, elsewhere;
+    unsigned answered, elsewhere, blocked;
     uint64_t answered_ms, lost_ms; /* the last; when it was told, 0: not */
 };
 
@@ -157,6 +157,7 @@ static void answered(void *user, const struct evidence *evidence, const struct v
     member->answered +=
         verdict->reason == REASON_ACCEPTED || verdict->reason == REASON_RCPT_UNTRUSTED;
     member->elsewhere += evidence->stop == EVIDENCE_STOP_ELSEWHERE;
+    member->blocked += evidence->stop == EVIDENCE_STOP_BREAKER;
     member->answered_ms = io_now_ms(member->bench->loop);
 }
 
@@ -328,7 +329,14 @@ static void a_refusal_outlives_who_heard_it(void **state)
     die(one);
     run_for(&bench, FLEET_RIG_TTL_MS + 5000);
     ask(two, 0, 20);
+    run_for(&bench, 2000);
+    assert_int_equal(two->blocked, 20); /* nobody waits for hours */
+    ask(two, 0, 5);
+    run_for(&bench, 3000);
+    assert_int_equal(two->blocked, 25);
     run_for(&bench, 25 * MINUTE_MS);
+    ask(two, 0, 5);
+    run_for(&bench, 2000);
     assert_int_equal(fleet_rig_holder(SITE), two->membership->worker);
     assert_int_equal(seen(&bench).connections, before);
     bench_end(&bench);

@@ -48,6 +48,16 @@ bool probe_breaker_strike(struct probe_breaker *breaker, enum probe_refusal refu
     return false;
 }
 
+void probe_breaker_heed(struct probe_breaker *breaker, uint64_t until_ms, uint64_t now_ms)
+{
+    if (until_ms <= now_ms || until_ms <= breaker->until_ms)
+        return;
+    breaker->strikes = 0;
+    breaker->trying = false;
+    breaker->span_ms = (uint32_t)(until_ms - now_ms < UINT32_MAX ? until_ms - now_ms : UINT32_MAX);
+    breaker->until_ms = until_ms;
+}
+
 void probe_breaker_succeeded(struct probe_breaker *breaker, uint64_t now_ms)
 {
     breaker->strikes = 0;

@@ -34,6 +34,8 @@ bool probe_breaker_refused(struct probe_breaker *breaker, enum probe_refusal ref
 /* A refusal that opens it only as the third in a row: one recipient's or domain's policy. */
 bool probe_breaker_strike(struct probe_breaker *breaker, enum probe_refusal refusal,
                           uint64_t now_ms);
+/* Somebody else was refused, for us too: open until then, unless it is for longer already. */
+void probe_breaker_heed(struct probe_breaker *breaker, uint64_t until_ms, uint64_t now_ms);
 /* An ordinary answer: closes a half-open breaker, forgets strikes. */
 void probe_breaker_succeeded(struct probe_breaker *breaker, uint64_t now_ms);
 

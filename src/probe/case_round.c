@@ -182,10 +182,14 @@ static bool case_is_blocked(struct probe_case *kase, const struct probe_host *ho
 
 void probe_case_enqueue(struct probe_case *kase, struct probe_host *host, bool first)
 {
-    if (probe_site_gate(host->site) == PROBE_GATE_CLOSED) {
+    enum probe_gate_answer answer = probe_site_gate(host->site);
+
+    if (answer == PROBE_GATE_CLOSED) {
         probe_case_elsewhere(kase, host->site->key);
         return;
     }
+    if (answer == PROBE_GATE_LATER)
+        probe_site_heed_gate(host->site);
     if (case_is_blocked(kase, host))
         return;
     list_remove(&kase->node);

@@ -1335,7 +1335,7 @@ static void gatekeeper_hears(void *user, const char *site, uint64_t until_ms)
 
 static void set_gatekeeper(struct gatekeeper *keeper)
 {
-    const struct probe_gate gate = {ask_gatekeeper, gatekeeper_hears, keeper};
+    const struct probe_gate gate = {ask_gatekeeper, NULL, gatekeeper_hears, keeper};
 
     probe_engine_set_gate(keeper->bench->engine, &gate);
 }

@@ -30,6 +30,9 @@ struct probe_gate_question {
 /* Called from inside the engine, costs little, and doesn't call it. */
 struct probe_gate {
     enum probe_gate_answer (*ask)(void *user, const struct probe_gate_question *question);
+    /* After LATER: nobody is to ask there before this time of the loop; 0: no such time. NULL: as
+       0. Cases without the patience for it end as they do after a refusal of our own. */
+    uint64_t (*rests_until)(void *user, const char *site);
     /* We were refused there, or asked to slow down: nobody asks before until_ms of the loop. NULL:
        not to be told. */
     void (*refused)(void *user, const char *site, uint64_t until_ms);

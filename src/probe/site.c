@@ -227,6 +227,17 @@ enum probe_gate_answer probe_site_gate(const struct probe_site *site)
     return gate->ask != NULL ? gate->ask(gate->user, &question) : PROBE_GATE_OPEN;
 }
 
+void probe_site_heed_gate(struct probe_site *site)
+{
+    const struct probe_gate *gate = &site->engine->gate;
+    uint64_t now = probe_engine_now(site->engine);
+    uint64_t until = gate->rests_until != NULL ? gate->rests_until(gate->user, site->key) : 0;
+
+    /* A window of new connections is just waited for. */
+    if (until > now + PROBE_LIMITS_WINDOW_MS)
+        probe_breaker_heed(&site->breaker, until, now);
+}
+
 static void retire_all(struct probe_site *site);
 static void tell_all(struct probe_site *site, bool is_elsewhere);
 
@@ -245,8 +256,13 @@ void probe_site_run(struct probe_site *site)
 
     if (site->waiting_count > 0 && probe_site_gate(site) != PROBE_GATE_OPEN) {
         site->granted = false;
-        if (probe_site_gate(site) == PROBE_GATE_CLOSED)
+        if (probe_site_gate(site) == PROBE_GATE_CLOSED) {
             tell_all(site, true);
+            return;
+        }
+        probe_site_heed_gate(site);
+        if (probe_breaker_is_open(&site->breaker, now))
+            tell_all(site, false);
         return;
     }
     if (probe_breaker_is_open(&site->breaker, now)) {

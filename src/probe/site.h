@@ -48,6 +48,8 @@ void probe_site_drop(struct probe_site *site);
 
 /* May we ask there? */
 enum probe_gate_answer probe_site_gate(const struct probe_site *site);
+/* It said LATER: the breaker opens where that is for long. */
+void probe_site_heed_gate(struct probe_site *site);
 /* The gate says something else: its queue goes on, or away. */
 void probe_site_gate_turned(struct probe_site *site);
 void probe_site_mark(struct probe_site *site);
