@@ -3,8 +3,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#define SMALL_BYTES 1024 /* of which the C library keeps freed blocks at hand */
+#define LARGE_BYTES ((size_t)4 << 20) /* smaller ones may have no whole large page in them */
+#define SMALL_BYTES 1024              /* of which the C library keeps freed blocks at hand */
 
 static bool failing;
 static int64_t successes_left;
@@ -44,6 +47,30 @@ void *memory_zalloc(size_t count, size_t size)
         return block != NULL ? memset(block, 0, total) : NULL;
     }
     return calloc(count, size);
+}
+
+#ifdef MADV_HUGEPAGE
+static void advise_large(void *block, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = -(uintptr_t)block & (page - 1);
+
+    /* A wish: where it is not granted all is as before. */
+    (void)madvise((char *)block + before, (size - before) & ~(page - 1), MADV_HUGEPAGE);
+}
+#else
+static void advise_large(void *block, size_t size)
+{
+}
+#endif
+
+void *memory_zalloc_table(size_t count, size_t size)
+{
+    void *block = memory_zalloc(count, size);
+
+    if (block != NULL && size > 0 && count >= LARGE_BYTES / size)
+        advise_large(block, count * size);
+    return block;
 }
 
 void *memory_resize(void *block, size_t count, size_t size)

@@ -17,6 +17,12 @@ void *memory_alloc(size_t size);
 /* count * size bytes set to zero; NULL also when the product overflows. */
 void *memory_zalloc(size_t count, size_t size);
 
+/*
+ * The same for a table that is looked up all over: from some megabytes on in large pages, where the
+ * system has them. With small ones most looks walk through the page tables first.
+ */
+void *memory_zalloc_table(size_t count, size_t size);
+
 /* As realloc(3), but count * size is checked for overflow; on failure the old block stays valid. */
 void *memory_resize(void *block, size_t count, size_t size);
 

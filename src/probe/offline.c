@@ -113,7 +113,9 @@ void probe_offline_fill(struct slice input, const struct probe_offline_known *kn
 /* --- domains that were looked up before ------------------------------------------------------ */
 
 enum {
-    MEMORY_ENTRIES = 1 << 18,
+    MEMORY_ROOM_LEAST = 1 << 12,
+    MEMORY_ROOM_MOST = 1 << 18,
+    MEMORY_GROWTH = 8,
     MEMORY_WAYS = 4,   /* places where a domain may stand, side by side */
     NAME_MAX_LEN = 31, /* longer ones are too rare to be remembered */
     MEMORY_SHAPES_LOG2 = 9,
@@ -135,12 +137,19 @@ struct probe_offline_shape {
     struct result_pattern pattern;
 };
 
+/* The last domain's places lie behind the last one. */
+static struct probe_offline_domain *new_domains(size_t room)
+{
+    return memory_zalloc_table(room + MEMORY_WAYS, sizeof(struct probe_offline_domain));
+}
+
 void probe_offline_memory_init(struct probe_offline_memory *memory)
 {
-    memory->domains = memory_zalloc(MEMORY_ENTRIES + MEMORY_WAYS, sizeof(*memory->domains));
-    memory->shapes = memory_zalloc(MEMORY_SHAPES, sizeof(*memory->shapes));
-    memory->rules = NULL;
-    memory->pattern = NULL;
+    *memory = (struct probe_offline_memory){
+        .domains = new_domains(MEMORY_ROOM_LEAST),
+        .domain_room = MEMORY_ROOM_LEAST,
+        .shapes = memory_zalloc(MEMORY_SHAPES, sizeof(*memory->shapes)),
+    };
 }
 
 void probe_offline_memory_done(struct probe_offline_memory *memory)
@@ -149,13 +158,52 @@ void probe_offline_memory_done(struct probe_offline_memory *memory)
         result_pattern_done(&memory->shapes[i].pattern);
     memory_free(memory->shapes);
     memory_free(memory->domains);
-    *memory = (struct probe_offline_memory){NULL, NULL, NULL, NULL};
+    *memory = (struct probe_offline_memory){.domains = NULL};
 }
 
 static bool is_at(const struct probe_offline_domain *entry, uint64_t hash, struct slice domain)
 {
     return entry->hash == hash && entry->name_len == domain.len &&
            memcmp(entry->name, domain.ptr, domain.len) == 0;
+}
+
+/* The first of the places where the domain may stand. */
+static struct probe_offline_domain *places_of(const struct probe_offline_memory *memory,
+                                              uint64_t hash)
+{
+    return &memory->domains[(hash >> 1) & (memory->domain_room - 1)];
+}
+
+/* Where a domain is put that is not there yet: all places taken, one of them is, by bits of the
+ * hash that it does not stand by. */
+static struct probe_offline_domain *place_for(struct probe_offline_memory *memory, uint64_t hash)
+{
+    struct probe_offline_domain *entry = places_of(memory, hash);
+    size_t at = 0;
+
+    while (at < MEMORY_WAYS && entry[at].hash != 0)
+        at++;
+    memory->domain_count += at < MEMORY_WAYS;
+    return &entry[at < MEMORY_WAYS ? at : (hash >> 40) % MEMORY_WAYS];
+}
+
+/* Half full, it grows, as far as it may; without memory for that it stays as it is. */
+static void make_room(struct probe_offline_memory *memory)
+{
+    struct probe_offline_memory grown = *memory;
+
+    if (memory->domain_count < memory->domain_room / 2 || memory->domain_room == MEMORY_ROOM_MOST)
+        return;
+    grown.domain_room *= MEMORY_GROWTH;
+    grown.domain_count = 0;
+    grown.domains = new_domains(grown.domain_room);
+    if (grown.domains == NULL)
+        return;
+    for (size_t i = 0; i < memory->domain_room + MEMORY_WAYS; i++)
+        if (memory->domains[i].hash != 0)
+            *place_for(&grown, memory->domains[i].hash) = memory->domains[i];
+    memory_free(memory->domains);
+    *memory = grown;
 }
 
 /* What is known of the domain, looked up when it is new; NULL: too long for the memory. */
@@ -165,17 +213,16 @@ static const struct probe_offline_known *find_domain(struct probe_offline_memory
     struct slice domain = domain_of(address);
     struct probe_offline_domain *entry;
     uint64_t hash;
-    size_t at = 0;
 
     if (domain.len > NAME_MAX_LEN)
         return NULL;
     hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
-    entry = &memory->domains[(hash >> 1) % MEMORY_ENTRIES];
-    for (; at < MEMORY_WAYS && entry[at].hash != 0; at++)
+    entry = places_of(memory, hash);
+    for (size_t at = 0; at < MEMORY_WAYS && entry[at].hash != 0; at++)
         if (is_at(&entry[at], hash, domain))
             return &entry[at].known;
-    /* All places taken: one of them, by bits of the hash that it does not stand by. */
-    entry += at < MEMORY_WAYS ? at : (hash >> 40) % MEMORY_WAYS;
+    make_room(memory);
+    entry = place_for(memory, hash);
     entry->hash = hash;
     probe_offline_know(domain, &entry->known);
     entry->name_len = (uint8_t)domain.len;

@@ -44,13 +44,14 @@ bool probe_offline_is_skipped(unsigned matches);
 bool probe_offline_is_unwelcome(unsigned matches);
 
 /*
- * What is known of domains: a list names the same ones again and again. 16 MiB at most, of which
- * only what is used is touched; beyond that newer domains push older ones out.
+ * What is known of domains: a list names the same ones again and again. 16 MiB at most; beyond that
+ * newer domains push older ones out.
  */
 struct probe_offline_domain;
 struct probe_offline_shape;
 struct probe_offline_memory {
     struct probe_offline_domain *domains; /* NULL: remembers nothing */
+    size_t domain_room, domain_count;     /* room: a power of two */
     struct probe_offline_shape *shapes;   /* verdicts (verdict/shape.h); NULL: remembers none */
     /* The rules of the domain of the address that was judged last; NULL: look them up. */
     const struct provider_mailbox_rules *rules;
