@@ -125,7 +125,7 @@ static double clean_offline(uint64_t rows)
     struct bulk_reader *reader = open_reader();
     struct bulk_writer *writer = open_writer(reader, BULK_KIND_NDJSON);
     struct bulk_offline *offline;
-    double began = cpu_us();
+    double began = cpu_us(), each;
 
     CHECK(bulk_offline_open(reader, writer, &options, &offline, NULL) == 0);
     while (bulk_offline_step(offline, NULL) == 1)
@@ -134,8 +134,9 @@ static double clean_offline(uint64_t rows)
     CHECK(bulk_writer_finish(writer, NULL) == 0);
     bulk_offline_close(offline);
     bulk_reader_close(reader);
+    each = (cpu_us() - began) / (double)rows;
     unlink(out_path);
-    return (cpu_us() - began) / (double)rows;
+    return each;
 }
 
 /* --- through store and engine ---------------------------------------------------------------- */

@@ -5,8 +5,25 @@
 #include "base/check.h"
 #include "base/memory.h"
 
-#define ENTRY_SIZE     (sizeof(uint64_t) + sizeof(uint32_t))
 #define CAPACITY_LEAST 1024
+
+/* In numbers of 32 bits: a hash in one piece would want another four bytes beside it. */
+struct bulk_seen_entry {
+    uint32_t hash[2]; /* low and high half; both 0: empty */
+    uint32_t row;
+};
+
+static uint64_t hash_at(const struct bulk_seen *seen, size_t at)
+{
+    const struct bulk_seen_entry *entry = &seen->entries[at];
+
+    return (uint64_t)entry->hash[1] << 32 | entry->hash[0];
+}
+
+static void put_at(struct bulk_seen *seen, size_t at, uint64_t hash, uint32_t row)
+{
+    seen->entries[at] = (struct bulk_seen_entry){{(uint32_t)hash, (uint32_t)(hash >> 32)}, row};
+}
 
 /* Full enough to grow, or to take no more: linear probing gets slow. */
 static size_t most(size_t capacity)
@@ -17,16 +34,14 @@ static size_t most(size_t capacity)
 void bulk_seen_init(struct bulk_seen *seen, size_t memory_max)
 {
     *seen = (struct bulk_seen){.capacity_max = CAPACITY_LEAST};
-    while (seen->capacity_max * 2 <= memory_max / ENTRY_SIZE)
+    while (seen->capacity_max * 2 <= memory_max / sizeof(*seen->entries))
         seen->capacity_max *= 2;
 }
 
 void bulk_seen_done(struct bulk_seen *seen)
 {
-    memory_free(seen->hashes);
-    memory_free(seen->rows);
-    seen->hashes = NULL;
-    seen->rows = NULL;
+    memory_free(seen->entries);
+    seen->entries = NULL;
     seen->capacity = seen->count = 0;
 }
 
@@ -35,7 +50,7 @@ static size_t place_of(const struct bulk_seen *seen, uint64_t hash)
 {
     size_t at = (size_t)hash & (seen->capacity - 1);
 
-    while (seen->hashes[at] != 0 && seen->hashes[at] != hash)
+    while (hash_at(seen, at) != 0 && hash_at(seen, at) != hash)
         at = (at + 1) & (seen->capacity - 1);
     return at;
 }
@@ -46,24 +61,16 @@ static bool grow(struct bulk_seen *seen, size_t capacity)
     struct bulk_seen grown = *seen;
 
     grown.capacity = capacity;
-    grown.hashes = memory_zalloc(capacity, sizeof(*grown.hashes));
-    grown.rows = memory_zalloc(capacity, sizeof(*grown.rows));
-    if (grown.hashes == NULL || grown.rows == NULL) {
-        memory_free(grown.hashes);
-        memory_free(grown.rows);
+    grown.entries = memory_zalloc_table(capacity, sizeof(*grown.entries));
+    if (grown.entries == NULL)
         return false;
-    }
     for (size_t i = 0; i < seen->capacity; i++) {
-        size_t at;
+        uint64_t hash = hash_at(seen, i);
 
-        if (seen->hashes[i] == 0)
-            continue;
-        at = place_of(&grown, seen->hashes[i]);
-        grown.hashes[at] = seen->hashes[i];
-        grown.rows[at] = seen->rows[i];
+        if (hash != 0)
+            put_at(&grown, place_of(&grown, hash), hash, seen->entries[i].row);
     }
-    memory_free(seen->hashes);
-    memory_free(seen->rows);
+    memory_free(seen->entries);
     *seen = grown;
     return true;
 }
@@ -80,12 +87,8 @@ void bulk_seen_expect(struct bulk_seen *seen, uint64_t count)
 
 void bulk_seen_fetch(const struct bulk_seen *seen, uint64_t hash)
 {
-    size_t at = (size_t)hash & (seen->capacity - 1);
-
-    if (seen->capacity == 0)
-        return;
-    __builtin_prefetch(&seen->hashes[at], 1);
-    __builtin_prefetch(&seen->rows[at], 1);
+    if (seen->capacity > 0)
+        __builtin_prefetch(&seen->entries[(size_t)hash & (seen->capacity - 1)], 1);
 }
 
 uint64_t bulk_seen_first(struct bulk_seen *seen, uint64_t hash, uint64_t row)
@@ -100,14 +103,13 @@ uint64_t bulk_seen_first(struct bulk_seen *seen, uint64_t hash, uint64_t row)
         return 0;
     }
     at = place_of(seen, hash);
-    if (seen->hashes[at] != 0)
-        return seen->rows[at];
+    if (hash_at(seen, at) != 0)
+        return seen->entries[at].row;
     if (seen->count >= most(seen->capacity) || row > UINT32_MAX) {
         seen->forgotten++;
         return 0;
     }
-    seen->hashes[at] = hash;
-    seen->rows[at] = (uint32_t)row;
+    put_at(seen, at, hash, (uint32_t)row);
     seen->count++;
     return 0;
 }
