@@ -71,11 +71,6 @@ bool buffer_append_string(struct buffer *buffer, const char *string)
     return buffer_append(buffer, string, strlen(string));
 }
 
-bool buffer_append_byte(struct buffer *buffer, char byte)
-{
-    return buffer_append(buffer, &byte, 1);
-}
-
 bool buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     enum {

@@ -35,10 +35,20 @@ static inline char *buffer_room(struct buffer *buffer, size_t extra)
     return buffer_reserve(buffer, extra);
 }
 
+static inline bool buffer_append_byte(struct buffer *buffer, char byte)
+{
+    char *to = buffer_room(buffer, 1);
+
+    if (to == NULL)
+        return false;
+    *to = byte;
+    buffer->len++;
+    return true;
+}
+
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t len);
 bool buffer_append_slice(struct buffer *buffer, struct slice s);
 bool buffer_append_string(struct buffer *buffer, const char *string);
-bool buffer_append_byte(struct buffer *buffer, char byte);
 bool buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -293,20 +293,3 @@ void json_raw(struct json *json, struct slice value)
     before_value(json);
     buffer_append_slice(json->out, value);
 }
-
-void json_name_quoted(struct json *json, struct slice quoted)
-{
-    char *to = buffer_room(json->out, quoted.len + 2);
-
-    CHECK(json->level != 0 && (json->is_array & json->level) == 0 && !json->after_name);
-    json->after_name = true;
-    if (to == NULL)
-        return;
-    *to = ',';
-    to += (json->has_item & json->level) != 0;
-    json->has_item |= json->level;
-    memcpy(to, quoted.ptr, quoted.len);
-    to += quoted.len;
-    *to++ = ':';
-    json->out->len = (size_t)(to - json->out->ptr);
-}

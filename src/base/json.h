@@ -95,8 +95,12 @@ static inline void json_name(struct json *json, const char *name)
     json->after_name = true;
 }
 
-/* The same with a name that is a JSON string already, its quotes and all. */
-void json_name_quoted(struct json *json, struct slice quoted);
+/* Its value was written by other means, into the same buffer. */
+static inline void json_value_is_written(struct json *json)
+{
+    CHECK(json->after_name);
+    json->after_name = false;
+}
 
 /* Name and value in one call. */
 static inline void json_name_null(struct json *json, const char *name)

@@ -171,36 +171,53 @@ static struct slice as_text(struct writer_context *context, struct slice cell)
     return text;
 }
 
-/* The cells of a table's row: an object by names, where there are any, or an array. */
-static void write_cells(struct writer_context *context, struct json *json, struct slice raw)
+/* Comma, name and cell. name: a JSON string and its colon, or "". */
+static void put_cell(struct writer_context *context, bool is_first, struct slice name,
+                     struct slice cell)
 {
-    bool has_names = context->quoted != NULL;
-    char name[40];
-    struct slice cell;
+    /* Of ASCII and without a quote it is its own text in every encoding. */
+    bool is_plain = json_is_plain(cell);
+    char *to = buffer_room(&context->line, 1 + name.len + 2 + cell.len);
+    struct json json;
+
+    if (to == NULL)
+        return;
+    *to = ',';
+    to += !is_first;
+    memcpy(to, name.ptr, name.len);
+    to += name.len;
+    if (is_plain) {
+        *to++ = '"';
+        memcpy(to, cell.ptr, cell.len);
+        to += cell.len;
+        *to++ = '"';
+    }
+    context->line.len = (size_t)(to - context->line.ptr);
+    if (!is_plain) {
+        json_init(&json, &context->line);
+        json_string(&json, as_text(context, cell));
+    }
+}
+
+/* The cells of a table's row: an object by names, where there are any, or an array. */
+static void write_cells(struct writer_context *context, struct slice raw)
+{
+    bool has_names = context->names_before != NULL;
+    struct slice name = {"", 0}, cell;
+    char made_up[40];
     size_t index = 0;
 
-    if (has_names)
-        json_object_begin(json);
-    else
-        json_array_begin(json);
-    while (raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell)) {
+    buffer_append_byte(&context->line, has_names ? '{' : '[');
+    for (; raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell); index++) {
         if (has_names && index < context->column_count) {
-            json_name_quoted(json, context->quoted[index]);
+            name = context->names_before[index];
         } else if (has_names) {
-            snprintf(name, sizeof(name), "column_%zu", index + 1);
-            json_name(json, name);
+            snprintf(made_up, sizeof(made_up), "\"column_%zu\":", index + 1);
+            name = slice_from_string(made_up);
         }
-        /* Of ASCII and without a quote it is its own text in every encoding. */
-        if (json_is_plain(cell))
-            json_plain(json, cell);
-        else
-            json_string(json, as_text(context, cell));
-        index++;
+        put_cell(context, index == 0, name, cell);
     }
-    if (has_names)
-        json_object_end(json);
-    else
-        json_array_end(json);
+    buffer_append_byte(&context->line, has_names ? '}' : ']');
 }
 
 /* Up to the place of the result, which closes the object. */
@@ -212,12 +229,14 @@ static void write_row(struct writer_context *context, const struct bulk_row *row
     json_object_begin(&json);
     json_name_int(&json, "row", (int64_t)row->number);
     json_name(&json, "input");
-    if (context->input.kind == BULK_KIND_NDJSON)
+    if (context->input.kind == BULK_KIND_NDJSON) {
         json_string(&json, row->raw);
-    else if (context->input.kind == BULK_KIND_TEXT)
+    } else if (context->input.kind == BULK_KIND_TEXT) {
         json_string(&json, row->address);
-    else
-        write_cells(context, &json, row->raw);
+    } else {
+        write_cells(context, row->raw);
+        json_value_is_written(&json);
+    }
     if (row->fault != NULL)
         json_name_cstring(&json, "fault", row->fault);
     buffer_append_byte(&context->line, ',');
@@ -242,16 +261,17 @@ bool writer_ndjson_prepare(struct writer_context *context)
 
     if (context->header.len == 0)
         return true;
-    context->quoted =
-        arena_array(&context->arena, context->column_count + 1, sizeof(*context->quoted));
-    if (context->quoted == NULL)
+    context->names_before =
+        arena_array(&context->arena, context->column_count + 1, sizeof(*context->names_before));
+    if (context->names_before == NULL)
         return false;
     for (size_t i = 0; i < context->column_count; i++) {
         buffer_clear(out);
         json_init(&json, out);
         json_string(&json, context->columns[i]);
-        context->quoted[i] = arena_slice(&context->arena, buffer_slice(out));
-        if (out->failed || context->quoted[i].ptr == NULL)
+        buffer_append_byte(out, ':');
+        context->names_before[i] = arena_slice(&context->arena, buffer_slice(out));
+        if (out->failed || context->names_before[i].ptr == NULL)
             return false;
     }
     return true;
