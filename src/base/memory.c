@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#define LARGE_BYTES ((size_t)4 << 20) /* smaller ones may have no whole large page in them */
-#define SMALL_BYTES 1024              /* of which the C library keeps freed blocks at hand */
+#define PAGE_MOST   ((size_t)64 << 10) /* small pages are no larger on any system */
+#define LARGE_BYTES ((size_t)4 << 20)  /* smaller ones may have no whole large page in them */
+#define SMALL_BYTES 1024               /* of which the C library keeps freed blocks at hand */
 
 static bool failing;
 static int64_t successes_left;
@@ -52,11 +52,10 @@ void *memory_zalloc(size_t count, size_t size)
 #ifdef MADV_HUGEPAGE
 static void advise_large(void *block, size_t size)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t before = -(uintptr_t)block & (page - 1);
+    size_t before = -(uintptr_t)block & (PAGE_MOST - 1);
 
     /* A wish: where it is not granted all is as before. */
-    (void)madvise((char *)block + before, (size - before) & ~(page - 1), MADV_HUGEPAGE);
+    (void)madvise((char *)block + before, (size - before) & ~(PAGE_MOST - 1), MADV_HUGEPAGE);
 }
 #else
 static void advise_large(void *block, size_t size)
