@@ -43,10 +43,11 @@ int kept_lists_add(struct store *store, struct lists_operator *lists, struct err
 int kept_lists_add_from(const char *url, struct lists_operator *lists, struct error *error)
 {
     struct store *store = NULL;
-    int code = store_open(url, STORE_MODE_READ_ONLY, &store, error);
+    int code = store_open(url, STORE_MODE_EXISTING, &store, error);
 
-    if (code == ERROR_FORMAT) /* its tables may be an older program's */
-        code = store_open(url, STORE_MODE_EXISTING, &store, error);
+    /* Second, as who only reads leaves the logs of a file behind. */
+    if (code != 0 && code != ERROR_NOT_FOUND)
+        code = store_open(url, STORE_MODE_READ_ONLY, &store, error);
     if (code == ERROR_NOT_FOUND)
         return 0;
     if (code == 0)
