@@ -106,8 +106,11 @@ int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
         .stage = result->stage,
     };
 
-    if (result->outcome == SMTP_OUTCOME_REPLY)
+    if (result->outcome == SMTP_OUTCOME_REPLY) {
         attempt.reply = result->reply;
+        attempt.classified = answer->classified;
+        attempt.classified_for = probe_session_profile(answer->session)->name;
+    }
     if (!copy(arena, attempt.reply.text, &attempt.reply.text) ||
         !copy(arena, answer->detail, &attempt.detail) || !copy(arena, answer->tls, &attempt.tls) ||
         !copy(arena, answer->transcript, &attempt.transcript))

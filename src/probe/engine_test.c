@@ -116,6 +116,32 @@ struct ticket {
     struct outcome *outcome;
 };
 
+/* That a reply was classified before changes nothing: whoever judges by evidence alone agrees. */
+static void judged_from_evidence_alone(const struct evidence *evidence,
+                                       const struct verdict *verdict)
+{
+    struct evidence_attempt attempts[32];
+    struct evidence bare = *evidence;
+    struct verdict again;
+
+    assert_in_range(evidence->attempt_count, 0, ARRAY_LEN(attempts));
+    for (size_t i = 0; i < evidence->attempt_count; i++) {
+        attempts[i] = evidence->attempts[i];
+        assert_true((attempts[i].classified.rule != NULL) ==
+                    (attempts[i].outcome == SMTP_OUTCOME_REPLY));
+        attempts[i].classified = (struct classification){0};
+    }
+    bare.attempts = attempts;
+    verdict_judge(&bare, &again);
+    assert_string_equal(again.explanation, verdict->explanation);
+    assert_int_equal(again.reason, verdict->reason);
+    assert_int_equal(again.score, verdict->score);
+    assert_int_equal(again.flags, verdict->flags);
+    assert_int_equal(again.retry_after_s, verdict->retry_after_s);
+    assert_int_equal(again.classification.reply_class, verdict->classification.reply_class);
+    assert_ptr_equal(again.classification.rule, verdict->classification.rule);
+}
+
 static void finished(void *user, const struct evidence *evidence, const struct verdict *verdict)
 {
     struct ticket *ticket = user;
@@ -124,6 +150,7 @@ static void finished(void *user, const struct evidence *evidence, const struct v
 
     assert_false(bench->inside_submit);
     assert_true(slice_equal(evidence->input, slice_from_string(outcome->address)));
+    judged_from_evidence_alone(evidence, verdict);
     outcome->done++;
     outcome->done_ms = bench->last_done_ms = io_now_ms(bench->loop);
     outcome->status = verdict->status;

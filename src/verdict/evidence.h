@@ -16,6 +16,7 @@
 #include "address/address.h"
 #include "base/ip.h"
 #include "base/slice.h"
+#include "provider/classify.h"
 #include "provider/profile.h"
 #include "smtp/class.h"
 #include "smtp/reply.h"
@@ -108,6 +109,13 @@ struct evidence_attempt {
     struct slice detail;     /* words for other outcomes */
     struct slice tls;        /* "TLSv1.3 TLS_AES_256_GCM_SHA384; certificate …", "" in clear */
     struct slice transcript; /* of the whole session so far; may be "" for all but the last */
+    /*
+     * Not evidence, and kept nowhere: what classify_reply said of this stage and reply to whoever
+     * made the attempt, so that it need not be asked again. Holds for `classified_for` alone, a
+     * profile's name. All zero: nobody has asked, which changes no verdict.
+     */
+    struct classification classified;
+    const char *classified_for;
 };
 
 /* What is known of the domain's habit with recipients that do not exist. */

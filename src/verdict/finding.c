@@ -27,7 +27,10 @@ static void classify_attempt(const struct evidence *evidence,
         .reply = attempt->reply,
     };
 
-    classify_reply(&input, ret);
+    if (attempt->classified.rule != NULL && attempt->classified_for == input.provider)
+        *ret = attempt->classified;
+    else
+        classify_reply(&input, ret);
 }
 
 static bool is_plain(const struct classification *classification)
