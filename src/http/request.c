@@ -161,10 +161,20 @@ static enum MHD_Result take_field(void *user, enum MHD_ValueKind kind, const cha
     (void)kind;
     (void)content_type;
     (void)encoding;
-    if (request->phase == HTTP_PHASE_ANSWERED)
+    /* Every part has a name (RFC 7578 4.2); without memory for it the library goes on without. */
+    if (request->phase == HTTP_PHASE_ANSWERED || name == NULL)
         return MHD_NO;
     return request->sink(request->sink_user, request, name, filename, bytes, len, offset) ? MHD_YES
                                                                                           : MHD_NO;
+}
+
+/* What the post processor wants of the type: else it failed for want of memory. */
+static bool has_boundary(const char *type)
+{
+    const char *boundary = strcasestr(type, "boundary=");
+    size_t len = boundary != NULL ? strlen(boundary + 9) : 0;
+
+    return len > 0 && 2 * len + 2 <= MULTIPART_BUFFER_BYTES;
 }
 
 int http_request_set_sink(struct http_request *request, http_sink *sink, void *user)
@@ -181,5 +191,5 @@ int http_request_set_sink(struct http_request *request, http_sink *sink, void *u
     if (request->multipart != NULL)
         return 0;
     request->sink = NULL;
-    return ERROR_FORMAT;
+    return has_boundary(type) ? ERROR_NOMEM : ERROR_FORMAT;
 }

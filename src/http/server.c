@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -233,6 +234,24 @@ static enum MHD_Result begin(struct http_server *server, struct http_request *re
     return request->phase == HTTP_PHASE_ANSWERED ? http_response_queue(request) : MHD_YES;
 }
 
+/* The post processor says only that it can't go on. */
+static void refuse_multipart(struct http_request *request, bool is_memory)
+{
+    if (is_memory) {
+        http_response_header(request, "Retry-After", "5");
+        http_respond(
+            request, MHD_HTTP_SERVICE_UNAVAILABLE, "application/problem+json",
+            SLICE("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+                  "\"code\":\"no_memory\","
+                  "\"detail\":\"the server is out of memory; try again later\"}\n"));
+        return;
+    }
+    http_respond(request, MHD_HTTP_BAD_REQUEST, "application/problem+json",
+                 SLICE("{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+                       "\"code\":\"bad_multipart\","
+                       "\"detail\":\"the multipart body is not well formed\"}\n"));
+}
+
 static enum MHD_Result take_body(struct http_request *request, const char *bytes, size_t *len)
 {
     if (request->phase == HTTP_PHASE_ANSWERED) {
@@ -240,12 +259,10 @@ static enum MHD_Result take_body(struct http_request *request, const char *bytes
         return MHD_YES;
     }
     if (request->multipart != NULL) {
+        errno = 0;
         if (MHD_post_process(request->multipart, bytes, *len) != MHD_YES &&
             request->phase != HTTP_PHASE_ANSWERED)
-            http_respond(request, MHD_HTTP_BAD_REQUEST, "application/problem+json",
-                         SLICE("{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
-                               "\"code\":\"bad_multipart\","
-                               "\"detail\":\"the multipart body is not well formed\"}\n"));
+            refuse_multipart(request, errno == ENOMEM);
     } else if (request->sink != NULL) {
         (void)request->sink(request->sink_user, request, NULL, NULL, bytes, *len, 0);
     } else if (!request->too_large && !buffer_append(&request->body, bytes, *len)) {

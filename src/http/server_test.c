@@ -1,6 +1,7 @@
 /*
  * The HTTP server on the real loop, asked by clients on the same loop over loopback.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -38,6 +39,51 @@ struct client {
     bool leave_when_told; /* as soon as something came */
 };
 
+#ifdef __has_feature
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+/* Sanitizers have a heap of their own. */
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&       \
+    !HAS_FEATURE(address_sanitizer) && !HAS_FEATURE(memory_sanitizer) &&                           \
+    !HAS_FEATURE(thread_sanitizer)
+#define FAILS_CALLOC
+#endif
+
+#ifdef FAILS_CALLOC
+#define BIG    60000
+#define A_NAME "a-name-of-20-letters"
+
+enum failing {
+    FAIL_NONE,
+    FAIL_BIG,   /* the post processor, which has its buffer in itself */
+    FAIL_NAMES, /* what it copies out of a part's header */
+};
+static enum failing failing;
+
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_malloc(size_t size);
+
+__attribute__((visibility("default"))) void *calloc(size_t count, size_t size)
+{
+    if (failing == FAIL_BIG && count * size > BIG) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_calloc(count, size);
+}
+
+__attribute__((visibility("default"))) void *malloc(size_t size)
+{
+    if (failing == FAIL_NAMES && size == sizeof(A_NAME)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_malloc(size);
+}
+#endif
+
 /* --- the served side ------------------------------------------------------------------------- */
 
 static bool sink(void *user, struct http_request *request, const char *name, const char *filename,
@@ -59,8 +105,15 @@ static void begin(void *user, struct http_request *request)
     http_request_set_cookie_pointer(request, bench);
     if (bench->refuse_at_once)
         http_respond(request, 401, "text/plain", SLICE("who are you?"));
-    else if (bench->use_sink && http_request_set_sink(request, sink, bench) != 0)
-        http_respond(request, 400, "text/plain", SLICE("no boundary"));
+    else if (bench->use_sink)
+        switch (http_request_set_sink(request, sink, bench)) {
+        case ERROR_FORMAT:
+            http_respond(request, 400, "text/plain", SLICE("no boundary"));
+            break;
+        case ERROR_NOMEM:
+            http_respond(request, 503, "text/plain", SLICE("no memory"));
+            break;
+        }
 }
 
 static ptrdiff_t read_pieces(void *user, char *out, size_t size)
@@ -388,6 +441,42 @@ static void test_multipart(void **state)
     bench_close(&bench);
 }
 
+#ifdef FAILS_CALLOC
+/* The library's own memory, which is no affair of base/memory.h. */
+static void test_multipart_without_memory(void **state)
+{
+    static const struct {
+        enum failing failing;
+        const char *type, *status, *body;
+    } rows[] = {
+        {FAIL_BIG, "multipart/form-data; boundary=BB", "HTTP/1.1 503", "no memory"},
+        {FAIL_BIG, "multipart/form-data", "HTTP/1.1 400", "no boundary"},
+        {FAIL_BIG, "multipart/form-data; boundary=", "HTTP/1.1 400", "no boundary"},
+        {FAIL_NAMES, "multipart/form-data; boundary=BB", "HTTP/1.1 503", "out of memory"},
+        {FAIL_NAMES, "multipart/form-data; boundary=BB", "HTTP/1.1 503", "\r\nRetry-After: 5\r\n"},
+    };
+    struct http_limits limits = {.body_bytes = 8};
+    struct bench bench;
+    char request[512];
+
+    (void)state;
+    bench_open(&bench, &limits);
+    bench.use_sink = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(request, sizeof(request),
+                 "POST /sunk HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\n"
+                 "Content-Length: 77\r\n\r\n"
+                 "--BB\r\nContent-Disposition: form-data; name=\"" A_NAME
+                 "\"\r\n\r\nx\r\n--BB--\r\n",
+                 rows[i].type);
+        failing = rows[i].failing;
+        answer_is(&bench, request, rows[i].status, rows[i].body);
+        failing = FAIL_NONE;
+    }
+    bench_close(&bench);
+}
+#endif
+
 static void test_compresses(void **state)
 {
     struct http_limits limits = {0};
@@ -517,6 +606,9 @@ int main(void)
         cmocka_unit_test(test_refuses_before_the_body),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_multipart),
+#ifdef FAILS_CALLOC
+        cmocka_unit_test(test_multipart_without_memory),
+#endif
         cmocka_unit_test(test_compresses),
         cmocka_unit_test(test_hangs_up_on_dripping_headers),
         cmocka_unit_test(test_client_leaves),

@@ -81,6 +81,12 @@ static void take_ending(struct service_upload *upload)
     }
 }
 
+static void refuse_for_memory(struct service_call *call)
+{
+    http_response_header(call->request, "Retry-After", "5");
+    service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+}
+
 /* --- bytes ---------------------------------------------------------------------------------------
  */
 
@@ -161,9 +167,12 @@ static bool sink(void *user, struct http_request *request, const char *name, con
         return false;
     if (name == NULL || strcmp(name, "file") == 0)
         return take_file(upload, filename, bytes, len, upload->fd < 0 ? 0 : offset);
-    if (strcmp(name, "options") == 0 && upload->options_text.len + len <= OPTIONS_BYTES_MAX &&
-        buffer_append(&upload->options_text, bytes, len))
-        return true;
+    if (strcmp(name, "options") == 0 && upload->options_text.len + len <= OPTIONS_BYTES_MAX) {
+        if (buffer_append(&upload->options_text, bytes, len))
+            return true;
+        refuse_for_memory(upload->call);
+        return false;
+    }
     service_problem(upload->call, 422, "unknown_part",
                     "the parts of an upload are \"file\" and \"options\", not \"%.60s\"", name);
     return false;
@@ -174,16 +183,17 @@ void service_upload_begin(struct service_call *call)
     const char *type = http_request_header(call->request, "Content-Type");
     const char *name = http_request_query(call->request, "name");
     struct service_upload *upload = memory_zalloc(1, sizeof(*upload));
+    int code;
 
     if (upload == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        refuse_for_memory(call);
         return;
     }
     upload->digest = EVP_MD_CTX_new();
     if (upload->digest == NULL || EVP_DigestInit_ex(upload->digest, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(upload->digest);
         memory_free(upload);
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        refuse_for_memory(call);
         return;
     }
     upload->call = call;
@@ -194,7 +204,10 @@ void service_upload_begin(struct service_call *call)
     if (name != NULL)
         take_name(upload, name);
     upload->is_json = type != NULL && strncasecmp(type, "application/json", 16) == 0;
-    if (!upload->is_json && http_request_set_sink(call->request, sink, upload) != 0)
+    code = upload->is_json ? 0 : http_request_set_sink(call->request, sink, upload);
+    if (code == ERROR_NOMEM)
+        refuse_for_memory(call);
+    else if (code != 0)
         service_problem(call, 400, "bad_multipart", "the multipart body names no boundary");
 }
 
