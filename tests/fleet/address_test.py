@@ -28,7 +28,7 @@ from lab import Lab  # noqa: E402
 from server import Missing, Server  # noqa: E402
 from service import Service  # noqa: E402
 
-ALLOWED, LIMIT_S = 2, 150
+ALLOWED, LIMIT_S = 2, 270
 ADDRESSES = ("127.0.0.11", "127.0.0.11", "127.0.0.12")
 SCENARIO = """set patience quick
 domain one.example
