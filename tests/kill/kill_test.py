@@ -4,7 +4,8 @@ A list is cleaned once in peace. Then it is cleaned by a program that is killed 
 moments of a seeded generator, and started with the same command. At the end every row must have one
 result, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
 result was in the job file already, and no domain by a stranger again whose habits were: what was in
-flight may.
+flight may. Limits a minute hold over a death, and would make each life wait for the ones before: they are
+raised (the soak keeps them and watches).
 
     kill_test.py PROGRAM KILLS [SEED]
 """
@@ -68,7 +69,7 @@ class Cleaner:
 
     def command(self, name):
         return [PROGRAM, "clean", str(self.list), "-o", str(self.folder / name), "--config",
-                self.config, "--quiet"]
+                self.config, "--site-per-minute", "1000", "--quiet"]
 
     def verdicts(self, name):
         with open(self.folder / name, encoding="utf-8", newline="") as file:
