@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_LEAST 20
-#define REFUSALS  UINT32_C(0x7fffff00) /* 127.255.255.0/24 */
+#define KEY_LEAST       20                   /* of letters, or of digits */
+#define KEY_MIXED_LEAST 8                    /* of both */
+#define REFUSALS        UINT32_C(0x7fffff00) /* 127.255.255.0/24 */
 
 static bool code_of(const struct ip *ip, uint32_t *ret_code)
 {
@@ -67,11 +68,12 @@ int dns_blocklist_parse(struct slice text, struct dns_blocklist *ret_list, struc
 
 size_t dns_blocklist_key_len(struct slice zone)
 {
-    size_t len = 0;
+    size_t len = 0, digits = 0, least;
 
-    while (len < zone.len && ascii_is_alnum(zone.ptr[len]))
-        len++;
-    return len >= KEY_LEAST && len < zone.len && zone.ptr[len] == '.' ? len + 1 : 0;
+    for (; len < zone.len && ascii_is_alnum(zone.ptr[len]); len++)
+        digits += ascii_is_digit(zone.ptr[len]);
+    least = digits > 0 && digits < len ? KEY_MIXED_LEAST : KEY_LEAST;
+    return len >= least && len < zone.len && zone.ptr[len] == '.' ? len + 1 : 0;
 }
 
 const char *dns_blocklist_shown(const char *zone)

@@ -49,8 +49,8 @@ struct dns_blocklist {
 int dns_blocklist_parse(struct slice text, struct dns_blocklist *ret_list, struct error *error);
 /*
  * How many octets the key of a customer takes at the front of a zone, as paid lists have it
- * ("KEY.zen.dq.spamhaus.net"), its dot too: a first label of 20 letters and digits or more. 0:
- * none.
+ * ("KEY.zen.dq.spamhaus.net"), its dot too: a first label of eight letters and digits mixed, or
+ * more, or of 20 of one kind. 0: none.
  */
 size_t dns_blocklist_key_len(struct slice zone);
 /* The zone as it may be shown: without that. A part of zone. */
