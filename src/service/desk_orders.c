@@ -145,7 +145,7 @@ int service_desk_add(struct service_desk *desk, const struct service_list_source
 static int start(struct service_desk *desk, uint64_t id, bool anew, struct error *error)
 {
     struct service_list *list = service_desk_find(desk, id);
-    enum store_job_state found;
+    enum store_job_state found = STORE_JOB_FAILED;
     bool reload = false;
     struct store_job job;
     struct arena arena;

@@ -196,7 +196,7 @@ static int take_result(struct sqlite_store *store, uint64_t job, uint64_t row,
 /* 1: it had a result. */
 static int forget_row(struct sqlite_store *store, uint64_t job, uint64_t row, struct error *error)
 {
-    struct kept kept;
+    struct kept kept = {0};
     int code = get_result(store, job, row, &kept, error);
 
     if (code != 1)
@@ -232,7 +232,7 @@ static int replace_row(struct sqlite_store *store, uint64_t job, const struct st
                        struct store_counts *counts, struct error *error)
 {
     sqlite3_stmt *statement;
-    struct kept kept;
+    struct kept kept = {0};
     int code = get_result(store, job, result->row, &kept, error);
 
     if (code != 1)
