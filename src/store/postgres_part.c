@@ -365,7 +365,7 @@ struct before {
 
 static int read_before(struct postgres_store *store, struct before *ret_before, struct error *error)
 {
-    int64_t numbers[4];
+    int64_t numbers[4] = {0};
     int code = numbers_of(store, &settled_text, NULL, 0, numbers, 4, "part the tables", error);
 
     *ret_before = code == 1 ? (struct before){numbers[0], numbers[1], numbers[2], numbers[3]}
