@@ -133,8 +133,11 @@ def fleet(count):
             service = Service(config, folder, "--store", server.url)
             try:
                 figures = run(service, server, count, config)
-                sizes = server.sql(f"SELECT pg_total_relation_size('mailknock.line')/{ROWS},"
-                                   f" pg_total_relation_size('mailknock.result')/{ROWS}").split("|")
+                # Both are in parts, which a partitioned table's own size leaves out.
+                sizes = server.sql("SELECT " + ", ".join(
+                    f"(SELECT sum(pg_total_relation_size(relid))::bigint / {ROWS}"
+                    f" FROM pg_partition_tree('mailknock.{table}'))"
+                    for table in ("line", "result"))).split("|")
             finally:
                 service.close()
             return *figures, sizes, *bare(server, count)
