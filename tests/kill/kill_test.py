@@ -4,8 +4,7 @@ A list is cleaned once in peace. Then it is cleaned by a program that is killed 
 moments of a seeded generator, and started with the same command. At the end every row must have one
 result, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
 result was in the job file already, and no domain by a stranger again whose habits were: what was in
-flight may. Limits a minute hold over a death, and would make each life wait for the ones before: they are
-raised (the soak keeps them and watches).
+flight may. Limits a minute hold over a death, so that a list which is killed often waits for most of a minute.
 
     kill_test.py PROGRAM KILLS [SEED]
 """
@@ -69,7 +68,7 @@ class Cleaner:
 
     def command(self, name):
         return [PROGRAM, "clean", str(self.list), "-o", str(self.folder / name), "--config",
-                self.config, "--site-per-minute", "1000", "--quiet"]
+                self.config, "--quiet"]
 
     def verdicts(self, name):
         with open(self.folder / name, encoding="utf-8", newline="") as file:
