@@ -10,20 +10,12 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/postgres"))
-from server import Missing, Server  # noqa: E402
+from server import with_server  # noqa: E402
 
 
-def main():
-    try:
-        server = Server()
-    except Missing as why:
-        print("postgres: skipped:", why)
-        return 77
-    try:
-        return subprocess.run([sys.argv[1], server.url, *sys.argv[2:]], check=False).returncode
-    finally:
-        server.remove()
+def bench(server):
+    subprocess.run([sys.argv[1], server.url, *sys.argv[2:]], check=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_server(bench))

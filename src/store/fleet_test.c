@@ -468,12 +468,6 @@ int main(void)
         FLEET(handed_rows_count_what_was_in_vain),
         FLEET(running_lists_say_whether_they_are_asked_anew),
     };
-    int failed;
 
-    url = postgres_rig_start();
-    if (url[0] == '\0')
-        return 77;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    postgres_rig_stop();
-    return failed;
+    return postgres_rig_tests("fleet", tests, ARRAY_LEN(tests), &url);
 }

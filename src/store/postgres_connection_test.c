@@ -297,12 +297,6 @@ int main(void)
         WORKER(what_is_told_beside_a_statement_is_heard),
         WORKER(one_descriptor_outlives_connections),
     };
-    int failed;
 
-    url = postgres_rig_start();
-    if (url[0] == '\0')
-        return 77;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    postgres_rig_stop();
-    return failed;
+    return postgres_rig_tests("connection", tests, ARRAY_LEN(tests), &url);
 }

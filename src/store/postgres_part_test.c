@@ -299,12 +299,6 @@ int main(void)
         PARTS(large_older_tables_are_read_beside_others),
         PARTS(parting_goes_on_where_it_stopped),
     };
-    int failed;
 
-    url = postgres_rig_start();
-    if (url[0] == '\0')
-        return 77;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    postgres_rig_stop();
-    return failed;
+    return postgres_rig_tests("parts", tests, ARRAY_LEN(tests), &url);
 }

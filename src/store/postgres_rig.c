@@ -61,6 +61,19 @@ void postgres_rig_stop(void)
     (void)waitpid(postgres_pid, NULL, 0);
 }
 
+int postgres_rig_tests(const char *name, const struct CMUnitTest *tests, size_t count,
+                       const char **ret_url)
+{
+    int failed;
+
+    *ret_url = postgres_rig_start();
+    if (postgres_url[0] == '\0')
+        return 77;
+    failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+    postgres_rig_stop();
+    return failed;
+}
+
 void postgres_rig_run(const char *sql)
 {
 #ifdef MK_WITH_POSTGRES

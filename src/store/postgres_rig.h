@@ -4,9 +4,16 @@
 #ifndef MK_STORE_POSTGRES_RIG_H
 #define MK_STORE_POSTGRES_RIG_H
 
+#include <stddef.h>
+
+struct CMUnitTest;
+
 /* Its URL; "": there is none here, which was said. It ends with us, or with _stop. */
 const char *postgres_rig_start(void);
 void postgres_rig_stop(void);
+/* What a main of tests on one is: starts it, tells its URL, runs them. Exit status; 77: none. */
+int postgres_rig_tests(const char *name, const struct CMUnitTest *tests, size_t count,
+                       const char **ret_url);
 /* Say something to it, on a connection of its own; the test fails when it does. */
 void postgres_rig_run(const char *sql);
 

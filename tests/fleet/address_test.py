@@ -25,7 +25,7 @@ PROGRAM = os.path.abspath(sys.argv[1])
 ROWS = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
 sys.argv[1:] = [PROGRAM]
 from lab import Lab  # noqa: E402
-from server import Missing, Server  # noqa: E402
+from server import with_server  # noqa: E402
 from service import Service  # noqa: E402
 
 ALLOWED, LIMIT_S = 2, 270
@@ -100,22 +100,13 @@ def run(server, leases, kills):
     return most, all_most
 
 
-def main():
-    try:
-        server = Server()
-    except Missing as why:
-        print("skipped:", why)
-        return 77
-    try:
-        most, all_most = run(server, "site", kills=False)
-        assert all_most <= ALLOWED, (most, all_most)
-        most, all_most = run(server, "address", kills=True)
-        assert max(most.values()) <= ALLOWED, most
-        assert set(most) == set(ADDRESSES), most
-    finally:
-        server.remove()
-    return 0
+def test(server):
+    most, all_most = run(server, "site", kills=False)
+    assert all_most <= ALLOWED, (most, all_most)
+    most, all_most = run(server, "address", kills=True)
+    assert max(most.values()) <= ALLOWED, most
+    assert set(most) == set(ADDRESSES), most
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_server(test))

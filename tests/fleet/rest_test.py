@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "postgres")]
 PROGRAM = os.path.abspath(sys.argv[1])
 sys.argv[1:] = [PROGRAM]
 from lab import Lab  # noqa: E402
-from server import Missing, Server  # noqa: E402
+from server import with_server  # noqa: E402
 from service import Service  # noqa: E402
 
 SCENARIO = """set patience quick
@@ -84,19 +84,10 @@ def run(server, folder):
     print(f"refused after {before} connections; none by the next holder")
 
 
-def main():
-    try:
-        server = Server()
-    except Missing as why:
-        print("skipped:", why)
-        return 77
-    try:
-        with tempfile.TemporaryDirectory(prefix="mk-rest-") as folder:
-            run(server, folder)
-    finally:
-        server.remove()
-    return 0
+def test(server):
+    with tempfile.TemporaryDirectory(prefix="mk-rest-") as folder:
+        run(server, folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(with_server(test))

@@ -127,6 +127,20 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def with_server(run):
+    """run(server) on one that lives as long; an exit status: 77, saying so, where there is no PostgreSQL."""
+    try:
+        server = Server()
+    except Missing as why:
+        print("skipped:", why)
+        return 77
+    try:
+        run(server)
+    finally:
+        server.remove()
+    return 0
+
+
 def main():
     try:
         server = Server(dict(pair.split("=", 1) for pair in sys.argv[1:]))
