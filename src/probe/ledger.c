@@ -91,10 +91,9 @@ static int write_head(const struct probe_ledger *ledger)
     return write_at(ledger, &ledger->head, sizeof(ledger->head), 0);
 }
 
-static int write_slot(const struct probe_ledger *ledger, size_t i)
+static int write_slot(const struct probe_ledger *ledger, size_t i, const struct slot *slot)
 {
-    return write_at(ledger, &ledger->slots[i], sizeof(ledger->slots[i]),
-                    sizeof(ledger->head) + i * sizeof(ledger->slots[i]));
+    return write_at(ledger, slot, sizeof(*slot), sizeof(ledger->head) + i * sizeof(*slot));
 }
 
 /* Empty. The head comes last: without it, what is there cannot be read and holds everything. */
@@ -173,13 +172,28 @@ static int keep_past(struct probe_ledger *ledger, uint64_t now_ms)
     return 0;
 }
 
-/* 1: it was read; 0: it is no ledger, or not a whole one; 2: it was before the machine's start. */
-static int read_all(struct probe_ledger *ledger)
+/* Nothing was written in the future, nor does anything hold for longer than its minute. */
+static bool is_past(const struct probe_ledger *ledger, uint64_t now_ms)
+{
+    if (ledger->head.held_until_ms > now_ms + PROBE_LIMITS_WINDOW_MS)
+        return false;
+    for (size_t i = 0; i < ledger->head.slots; i++)
+        if (ledger->slots[i].at_ms > now_ms)
+            return false;
+    return true;
+}
+
+/*
+ * 1: it was read; 0: it is no ledger, not a whole one, or of an unknown start of the machine; 2: it
+ * was before the machine's start.
+ */
+static int read_all(struct probe_ledger *ledger, uint64_t now_ms)
 {
     struct head head;
 
     if (!read_at(ledger, &head, sizeof(head), 0) || memcmp(head.magic, MAGIC, sizeof(MAGIC)) != 0 ||
-        head.slots < SLOTS_MIN || head.slots > SLOTS_MAX)
+        head.slots < SLOTS_MIN || head.slots > SLOTS_MAX || head.boot[0] == '\0' ||
+        ledger->head.boot[0] == '\0')
         return 0;
     if (memcmp(head.boot, ledger->head.boot, BOOT_SIZE) != 0)
         return 2;
@@ -187,7 +201,8 @@ static int read_all(struct probe_ledger *ledger)
     if (ledger->slots == NULL)
         return ERROR_NOMEM;
     ledger->head = head;
-    return read_at(ledger, ledger->slots, head.slots * sizeof(*ledger->slots), sizeof(head));
+    return read_at(ledger, ledger->slots, head.slots * sizeof(*ledger->slots), sizeof(head)) &&
+           is_past(ledger, now_ms);
 }
 
 static int load(struct probe_ledger *ledger, size_t slots, uint64_t now_ms)
@@ -199,7 +214,7 @@ static int load(struct probe_ledger *ledger, size_t slots, uint64_t now_ms)
         return ERROR_IO;
     if (about.st_size == 0)
         return make(ledger, slots, 0);
-    code = read_all(ledger);
+    code = read_all(ledger, now_ms);
     if (code == 0)
         return make(ledger, slots, now_ms + PROBE_LIMITS_WINDOW_MS);
     if (code == 2) /* the clock began with the machine */
@@ -217,7 +232,7 @@ int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t
 
     if (ledger == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
-    ledger->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ledger->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (ledger->fd < 0) {
         code = error_set(error, ERROR_IO, "cannot open %s: %s", path, strerror(errno));
     } else {
@@ -250,6 +265,7 @@ void probe_ledger_close(struct probe_ledger *ledger)
 
 int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t now_ms)
 {
+    const struct slot opened = {hash_of(site), now_ms > 0 ? now_ms : 1};
     struct slot *slot = &ledger->slots[ledger->next];
     uint64_t counts_until_ms = slot->at_ms + PROBE_LIMITS_WINDOW_MS;
 
@@ -260,9 +276,9 @@ int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t no
         if (write_head(ledger) != 0)
             return ERROR_IO;
     }
-    *slot = (struct slot){hash_of(site), now_ms > 0 ? now_ms : 1};
-    if (write_slot(ledger, ledger->next) != 0)
+    if (write_slot(ledger, ledger->next, &opened) != 0)
         return ERROR_IO;
+    *slot = opened;
     ledger->next = (ledger->next + 1) % ledger->head.slots;
     return 0;
 }

@@ -12,8 +12,9 @@
  * nobody can set. What was written before that start is as old as the start at least: until a
  * minute after it every site is taken to be used up. The file has a fixed size, a ring; where more
  * is opened in a minute than it holds, it says up to when, and until a minute after that every site
- * is taken to be used up, too. So is a file that cannot be read. Errors of the file are on the side
- * of asking less.
+ * is taken to be used up, too. So is a file that cannot be read, one with times that are still to
+ * come, and one where the machine does not say by what to tell its starts apart: then each start of
+ * ours holds every site for a minute. Errors of the file are on the side of asking less.
  *
  * One process at a time writes it: whoever owns the job file or the folder beside it.
  */
@@ -34,7 +35,9 @@ struct probe_ledger;
 /*
  * Make the file if it is not there, and read it. slots: how many connections it holds when it is
  * made; 0: PROBE_LEDGER_SLOTS. boot: by which the starts of the machine are told apart; NULL: the
- * system says. now_ms: of the loop. ERROR_IO, ERROR_NOMEM.
+ * system says; "": it is not known. The file's mode is that of any file of ours (0666, less the
+ * umask), as whoever may go on with a list must be able to write it. now_ms: of the loop. ERROR_IO,
+ * ERROR_NOMEM.
  */
 int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t now_ms,
                       struct probe_ledger **ret_ledger, struct error *error);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -97,6 +98,45 @@ static void before_the_machine_started_anything_may_have_been(void **state)
     probe_ledger_close(ledger);
     ledger = open_at("c", 0, 90000);
     assert_int_equal(next_open(ledger, "busy", 90000), 90000);
+    probe_ledger_close(ledger);
+}
+
+/* A machine whose starts cannot be told apart: what is of another one holds for a minute, once. */
+static void times_to_come_hold_a_minute(void **state)
+{
+    const uint64_t before = 100 * 24 * HOUR_MS, t = 5 * MINUTE_MS;
+    static const char *const boots[] = {"a", ""};
+
+    for (size_t i = 0; i < ARRAY_LEN(boots); i++) {
+        struct probe_ledger *ledger;
+
+        (void)unlink(path);
+        ledger = open_at(boots[i], 4, before);
+        note(ledger, "busy", 9, before); /* full, and more: the head holds, too */
+        probe_ledger_close(ledger);
+        ledger = open_at(boots[i], 4, t); /* the clock is lower */
+        assert_int_equal(next_open(ledger, "other", t), t + PROBE_LIMITS_WINDOW_MS);
+        note(ledger, "busy", 1, t + 2 * MINUTE_MS);
+        probe_ledger_close(ledger);
+        for (uint64_t now = t + 4 * MINUTE_MS; now < t + HOUR_MS; now += 20 * MINUTE_MS) {
+            ledger = open_at(boots[i], 4, now);
+            assert_int_equal(next_open(ledger, "busy", now),
+                             boots[i][0] == '\0' ? now + PROBE_LIMITS_WINDOW_MS : now);
+            note(ledger, "busy", 1, now + MINUTE_MS);
+            probe_ledger_close(ledger);
+        }
+    }
+}
+
+/* An older build may not have known the start; what it wrote may be of this one. */
+static void of_an_unknown_start_it_may_be_any(void **state)
+{
+    struct probe_ledger *ledger = open_at("", 10, HOUR_MS);
+
+    note(ledger, "busy", PER_MINUTE, HOUR_MS);
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 10, HOUR_MS + 1000);
+    assert_true(next_open(ledger, "busy", HOUR_MS + 1000) >= HOUR_MS + PROBE_LIMITS_WINDOW_MS);
     probe_ledger_close(ledger);
 }
 
@@ -200,10 +240,25 @@ static void what_cannot_be_noted_is_told(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
     assert_int_equal(probe_ledger_note(ledger, "busy", HOUR_MS), ERROR_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    note(ledger, "busy", PER_MINUTE, HOUR_MS);
+    note(ledger, "busy", PER_MINUTE, HOUR_MS); /* what was not noted takes no room */
+    note(ledger, "other", 10 - PER_MINUTE, HOUR_MS);
     probe_ledger_close(ledger);
     ledger = open_at("a", 10, HOUR_MS + 1);
+    assert_int_equal(next_open(ledger, "unheard-of", HOUR_MS + 1), HOUR_MS + 1);
     assert_int_equal(next_open(ledger, "busy", HOUR_MS + 1), HOUR_MS + PROBE_LIMITS_WINDOW_MS);
+    probe_ledger_close(ledger);
+}
+
+/* Whoever may write the list's own file must be able to go on with it. */
+static void its_mode_is_the_umasks(void **state)
+{
+    mode_t before = umask(0007);
+    struct probe_ledger *ledger = open_at("a", 10, HOUR_MS);
+    struct stat about;
+
+    (void)umask(before);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0660);
     probe_ledger_close(ledger);
 }
 
@@ -258,9 +313,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_was_opened_counts_for_a_minute, clear),
         cmocka_unit_test_setup(before_the_machine_started_anything_may_have_been, clear),
+        cmocka_unit_test_setup(times_to_come_hold_a_minute, clear),
+        cmocka_unit_test_setup(of_an_unknown_start_it_may_be_any, clear),
         cmocka_unit_test_setup(what_cannot_be_read_holds_everything, clear),
         cmocka_unit_test_setup(never_more_is_allowed, clear),
         cmocka_unit_test_setup(what_cannot_be_noted_is_told, clear),
+        cmocka_unit_test_setup(its_mode_is_the_umasks, clear),
         cmocka_unit_test_setup(the_file_may_not_be_had, clear),
     };
 

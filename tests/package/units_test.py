@@ -48,6 +48,11 @@ def check_unit(path, folder):
     expect(status == 0 and found and float(found[1]) <= EXPOSURE_MAX, f"{path.name}: exposure {found and found[1]} of 10", said)
 
 
+def check_boot():
+    text = (BUILD / "systemd/mailknock.service").read_text(encoding="utf-8")
+    expect(not re.search(r"^ProcSubset=pid", text, re.M), "the service sees which start of the machine this is", text)
+
+
 def check_user(folder):
     for name in ("etc", "usr/lib/sysusers.d"):
         (folder / name).mkdir(parents=True)
@@ -67,6 +72,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mk-units-") as folder:
         for unit in UNITS:
             check_unit(BUILD / "systemd" / unit, pathlib.Path(folder))
+        check_boot()
         check_user(pathlib.Path(folder, "root"))
     print(f"{len(failures)} failures")
     return 1 if failures else 0
