@@ -43,6 +43,8 @@ static void a_refusal_of_us_is_no_bounce(void **state)
         {"smtp; 450 4.1.1 User unknown", "4.1.1", FEEDBACK_BOUNCE, FEEDBACK_SOFT},
         {"X-Postfix; connect to mx.b.example[192.0.2.9]:25: Connection timed out", "4.4.1",
          FEEDBACK_BOUNCE, FEEDBACK_SOFT},
+        /* what words only make likely is not known better than by the reporter */
+        {"smtp; 550 casella protetta contro i bot", "5.0.0", FEEDBACK_SOFT, FEEDBACK_SOFT},
         {"", "5.1.1", FEEDBACK_SOFT, FEEDBACK_BOUNCE},
         {"", "", FEEDBACK_BOUNCE, FEEDBACK_BOUNCE},
         {"", "", FEEDBACK_SOFT, FEEDBACK_SOFT},

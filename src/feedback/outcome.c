@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "provider/classify.h"
+#include "verdict/verdict.h"
 
 #define WORD_MAX 32
 
@@ -194,6 +195,7 @@ enum feedback_outcome feedback_judge_bounce(struct slice diagnostic, struct slic
     char text[SMTP_REPLY_TEXT_MAX];
     struct classify_input input = {.stage = SMTP_STAGE_RCPT};
     struct classification classified;
+    enum feedback_outcome outcome;
 
     if (!reply_of(diagnostic, status, text, &input.reply)) {
         struct slice said = slice_prefix(without_type(diagnostic), SMTP_REPLY_TEXT_MAX - 1);
@@ -205,7 +207,10 @@ enum feedback_outcome feedback_judge_bounce(struct slice diagnostic, struct slic
         input.reply = (struct smtp_reply){.code = 550, .text = slice_from(text, said.len)};
     }
     classify_reply(&input, &classified);
-    return outcome_of_class(classified.reply_class, input.reply.code >= 500, claimed);
+    outcome = outcome_of_class(classified.reply_class, input.reply.code >= 500, claimed);
+    /* Words that only make it likely, and nobody to compare with: the reporter knows more. */
+    return outcome == FEEDBACK_BOUNCE && classified.confidence < VERDICT_PLAIN_CONFIDENCE ? claimed
+                                                                                          : outcome;
 }
 
 /* --- addresses and moments ----------------------------------------------------------------------

@@ -147,6 +147,8 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
         plan_refused(input, plan);
         break;
     case SMTP_CLASS_MAILBOX_FULL:
+        if (!temporary && input->classified.confidence < VERDICT_PLAIN_CONFIDENCE)
+            plan->step = PROBE_STEP_VAGUE;
         break;
     case SMTP_CLASS_RECIPIENT_THROTTLED:
         plan->step = PROBE_STEP_WAIT;

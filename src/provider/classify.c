@@ -209,7 +209,9 @@ static bool guess_may_decide(const struct subject *subject, const struct guess *
         return false;
     if (class_side(guess->reply_class) != SIDE_OPEN)
         return rule->confidence <= GUESS_VERDICT_CONFIDENCE &&
-               guess->reply_class != SMTP_CLASS_ACCEPTED && guess_is_onesided(guess);
+               guess->reply_class != SMTP_CLASS_ACCEPTED &&
+               guess->reply_class != SMTP_CLASS_DOMAIN_NOT_ACCEPTED && /* hosts differ there */
+               guess_is_onesided(guess);
     if (guess->lead < GUESS_LEAD)
         return false;
     switch (guess->reply_class) {

@@ -17,8 +17,9 @@
 
 #define TEXTS_MAX 24
 
-static const char *const codes[] = {"550",       "550 5.1.1", "550 5.7.1", "554 5.0.0",
-                                    "553 5.1.0", "511",       "450 4.1.1"};
+static const char *const codes[] = {
+    "550", "550 5.1.1", "550 5.7.1", "554 5.0.0", "553 5.1.0", "511",        "450 4.1.1", "501",
+    "552", "521",       "550 5.2.1", "550 5.1.2", "550 5.1.3", "550 5.1.10", "551 5.1.6"};
 
 static unsigned tried, failed;
 
@@ -465,6 +466,34 @@ static void an_unknown_mailbox_is_never_valid(void **state)
     assert_true(rows > 1000);
 }
 
+/* Found by people who read the rules to mislead them. */
+static void what_reviewers_found(void **state)
+{
+    static const char *const texts[] = {
+        "this mailbox is unknown to callers from blocked networks",
+        "mailbox gatekeeper did not recognize this caller",
+        "callers like this are unwanted",
+        "captcha wanted",
+        "captcha",
+        "probing detected",
+        "recipient enumeration detected",
+        "Empfänger nur mit Captcha erreichbar",
+        "domain is in lockdown against bots",
+        "Access from nonexistent hosts denied",
+        "dead IP address",
+        "Your account is not permitted to send",
+        "Your account has been suspended",
+        "votre compte est introuvable",
+        "message sending for this account is disabled",
+        "unusual invalid recipients",
+        NULL,
+    };
+
+    count_start();
+    permute((const char *const[]){"", NULL}, "", texts);
+    count_end(200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +502,7 @@ int main(void)
         cmocka_unit_test(counted_unknown_recipients_are_about_us),
         cmocka_unit_test(why_outranks_whom),
         cmocka_unit_test(trouble_in_looking_up_is_no_answer),
+        cmocka_unit_test(what_reviewers_found),
         cmocka_unit_test(an_unknown_mailbox_is_never_valid),
     };
 

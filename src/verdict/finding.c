@@ -357,11 +357,17 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
         return reason;
     if (is_same_refusal(scan, attempt))
         return REASON_REFUSES_ALL;
-    if (is_plain(&scan->definite_class) || scan->control == FINDING_CONTROL_ACCEPTED ||
-        scan->control == FINDING_CONTROL_REFUSED)
+    if (is_plain(&scan->definite_class) || scan->control == FINDING_CONTROL_ACCEPTED)
+        return reason;
+    /* Others are refused in other words: that supports "it is disabled", and not "it is unknown".
+     */
+    if (scan->control == FINDING_CONTROL_REFUSED && !is_gone)
         return reason;
     return REASON_AMBIGUOUS_REPLY;
 }
+
+/* Not for what a code alone or words that are merely likely say. */
+#define OWN_WORD_CONFIDENCE 80
 
 /*
  * "Your account is suspended" may be said to everybody, and then of us: nobody else was heard. At a
@@ -370,8 +376,9 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
 static bool is_unheard_disabling(const struct scan *scan)
 {
     return scan->definite_class.reply_class == SMTP_CLASS_MAILBOX_DISABLED &&
-           own_domain_of(scan->evidence) == NULL && scan->control != FINDING_CONTROL_ACCEPTED &&
-           scan->control != FINDING_CONTROL_REFUSED;
+           !(own_domain_of(scan->evidence) != NULL &&
+             scan->definite_class.confidence >= OWN_WORD_CONFIDENCE) &&
+           scan->control != FINDING_CONTROL_ACCEPTED && scan->control != FINDING_CONTROL_REFUSED;
 }
 
 static void conclude_definite(const struct scan *scan, struct finding *finding)

@@ -265,7 +265,11 @@ void verdict_of_reply(const struct classification *classification, unsigned code
         *ret_reason = REASON_RCPT_UNTRUSTED;
     if (*ret_reason == REASON_ACCEPTED && classification->trust == PROVIDER_TRUST_ACCEPTS_ALL)
         *ret_reason = REASON_PROVIDER_ACCEPTS_ALL;
-    *ret_action = advice_action(*ret_reason);
+    /* What the words only make likely throws nobody away. */
+    *ret_action = verdict_reason_status(*ret_reason) == VERDICT_INVALID &&
+                          classification->confidence < VERDICT_PLAIN_CONFIDENCE
+                      ? ACTION_REVIEW
+                      : advice_action(*ret_reason);
 }
 
 enum verdict_status verdict_reason_status(enum verdict_reason reason)

@@ -342,6 +342,12 @@ static const struct row rows[] = {
     {"full is not believed when everybody is", .domain = "mx1",
      .attempts = "mx1 rcpt 552 5.2.2 Over quota\n?mx1 rcpt 552 5.2.2 Over quota",
      .reason = REASON_REFUSES_ALL},
+    {"likely unknown, but who is unknown hears other words", .domain = "mx1",
+     .attempts = "mx1 rcpt 550 casella protetta contro i bot\n?mx1 rcpt " NF,
+     .reason = REASON_AMBIGUOUS_REPLY},
+    {"likely unknown, where anybody else is accepted", .domain = "mx1",
+     .attempts = "mx1 rcpt 550 casella protetta contro i bot\n?mx1 rcpt " OK_,
+     .reason = REASON_MAILBOX_NOT_FOUND},
     {"vague refusal alone", .domain = "mx1", .attempts = "mx1 rcpt " VAGUE,
      .reason = REASON_PROBE_BLOCKED},
     {"two states in one text", .domain = "mx1",
@@ -630,6 +636,12 @@ static void disabled_is_reviewed_until_another_is_heard(void **state)
     verdict_judge(&rig.evidence, &verdict);
     assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
     assert_int_equal(verdict.action, ACTION_SUPPRESS);
+
+    /* But not by a code alone. */
+    rig_attempts(&rig, "mx1 rcpt 550 5.2.1 Nix da");
+    verdict_judge(&rig.evidence, &verdict);
+    assert_int_equal(verdict.reason, REASON_MAILBOX_DISABLED);
+    assert_int_equal(verdict.action, ACTION_REVIEW);
 }
 
 static void scores_and_flags_follow_the_evidence(void **state)
@@ -737,27 +749,31 @@ static void single_replies_mean_what_they_mean_alone(void **state)
 {
     static const struct {
         enum smtp_class reply_class;
-        unsigned code;
+        unsigned code, confidence;
         enum smtp_stage stage;
         enum verdict_reason reason;
         enum verdict_action action;
     } cases[] = {
-        {SMTP_CLASS_ACCEPTED, 250, SMTP_STAGE_RCPT, REASON_ACCEPTED, ACTION_SEND},
-        {SMTP_CLASS_ACCEPTED, 250, SMTP_STAGE_MAIL, REASON_NOT_PROBED, ACTION_REVIEW},
-        {SMTP_CLASS_MAILBOX_NOT_FOUND, 550, SMTP_STAGE_ANY, REASON_MAILBOX_NOT_FOUND,
+        {SMTP_CLASS_ACCEPTED, 250, 90, SMTP_STAGE_RCPT, REASON_ACCEPTED, ACTION_SEND},
+        {SMTP_CLASS_ACCEPTED, 250, 90, SMTP_STAGE_MAIL, REASON_NOT_PROBED, ACTION_REVIEW},
+        {SMTP_CLASS_MAILBOX_NOT_FOUND, 550, 90, SMTP_STAGE_ANY, REASON_MAILBOX_NOT_FOUND,
          ACTION_SUPPRESS},
-        {SMTP_CLASS_MAILBOX_NOT_FOUND, 450, SMTP_STAGE_RCPT, REASON_TEMPORARY_FAILURE,
+        {SMTP_CLASS_MAILBOX_NOT_FOUND, 450, 90, SMTP_STAGE_RCPT, REASON_TEMPORARY_FAILURE,
          ACTION_RETRY},
-        {SMTP_CLASS_MAILBOX_NOT_FOUND, 550, SMTP_STAGE_MAIL, REASON_PROBE_BLOCKED, ACTION_REVIEW},
-        {SMTP_CLASS_MAILBOX_FULL, 452, SMTP_STAGE_RCPT, REASON_MAILBOX_FULL, ACTION_RETRY},
-        {SMTP_CLASS_RELAY_DENIED, 550, SMTP_STAGE_RCPT, REASON_PROBE_BLOCKED, ACTION_REVIEW},
-        {SMTP_CLASS_DOMAIN_NOT_ACCEPTED, 550, SMTP_STAGE_RCPT, REASON_DOMAIN_NOT_ACCEPTED,
+        {SMTP_CLASS_MAILBOX_NOT_FOUND, 550, 90, SMTP_STAGE_MAIL, REASON_PROBE_BLOCKED,
+         ACTION_REVIEW},
+        {SMTP_CLASS_MAILBOX_FULL, 452, 90, SMTP_STAGE_RCPT, REASON_MAILBOX_FULL, ACTION_RETRY},
+        {SMTP_CLASS_RELAY_DENIED, 550, 90, SMTP_STAGE_RCPT, REASON_PROBE_BLOCKED, ACTION_REVIEW},
+        {SMTP_CLASS_DOMAIN_NOT_ACCEPTED, 550, 90, SMTP_STAGE_RCPT, REASON_DOMAIN_NOT_ACCEPTED,
          ACTION_SUPPRESS},
-        {SMTP_CLASS_SENDER_BLOCKED, 550, SMTP_STAGE_RCPT, REASON_PROBE_BLOCKED, ACTION_REVIEW},
+        {SMTP_CLASS_MAILBOX_NOT_FOUND, 550, 50, SMTP_STAGE_RCPT, REASON_MAILBOX_NOT_FOUND,
+         ACTION_REVIEW},
+        {SMTP_CLASS_SENDER_BLOCKED, 550, 90, SMTP_STAGE_RCPT, REASON_PROBE_BLOCKED, ACTION_REVIEW},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct classification classification = {.reply_class = cases[i].reply_class};
+        const struct classification classification = {.reply_class = cases[i].reply_class,
+                                                      .confidence = cases[i].confidence};
         enum verdict_reason reason;
         enum verdict_action action;
 
