@@ -7,13 +7,14 @@
  * gathered and kept in batches (of 250 ms, at most 1000, and fewer where keeping them holds the
  * loop for more than 20 ms), and only what is kept is counted and told. A killed job loses what was
  * in flight and the last batch, nothing else; opened again it goes on with the rows without result.
- * A row that failed for want of our own memory has none: when all others are done it is asked
- * again, a few times with growing waits, before it is `internal_error` for good.
+ * A row that we failed (no memory, no source address, a ledger that can't be written) has none:
+ * when all others are done it is asked again. When for some minutes none of them gets a result,
+ * the job has failed, and says why; its rows are asked when it is opened again.
  *
  *   open ─ start ─> RUNNING ─ all rows have results ─> ended(FINISHED)
  *                      ├─ stop ─> STOPPING ─ grace over or nothing in flight ─> ended(STOPPED)
  *                      ├─ no time left ──────^
- *                      └─ the store fails ─> ended(FAILED)
+ *                      └─ the store fails, or we ─> ended(FAILED)
  */
 #ifndef MK_BULK_JOB_H
 #define MK_BULK_JOB_H

@@ -38,10 +38,12 @@ struct bulk_job {
     struct probe_owner owner; /* of all that is in flight */
     bool is_fed;              /* no row is left to feed */
     bool is_feeding;
-    unsigned round;     /* from 0: how often it began again, for rows that we failed */
-    size_t put_back;    /* such rows of this round */
-    bool was_cancelled; /* by somebody else: a case in flight */
-    bool is_withdrawn;  /* only what was being asked is still awaited */
+    unsigned round;      /* how often it began again, for rows that we failed, in vain */
+    uint64_t round_done; /* results kept before this round */
+    size_t put_back;     /* rows that we failed in it */
+    struct error lack;   /* why the last of them */
+    bool was_cancelled;  /* by somebody else: a case in flight */
+    bool is_withdrawn;   /* only what was being asked is still awaited */
     uint64_t grace_ms;
 
     struct arena arena;           /* of the batch */

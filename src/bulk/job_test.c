@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -22,6 +24,7 @@
 #include "bulk/job_seen.h"
 #include "lab/sim_loop.h"
 #include "lab/world.h"
+#include "probe/ledger.h"
 
 #define ROWS 300
 
@@ -556,46 +559,112 @@ static void failing_stores_lose_nothing(void **state)
 
 static const struct io_loop_ops *sound_loop;
 static uint64_t sound_from_ms;
+static enum error_code lack;
 
 static int failing_connect(struct io_loop *loop, const struct io_endpoint *from,
                            const struct io_endpoint *to, const struct io_stream_events *events,
                            void *user, struct io_stream **ret_stream, struct error *error)
 {
     if (io_now_ms(loop) < sound_from_ms)
-        return error_set(error, ERROR_NOMEM, "no memory for a connection");
+        return error_set(error, lack, "no connection");
     return sound_loop->connect(loop, from, to, events, user, ret_stream, error);
 }
 
-/* For a while, or for good: then it is said so, but not before it was tried for minutes. */
+static void lack_connections(struct run *run, struct io_loop_ops *ops, uint64_t until_ms)
+{
+    sound_loop = run->loop->ops;
+    sound_from_ms = until_ms;
+    *ops = *sound_loop;
+    ops->connect = failing_connect;
+    run->loop->ops = ops;
+}
+
+/* For a while, or for good: then it is said so, after minutes, and goes on when it is mended. */
 static void rows_that_we_failed_are_asked_again(void **state)
 {
-    static const uint64_t lacks_ms[] = {500, 40 * SECOND_MS, 5 * MINUTE_MS, INSTANT_NEVER};
+    static const struct {
+        uint64_t lacks_ms;
+        enum error_code code;
+        const char *why;
+    } rows[] = {
+        {500, ERROR_NOMEM, NULL},
+        {40 * SECOND_MS, ERROR_NOMEM, NULL},
+        {5 * MINUTE_MS, ERROR_IO, NULL},
+        {INSTANT_NEVER, ERROR_NOMEM, "out of memory"},
+        {INSTANT_NEVER, ERROR_IO, "no connection can be made from the source address"},
+    };
 
-    for (size_t i = 0; i < ARRAY_LEN(lacks_ms); i++) {
-        bool is_for_good = lacks_ms[i] == INSTANT_NEVER, has_result[ROWS + 1];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct store *store = memory_store();
+        bool has_result[ROWS + 1];
         struct store_counts counts;
         struct io_loop_ops ops;
         struct run run;
 
         run_init(&run, store, load(store), i + 1);
         run_build(&run);
-        sound_loop = run.loop->ops;
-        sound_from_ms = lacks_ms[i];
-        ops = *sound_loop;
-        ops.connect = failing_connect;
-        run.loop->ops = &ops;
+        lack = rows[i].code;
+        lack_connections(&run, &ops, rows[i].lacks_ms);
         run_live(&run);
         assert_int_equal(run.ended, 1);
-        assert_int_equal(run.end, BULK_JOB_FINISHED);
-        assert_int_equal(check_results(store, run.id, is_for_good, has_result), ROWS);
+        assert_int_equal(run.end, rows[i].why != NULL ? BULK_JOB_FAILED : BULK_JOB_FINISHED);
+        if (rows[i].why != NULL) {
+            assert_non_null(strstr(bulk_job_error(run.job)->message, rows[i].why));
+            assert_true(run.ended_ms > 6 * MINUTE_MS);
+            assert_true(check_results(store, run.id, false, has_result) < ROWS);
+            run.loop->ops = sound_loop;
+            run_done(&run);
+            run_init(&run, store, run.id, i + 1);
+            run_build(&run);
+            run_live(&run);
+            assert_int_equal(run.end, BULK_JOB_FINISHED);
+        }
+        assert_int_equal(check_results(store, run.id, false, has_result), ROWS);
         assert_int_equal(store_counts(store, run.id, &counts, NULL), 0);
-        assert_int_equal(counts.rows[REASON_INTERNAL_ERROR] > 0, is_for_good);
-        assert_true(!is_for_good || run.ended_ms > 6 * MINUTE_MS);
+        assert_int_equal(counts.rows[REASON_INTERNAL_ERROR], 0);
         run.loop->ops = sound_loop;
         run_done(&run);
         store_close(store);
     }
+}
+
+/*
+ * No connection is opened that could not be noted (probe/ledger.h). No row pays for it: as long as
+ * nothing can be, they wait, and the job says why.
+ */
+static void a_ledger_that_cannot_be_written_costs_no_row(void **state)
+{
+    char folder[] = "/tmp/mk-job-XXXXXX", path[64];
+    struct store *store = memory_store();
+    struct probe_ledger *ledger = NULL;
+    bool has_result[ROWS + 1];
+    struct rlimit before, nothing;
+    struct run run;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/ledger", folder);
+    assert_int_equal(probe_ledger_open(path, 0, "a", 0, &ledger, NULL), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    nothing = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    for (unsigned life = 0; life < 2; life++) {
+        run_init(&run, store, life == 0 ? load(store) : run.id, 1);
+        run_build(&run);
+        probe_engine_set_ledger(run.engine, ledger);
+        if (life == 0)
+            assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+        run_live(&run);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(run.end, life == 0 ? BULK_JOB_FAILED : BULK_JOB_FINISHED);
+        assert_int_equal(check_results(store, run.id, false, has_result) == ROWS, life == 1);
+        if (life == 0)
+            assert_non_null(strstr(bulk_job_error(run.job)->message, "noted in cannot be written"));
+        run_done(&run);
+    }
+    probe_ledger_close(ledger);
+    store_close(store);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 /* --- several jobs on one engine ------------------------------------------------------------- */
@@ -979,6 +1048,7 @@ int main(void)
         cmocka_unit_test(time_may_be_limited),
         cmocka_unit_test(failing_stores_lose_nothing),
         cmocka_unit_test(rows_that_we_failed_are_asked_again),
+        cmocka_unit_test(a_ledger_that_cannot_be_written_costs_no_row),
         cmocka_unit_test(jobs_share_the_engine),
         cmocka_unit_test(files_do_as_well_as_memory),
         cmocka_unit_test(feeds_give_every_row_in_its_turn),
