@@ -166,7 +166,7 @@ static void beat(struct io_timer *timer)
         return;
     }
     code = bulk_fleet_say_beat(fleet, &error);
-    if (code != 0)
+    if (code != 0 || fleet->view.is_troubled)
         bulk_fleet_trouble(fleet, &error);
     if (code == ERROR_NOT_FOUND)
         fleet->is_lost = true;
@@ -175,7 +175,7 @@ static void beat(struct io_timer *timer)
         return;
     }
     if (code == 0) {
-        fleet->told_trouble = false;
+        fleet->told_trouble = fleet->view.is_troubled;
         fleet->beaten_ms = now;
         fleet->beat_results = fleet->counts.results;
         (void)store_fleet_heard(fleet->membership);

@@ -73,14 +73,16 @@ struct store_fleet_state {
 struct store_fleet_view {
     uint64_t workers;  /* alive, with us */
     uint64_t leases;   /* held by them, as they said with their last beats */
-    uint64_t given_up; /* workers whose time was over, noticed by this beat */
+    uint64_t given_up; /* workers whose time is over, until nothing is left of what they had */
     uint64_t
-        tasks_free; /* handed rows that nobody has taken, up to a million; of a beat or two ago */
-    uint64_t lists; /* that are running */
+        tasks_free;   /* handed rows that nobody has taken, up to a million; of a beat or two ago */
+    uint64_t lists;   /* that are running */
+    bool is_troubled; /* what was done for others failed, as *error says: it is tried again */
 };
 /*
- * One statement that changes our row; who has the lowest number counts what waits for all, when
- * lists are running, and tidies up now and then.
+ * One statement that changes our row. Then what others do not do any more: what the silent had is
+ * freed, a bounded bit at a time; who has the lowest number counts what waits for all, when lists
+ * are running, and tidies up now and then. Whether that succeeds is not the beat's result.
  */
 int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *state,
                      struct store_fleet_view *ret_view, struct error *error);

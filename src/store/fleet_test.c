@@ -254,6 +254,70 @@ static void a_rest_outlives_its_holder(void **state)
     assert_true(take(bench->workers[1], "a").quiet_ms > 60000);
 }
 
+#define MANY_SQL "12000"
+
+/* More than a statement has time for, by far: it goes bit by bit, of who leaves and by the others.
+ */
+static void what_many_leases_take_is_done_in_bits(void **state)
+{
+    struct bench *bench = *state;
+    const struct store_fleet_terms terms = {.name = SLICE("w"), .ttl_ms = 5000};
+    const struct store_fleet_state nothing = {0};
+    struct store_fleet_view view = {0};
+    char sql[512];
+    int beats = 0;
+
+    for (int i = 0; i < 2; i++) {
+        store_fleet_leave(bench->workers[i]);
+        assert_int_equal(store_fleet_join(bench->stores[i], &terms, &bench->workers[i], NULL), 0);
+    }
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO mailknock.lease (site, worker) SELECT convert_to(n::text, 'UTF8'), %llu"
+             " FROM generate_series(1, " MANY_SQL ") n;"
+             "CREATE FUNCTION mailknock.slow() RETURNS trigger LANGUAGE plpgsql AS"
+             " 'BEGIN PERFORM pg_sleep(0.001); RETURN new; END';"
+             "CREATE TRIGGER slow BEFORE UPDATE ON mailknock.lease FOR EACH ROW"
+             " WHEN (get_byte(old.site, length(old.site)-1)=48) EXECUTE FUNCTION mailknock.slow()",
+             (unsigned long long)store_fleet_worker(bench->workers[0]));
+    postgres_rig_run(sql);
+    store_fleet_leave(bench->workers[0]);
+    bench->workers[0] = NULL;
+    do
+        assert_int_equal(store_fleet_beat(bench->workers[1], &nothing, &view, NULL), 0);
+    while (view.given_up > 0 && ++beats < 100);
+    assert_int_equal(view.given_up, 0);
+    assert_int_equal(view.workers, 1);
+    postgres_rig_expect(
+        "(SELECT count(*) FROM mailknock.lease WHERE worker=0 AND ended IS NOT NULL)"
+        "=" MANY_SQL " AND (SELECT count(*) FROM mailknock.worker)=1");
+}
+
+/* It is said, and tried again: the beat holds all the same. */
+static void a_beat_holds_whatever_becomes_of_others(void **state)
+{
+    struct bench *bench = *state;
+    const struct store_fleet_state nothing = {0};
+    struct store_fleet_view view = {0};
+    struct error error = {0};
+
+    assert_true(take(bench->workers[0], "a").is_ours);
+    postgres_rig_run(
+        "CREATE FUNCTION mailknock.no() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION ''no room''; END';"
+        "CREATE TRIGGER no BEFORE UPDATE ON mailknock.lease FOR EACH ROW"
+        " EXECUTE FUNCTION mailknock.no();"
+        "UPDATE mailknock.worker SET expires=clock_timestamp() WHERE id=(SELECT min(id) FROM"
+        " mailknock.worker)");
+    assert_int_equal(store_fleet_beat(bench->workers[1], &nothing, &view, &error), 0);
+    assert_true(view.is_troubled);
+    assert_non_null(strstr(error.message, "no room"));
+    assert_int_equal(view.lists, 1);
+    postgres_rig_run("DROP TRIGGER no ON mailknock.lease");
+    assert_int_equal(store_fleet_beat(bench->workers[1], &nothing, &view, NULL), 0);
+    assert_false(view.is_troubled);
+    assert_true(take(bench->workers[1], "a").is_ours);
+}
+
 static void all_have_the_same_kind_of_leases(void **state)
 {
     struct bench *bench = *state;
@@ -460,6 +524,8 @@ int main(void)
         FLEET(the_silent_are_given_up_and_refused),
         FLEET(free_sites_that_rows_wait_for_are_adopted),
         FLEET(a_rest_outlives_its_holder),
+        FLEET(what_many_leases_take_is_done_in_bits),
+        FLEET(a_beat_holds_whatever_becomes_of_others),
         FLEET(all_have_the_same_kind_of_leases),
         FLEET(beats_say_what_others_said),
         FLEET(handed_rows_without_a_lease_are_found),

@@ -11,8 +11,12 @@
 /* Of what is held back: who waits for the store still waits so long, the rest is for closing. */
 #define STILL_WAITS(ttl_ms) ((ttl_ms) / 5)
 #define LISTEN              "LISTEN mailknock"
-#define SWEPT_AT_ONCE       1000 /* leases that nobody has needed for long */
-#define SWEEP_BEATS         9    /* from one sweep to the next, unless there is more */
+/* What the dead had is freed in bites, each well below a statement's time, while a beat may last.
+ */
+#define FREED_AT_ONCE   1000
+#define FREEING(ttl_ms) ((ttl_ms) / 20)
+#define SWEPT_AT_ONCE   1000 /* leases that nobody has needed for long */
+#define SWEEP_BEATS     9    /* from one sweep to the next, unless there is more */
 
 static const struct postgres_text join_text = {
     "FLEET_JOIN",
@@ -50,32 +54,41 @@ static const struct postgres_text count_text = {
 };
 /* A refusal that an earlier holder told outlives the next one. */
 #define REST_KEPT "quiet=CASE WHEN quiet>clock_timestamp() THEN quiet END"
-/* Leases first: whoever sees them free must find the tasks free too, soon. */
+/* At most $1 of each table, of those (o) that `whose` says; `most`: of the table with most of them.
+ */
+#define FREED(whose)                                                                               \
+    "l AS (UPDATE lease x SET worker=0, ended=coalesce((SELECT expires FROM worker w"              \
+    " WHERE w.id=x.worker), clock_timestamp()), " REST_KEPT                                        \
+    " FROM (SELECT site, worker FROM lease o WHERE worker<>0 AND " whose                           \
+    " LIMIT $1::int8) AS f WHERE x.site=f.site AND x.worker=f.worker RETURNING 1),"                \
+    " c AS (UPDATE chunk x SET worker=0"                                                           \
+    " FROM (SELECT job, turn, worker FROM chunk o WHERE worker<>0 AND " whose                      \
+    " LIMIT $1::int8) AS f WHERE x.job=f.job AND x.turn=f.turn AND x.worker=f.worker"              \
+    " RETURNING 1),"                                                                               \
+    " t AS (UPDATE task x SET worker=0"                                                            \
+    " FROM (SELECT job, row, worker FROM task o WHERE worker<>0 AND " whose                        \
+    " LIMIT $1::int8) AS f WHERE x.job=f.job AND x.row=f.row AND x.worker=f.worker"                \
+    " RETURNING 1),"                                                                               \
+    " n AS (SELECT greatest((SELECT count(*) FROM l), (SELECT count(*) FROM c),"                   \
+    " (SELECT count(*) FROM t)) AS most)"
+/* The dead go with the last of what they had: until then they say whose it was, and till when. */
 static const struct postgres_text reap_text = {
     "FLEET_REAP",
-    "WITH dead AS (DELETE FROM worker WHERE id IN (SELECT id FROM worker"
-    " WHERE expires<=clock_timestamp() AND id<>$1::int8 FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, expires),"
-    " l AS (UPDATE lease SET worker=0, ended=dead.expires, " REST_KEPT " FROM dead WHERE "
-    "worker=dead.id"
-    " RETURNING 1),"
-    " c AS (UPDATE chunk SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1),"
-    " t AS (UPDATE task SET worker=0 FROM dead WHERE worker=dead.id RETURNING 1)"
-    " SELECT count(*) FROM dead",
+    "WITH dead AS (SELECT id FROM worker WHERE expires<=clock_timestamp() AND id<>$2::int8"
+    " FOR UPDATE SKIP LOCKED), " FREED(
+        "worker IN (SELECT id FROM dead)") ","
+                                           " gone AS (DELETE FROM worker WHERE id IN (SELECT id "
+                                           "FROM dead)"
+                                           " AND (SELECT most FROM n)<$1::int8) SELECT most FROM n",
     false,
 };
 /*
  * A claim that its worker had given up may be committed while it is being deleted, unseen by the
  * statement that frees what it had: what belongs to nobody. Numbers of workers never come again.
  */
-#define OF_NOBODY(table)                                                                           \
-    "UPDATE " table " x SET worker=0 WHERE worker<>0 AND NOT EXISTS"                               \
-    " (SELECT 1 FROM worker w WHERE w.id=x.worker) RETURNING 1"
 static const struct postgres_text free_text = {
     "FLEET_FREE",
-    "WITH l AS (" OF_NOBODY("lease") "), c AS (" OF_NOBODY("chunk") "), t AS (" OF_NOBODY(
-        "task") ") SELECT (SELECT count(*) FROM l)+(SELECT count(*) FROM c)+(SELECT count(*) FROM"
-                " t)",
+    "WITH " FREED("NOT EXISTS (SELECT 1 FROM worker w WHERE w.id=o.worker)") " SELECT most FROM n",
     true,
 };
 static const struct postgres_text sweep_text = {
@@ -102,13 +115,10 @@ static const struct postgres_text check_text = {
     "SELECT 1::int8 FROM worker WHERE id=$1::int8 AND expires>clock_timestamp() FOR KEY SHARE",
     false,
 };
+/* From now on it is one of the dead. */
 static const struct postgres_text leave_text = {
     "FLEET_LEAVE",
-    "WITH l AS (UPDATE lease SET worker=0, ended=clock_timestamp(), " REST_KEPT " WHERE "
-    "worker=$1::int8),"
-    " c AS (UPDATE chunk SET worker=0 WHERE worker=$1::int8),"
-    " t AS (UPDATE task SET worker=0 WHERE worker=$1::int8)"
-    " DELETE FROM worker WHERE id=$1::int8",
+    "UPDATE worker SET expires=clock_timestamp() WHERE id=$1::int8 AND " ALIVE,
     true,
 };
 static const struct postgres_text tell_text = {"FLEET_TELL", "SELECT pg_notify('mailknock', '')",
@@ -308,6 +318,38 @@ static int64_t say_one(struct store_fleet *fleet, const struct postgres_text *te
     return number;
 }
 
+/* True: nothing is left of it. False: more than there was time for, or it failed. */
+static bool free_all(struct store_fleet *fleet, const struct postgres_text *text,
+                     const int64_t *numbers, size_t count, uint64_t until_ms, int64_t *ret_code,
+                     struct error *error)
+{
+    int64_t most;
+
+    do
+        most = say_one(fleet, text, numbers, count, "give workers up", error);
+    while (most >= FREED_AT_ONCE && postgres_clock_ms() < until_ms);
+    *ret_code = most < 0 ? most : 0;
+    return most >= 0 && most < FREED_AT_ONCE;
+}
+
+/* Of all whose time is over but for `but`. What is left then is the next beat's, of anybody. */
+static int give_up_the_silent(struct store_fleet *fleet, uint64_t but, bool are_there,
+                              uint64_t until_ms, struct error *error)
+{
+    const int64_t numbers[] = {FREED_AT_ONCE, (int64_t)but};
+    int64_t code = 0;
+
+    if (are_there) {
+        fleet->floor_job = 0; /* their chunks are free again */
+        fleet->is_freeing = true;
+        if (!free_all(fleet, &reap_text, numbers, 2, until_ms, &code, error))
+            return (int)code;
+    }
+    if (fleet->is_freeing && free_all(fleet, &free_text, numbers, 1, until_ms, &code, error))
+        fleet->is_freeing = false;
+    return (int)code;
+}
+
 void store_fleet_leave(struct store_fleet *fleet)
 {
     int64_t worker;
@@ -317,7 +359,8 @@ void store_fleet_leave(struct store_fleet *fleet)
     worker = (int64_t)fleet->worker;
     fleet->store->over_ms = 0; /* nothing is asked any more */
     if (say(fleet, &leave_text, &worker, 1, "leave the fleet", NULL) >= 0 &&
-        say(fleet, &free_text, NULL, 0, "leave the fleet", NULL) >= 0)
+        give_up_the_silent(fleet, 0, true, postgres_clock_ms() + DEADLINE(fleet->ttl_ms), NULL) ==
+            0)
         (void)store_fleet_tell(&fleet->store->base, NULL);
     take_time(fleet);
     memory_free(fleet);
@@ -366,33 +409,22 @@ static int see(struct postgres_store *store, const struct postgres_text *text,
 static int do_for_all(struct store_fleet *fleet, struct store_fleet_view *view, struct error *error)
 {
     const int64_t counted[] = {(int64_t)fleet->worker, STORE_JOB_RUNNING}, swept = SWEPT_AT_ONCE;
-    int64_t many;
+    int64_t many, code = 0;
 
     if (view->lists > 0 || view->tasks_free > 0) {
         many = say_one(fleet, &count_text, counted, ARRAY_LEN(counted), "count what waits", error);
-        if (many < 0)
-            return (int)many;
-        view->tasks_free = (uint64_t)many;
+        if (many >= 0)
+            view->tasks_free = (uint64_t)many;
+        else
+            code = many;
     }
     if (fleet->beats < fleet->sweep_at)
-        return 0;
+        return (int)code;
     many = say(fleet, &sweep_text, &swept, 1, "tidy up", error);
-    if (many >= 0)
-        fleet->sweep_at = fleet->beats + (many < SWEPT_AT_ONCE ? SWEEP_BEATS : 1);
+    fleet->sweep_at = fleet->beats + (many < SWEPT_AT_ONCE ? SWEEP_BEATS : 1);
     if (many >= 0 && view->lists > 0)
         many = say(fleet, &mend_text, NULL, 0, "tidy up", error);
-    return many < 0 ? (int)many : 0;
-}
-
-static int give_up_the_silent(struct store_fleet *fleet, struct error *error)
-{
-    const int64_t worker = (int64_t)fleet->worker;
-    int64_t many = say(fleet, &reap_text, &worker, 1, "give workers up", error);
-
-    fleet->floor_job = 0; /* their chunks are free again */
-    if (many >= 0)
-        many = say(fleet, &free_text, NULL, 0, "give workers up", error);
-    return many < 0 ? (int)many : 0;
+    return many < 0 ? (int)many : (int)code;
 }
 
 int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *state,
@@ -423,11 +455,13 @@ int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *
     };
     first = (uint64_t)postgres_int(answer, 0, 4);
     PQclear(answer);
-    if (ret_view->given_up > 0)
-        code = give_up_the_silent(fleet, error);
-    if (code == 0 && first == fleet->worker)
-        code = do_for_all(fleet, ret_view, error);
-    return code;
+    /* The beat is said, whatever becomes of what is done for others. */
+    code = give_up_the_silent(fleet, fleet->worker, ret_view->given_up > 0,
+                              sent + FREEING(fleet->ttl_ms), error);
+    ret_view->is_troubled = code != 0;
+    if (first == fleet->worker && do_for_all(fleet, ret_view, error) != 0)
+        ret_view->is_troubled = true;
+    return 0;
 }
 
 int postgres_fleet_check(struct store_fleet *fleet, struct error *error)

@@ -15,6 +15,7 @@ struct store_fleet {
     uint64_t floor_job, floor_turn;
     uint64_t beats;    /* said */
     uint64_t sweep_at; /* of them: when there is to be tidied up again */
+    bool is_freeing;   /* something may be left of those who were given up */
 };
 
 /* Of a task t: its list is running (the state's number is parameter n). */

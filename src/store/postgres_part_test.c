@@ -81,15 +81,6 @@ static void expect_list(struct store *store, uint64_t id, uint64_t rows)
     store_page_done(&page);
 }
 
-/* The test fails unless this is so. */
-static void expect_sql(const char *condition)
-{
-    char sql[512];
-
-    snprintf(sql, sizeof(sql), "SELECT 1/(CASE WHEN %s THEN 1 ELSE 0 END)", condition);
-    postgres_rig_run(sql);
-}
-
 static int steps_to_remove(struct store *store, uint64_t id, size_t max)
 {
     int steps = 1, code;
@@ -108,8 +99,8 @@ static void small_lists_share_a_part(void **state)
     assert_int_equal(second, 2);
     assert_int_equal(steps_to_remove(*state, first, 5), 9); /* bit by bit: the other stays */
     expect_list(*state, second, 3);
-    expect_sql("(SELECT count(*) FROM mailknock.line_0)=3 AND"
-               " (SELECT count(*) FROM mailknock.result_0)=3");
+    postgres_rig_expect("(SELECT count(*) FROM mailknock.line_0)=3 AND"
+                        " (SELECT count(*) FROM mailknock.result_0)=3");
 }
 
 static void a_large_list_is_alone_and_goes_at_once(void **state)
@@ -123,16 +114,16 @@ static void a_large_list_is_alone_and_goes_at_once(void **state)
     assert_int_equal(next, 3000);
     expect_list(*state, large, 20);
     assert_int_equal(steps_to_remove(*state, large, 5), 1);
-    expect_sql("pg_relation_size('mailknock.line_1000')=0 AND"
-               " pg_relation_size('mailknock.result_1000')=0 AND"
-               " NOT EXISTS (SELECT 1 FROM mailknock.tally WHERE job=1000) AND"
-               " NOT EXISTS (SELECT 1 FROM mailknock.job WHERE id=1000)");
+    postgres_rig_expect("pg_relation_size('mailknock.line_1000')=0 AND"
+                        " pg_relation_size('mailknock.result_1000')=0 AND"
+                        " NOT EXISTS (SELECT 1 FROM mailknock.tally WHERE job=1000) AND"
+                        " NOT EXISTS (SELECT 1 FROM mailknock.job WHERE id=1000)");
     expect_list(*state, small, 3);
     expect_list(*state, other, 20);
     expect_list(*state, next, 3);
     /* Who makes a part drops what is empty. */
     assert_int_equal(add_list(*state, LARGE, 0), 4000);
-    expect_sql(
+    postgres_rig_expect(
         "to_regclass('mailknock.line_1000') IS NULL AND"
         " to_regclass('mailknock.result_1000') IS NULL AND"
         " (SELECT array_agg(first ORDER BY first)='{0,2000,3000,4000}' FROM mailknock.part)");
@@ -148,7 +139,7 @@ static void a_full_part_gets_no_more(void **state)
     assert_int_equal(add_list(*state, 0, 0), 1001);
     expect_list(*state, full, 3);
     expect_list(*state, next, 3);
-    expect_sql("(SELECT count(*) FROM mailknock.line_rest)=0");
+    postgres_rig_expect("(SELECT count(*) FROM mailknock.line_rest)=0");
 }
 
 /* It is cleared, to be loaded again: the list stays. */
@@ -160,9 +151,9 @@ static void a_list_alone_can_be_loaded_again(void **state)
 
     assert_int_equal(store_job_clear(store, id, 5, NULL), 0);
     assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
-    expect_sql("(SELECT rows FROM mailknock.job)=1 AND"
-               " (SELECT count(*) FROM mailknock.line)=1 AND"
-               " (SELECT count(*) FROM mailknock.result)=0");
+    postgres_rig_expect("(SELECT rows FROM mailknock.job)=1 AND"
+                        " (SELECT count(*) FROM mailknock.line)=1 AND"
+                        " (SELECT count(*) FROM mailknock.result)=0");
 }
 
 static void lists_of_older_programs_have_no_part(void **state)
@@ -177,10 +168,10 @@ static void lists_of_older_programs_have_no_part(void **state)
         "INSERT INTO mailknock.line (job, row, key, turn, address)"
         " SELECT 1000, n, 0, 0, 'a' FROM generate_series(1, 2) n");
     assert_int_equal(large, 1);
-    expect_sql("(SELECT count(*) FROM mailknock.line_rest)=2");
+    postgres_rig_expect("(SELECT count(*) FROM mailknock.line_rest)=2");
     assert_int_equal(add_list(store, 0, 3), 2000);
     assert_int_equal(steps_to_remove(store, 1000, 1), 3);
-    expect_sql("(SELECT count(*) FROM mailknock.line_rest)=0");
+    postgres_rig_expect("(SELECT count(*) FROM mailknock.line_rest)=0");
 }
 
 /* Whoever reads the part now is not waited for: it goes bit by bit then. */
@@ -221,11 +212,12 @@ static void older_tables_become_the_first_part(void **state)
     struct store *old = *state, *store;
 
     make_older();
-    expect_sql("to_regclass('mailknock.line_0') IS NULL");
+    postgres_rig_expect("to_regclass('mailknock.line_0') IS NULL");
     expect_list(old, id, 20);
     store = open_store();
-    expect_sql("(SELECT array_agg(first)='{0}' AND max(until)=1000 FROM mailknock.part) AND"
-               " (SELECT count(*) FROM mailknock.line_0)=20");
+    postgres_rig_expect(
+        "(SELECT array_agg(first)='{0}' AND max(until)=1000 FROM mailknock.part) AND"
+        " (SELECT count(*) FROM mailknock.line_0)=20");
     expect_list(store, id, 20);
     /* Who was there before goes on, with the statements that it has prepared. */
     expect_list(old, id, 20);
@@ -248,7 +240,7 @@ static void large_older_tables_are_read_beside_others(void **state)
                      " SELECT 1, n, 0, 0, convert_to(repeat('x', 1900), 'UTF8')"
                      " FROM generate_series(1000, 37000) n");
     store = open_store();
-    expect_sql("(SELECT array_agg(first)='{0}' AND max(until)=2000 FROM mailknock.part)");
+    postgres_rig_expect("(SELECT array_agg(first)='{0}' AND max(until)=2000 FROM mailknock.part)");
     assert_int_equal(add_list(old, 0, 3), 2000); /* the first part is full */
     expect_list(store, id + 1999, 3);
     store_close(store);
@@ -278,7 +270,7 @@ static void parting_goes_on_where_it_stopped(void **state)
         "ALTER TABLE mailknock.line_0 ADD CONSTRAINT line_0_until CHECK (job<2000) NOT VALID;"
         "ALTER TABLE mailknock.result_0 ADD CONSTRAINT result_0_until CHECK (job<2000) NOT VALID");
     store_close(open_store());
-    expect_sql(
+    postgres_rig_expect(
         "(SELECT array_agg(first)='{0}' AND max(until)=2000 FROM mailknock.part) AND"
         " (SELECT bool_and(convalidated) FROM pg_constraint WHERE conname LIKE '%_0_until')");
     assert_int_equal(add_list(*state, 0, 3), 2000);

@@ -88,3 +88,11 @@ void postgres_rig_run(const char *sql)
     (void)sql;
 #endif
 }
+
+void postgres_rig_expect(const char *condition)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof(sql), "SELECT 1/(CASE WHEN %s THEN 1 ELSE 0 END)", condition);
+    postgres_rig_run(sql);
+}

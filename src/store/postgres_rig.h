@@ -16,5 +16,7 @@ int postgres_rig_tests(const char *name, const struct CMUnitTest *tests, size_t 
                        const char **ret_url);
 /* Say something to it, on a connection of its own; the test fails when it does. */
 void postgres_rig_run(const char *sql);
+/* The test fails unless this is so there. */
+void postgres_rig_expect(const char *condition);
 
 #endif
