@@ -71,24 +71,23 @@ static const struct postgres_text count_text = {
     " RETURNING 1),"                                                                               \
     " n AS (SELECT greatest((SELECT count(*) FROM l), (SELECT count(*) FROM c),"                   \
     " (SELECT count(*) FROM t)) AS most)"
+#define FREED_OF_DEAD FREED("worker IN (SELECT id FROM dead)")
 /* The dead go with the last of what they had: until then they say whose it was, and till when. */
 static const struct postgres_text reap_text = {
     "FLEET_REAP",
     "WITH dead AS (SELECT id FROM worker WHERE expires<=clock_timestamp() AND id<>$2::int8"
-    " FOR UPDATE SKIP LOCKED), " FREED(
-        "worker IN (SELECT id FROM dead)") ","
-                                           " gone AS (DELETE FROM worker WHERE id IN (SELECT id "
-                                           "FROM dead)"
-                                           " AND (SELECT most FROM n)<$1::int8) SELECT most FROM n",
+    " FOR UPDATE SKIP LOCKED), " FREED_OF_DEAD ", gone AS (DELETE FROM worker"
+    " WHERE id IN (SELECT id FROM dead) AND (SELECT most FROM n)<$1::int8) SELECT most FROM n",
     false,
 };
+#define FREED_OF_NOBODY FREED("NOT EXISTS (SELECT 1 FROM worker w WHERE w.id=o.worker)")
 /*
  * A claim that its worker had given up may be committed while it is being deleted, unseen by the
  * statement that frees what it had: what belongs to nobody. Numbers of workers never come again.
  */
 static const struct postgres_text free_text = {
     "FLEET_FREE",
-    "WITH " FREED("NOT EXISTS (SELECT 1 FROM worker w WHERE w.id=o.worker)") " SELECT most FROM n",
+    "WITH " FREED_OF_NOBODY " SELECT most FROM n",
     true,
 };
 static const struct postgres_text sweep_text = {
