@@ -147,11 +147,8 @@ static void signalled(void *user, int signal_number)
 static void heed_requests(struct clean_run *run)
 {
     enum bulk_job_request request;
-    uint64_t now = io_now_ms(run->prober.loop), id;
+    uint64_t id;
 
-    if (now < run->heeded_ms + HEED_MS)
-        return;
-    run->heeded_ms = now;
     if (bulk_job_request_next(run->store, run->job.id - 1, io_unix_ms(run->prober.loop), &id,
                               &request, NULL) != 0 ||
         id != run->job.id || bulk_job_request_remove(run->store, id, NULL) != 1 ||
@@ -161,15 +158,32 @@ static void heed_requests(struct clean_run *run)
     bulk_job_stop(run->work, GRACE_MS);
 }
 
+/* While the ledger cannot be written nothing goes on: not without a word. */
+static void say_what_holds(struct clean_run *run)
+{
+    struct probe_counts counts;
+
+    probe_engine_counts(run->prober.engine, &counts);
+    if (counts.unnoted == 0 || run->said_what_holds || run->clean->options->quiet)
+        return;
+    run->said_what_holds = true;
+    clean_progress_clear(&run->clean->progress);
+    cli_fail(run->clean->call, 0, "%s", health_alarm_text(HEALTH_LEDGER));
+}
+
 static void look_around(struct io_timer *timer)
 {
     struct clean_run *run = timer->user;
+    uint64_t now = io_now_ms(run->prober.loop);
 
-    heed_requests(run);
-
+    if (now >= run->heeded_ms + HEED_MS) {
+        run->heeded_ms = now;
+        heed_requests(run);
+        say_what_holds(run);
+    }
     clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
                        clean_is_asked());
-    (void)io_timer_start(timer, io_now_ms(run->prober.loop) + LOOK_MS);
+    (void)io_timer_start(timer, now + LOOK_MS);
 }
 
 static void listen_to_signals(struct clean_run *run, bool on)
@@ -234,6 +248,8 @@ static enum went run_work(struct clean_run *run)
     clean_progress_clear(progress);
     health_mark_take(&run->prober, &now);
     run->alarms = health_judge(&start, &now);
+    if (run->said_what_holds)
+        run->alarms &= ~(1U << HEALTH_LEDGER);
     if (run->error.code != 0)
         return clean_run_fail(run, &run->error);
     if (run->end == BULK_JOB_FAILED)

@@ -31,6 +31,7 @@ struct clean_run {
     struct bulk_job *work;
     struct io_timer look;
     uint64_t heeded_ms; /* when requests of others were looked for */
+    bool said_what_holds;
     enum bulk_job_end end;
     unsigned signals;
     unsigned alarms; /* what only the operator can mend: bits of enum health_alarm */

@@ -57,5 +57,7 @@ unsigned health_judge(const struct health_mark *since, const struct health_mark 
         found |= 1u << HEALTH_RESOLVER;
     if (now->dns.listing_refusals > since->dns.listing_refusals)
         found |= 1u << HEALTH_BLOCKLIST;
+    if (now->probe.unnoted > since->probe.unnoted)
+        found |= 1u << HEALTH_LEDGER;
     return found;
 }

@@ -1,9 +1,9 @@
 /*
  * Health: what only the operator can mend, seen while it happens.
  *
- * Refusals of us, a closed port, a resolver that is silent or that block lists refuse: judged by
- * how the counts of engine and resolver grew since a mark. One judgement for every face; `clean`
- * says it at the end, `serve` shows, logs and counts it.
+ * Refusals of us, a closed port, a resolver that is silent or that block lists refuse, a ledger
+ * that cannot be written: judged by how the counts of engine and resolver grew since a mark. One
+ * judgement for every face; `clean` says it at the end, `serve` shows, logs and counts it.
  */
 #ifndef MK_CONFIG_HEALTH_H
 #define MK_CONFIG_HEALTH_H
@@ -22,7 +22,11 @@
       "mailknock doctor")                                                                          \
     X(BLOCKLIST, "blocklist",                                                                      \
       "A block list refuses to answer the resolver, so nothing is looked up there: ask through a " \
-      "resolver of your own, or register with the list.")
+      "resolver of your own, or register with the list.")                                          \
+    X(LEDGER, "ledger",                                                                            \
+      "The file in which connections are noted before they are made (its name ends in -opened) "   \
+      "cannot be written, so mail servers are not asked meanwhile. See whether its disk is full "  \
+      "or read-only: it goes on by itself when the file can be written again.")
 
 enum health_alarm {
 #define X(symbol, code, text) HEALTH_##symbol,

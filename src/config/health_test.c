@@ -13,26 +13,29 @@
 #define PORT      (1u << HEALTH_PORT)
 #define RESOLVER  (1u << HEALTH_RESOLVER)
 #define BLOCKLIST (1u << HEALTH_BLOCKLIST)
+#define LEDGER    (1u << HEALTH_LEDGER)
 
 static void alarms_have_thresholds(void **state)
 {
     static const struct {
-        uint64_t rcpts, refusals, connections, unreached, questions, unanswered, listing_refusals;
+        uint64_t rcpts, refusals, connections, unreached, questions, unanswered, listing_refusals,
+            unnoted;
         unsigned expected;
     } rows[] = {
-        {0, 0, 0, 0, 0, 0, 0, 0},
-        {25, 5, 9, 0, 0, 0, 0, REFUSED},
-        {26, 5, 9, 0, 0, 0, 0, 0},         /* under a fifth */
-        {4, 4, 9, 0, 0, 0, 0, 0},          /* too few */
-        {0, 5, 9, 0, 0, 0, 0, REFUSED},    /* refused before a recipient was named */
-        {0, 0, 5, 5, 0, 0, 0, PORT},       /* not one */
-        {0, 0, 5, 4, 0, 0, 0, 0},          /* one was reached */
-        {0, 0, 4, 4, 0, 0, 0, 0},          /* too few */
-        {0, 0, 0, 0, 5, 5, 0, RESOLVER},   /* silent */
-        {0, 0, 0, 0, 5, 4, 0, 0},          /* one answer */
-        {0, 0, 0, 0, 4, 4, 0, 0},          /* too few */
-        {50, 0, 9, 0, 9, 0, 1, BLOCKLIST}, /* one is enough */
-        {6, 6, 7, 7, 9, 9, 2, REFUSED | PORT | RESOLVER | BLOCKLIST},
+        {0, 0, 0, 0, 0, 0, 0, 0, 0},
+        {25, 5, 9, 0, 0, 0, 0, 0, REFUSED},
+        {26, 5, 9, 0, 0, 0, 0, 0, 0},         /* under a fifth */
+        {4, 4, 9, 0, 0, 0, 0, 0, 0},          /* too few */
+        {0, 5, 9, 0, 0, 0, 0, 0, REFUSED},    /* refused before a recipient was named */
+        {0, 0, 5, 5, 0, 0, 0, 0, PORT},       /* not one */
+        {0, 0, 5, 4, 0, 0, 0, 0, 0},          /* one was reached */
+        {0, 0, 4, 4, 0, 0, 0, 0, 0},          /* too few */
+        {0, 0, 0, 0, 5, 5, 0, 0, RESOLVER},   /* silent */
+        {0, 0, 0, 0, 5, 4, 0, 0, 0},          /* one answer */
+        {0, 0, 0, 0, 4, 4, 0, 0, 0},          /* too few */
+        {50, 0, 9, 0, 9, 0, 1, 0, BLOCKLIST}, /* one is enough */
+        {0, 0, 0, 0, 0, 0, 0, 1, LEDGER},     /* once is enough */
+        {6, 6, 7, 7, 9, 9, 2, 3, REFUSED | PORT | RESOLVER | BLOCKLIST | LEDGER},
     };
 
     (void)state;
@@ -47,6 +50,7 @@ static void alarms_have_thresholds(void **state)
         now.dns.questions = rows[i].questions;
         now.dns.failures = rows[i].unanswered;
         now.dns.listing_refusals = rows[i].listing_refusals;
+        now.probe.unnoted = rows[i].unnoted;
         assert_int_equal(health_judge(&since, &now), rows[i].expected);
         /* What was so before the mark, and did not go on, is over. */
         since = now;

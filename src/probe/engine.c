@@ -18,6 +18,7 @@
 #define HELD_TO_ACTIVE      4 /* cases held, waiting ones too, to cases_max */
 #define SMTP_PORT           25
 #define DESCRIPTOR_PAUSE_MS SECOND_MS
+#define LEDGER_PAUSE_MS     SECOND_MS
 
 void probe_settings_init(struct probe_settings *settings)
 {
@@ -403,6 +404,12 @@ void probe_engine_descriptors_spent(struct probe_engine *engine)
 {
     engine->descriptors_until_ms = probe_engine_now(engine) + DESCRIPTOR_PAUSE_MS;
     probe_alarm_set(&engine->alarms, &engine->descriptor_alarm, engine->descriptors_until_ms);
+}
+
+void probe_engine_ledger_failed(struct probe_engine *engine)
+{
+    engine->ledger_until_ms = probe_engine_now(engine) + LEDGER_PAUSE_MS;
+    engine->counts.unnoted++;
 }
 
 /* --- looking at it ------------------------------------------------------------------------- */

@@ -89,8 +89,10 @@ struct probe_engine *probe_engine_new(struct io_loop *loop, struct dns_resolver 
 void probe_engine_set_lists(struct probe_engine *engine, const struct lists_operator *lists);
 /* Habits outlive the engine by it (copied); NULL: they do not. */
 void probe_engine_set_memory(struct probe_engine *engine, const struct probe_memory *memory);
-/* Limits a minute hold beyond the engine by it (borrowed), for sites yet to be met; NULL: they do
- * not. */
+/*
+ * Limits a minute hold beyond the engine by it (borrowed), for sites yet to be met; NULL: they do
+ * not. While it cannot be written no connection that counts is made: the addresses wait.
+ */
 void probe_engine_set_ledger(struct probe_engine *engine, struct probe_ledger *ledger);
 /* What is remembered of mailboxes, for addresses yet to come (copied); NULL: nothing. */
 void probe_engine_set_past(struct probe_engine *engine, const struct probe_past *past);
@@ -160,6 +162,7 @@ struct probe_counts {
     uint64_t next_retry_ms;    /* when the earliest of them goes on; INSTANT_NEVER: none */
     uint64_t open_cases, open_sessions, sites, breakers_open;
     uint64_t refusals_of_us; /* sender_blocked and rate_limited replies */
+    uint64_t unnoted;        /* times that the ledger could not be written */
 };
 void probe_engine_counts(const struct probe_engine *engine, struct probe_counts *ret_counts);
 

@@ -268,13 +268,15 @@ int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t no
     const struct slot opened = {hash_of(site), now_ms > 0 ? now_ms : 1};
     struct slot *slot = &ledger->slots[ledger->next];
     uint64_t counts_until_ms = slot->at_ms + PROBE_LIMITS_WINDOW_MS;
+    uint64_t held_before_ms = ledger->head.held_until_ms;
 
     /* The ring is too small: what is overwritten is remembered as if it were of every site. */
-    if (slot->at_ms > 0 && counts_until_ms > now_ms &&
-        counts_until_ms > ledger->head.held_until_ms) {
+    if (slot->at_ms > 0 && counts_until_ms > now_ms && counts_until_ms > held_before_ms) {
         ledger->head.held_until_ms = counts_until_ms;
-        if (write_head(ledger) != 0)
+        if (write_head(ledger) != 0) {
+            ledger->head.held_until_ms = held_before_ms; /* the next note has to say it */
             return ERROR_IO;
+        }
     }
     if (write_slot(ledger, ledger->next, &opened) != 0)
         return ERROR_IO;

@@ -455,10 +455,8 @@ static int connect_stream(struct probe_session *session)
 /* Before it is opened: who is killed now must not be forgotten by the next process. */
 static bool is_noted(const struct probe_site *site, uint64_t now)
 {
-    struct probe_ledger *ledger = site->engine->ledger;
-
-    return ledger == NULL || site->limits.ceiling.connections_per_minute == 0 ||
-           probe_ledger_note(ledger, site->key, now) == 0;
+    return !probe_site_needs_note(site) ||
+           probe_ledger_note(site->engine->ledger, site->key, now) == 0;
 }
 
 static void session_abandon(struct probe_session *session)
@@ -479,7 +477,8 @@ bool probe_session_open(struct probe_host *host)
         return open_failed(host, ERROR_NOMEM);
     if (!is_noted(host->site, now)) {
         session_abandon(session);
-        fail_one(host, "the file that connections are noted in cannot be written");
+        probe_engine_ledger_failed(engine);
+        probe_site_mark(host->site); /* it waits for the ledger */
         return false;
     }
     code = connect_stream(session);

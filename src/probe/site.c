@@ -191,6 +191,20 @@ static struct probe_host *next_hungry(struct probe_site *site)
     return NULL;
 }
 
+bool probe_site_needs_note(const struct probe_site *site)
+{
+    return site->engine->ledger != NULL && site->limits.ceiling.connections_per_minute > 0;
+}
+
+/* As probe_limits_next_open. */
+static uint64_t next_open(const struct probe_site *site, uint64_t now)
+{
+    uint64_t at = probe_limits_next_open(&site->limits, now);
+    uint64_t ledger = probe_site_needs_note(site) ? site->engine->ledger_until_ms : 0;
+
+    return at < ledger ? ledger : at;
+}
+
 /* Open one connection if there is one to open; false when there is nothing more to do now. */
 static bool open_one(struct probe_site *site, uint64_t now)
 {
@@ -202,7 +216,7 @@ static bool open_one(struct probe_site *site, uint64_t now)
     site->granted = false;
     if (host == NULL || !probe_breaker_allows(&site->breaker, now))
         return false;
-    at = probe_limits_next_open(&site->limits, now);
+    at = next_open(site, now);
     if (at > now) {
         wait_for_slot(site, at);
         return false;

@@ -52,6 +52,8 @@ enum probe_gate_answer probe_site_gate(const struct probe_site *site);
 void probe_site_heed_gate(struct probe_site *site);
 /* The gate says something else: its queue goes on, or away. */
 void probe_site_gate_turned(struct probe_site *site);
+/* Are its connections noted in the engine's ledger before they are opened? */
+bool probe_site_needs_note(const struct probe_site *site);
 void probe_site_mark(struct probe_site *site);
 void probe_site_run(struct probe_site *site);
 

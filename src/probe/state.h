@@ -55,6 +55,7 @@ struct probe_engine {
     struct probe_alarms waits; /* cases that wait for a later attempt */
     struct probe_alarm descriptor_alarm;
     uint64_t descriptors_until_ms; /* no connection before: descriptors ran out */
+    uint64_t ledger_until_ms;      /* none that has to be noted before: it could not be */
 
     struct table domains, hosts, sites;
     struct table mailboxes;               /* wire form to its open case */
@@ -94,5 +95,7 @@ bool probe_engine_is_full(const struct probe_engine *engine);
 void probe_engine_connection_closed(struct probe_engine *engine);
 /* No file descriptors: wait a second, and for connections that close. */
 void probe_engine_descriptors_spent(struct probe_engine *engine);
+/* A connection could not be noted: none that has to be is opened for a second. */
+void probe_engine_ledger_failed(struct probe_engine *engine);
 
 #endif
