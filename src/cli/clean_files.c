@@ -153,6 +153,23 @@ static int wanted_format(const struct clean_options *options, struct bulk_format
     return 0;
 }
 
+/* What was found, kept beyond the reader that found it: its strings live as long as that does. */
+static int keep_format(struct clean *clean, const struct bulk_format *found, struct error *error)
+{
+    struct bulk_format kept = *found;
+    struct arena *arena = clean->call->arena;
+
+    if (found->column_name != NULL)
+        kept.column_name = arena_string(arena, slice_from_string(found->column_name));
+    if (found->sheet != NULL)
+        kept.sheet = arena_string(arena, slice_from_string(found->sheet));
+    if ((found->column_name != NULL && kept.column_name == NULL) ||
+        (found->sheet != NULL && kept.sheet == NULL))
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    clean->format = kept;
+    return 0;
+}
+
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error)
 {
     bool is_first = clean->format.kind == BULK_KIND_UNKNOWN;
@@ -162,7 +179,12 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
     if (code == 0)
         code = bulk_reader_open(clean->files, clean->file_count, &wanted, ret_reader, error);
     if (code == 0 && is_first) {
-        clean->format = *bulk_reader_format(*ret_reader);
+        code = keep_format(clean, bulk_reader_format(*ret_reader), error);
+        if (code != 0) {
+            bulk_reader_close(*ret_reader);
+            *ret_reader = NULL;
+            return code;
+        }
         clean_say(clean, "%s%s: %s", clean->name,
                   clean->file_count > 1 ? " and those after it" : "", clean->format.note);
     }

@@ -201,6 +201,23 @@ class Online(WithFolder):
         self.assertEqual({f.name for f in self.folder.iterdir()},
                          {"people.csv", "people.cleaned.csv", "service.db"})
 
+    def test_objects(self):
+        """NDJSON by way of a job: the field that was found is known to every part of the way."""
+        lines = self.folder / "people.ndjson"
+        for field, wrap in (("email", str), ("user.mail", lambda text: f'{{"mail":{text}}}')):
+            lines.write_text("".join(
+                f'{{"row":{i},"{field.partition(".")[0]}":{wrap(json.dumps(address))}}}\n'
+                for i, (_, address) in enumerate(ROWS)), encoding="utf-8")
+            for words in ((), ("--field", field)):
+                _, err = self.clean(lines, "--new", *words)
+                self.assertIn(f'NDJSON, field "{field}"', err)
+                self.assertIn("0 can't be read", err)
+                out = (self.folder / "people.cleaned.ndjson").read_text(encoding="utf-8")
+                self.assertEqual([json.loads(line)["mailknock"]["reason"] for line in out.splitlines()],
+                                 ["accepted", "mailbox_not_found", "accepted", "accepts_all",
+                                  "accepted", "accepted", "domain_not_found", "bad_syntax",
+                                  "bad_syntax"])
+
     def test_no_address_is_nobody_s_duplicate(self):
         """Rows without an address are not the same mailbox: none is left out with the duplicates."""
         write_list(self.list, [("Ann", "u1@fast.example"), ("Hal", ""), ("Ida", ""), ("Jon", " "),
