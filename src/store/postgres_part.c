@@ -24,6 +24,7 @@
 #define SHARE        64
 #define SMALL_BYTES  (64 * 1024 * 1024) /* looked through while others wait */
 #define DROP_AT_ONCE 8
+#define ROW_BYTES    256 /* of a row and its result, at least */
 #define VALIDATE_MS  (UINT64_C(6) * 60 * 60 * 1000)
 #define BRIEFLY      "SET LOCAL lock_timeout TO '200ms'"
 
@@ -55,12 +56,23 @@ static const struct postgres_text empty_text = {
     " WHERE id>=p.first AND id<p.until) ORDER BY first LIMIT $2::int8",
     true,
 };
-/* Few rows are deleted sooner than files are made and synchronised. */
+static const struct postgres_text unlist_text = {
+    "PART_UNLIST",
+    "DELETE FROM part p WHERE first=$1::int8 AND NOT EXISTS (SELECT 1 FROM job WHERE id>=p.first"
+    " AND id<p.until) RETURNING first",
+    false,
+};
+/*
+ * Few rows are deleted sooner than files are made and synchronised. A list of which some have been
+ * deleted says that it has none: then the files say how many there may be.
+ */
 static const struct postgres_text alone_text = {
     "PART_ALONE",
     "SELECT first FROM part p WHERE first>=0 AND first<=$1::int8 AND until>$1::int8 AND NOT EXISTS"
     " (SELECT 1 FROM job WHERE id>=p.first AND id<p.until AND id<>$1::int8) AND EXISTS (SELECT 1"
-    " FROM job WHERE id=$1::int8 AND rows>$2::int8)",
+    " FROM job WHERE id=$1::int8 AND (rows>$2::int8 OR"
+    " pg_relation_size(to_regclass('line_'||p.first))+"
+    "pg_relation_size(to_regclass('result_'||p.first))>$2::int8*$3::int8))",
     true,
 };
 static const struct postgres_text settled_text = {
@@ -206,17 +218,22 @@ static int add_parted(struct postgres_store *store, const struct postgres_params
     return code;
 }
 
-static void drop(struct postgres_store *store, uint64_t first)
+/* Nobody puts rows anywhere while we look: whose list is not there by then has none there yet. */
+static void drop(struct postgres_store *store, int64_t first)
 {
-    char sql[192];
+    char sql[96];
     int code = begin_briefly(store, "drop a part", NULL);
 
     if (code != 0)
         return;
-    snprintf(sql, sizeof(sql),
-             "DELETE FROM part WHERE first=%llu; DROP TABLE IF EXISTS line_%llu, result_%llu",
-             (unsigned long long)first, (unsigned long long)first, (unsigned long long)first);
-    code = postgres_store_run(store, sql, "drop a part", NULL);
+    code = postgres_store_run(store, "LOCK TABLE ONLY line, ONLY result IN ACCESS EXCLUSIVE MODE",
+                              "drop a part", NULL);
+    if (code == 0)
+        code = numbers_of(store, &unlist_text, &first, 1, &first, 1, "drop a part", NULL);
+    snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS line_%lld, result_%lld", (long long)first,
+             (long long)first);
+    if (code == 1)
+        code = postgres_store_run(store, sql, "drop a part", NULL);
     (void)postgres_store_end(store, code, "drop a part", NULL);
 }
 
@@ -235,7 +252,7 @@ static void drop_empty(struct postgres_store *store, uint64_t below)
     if (code != 0)
         return;
     for (int i = 0; i < PQntuples(answer); i++)
-        drop(store, (uint64_t)postgres_int(answer, i, 0));
+        drop(store, postgres_int(answer, i, 0));
     PQclear(answer);
 }
 
@@ -273,11 +290,11 @@ static int empty(struct postgres_store *store, const int64_t *list, int64_t firs
     char sql[256];
     int code;
 
-    snprintf(sql, sizeof(sql), "LOCK TABLE line_%lld, result_%lld IN ACCESS EXCLUSIVE MODE",
+    snprintf(sql, sizeof(sql), "LOCK TABLE line_%lld, result_%lld IN ACCESS EXCLUSIVE MODE NOWAIT",
              (long long)first, (long long)first);
     code = postgres_store_run(store, sql, "remove a list", error);
     if (code == 0)
-        code = numbers_of(store, &alone_text, list, 2, &again, 1, "remove a list", error);
+        code = numbers_of(store, &alone_text, list, 3, &again, 1, "remove a list", error);
     if (code != 1)
         return code;
     /* With the counts, which would not be true any more. */
@@ -292,9 +309,9 @@ static int empty(struct postgres_store *store, const int64_t *list, int64_t firs
 int postgres_part_empty(struct postgres_store *store, uint64_t job, size_t beyond,
                         struct error *error)
 {
-    const int64_t list[] = {(int64_t)job, (int64_t)beyond};
+    const int64_t list[] = {(int64_t)job, (int64_t)beyond, ROW_BYTES};
     int64_t first;
-    int code = numbers_of(store, &alone_text, list, 2, &first, 1, "remove a list", error), done;
+    int code = numbers_of(store, &alone_text, list, 3, &first, 1, "remove a list", error), done;
 
     if (code != 1)
         return code;

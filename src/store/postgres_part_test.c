@@ -184,10 +184,39 @@ static void a_part_in_use_is_not_waited_for(void **state)
     postgres_rig_run("UPDATE mailknock.line SET key=row");
     assert_int_equal(store_keys_open(reader, id, &keys, NULL), 0);
     assert_int_equal(store_keys_next(keys, &key, &row, NULL), 1);
-    assert_int_equal(steps_to_remove(store, id, 5), 9);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_job_remove(store, id, 5, NULL), 1);
     assert_int_equal(store_keys_next(keys, &key, &row, NULL), 1);
     store_keys_close(keys);
     store_close(reader);
+    /* What is left of it goes at once, as soon as it can. */
+    assert_int_equal(steps_to_remove(store, id, 5), 1);
+    postgres_rig_expect("pg_relation_size('mailknock.line_0')=0");
+}
+
+/* Somebody adds a list into a part that is dropped just then, since it was empty. */
+static void what_comes_into_a_part_keeps_it(void **state)
+{
+    struct store *store = *state;
+    uint64_t gone = add_list(store, LARGE, 3);
+    struct postgres_rig_session *other;
+
+    assert_int_equal(steps_to_remove(store, gone, 5), 1);
+    other = postgres_rig_begin(
+        "BEGIN; INSERT INTO mailknock.job (id, state, name, sources, fingerprint, options, note,"
+        " created_ms, started_ms, finished_ms, active_ms, rows)"
+        " VALUES (7, 0, '', '', '', '', '', 0, 0, 0, 0, 1);"
+        "INSERT INTO mailknock.line (job, row, key, turn, address) VALUES (7, 1, 0, 0, 'a')",
+        "DO 'BEGIN FOR i IN 1..2000 LOOP EXIT WHEN EXISTS (SELECT 1 FROM pg_locks WHERE NOT"
+        " granted AND relation IS NOT NULL); PERFORM pg_sleep(0.005); END LOOP; END'; COMMIT");
+    assert_int_equal(add_list(store, LARGE, 0), 1000);
+    postgres_rig_end(other);
+    postgres_rig_expect("(SELECT count(*) FROM mailknock.line WHERE job=7)=1 AND"
+                        " to_regclass('mailknock.line_0') IS NOT NULL AND"
+                        " (SELECT array_agg(first ORDER BY first)='{0,1000}' FROM mailknock.part)");
+    assert_int_equal(steps_to_remove(store, 7, 5), 1);
+    assert_int_equal(add_list(store, LARGE, 0), 2000); /* in which no list is left: it goes now */
+    postgres_rig_expect("to_regclass('mailknock.line_0') IS NULL");
 }
 
 /* --- tables of version 5, which had no parts ----------------------------------------------------
@@ -287,6 +316,7 @@ int main(void)
         PARTS(a_list_alone_can_be_loaded_again),
         PARTS(lists_of_older_programs_have_no_part),
         PARTS(a_part_in_use_is_not_waited_for),
+        PARTS(what_comes_into_a_part_keeps_it),
         PARTS(older_tables_become_the_first_part),
         PARTS(large_older_tables_are_read_beside_others),
         PARTS(parting_goes_on_where_it_stopped),

@@ -74,20 +74,64 @@ int postgres_rig_tests(const char *name, const struct CMUnitTest *tests, size_t 
     return failed;
 }
 
-void postgres_rig_run(const char *sql)
-{
 #ifdef MK_WITH_POSTGRES
-    PGconn *connection = PQconnectdb(postgres_url);
-    PGresult *answer = PQexec(connection, sql);
+struct postgres_rig_session {
+    PGconn *connection;
+};
 
+static void expect_fine(PGconn *connection, PGresult *answer, const char *sql)
+{
     if (PQresultStatus(answer) != PGRES_COMMAND_OK && PQresultStatus(answer) != PGRES_TUPLES_OK)
         fail_msg("%s: %s", sql, PQerrorMessage(connection));
     PQclear(answer);
-    PQfinish(connection);
-#else
-    (void)sql;
-#endif
 }
+
+void postgres_rig_run(const char *sql)
+{
+    PGconn *connection = PQconnectdb(postgres_url);
+
+    expect_fine(connection, PQexec(connection, sql), sql);
+    PQfinish(connection);
+}
+
+struct postgres_rig_session *postgres_rig_begin(const char *first, const char *then)
+{
+    struct postgres_rig_session *session = malloc(sizeof(*session));
+
+    assert_non_null(session);
+    session->connection = PQconnectdb(postgres_url);
+    expect_fine(session->connection, PQexec(session->connection, first), first);
+    assert_int_equal(PQsendQuery(session->connection, then), 1);
+    return session;
+}
+
+void postgres_rig_end(struct postgres_rig_session *session)
+{
+    PGresult *answer;
+
+    while ((answer = PQgetResult(session->connection)) != NULL)
+        expect_fine(session->connection, answer, "what was begun");
+    PQfinish(session->connection);
+    free(session);
+}
+#else
+void postgres_rig_run(const char *sql)
+{
+    (void)sql;
+}
+
+struct postgres_rig_session *postgres_rig_begin(const char *first, const char *then)
+{
+    (void)first;
+    (void)then;
+    return NULL;
+}
+
+void postgres_rig_end(struct postgres_rig_session *session)
+{
+    (void)session;
+}
+#endif
 
 void postgres_rig_expect(const char *condition)
 {

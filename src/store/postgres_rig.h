@@ -16,6 +16,11 @@ int postgres_rig_tests(const char *name, const struct CMUnitTest *tests, size_t 
                        const char **ret_url);
 /* Say something to it, on a connection of its own; the test fails when it does. */
 void postgres_rig_run(const char *sql);
+/* Say `first` on a connection that stays, and `then` without waiting for its end. */
+struct postgres_rig_session;
+struct postgres_rig_session *postgres_rig_begin(const char *first, const char *then);
+/* Wait for it; the test fails when it did. */
+void postgres_rig_end(struct postgres_rig_session *session);
 /* The test fails unless this is so there. */
 void postgres_rig_expect(const char *condition);
 
