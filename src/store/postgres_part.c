@@ -81,7 +81,9 @@ static const struct postgres_text settled_text = {
     " first<0), 0), (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM job_id_seq),"
     " (SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::int8 FROM pg_class c JOIN pg_namespace n"
     " ON n.oid=c.relnamespace WHERE n.nspname='mailknock' AND c.relname IN ('line_0',"
-    " 'result_0'))",
+    " 'result_0')), (SELECT count(*) FROM pg_constraint WHERE convalidated AND conrelid IN"
+    " (to_regclass('line_0'), to_regclass('result_0')) AND conname IN ('line_0_until',"
+    " 'result_0_until'))",
     true,
 };
 
@@ -116,6 +118,170 @@ static int begin_briefly(struct postgres_store *store, const char *what, struct 
         return code;
     code = postgres_store_run(store, POSTGRES_LOCK_TABLES ";" BRIEFLY, what, error);
     return code == 0 ? 0 : postgres_store_end(store, code, what, error);
+}
+
+static int forward(struct postgres_store *store, uint64_t number, struct error *error)
+{
+    const int64_t last = (int64_t)number - 1;
+    int64_t unused;
+    int code = numbers_of(store, &forward_text, &last, 1, &unused, 1, "add a list", error);
+
+    return code < 0 ? code : 0;
+}
+
+/* --- what was there before there were parts ------------------------------------------------------
+ */
+
+/* Lists beyond `until` are refused from here on until all is done. */
+static int announce(struct postgres_store *store, uint64_t until, struct error *error)
+{
+    char sql[384];
+    int code = begin_briefly(store, "part the tables", error);
+
+    if (code != 0)
+        return code;
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO part (first, until) VALUES (-1, %llu);"
+             "ALTER TABLE line_0 ADD CONSTRAINT line_0_until CHECK (job<%llu) NOT VALID;"
+             "ALTER TABLE result_0 ADD CONSTRAINT result_0_until CHECK (job<%llu) NOT VALID",
+             (unsigned long long)until, (unsigned long long)until, (unsigned long long)until);
+    code = postgres_store_run(store, sql, "part the tables", error);
+    return postgres_store_end(store, code, "part the tables", error);
+}
+
+/* Reads all there is, beside others who read and write it. */
+static int validate(struct postgres_store *store, struct error *error)
+{
+    uint64_t before = store->deadline_ms;
+    int code;
+
+    store->deadline_ms = VALIDATE_MS;
+    code = postgres_store_run(store, "ALTER TABLE line_0 VALIDATE CONSTRAINT line_0_until",
+                              "part the tables", error);
+    if (code == 0)
+        code = postgres_store_run(store, "ALTER TABLE result_0 VALIDATE CONSTRAINT result_0_until",
+                                  "part the tables", error);
+    store->deadline_ms = before;
+    return code;
+}
+
+static int part_tables(struct postgres_store *store, uint64_t until, struct error *error)
+{
+    char sql[1024];
+    unsigned long long to = until;
+
+#define PART(table, with)                                                                          \
+    "ALTER TABLE " table " DETACH PARTITION " table "_0;"                                          \
+    "ALTER TABLE " table " ATTACH PARTITION " table "_0 FOR VALUES FROM (MINVALUE) TO (%llu);"     \
+    "CREATE TABLE " table "_rest PARTITION OF " table " DEFAULT" with ";"
+    snprintf(sql, sizeof(sql),
+             PART("line", " WITH (fillfactor=90)") PART(
+                 "result", "") "DELETE FROM part; INSERT INTO part (first, until) VALUES (0, %llu)",
+             to, to, to);
+#undef PART
+    return postgres_store_run(store, sql, "part the tables", error);
+}
+
+struct before {
+    int64_t parts, announced, last, bytes, looked_through;
+};
+
+static int read_before(struct postgres_store *store, struct before *ret_before, struct error *error)
+{
+    int64_t numbers[5] = {0};
+    int code = numbers_of(store, &settled_text, NULL, 0, numbers, 5, "part the tables", error);
+
+    *ret_before = code == 1
+                      ? (struct before){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]}
+                      : (struct before){0};
+    return code < 0 ? code : 0;
+}
+
+/* Nothing large is looked through while others wait. */
+static bool is_soon_done(const struct before *before)
+{
+    return before->bytes <= SMALL_BYTES || (before->announced > 0 && before->looked_through == 2);
+}
+
+/* All lists below a border that is not reached yet become the first part. */
+static int settle(struct postgres_store *store, struct error *error)
+{
+    struct before before;
+    uint64_t until;
+    int code = postgres_store_run(store, "LOCK TABLE line, result IN ACCESS EXCLUSIVE MODE",
+                                  "part the tables", error);
+
+    if (code == 0)
+        code = read_before(store, &before, error);
+    if (code != 0 || before.parts > 0)
+        return code;
+    if (!is_soon_done(&before)) /* somebody took it back */
+        return error_set(error, ERROR_BUSY, "the tables would be looked through meanwhile");
+    until = before.announced > 0 ? (uint64_t)before.announced
+                                 : ((uint64_t)before.last / LISTS + 1) * LISTS;
+    code = part_tables(store, until, error);
+    if (code == 0 && before.announced > 0)
+        code = forward(store, until, error); /* the first part is large: it is full */
+    return code;
+}
+
+static int settle_briefly(struct postgres_store *store, struct error *error)
+{
+    int code = begin_briefly(store, "part the tables", error);
+
+    if (code != 0)
+        return code;
+    code = settle(store, error);
+    return postgres_store_end(store, code, "part the tables", error);
+}
+
+int postgres_part_settle(struct postgres_store *store, struct error *error)
+{
+    struct before before;
+    int code = read_before(store, &before, error);
+
+    if (code != 0 || before.parts > 0)
+        return code;
+    if (before.announced == 0 && before.bytes > SMALL_BYTES)
+        code = announce(store, ((uint64_t)before.last / LISTS + 2) * LISTS, error);
+    if (code == 0 && (before.announced > 0 || before.bytes > SMALL_BYTES))
+        code = validate(store, error);
+    if (code == 0)
+        code = settle_briefly(store, error);
+    return store->connection != NULL ? 0 : code; /* who works there now lets it go another time */
+}
+
+/* No list is refused any more; it is announced anew when a program starts. */
+static int take_back(struct postgres_store *store, struct error *error)
+{
+    int code = begin_briefly(store, "part the tables", error);
+
+    if (code != 0)
+        return code;
+    code = postgres_store_run(store,
+                              "DELETE FROM part WHERE first<0;"
+                              "ALTER TABLE line_0 DROP CONSTRAINT IF EXISTS line_0_until;"
+                              "ALTER TABLE result_0 DROP CONSTRAINT IF EXISTS result_0_until",
+                              "part the tables", error);
+    return postgres_store_end(store, code, "part the tables", error);
+}
+
+/*
+ * When a list comes and there are no parts: locks that were not had when the program started may be
+ * had now, while to look through much would keep the caller.
+ */
+static int settle_at_last(struct postgres_store *store, struct error *error)
+{
+    struct before before;
+    int code = read_before(store, &before, error);
+
+    if (code != 0 || before.parts > 0)
+        return code;
+    if (is_soon_done(&before))
+        code = settle_briefly(store, error);
+    else if (before.announced > 0 && before.last + 1 >= before.announced)
+        code = take_back(store, error);
+    return store->connection != NULL ? 0 : code;
 }
 
 /* --- a new list --------------------------------------------------------------------------------
@@ -153,15 +319,6 @@ static int look(struct postgres_store *store, uint64_t expected, struct plan *re
         ret_plan->is_made = false;
     }
     return !ret_plan->is_made || ret_plan->is_alone;
-}
-
-static int forward(struct postgres_store *store, uint64_t number, struct error *error)
-{
-    const int64_t last = (int64_t)number - 1;
-    int64_t unused;
-    int code = numbers_of(store, &forward_text, &last, 1, &unused, 1, "add a list", error);
-
-    return code < 0 ? code : 0;
 }
 
 static int make(struct postgres_store *store, uint64_t first, struct error *error)
@@ -259,9 +416,14 @@ static void drop_empty(struct postgres_store *store, uint64_t below)
 int postgres_part_add(struct postgres_store *store, const struct postgres_params *job,
                       uint64_t expected, PGresult **ret_answer, struct error *error)
 {
-    struct plan plan;
+    struct plan plan = {0};
     int code = look(store, expected, &plan, error);
 
+    if (code == 0 && plan.next == 0) {
+        code = settle_at_last(store, error);
+        if (code == 0)
+            code = look(store, expected, &plan, error);
+    }
     if (code < 0)
         return code;
     if (code == 1) {
@@ -321,111 +483,4 @@ int postgres_part_empty(struct postgres_store *store, uint64_t job, size_t beyon
     done = empty(store, list, first, error);
     code = postgres_store_end(store, done < 0 ? done : 0, "remove a list", error);
     return code == 0 ? done : code;
-}
-
-/* --- what was there before there were parts ------------------------------------------------------
- */
-
-/* Lists beyond `until` are refused from here on until all is done. */
-static int announce(struct postgres_store *store, uint64_t until, struct error *error)
-{
-    char sql[384];
-    int code = begin_briefly(store, "part the tables", error);
-
-    if (code != 0)
-        return code;
-    snprintf(sql, sizeof(sql),
-             "INSERT INTO part (first, until) VALUES (-1, %llu);"
-             "ALTER TABLE line_0 ADD CONSTRAINT line_0_until CHECK (job<%llu) NOT VALID;"
-             "ALTER TABLE result_0 ADD CONSTRAINT result_0_until CHECK (job<%llu) NOT VALID",
-             (unsigned long long)until, (unsigned long long)until, (unsigned long long)until);
-    code = postgres_store_run(store, sql, "part the tables", error);
-    return postgres_store_end(store, code, "part the tables", error);
-}
-
-/* Reads all there is, beside others who read and write it. */
-static int validate(struct postgres_store *store, struct error *error)
-{
-    uint64_t before = store->deadline_ms;
-    int code;
-
-    store->deadline_ms = VALIDATE_MS;
-    code = postgres_store_run(store, "ALTER TABLE line_0 VALIDATE CONSTRAINT line_0_until",
-                              "part the tables", error);
-    if (code == 0)
-        code = postgres_store_run(store, "ALTER TABLE result_0 VALIDATE CONSTRAINT result_0_until",
-                                  "part the tables", error);
-    store->deadline_ms = before;
-    return code;
-}
-
-static int part_tables(struct postgres_store *store, uint64_t until, struct error *error)
-{
-    char sql[1024];
-    unsigned long long to = until;
-
-#define PART(table, with)                                                                          \
-    "ALTER TABLE " table " DETACH PARTITION " table "_0;"                                          \
-    "ALTER TABLE " table " ATTACH PARTITION " table "_0 FOR VALUES FROM (MINVALUE) TO (%llu);"     \
-    "CREATE TABLE " table "_rest PARTITION OF " table " DEFAULT" with ";"
-    snprintf(sql, sizeof(sql),
-             PART("line", " WITH (fillfactor=90)") PART(
-                 "result", "") "DELETE FROM part; INSERT INTO part (first, until) VALUES (0, %llu)",
-             to, to, to);
-#undef PART
-    return postgres_store_run(store, sql, "part the tables", error);
-}
-
-struct before {
-    int64_t parts, announced, last, bytes;
-};
-
-static int read_before(struct postgres_store *store, struct before *ret_before, struct error *error)
-{
-    int64_t numbers[4] = {0};
-    int code = numbers_of(store, &settled_text, NULL, 0, numbers, 4, "part the tables", error);
-
-    *ret_before = code == 1 ? (struct before){numbers[0], numbers[1], numbers[2], numbers[3]}
-                            : (struct before){0};
-    return code < 0 ? code : 0;
-}
-
-/* All lists below a border that is not reached yet become the first part. */
-static int settle(struct postgres_store *store, struct error *error)
-{
-    struct before before;
-    uint64_t until;
-    int code = postgres_store_run(store, "LOCK TABLE line, result IN ACCESS EXCLUSIVE MODE",
-                                  "part the tables", error);
-
-    if (code == 0)
-        code = read_before(store, &before, error);
-    if (code != 0 || before.parts > 0)
-        return code;
-    until = before.announced > 0 ? (uint64_t)before.announced
-                                 : ((uint64_t)before.last / LISTS + 1) * LISTS;
-    code = part_tables(store, until, error);
-    if (code == 0 && before.announced > 0)
-        code = forward(store, until, error); /* the first part is large: it is full */
-    return code;
-}
-
-int postgres_part_settle(struct postgres_store *store, struct error *error)
-{
-    struct before before;
-    int code = read_before(store, &before, error);
-
-    if (code != 0 || before.parts > 0)
-        return code;
-    if (before.announced == 0 && before.bytes > SMALL_BYTES)
-        code = announce(store, ((uint64_t)before.last / LISTS + 2) * LISTS, error);
-    if (code == 0 && (before.announced > 0 || before.bytes > SMALL_BYTES))
-        code = validate(store, error);
-    if (code == 0)
-        code = begin_briefly(store, "part the tables", error);
-    if (code == 0) {
-        code = settle(store, error);
-        code = postgres_store_end(store, code, "part the tables", error);
-    }
-    return store->connection != NULL ? 0 : code; /* who works there now lets it go another time */
 }

@@ -258,30 +258,9 @@ static void older_tables_become_the_first_part(void **state)
     store_close(store);
 }
 
-/* Too much to be looked through while others wait. */
-static void large_older_tables_are_read_beside_others(void **state)
+/* Version 6, whose lists are below 2000 until all is done. */
+static void make_announced(void)
 {
-    uint64_t id = add_list(*state, 0, 3);
-    struct store *old = *state, *store;
-
-    make_older();
-    postgres_rig_run("INSERT INTO mailknock.line (job, row, key, turn, address)"
-                     " SELECT 1, n, 0, 0, convert_to(repeat('x', 1900), 'UTF8')"
-                     " FROM generate_series(1000, 37000) n");
-    store = open_store();
-    postgres_rig_expect("(SELECT array_agg(first)='{0}' AND max(until)=2000 FROM mailknock.part)");
-    assert_int_equal(add_list(old, 0, 3), 2000); /* the first part is full */
-    expect_list(store, id + 1999, 3);
-    store_close(store);
-}
-
-/* A program ended while it read. */
-static void parting_goes_on_where_it_stopped(void **state)
-{
-    uint64_t id = add_list(*state, 0, 3);
-
-    make_older();
-    store_close(open_store());
     make_older();
     postgres_rig_run(
         "CREATE TABLE mailknock.part (first bigint PRIMARY KEY, until bigint NOT NULL)");
@@ -298,12 +277,69 @@ static void parting_goes_on_where_it_stopped(void **state)
         "INSERT INTO mailknock.part VALUES (-1, 2000);"
         "ALTER TABLE mailknock.line_0 ADD CONSTRAINT line_0_until CHECK (job<2000) NOT VALID;"
         "ALTER TABLE mailknock.result_0 ADD CONSTRAINT result_0_until CHECK (job<2000) NOT VALID");
+}
+
+#define PART_0_UNTIL(until)                                                                        \
+    "(SELECT array_agg(first)='{0}' AND max(until)=" until " FROM mailknock.part)"
+#define CONSTRAINTS " FROM pg_constraint WHERE conname LIKE '%_0_until')"
+
+/* Too much to be looked through while others wait. */
+static void large_older_tables_are_read_beside_others(void **state)
+{
+    uint64_t id = add_list(*state, 0, 3);
+    struct store *old = *state, *store;
+
+    make_announced();
+    postgres_rig_run("INSERT INTO mailknock.line (job, row, key, turn, address)"
+                     " SELECT 1, n, 0, 0, convert_to(repeat('x', 1900), 'UTF8')"
+                     " FROM generate_series(1000, 37000) n;"
+                     "SELECT setval('mailknock.job_id_seq', 1998)");
+    /* Who was there before has no time for it, but no list is refused for that. */
+    assert_int_equal(add_list(old, 0, 3), 1999);
+    postgres_rig_expect("(SELECT max(until)=2000 FROM mailknock.part WHERE first<0)");
+    assert_int_equal(add_list(old, 0, 3), 2000);
+    postgres_rig_expect("NOT EXISTS (SELECT 1 FROM mailknock.part) AND NOT EXISTS"
+                        " (SELECT 1" CONSTRAINTS);
+    store = open_store();
+    postgres_rig_expect(PART_0_UNTIL("4000") " AND (SELECT bool_and(convalidated)" CONSTRAINTS);
+    assert_int_equal(add_list(old, 0, 3), 4000); /* the first part is full */
+    expect_list(store, id + 3999, 3);
+    store_close(store);
+}
+
+/* A program ended while it read. */
+static void parting_goes_on_where_it_stopped(void **state)
+{
+    uint64_t id = add_list(*state, 0, 3);
+
+    make_older();
     store_close(open_store());
-    postgres_rig_expect(
-        "(SELECT array_agg(first)='{0}' AND max(until)=2000 FROM mailknock.part) AND"
-        " (SELECT bool_and(convalidated) FROM pg_constraint WHERE conname LIKE '%_0_until')");
+    make_announced();
+    store_close(open_store());
+    postgres_rig_expect(PART_0_UNTIL("2000") " AND (SELECT bool_and(convalidated)" CONSTRAINTS);
     assert_int_equal(add_list(*state, 0, 3), 2000);
     expect_list(*state, id, 3);
+}
+
+/* All was read, but the last step was not had at once. */
+static void parting_is_done_when_a_list_comes(void **state)
+{
+    uint64_t id = add_list(*state, 0, 3);
+    struct postgres_rig_session *other;
+
+    make_announced();
+    other = postgres_rig_begin("BEGIN; LOCK TABLE mailknock.line IN ACCESS SHARE MODE",
+                               "SELECT pg_sleep(0)");
+    store_close(open_store());
+    assert_int_equal(add_list(*state, 0, 3), id + 1);
+    postgres_rig_expect(
+        "NOT " PART_0_UNTIL("2000") " AND (SELECT bool_and(convalidated)" CONSTRAINTS);
+    postgres_rig_end(other);
+    assert_int_equal(add_list(*state, 0, 3), 2000);
+    postgres_rig_expect("(SELECT array_agg(first ORDER BY first)='{0,2000}' FROM mailknock.part)");
+    expect_list(*state, id, 3);
+    expect_list(*state, id + 1, 3);
+    expect_list(*state, 2000, 3);
 }
 
 int main(void)
@@ -320,6 +356,7 @@ int main(void)
         PARTS(older_tables_become_the_first_part),
         PARTS(large_older_tables_are_read_beside_others),
         PARTS(parting_goes_on_where_it_stopped),
+        PARTS(parting_is_done_when_a_list_comes),
     };
 
     return postgres_rig_tests("parts", tests, ARRAY_LEN(tests), &url);
