@@ -48,14 +48,21 @@ static bool has_parted(struct bulk_fleet *fleet)
     return bulk_fleet_lease_part(fleet) || now >= fleet->part_ms + PART_MS;
 }
 
-static void stopped_at_last(struct bulk_fleet *fleet)
+/* False: not all of it now. */
+static bool flush_lists(struct bulk_fleet *fleet)
 {
-    if (!fleet->is_stopping || fleet->in_flight > 0 || fleet->told_stopped)
-        return;
+    bool all = true;
+
     for (struct list_node *node = list_first(&fleet->lists); node != NULL;
          node = list_after(&fleet->lists, node))
-        if (!bulk_fleet_flush(LIST_ELEMENT(node, struct bulk_fleet_list, node)))
-            return;
+        all = bulk_fleet_flush(LIST_ELEMENT(node, struct bulk_fleet_list, node)) && all;
+    return all;
+}
+
+static void stopped_at_last(struct bulk_fleet *fleet)
+{
+    if (!fleet->is_stopping || fleet->in_flight > 0 || fleet->told_stopped || !flush_lists(fleet))
+        return;
     if (!has_parted(fleet)) {
         bulk_fleet_pump_soon(fleet, PART_LOOK_MS);
         return;
@@ -97,9 +104,7 @@ static void flush_all(struct io_timer *timer)
 {
     struct bulk_fleet *fleet = timer->user;
 
-    for (struct list_node *node = list_first(&fleet->lists); node != NULL;
-         node = list_after(&fleet->lists, node))
-        (void)bulk_fleet_flush(LIST_ELEMENT(node, struct bulk_fleet_list, node));
+    (void)flush_lists(fleet);
     bulk_fleet_finish_lists(fleet);
     bulk_fleet_pump_soon(fleet, 0);
 }
@@ -179,13 +184,20 @@ static void beat(struct io_timer *timer)
         fleet->beaten_ms = now;
         fleet->beat_results = fleet->counts.results;
         (void)store_fleet_heard(fleet->membership);
+        /* Also what a timer was to do that could not be started. */
+        (void)flush_lists(fleet);
         bulk_fleet_lease_tend(fleet);
         bulk_fleet_finish_lists(fleet); /* that were dry since the last beat */
-        if (fleet->view.lists > 0 || !list_is_empty(&fleet->lists))
+        if (fleet->view.lists > 0 || !list_is_empty(&fleet->lists) || fleet->is_stopping)
             news(fleet);
     }
     watch(fleet);
-    (void)io_timer_start(&fleet->beat_timer, io_now_ms(fleet->loop) + every);
+    if (io_timer_start(&fleet->beat_timer, io_now_ms(fleet->loop) + every) != 0) {
+        error_set(&error, ERROR_NOMEM, "no memory for a timer");
+        bulk_fleet_trouble(fleet, &error);
+        fleet->is_lost = true; /* as it will be: no beat is said any more */
+        lose(fleet);
+    }
 }
 
 /* --- from start to end --------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ struct bulk_fleet_options {
 
 struct bulk_fleet_events {
     void (*trouble)(void *user, const char *message); /* worth a line in a log */
-    void (*lost)(void *user);                         /* see above; once */
+    void (*lost)(void *user);                         /* see above, or no memory; once */
     void (*stopped)(void *user);                      /* as asked */
 };
 

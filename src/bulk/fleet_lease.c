@@ -105,7 +105,7 @@ static void forget(struct bulk_fleet *fleet, struct bulk_fleet_site *site)
     memory_free(site);
 }
 
-/* Whether something is wanted, or to be told, is looked at. */
+/* Whether something is wanted, or to be told, is looked at. Without memory the next beat does. */
 static void see_to_it(struct bulk_fleet *fleet, uint64_t after_ms)
 {
     if (!io_timer_is_running(&fleet->lease_timer))
@@ -494,6 +494,8 @@ static void tidy(struct bulk_fleet *fleet)
 
 void bulk_fleet_lease_tend(struct bulk_fleet *fleet)
 {
+    if (fleet->wanted + fleet->untold > 0)
+        see_to_it(fleet, 0);
     if (fleet->is_unsure)
         make_sure(fleet);
     /* What was too much for us is for others. */

@@ -382,6 +382,62 @@ static void who_was_suspended_asks_nobody(void **state)
     bench_end(&bench);
 }
 
+/* --- no memory ------------------------------------------------------------------------------- */
+
+static const struct io_loop_ops *sound_loop;
+static const void *without_timers; /* whose owner can start none */
+
+static int failing_timer_start(struct io_timer *timer, uint64_t at_ms)
+{
+    return timer->user == without_timers ? ERROR_NOMEM : sound_loop->timer_start(timer, at_ms);
+}
+
+static void lack_timers(struct bench *bench, struct io_loop_ops *ops, const void *owner)
+{
+    sound_loop = bench->loop->ops;
+    without_timers = owner;
+    *ops = *sound_loop;
+    ops->timer_start = failing_timer_start;
+    bench->loop->ops = ops;
+}
+
+static void what_could_not_be_seen_to_is_with_the_next_beat(void **state)
+{
+    struct bench bench;
+    struct io_loop_ops ops;
+    struct member *one;
+
+    bench_start(&bench, "");
+    one = join(&bench, 0);
+    run_for(&bench, 500); /* after a beat */
+    lack_timers(&bench, &ops, one->fleet);
+    ask(one, 0, 3);
+    run_for(&bench, 1000);
+    assert_int_equal(fleet_rig_holder(SITE), 0);
+    without_timers = NULL;
+    run_for(&bench, FLEET_RIG_TTL_MS / 6 + 2000);
+    assert_int_equal(one->answered, 3);
+    bench.loop->ops = sound_loop;
+    bench_end(&bench);
+}
+
+/* Nothing would be said any more, and nobody would know. */
+static void who_cannot_say_beats_has_lost(void **state)
+{
+    struct bench bench;
+    struct io_loop_ops ops;
+    struct member *one;
+
+    bench_start(&bench, "");
+    one = join(&bench, 0);
+    run_for(&bench, 500);
+    lack_timers(&bench, &ops, one->fleet);
+    run_for(&bench, FLEET_RIG_TTL_MS / 6);
+    assert_true(one->lost_ms > 0);
+    bench.loop->ops = sound_loop;
+    bench_end(&bench);
+}
+
 /* --- shares ---------------------------------------------------------------------------------- */
 
 /* Busy sites leave late: what is leaving is not counted as what stays, beat for beat. */
@@ -431,6 +487,8 @@ int main(void)
         cmocka_unit_test(a_refusal_outlives_who_heard_it),
         cmocka_unit_test(who_is_cut_off_gives_up_in_time),
         cmocka_unit_test(who_was_suspended_asks_nobody),
+        cmocka_unit_test(what_could_not_be_seen_to_is_with_the_next_beat),
+        cmocka_unit_test(who_cannot_say_beats_has_lost),
         cmocka_unit_test(nobody_sheds_below_a_share),
         cmocka_unit_test_prestate(nobody_sheds_below_a_share, &is_busy),
     };
