@@ -128,6 +128,7 @@ static int gather(struct bulk_fleet_list *list, const struct store_result *from)
         !own(&list->arena, &result.json))
         return ERROR_NOMEM;
     list->results[list->result_count++] = result;
+    bulk_rounds_brought(&list->rounds);
     flush_soon(list->fleet, FLUSH_MS);
     return 0;
 }
@@ -143,6 +144,7 @@ static int route(struct bulk_fleet_list *list, uint64_t row, const struct eviden
         return ERROR_NOMEM;
     list->routed[list->routed_count++] =
         (struct store_routed){row, site, evidence->attempt_count > 0};
+    bulk_rounds_brought(&list->rounds);
     flush_soon(list->fleet, FLUSH_MS);
     return 0;
 }
@@ -164,7 +166,7 @@ static void end_here(struct evidence *evidence, struct verdict *ret_verdict)
     verdict_judge(evidence, ret_verdict);
 }
 
-/* 0: it is in the batch; negative: it is not, and whoever claims its chunk next asks it again. */
+/* 0: it is in the batch; negative: it is not, and whoever claims it next asks it again. */
 static int take(const struct bulk_fleet_ticket *ticket, const struct evidence *evidence,
                 const struct verdict *verdict)
 {
@@ -185,6 +187,10 @@ static int take(const struct bulk_fleet_ticket *ticket, const struct evidence *e
     }
     if (evidence->stop == EVIDENCE_STOP_CANCELLED)
         return ERROR_BUSY;
+    if (evidence->stop == EVIDENCE_STOP_INTERNAL) {
+        bulk_rounds_put_back(&list->rounds, evidence->internal);
+        return ERROR_INTERNAL;
+    }
     code = bulk_job_result(evidence, verdict, &options, &list->fleet->scratch, &result);
     if (code != 0)
         return code;
@@ -197,11 +203,15 @@ void bulk_fleet_answered(void *user, const struct evidence *evidence, const stru
 {
     struct bulk_fleet_ticket ticket = *(struct bulk_fleet_ticket *)user;
     struct bulk_fleet *fleet = ticket.list->fleet;
+    int code;
 
     memory_free(user);
     fleet->in_flight--;
+    code = take(&ticket, evidence, verdict);
+    if (code == ERROR_NOMEM)
+        bulk_rounds_put_back(&ticket.list->rounds, SLICE("no memory to keep results"));
     /* With a row that has no answer it stays ours until it is released. */
-    if (take(&ticket, evidence, verdict) != 0 && ticket.chunk != NULL)
+    if (code != 0 && ticket.chunk != NULL)
         ticket.chunk->first = 0;
     bulk_fleet_settle(ticket.list, ticket.chunk);
     bulk_fleet_pump_soon(fleet, 0);

@@ -184,7 +184,7 @@ static int claim_chunks(struct bulk_fleet *fleet, struct error *error)
         struct bulk_fleet_list *list = LIST_ELEMENT(node, struct bulk_fleet_list, node);
         int code;
 
-        if (list->is_over || list->is_dry)
+        if (list->is_over || list->is_dry || bulk_fleet_list_rests(list))
             continue;
         code = store_fleet_claim(fleet->membership, list->id, max < 8 ? max : 8, &fleet->claims,
                                  error);

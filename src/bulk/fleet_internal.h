@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "bulk/fleet.h"
+#include "bulk/rounds.h"
 #include "io/loop.h"
 
 #define BULK_FLEET_BATCH 500
@@ -49,6 +50,8 @@ struct bulk_fleet_list { /* that is running */
     bool is_withdrawn; /* and what is in flight is taken back */
     bool is_dry;       /* nothing was free when last asked */
     bool is_seen;      /* among the running ones, when last looked */
+    struct bulk_rounds rounds;
+    uint64_t again_ms; /* nothing is claimed of it before: we failed rows of it */
     struct list chunk_list;
     struct arena arena; /* of the batch */
     struct store_result results[BULK_FLEET_BATCH];
@@ -110,6 +113,8 @@ struct bulk_fleet_list *bulk_fleet_find_list(struct bulk_fleet *fleet, uint64_t 
 void bulk_fleet_list_free(struct bulk_fleet_list *list);
 /* Which are running: new ones are joined, others left. */
 void bulk_fleet_look_for_lists(struct bulk_fleet *fleet);
+/* We failed rows of it, and wait until we ask them again. */
+bool bulk_fleet_list_rests(const struct bulk_fleet_list *list);
 /* Those that we work on: a row of another one would be ours, and nobody would ask it. */
 size_t bulk_fleet_joined_lists(struct bulk_fleet *fleet, uint64_t ids[BULK_FLEET_LISTS]);
 void bulk_fleet_finish_lists(struct bulk_fleet *fleet);

@@ -134,7 +134,7 @@ size_t bulk_fleet_joined_lists(struct bulk_fleet *fleet, uint64_t ids[BULK_FLEET
          node != NULL && count < BULK_FLEET_LISTS; node = list_after(&fleet->lists, node)) {
         struct bulk_fleet_list *list = LIST_ELEMENT(node, struct bulk_fleet_list, node);
 
-        if (!list->is_over)
+        if (!list->is_over && !bulk_fleet_list_rests(list))
             ids[count++] = list->id;
     }
     return count;
@@ -155,6 +155,37 @@ static void step_back(struct bulk_fleet_list *list)
         bulk_fleet_list_free(list);
 }
 
+bool bulk_fleet_list_rests(const struct bulk_fleet_list *list)
+{
+    return io_now_ms(list->fleet->loop) < list->again_ms;
+}
+
+/*
+ * Rows that we failed ourselves go back to everybody: others may have what we lack. We ask them
+ * again after a while; when that was in vain for long and nobody is at the list, it has failed.
+ */
+static void begin_round(struct bulk_fleet_list *list)
+{
+    struct bulk_fleet *fleet = list->fleet;
+    struct error error = {0}, second = {0};
+    uint64_t wait_ms;
+    int code = store_fleet_release(fleet->membership, list->id, &error);
+
+    if (code != 0) {
+        bulk_fleet_trouble(fleet, &error);
+        return;
+    }
+    if (!bulk_rounds_next(&list->rounds, &wait_ms, &error)) {
+        code = store_fleet_fail(fleet->membership, list->id, slice_from_string(error.message),
+                                &second);
+        if (code == 1)
+            (void)store_fleet_tell(fleet->store, NULL);
+        bulk_fleet_trouble(fleet, code < 0 ? &second : &error);
+    }
+    list->again_ms = io_now_ms(fleet->loop) + wait_ms;
+    list->is_dry = false; /* what went back is to be had then */
+}
+
 void bulk_fleet_finish_lists(struct bulk_fleet *fleet)
 {
     for (struct list_node *node = list_first(&fleet->lists), *next; node != NULL; node = next) {
@@ -163,7 +194,7 @@ void bulk_fleet_finish_lists(struct bulk_fleet *fleet)
         int code;
 
         next = list_after(&fleet->lists, node);
-        if (list->owner.open > 0 || !list->is_dry || list->is_over ||
+        if (list->owner.open > 0 || !list->is_dry || list->is_over || bulk_fleet_list_rests(list) ||
             bulk_fleet_is_to_be_fed(fleet, list))
             continue;
         if (!bulk_fleet_flush(list))
@@ -171,6 +202,8 @@ void bulk_fleet_finish_lists(struct bulk_fleet *fleet)
         code = store_fleet_finish(fleet->membership, list->id, &error);
         if (code == 1)
             (void)store_fleet_tell(fleet->store, NULL);
+        else if (code == 0 && !fleet->is_stopping && list->rounds.put_back > 0)
+            begin_round(list);
         else if (code == 0 && !fleet->is_stopping)
             step_back(list);
     }

@@ -7,6 +7,9 @@
 
 #define WORKERS_MAX 8
 #define LEASES_MAX  400
+#define ROWS_MAX    200
+#define CHUNK       10 /* rows */
+#define LIST        1
 
 struct lease {
     char site[STORE_FLEET_SITE_MAX];
@@ -14,7 +17,29 @@ struct lease {
     bool has_ended, has_quiet, is_waited_for;
 };
 
+struct row {
+    char address[64];
+    bool has_result, is_task;
+    enum verdict_reason reason;
+    uint64_t worker;     /* of a task */
+    struct lease *lease; /* that it waits for */
+};
+
+struct chunk {
+    uint64_t worker;
+    bool is_done;
+};
+
+struct rig_list {
+    enum store_job_state state;
+    char note[512];
+    struct row rows[ROWS_MAX];
+    struct chunk chunks[ROWS_MAX / CHUNK];
+    size_t row_count;
+};
+
 static struct {
+    struct rig_list list;
     struct io_loop *loop;
     struct store_fleet workers[WORKERS_MAX];
     struct lease leases[LEASES_MAX];
@@ -75,6 +100,46 @@ unsigned fleet_rig_said(void)
     return rig.said;
 }
 
+void fleet_rig_add_row(const char *address)
+{
+    struct rig_list *list = &rig.list;
+
+    CHECK(list->row_count < ROWS_MAX);
+    CHECK(slice_to_string(slice_from_string(address), list->rows[list->row_count].address,
+                          sizeof(list->rows[0].address)));
+    list->row_count++;
+    list->state = STORE_JOB_RUNNING;
+}
+
+void fleet_rig_run_list(void)
+{
+    rig.list.state = STORE_JOB_RUNNING;
+}
+
+enum store_job_state fleet_rig_list(void)
+{
+    return rig.list.state;
+}
+
+const char *fleet_rig_note(void)
+{
+    return rig.list.note;
+}
+
+unsigned fleet_rig_results(enum verdict_reason reason)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < rig.list.row_count; i++)
+        count += rig.list.rows[i].has_result && rig.list.rows[i].reason == reason;
+    return count;
+}
+
+static bool list_runs(void)
+{
+    return rig.list.state == STORE_JOB_RUNNING;
+}
+
 void fleet_rig_kill(struct store_fleet *fleet)
 {
     fleet->is_here = false;
@@ -106,8 +171,19 @@ static int answer(const struct store_fleet *fleet, enum fleet_rig_fault fault, s
     return fleet->fault == FLEET_RIG_MUTE || fault == FLEET_RIG_MUTE ? unreachable(error) : 0;
 }
 
+static void free_rows_of(uint64_t worker)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rig.list.chunks); i++)
+        if (rig.list.chunks[i].worker == worker)
+            rig.list.chunks[i].worker = 0;
+    for (size_t i = 0; i < rig.list.row_count; i++)
+        if (rig.list.rows[i].worker == worker)
+            rig.list.rows[i].worker = 0;
+}
+
 static void free_all_of(uint64_t worker, uint64_t ended_ms)
 {
+    free_rows_of(worker);
     for (size_t i = 0; i < rig.lease_count; i++) {
         struct lease *lease = &rig.leases[i];
 
@@ -182,7 +258,7 @@ int store_fleet_beat(struct store_fleet *fleet, const struct store_fleet_state *
     if (code != 0)
         return code;
     fleet->leases = state->leases;
-    *ret_view = (struct store_fleet_view){.lists = fleet->wants_adoption};
+    *ret_view = (struct store_fleet_view){.lists = fleet->wants_adoption || list_runs()};
     for (struct store_fleet *one = rig.workers; one->worker != 0; one++) {
         if (one->expires_ms == 0)
             continue;
@@ -309,7 +385,7 @@ int store_leases_keep(struct store_fleet *fleet, const struct slice *sites, size
     return code;
 }
 
-/* --- rows: there are none ------------------------------------------------------------------ */
+/* --- rows ---------------------------------------------------------------------------------- */
 
 void store_claims_init(struct store_claims *claims)
 {
@@ -326,8 +402,12 @@ int store_fleet_running(struct store_fleet *fleet, struct arena *arena,
                         struct store_fleet_list *lists, size_t max, size_t *ret_count,
                         struct error *error)
 {
-    *ret_count = 0;
-    return call(fleet, error);
+    int code = call(fleet, error);
+
+    *ret_count = code == 0 && list_runs();
+    if (*ret_count > 0)
+        lists[0] = (struct store_fleet_list){.id = LIST};
+    return code;
 }
 
 int store_fleet_deal(struct store_fleet *fleet, uint64_t job, struct error *error)
@@ -335,31 +415,146 @@ int store_fleet_deal(struct store_fleet *fleet, uint64_t job, struct error *erro
     return 0;
 }
 
+static struct store_claim *claim_next(struct store_claims *claims)
+{
+    CHECK(claims->claims != NULL);
+    return memset(&claims->claims[claims->count++], 0, sizeof(*claims->claims));
+}
+
+static void begin_claims(struct store_claims *claims)
+{
+    arena_reset(&claims->arena);
+    claims->count = 0;
+    claims->claims = arena_array(&claims->arena, ROWS_MAX, sizeof(*claims->claims));
+}
+
+static void claim_row(struct store_claims *claims, size_t at, size_t chunk)
+{
+    *claim_next(claims) = (struct store_claim){
+        .job = LIST,
+        .chunk = chunk,
+        .row = {.number = at + 1, .address = slice_from_string(rig.list.rows[at].address)},
+    };
+}
+
+/* One in which nothing is left comes with row 0. */
+static void claim_chunk(struct store_claims *claims, size_t chunk)
+{
+    size_t before = claims->count;
+
+    for (size_t at = chunk * CHUNK; at < (chunk + 1) * CHUNK && at < rig.list.row_count; at++)
+        if (!rig.list.rows[at].has_result && !rig.list.rows[at].is_task)
+            claim_row(claims, at, chunk + 1);
+    if (claims->count == before)
+        *claim_next(claims) = (struct store_claim){.job = LIST, .chunk = chunk + 1};
+}
+
 int store_fleet_claim(struct store_fleet *fleet, uint64_t job, size_t max,
                       struct store_claims *ret_claims, struct error *error)
 {
-    return 0;
+    int code = call(fleet, error);
+
+    begin_claims(ret_claims);
+    for (size_t i = 0; i * CHUNK < rig.list.row_count && max > 0 && code == 0; i++) {
+        struct chunk *chunk = &rig.list.chunks[i];
+
+        if (chunk->worker != 0 || chunk->is_done)
+            continue;
+        chunk->worker = fleet->worker;
+        claim_chunk(ret_claims, i);
+        max--;
+    }
+    return code;
 }
 
 int store_fleet_claim_tasks(struct store_fleet *fleet, const struct slice *sites, size_t count,
                             const uint64_t *jobs, size_t job_count, size_t each,
                             struct store_claims *ret_claims, struct error *error)
 {
-    return 0;
+    int code = call(fleet, error);
+
+    begin_claims(ret_claims);
+    for (size_t i = 0; i < rig.list.row_count && list_runs() && code == 0; i++) {
+        struct row *row = &rig.list.rows[i];
+
+        if (!row->is_task || row->worker != 0 || row->lease->worker != fleet->worker)
+            continue;
+        row->worker = fleet->worker;
+        claim_row(ret_claims, i, 0);
+    }
+    return code;
 }
 
 int store_fleet_put(struct store_fleet *fleet, uint64_t job, const struct store_fleet_batch *batch,
                     struct error *error)
 {
-    return 0;
+    int code = call(fleet, error);
+
+    for (size_t i = 0; i < batch->result_count && code == 0; i++) {
+        struct row *row = &rig.list.rows[batch->results[i].row - 1];
+
+        if (!row->has_result)
+            row->reason = batch->results[i].reason;
+        row->has_result = true;
+        row->is_task = false;
+        row->worker = 0;
+    }
+    for (size_t i = 0; i < batch->routed_count && code == 0; i++) {
+        struct row *row = &rig.list.rows[batch->routed[i].row - 1];
+
+        row->is_task = !row->has_result;
+        row->worker = 0;
+        row->lease = find(batch->routed[i].site);
+        row->lease->is_waited_for = true;
+    }
+    for (size_t i = 0; i < batch->chunk_count && code == 0; i++) {
+        struct chunk *chunk = &rig.list.chunks[batch->chunks[i] - 1];
+
+        chunk->is_done = chunk->is_done || chunk->worker == fleet->worker;
+        chunk->worker = chunk->is_done ? 0 : chunk->worker;
+    }
+    return code;
 }
 
 int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *error)
 {
-    return 0;
+    int code = call(fleet, error);
+
+    if (code == 0)
+        free_rows_of(fleet->worker);
+    return code;
+}
+
+static int end_as(enum store_job_state state)
+{
+    if (!list_runs())
+        return 0;
+    rig.list.state = state;
+    return 1;
 }
 
 int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error)
 {
-    return 0;
+    int code = call(fleet, error);
+
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < rig.list.row_count; i++)
+        if (!rig.list.rows[i].has_result)
+            return 0;
+    return end_as(STORE_JOB_FINISHED);
+}
+
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+                     struct error *error)
+{
+    int code = call(fleet, error);
+
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < rig.list.row_count; i++)
+        if (rig.list.rows[i].worker != 0 || rig.list.chunks[i / CHUNK].worker != 0)
+            return 0;
+    CHECK(slice_to_string(note, rig.list.note, sizeof(rig.list.note)));
+    return end_as(STORE_JOB_FAILED);
 }

@@ -1,8 +1,8 @@
 /*
- * A shared store for tests of a worker: the leases of store/fleet.h in memory, by a loop's clock.
+ * A shared store for tests of a worker: store/fleet.h in memory, by a loop's clock.
  *
  * Linked instead of the real one. Any number of workers of one process share it, so that a test
- * runs a fleet on one virtual clock; it has no lists and no rows. Each worker can be cut off, can
+ * runs a fleet on one virtual clock; it has one list at most. Each worker can be cut off, can
  * lose answers of what was done all the same, and its machine can have been suspended.
  */
 #ifndef MK_BULK_FLEET_RIG_H
@@ -39,5 +39,14 @@ unsigned fleet_rig_count(uint64_t worker);
 void fleet_rig_kill(struct store_fleet *fleet);
 /* Statements that were said so far. */
 unsigned fleet_rig_said(void);
+
+/* A row more of the list, which runs when it has the first. */
+void fleet_rig_add_row(const char *address);
+/* Once more, after it has failed. */
+void fleet_rig_run_list(void);
+enum store_job_state fleet_rig_list(void);
+const char *fleet_rig_note(void);
+/* Rows whose result has this reason. */
+unsigned fleet_rig_results(enum verdict_reason reason);
 
 #endif

@@ -88,11 +88,11 @@ static void bench_start(struct bench *bench, const char *extra)
     fleet_rig_start(bench->loop);
 }
 
-static int no_wish(void *user, const struct store_fleet_list *list, struct probe_wish *ret_wish,
-                   struct error *error)
+static int read_wish(void *user, const struct store_fleet_list *list, struct probe_wish *ret_wish,
+                     struct error *error)
 {
-    fail_msg("there are no lists");
-    return ERROR_INTERNAL;
+    *ret_wish = (struct probe_wish){.depth = EVIDENCE_DEPTH_SMTP};
+    return 0;
 }
 
 static void trouble(void *user, const char *message)
@@ -112,7 +112,7 @@ static struct member *join(struct bench *bench, int at)
     const struct dns_resolver_options options = {
         .allowed = bench->settings.allowed, .use_ipv4 = true, .seed = 1};
     const struct bulk_fleet_options fleet = {
-        .name = SLICE("w"), .window = 100, .ttl_ms = FLEET_RIG_TTL_MS, .read_wish = no_wish};
+        .name = SLICE("w"), .window = 100, .ttl_ms = FLEET_RIG_TTL_MS, .read_wish = read_wish};
     struct member *member = &bench->members[at];
 
     member->bench = bench;
@@ -438,6 +438,96 @@ static void who_cannot_say_beats_has_lost(void **state)
     bench_end(&bench);
 }
 
+/* --- rows that a worker fails ---------------------------------------------------------------- */
+
+static uint64_t sound_from_ms;
+static struct ip lacking; /* connections from there can't be made before that time */
+
+static int failing_connect(struct io_loop *loop, const struct io_endpoint *from,
+                           const struct io_endpoint *to, const struct io_stream_events *events,
+                           void *user, struct io_stream **ret_stream, struct error *error)
+{
+    if (io_now_ms(loop) < sound_from_ms && ip_equal(&from->ip, &lacking))
+        return error_set(error, ERROR_NOMEM, "no connection");
+    return sound_loop->connect(loop, from, to, events, user, ret_stream, error);
+}
+
+/* A list of forty rows, and worker 0, that can make no connection until then. */
+static struct member *bench_with_list(struct bench *bench, struct io_loop_ops *ops,
+                                      uint64_t until_ms)
+{
+    char address[64];
+    struct member *one;
+
+    bench_start(bench, "");
+    for (int i = 0; i < 40; i++) {
+        snprintf(address, sizeof(address), "u%d@s%d.example", i, i % 5);
+        fleet_rig_add_row(address);
+    }
+    sound_loop = bench->loop->ops;
+    *ops = *sound_loop;
+    ops->connect = failing_connect;
+    bench->loop->ops = ops;
+    sound_from_ms = until_ms;
+    lacking = (struct ip){4, {192, 0, 2, 250}};
+    bench->settings.source.ip = lacking;
+    one = join(bench, 0);
+    bench->settings.source.ip.bytes[3]--;
+    return one;
+}
+
+static void everybody_has_a_result(struct bench *bench)
+{
+    assert_int_equal(fleet_rig_list(), STORE_JOB_FINISHED);
+    assert_int_equal(fleet_rig_results(REASON_ACCEPTED) + fleet_rig_results(REASON_RCPT_UNTRUSTED),
+                     40);
+    bench->loop->ops = sound_loop;
+    bench_end(bench);
+}
+
+static void rows_that_we_failed_are_asked_again(void **state)
+{
+    struct io_loop_ops ops;
+    struct bench bench;
+
+    bench_with_list(&bench, &ops, 40 * SECOND_MS);
+    run_for(&bench, 30 * SECOND_MS);
+    assert_int_equal(fleet_rig_results(REASON_INTERNAL_ERROR), 0);
+    run_for(&bench, 5 * MINUTE_MS);
+    everybody_has_a_result(&bench);
+}
+
+/* Nor does it end the list for others, who have what it lacks. */
+static void what_one_lacks_another_may_have(void **state)
+{
+    struct io_loop_ops ops;
+    struct bench bench;
+
+    bench_with_list(&bench, &ops, UINT64_MAX);
+    run_for(&bench, 5 * SECOND_MS); /* the sites are its own */
+    join(&bench, 1);
+    run_for(&bench, 15 * MINUTE_MS);
+    everybody_has_a_result(&bench);
+}
+
+static void a_list_that_nobody_can_ask_fails(void **state)
+{
+    struct io_loop_ops ops;
+    struct bench bench;
+
+    bench_with_list(&bench, &ops, UINT64_MAX);
+    run_for(&bench, 6 * MINUTE_MS);
+    assert_int_equal(fleet_rig_list(), STORE_JOB_RUNNING);
+    run_for(&bench, 2 * MINUTE_MS);
+    assert_int_equal(fleet_rig_list(), STORE_JOB_FAILED);
+    assert_string_equal(fleet_rig_note(), "40 addresses could not be asked: out of memory");
+    assert_int_equal(fleet_rig_results(REASON_INTERNAL_ERROR), 0);
+    sound_from_ms = 0;
+    fleet_rig_run_list();
+    run_for(&bench, 5 * MINUTE_MS);
+    everybody_has_a_result(&bench);
+}
+
 /* --- shares ---------------------------------------------------------------------------------- */
 
 /* Busy sites leave late: what is leaving is not counted as what stays, beat for beat. */
@@ -489,6 +579,9 @@ int main(void)
         cmocka_unit_test(who_was_suspended_asks_nobody),
         cmocka_unit_test(what_could_not_be_seen_to_is_with_the_next_beat),
         cmocka_unit_test(who_cannot_say_beats_has_lost),
+        cmocka_unit_test(rows_that_we_failed_are_asked_again),
+        cmocka_unit_test(what_one_lacks_another_may_have),
+        cmocka_unit_test(a_list_that_nobody_can_ask_fails),
         cmocka_unit_test(nobody_sheds_below_a_share),
         cmocka_unit_test_prestate(nobody_sheds_below_a_share, &is_busy),
     };

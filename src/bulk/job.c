@@ -16,9 +16,6 @@
 #define BATCH_LEAST      64 /* what a commit costs with no rows is small beside theirs by then */
 #define HELD_TO_ACTIVE   4  /* addresses held, waiting ones too, to the window */
 
-/* Before rows that we failed are asked again; when the last brought nothing, the job fails. */
-static const uint64_t round_waits_ms[] = {SECOND_MS, 10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS};
-
 /* --- what the store knows of it ------------------------------------------------------------ */
 
 int bulk_job_read_info(struct bulk_job *job, struct error *error)
@@ -130,32 +127,18 @@ static const struct result_options *json_options(const struct bulk_job *job,
 
 /* --- feeding ------------------------------------------------------------------------------- */
 
-/*
- * That we failed (no memory, no source address) says nothing of the row: it stays without a result
- * and is asked again when all others have theirs, after a while.
- */
-static void put_back(struct bulk_job *job, struct slice why)
-{
-    job->put_back++;
-    error_set(&job->lack, ERROR_INTERNAL, "%.*s", SLICE_ARG(why));
-}
-
-/* As long as some of them get their results; when again and again none does, it will not mend. */
+/* Rows that we failed, when all others have their results. */
 static void begin_round(struct bulk_job *job)
 {
-    if (job->info.done > job->round_done)
-        job->round = 0;
-    if (job->round == ARRAY_LEN(round_waits_ms)) {
-        error_set(&job->error, ERROR_INTERNAL, "%zu addresses could not be asked: %s",
-                  job->put_back, job->lack.message);
+    uint64_t wait_ms;
+
+    if (!bulk_rounds_next(&job->rounds, &wait_ms, &job->error)) {
         bulk_job_fail(job);
         return;
     }
     bulk_feed_rewind(job->feed);
     job->is_fed = false;
-    job->put_back = 0;
-    job->round_done = job->info.done;
-    (void)bulk_job_start_timer(job, &job->feed_timer, round_waits_ms[job->round++]);
+    (void)bulk_job_start_timer(job, &job->feed_timer, wait_ms);
 }
 
 static void keep(struct bulk_job *job, int code, struct store_result *result, uint64_t row,
@@ -164,7 +147,9 @@ static void keep(struct bulk_job *job, int code, struct store_result *result, ui
     if (code == 0)
         code = bulk_job_gather(job, result, row, copies);
     if (code != 0)
-        put_back(job, SLICE("no memory to keep results"));
+        bulk_rounds_put_back(&job->rounds, SLICE("no memory to keep results"));
+    else
+        bulk_rounds_brought(&job->rounds);
 }
 
 static void take(struct bulk_job *job, const struct evidence *evidence,
@@ -179,7 +164,7 @@ static void take(struct bulk_job *job, const struct evidence *evidence,
         return;
     }
     if (evidence->stop == EVIDENCE_STOP_INTERNAL) {
-        put_back(job, evidence->internal);
+        bulk_rounds_put_back(&job->rounds, evidence->internal);
         return;
     }
     code = bulk_job_result(evidence, verdict, json_options(job, &options), &job->scratch, &result);
@@ -325,7 +310,7 @@ void bulk_job_go_on(struct bulk_job *job)
         end(job, BULK_JOB_FINISHED);
     else if (job->phase == BULK_JOB_PHASE_STOPPING)
         end(job, job->end);
-    else if (job->put_back > 0 && !job->was_cancelled)
+    else if (job->rounds.put_back > 0 && !job->was_cancelled)
         begin_round(job);
     else if (job->phase == BULK_JOB_PHASE_RUNNING)
         end(job, BULK_JOB_STOPPED); /* somebody cancelled the engine under us */
@@ -414,7 +399,7 @@ int bulk_job_start(struct bulk_job *job, struct error *error)
 
     CHECK(job->phase == BULK_JOB_PHASE_OPEN);
     job->active_before_ms = job->info.active_ms;
-    job->done_before = job->round_done = job->info.done;
+    job->done_before = job->info.done;
     job->started_ms = now;
     bulk_rate_init(&job->rate, now, job->info.done);
     if (job->info.started_unix_ms == 0)

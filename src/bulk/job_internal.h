@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "bulk/job.h"
 #include "bulk/job_rate.h"
+#include "bulk/rounds.h"
 #include "io/pace.h"
 
 #define BULK_BATCH 1000
@@ -38,12 +39,9 @@ struct bulk_job {
     struct probe_owner owner; /* of all that is in flight */
     bool is_fed;              /* no row is left to feed */
     bool is_feeding;
-    unsigned round;      /* how often it began again, for rows that we failed, in vain */
-    uint64_t round_done; /* results kept before this round */
-    size_t put_back;     /* rows that we failed in it */
-    struct error lack;   /* why the last of them */
-    bool was_cancelled;  /* by somebody else: a case in flight */
-    bool is_withdrawn;   /* only what was being asked is still awaited */
+    struct bulk_rounds rounds;
+    bool was_cancelled; /* by somebody else: a case in flight */
+    bool is_withdrawn;  /* only what was being asked is still awaited */
     uint64_t grace_ms;
 
     struct arena arena;           /* of the batch */

@@ -184,6 +184,12 @@ int store_fleet_put(struct store_fleet *fleet, uint64_t job, const struct store_
 int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *error);
 /* FINISHED, by the database's clock, if every row has its result: 1 when it was us who said so. */
 int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error);
+/*
+ * FAILED, with this note, unless rows of it are claimed by anybody (ours were given back before): 1
+ * when it was us who said so.
+ */
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+                     struct error *error);
 /* Wake everybody who listens. */
 int store_fleet_tell(struct store *store, struct error *error);
 

@@ -466,6 +466,33 @@ static size_t claim_tasks(struct bench *bench, int who, const char *site,
     return claims->count;
 }
 
+/* A list fails only when nobody is at it; it can be run again. */
+static void a_list_fails_when_nobody_has_rows_of_it(void **state)
+{
+    struct bench *bench = *state;
+    const struct slice why = SLICE("no memory");
+    bool seen[ROWS + 1] = {false};
+    struct store_claims claims;
+    struct store_job job;
+
+    store_claims_init(&claims);
+    assert_int_equal(store_fleet_deal(bench->workers[0], bench->job, NULL), 0);
+    assert_true(claim(bench, 0, 1, seen, &claims) > 0);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    assert_int_equal(route_one(bench, 0, 8, "a", false), 0);
+    assert_int_equal(store_fleet_release(bench->workers[0], bench->job, NULL), 0);
+    take(bench->workers[0], "a");
+    assert_int_equal(claim_tasks(bench, 0, "a", &claims), 1);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    assert_int_equal(store_fleet_release(bench->workers[0], bench->job, NULL), 0);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 1);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    assert_int_equal(store_job_get(bench->stores[0], bench->job, &bench->arena, &job, NULL), 0);
+    assert_int_equal(job.state, STORE_JOB_FAILED);
+    assert_true(slice_equal(job.note, why));
+    store_claims_done(&claims);
+}
+
 static void handed_rows_count_what_was_in_vain(void **state)
 {
     struct bench *bench = *state;
@@ -531,6 +558,7 @@ int main(void)
         FLEET(handed_rows_without_a_lease_are_found),
         FLEET(rows_are_claimed_once_until_a_list_is_finished),
         FLEET(what_the_dead_did_not_answer_is_claimed_again),
+        FLEET(a_list_fails_when_nobody_has_rows_of_it),
         FLEET(handed_rows_count_what_was_in_vain),
         FLEET(running_lists_say_whether_they_are_asked_anew),
     };

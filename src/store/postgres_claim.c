@@ -112,6 +112,14 @@ static const struct postgres_text finish_text = {
     " t AS (DELETE FROM task USING f WHERE task.job=f.id) SELECT count(*) FROM f",
     false,
 };
+static const struct postgres_text fail_text = {
+    "FLEET_FAIL",
+    "WITH f AS (UPDATE job SET state=$2::int8, note=$4::bytea WHERE id=$1::int8 AND"
+    " state=$3::int8 AND NOT EXISTS (SELECT 1 FROM chunk WHERE job=$1::int8 AND worker<>0)"
+    " AND NOT EXISTS (SELECT 1 FROM task WHERE job=$1::int8 AND worker<>0) RETURNING id)"
+    " SELECT count(*) FROM f",
+    false,
+};
 static const struct postgres_text take_text = {
     "LEASES_TAKE",
     "WITH me AS (" OURS(
@@ -424,23 +432,43 @@ int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *e
     return code;
 }
 
-int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error)
+/* How many lists it was that ended: 1, or 0. */
+static int end_list(struct store_fleet *fleet, const struct postgres_text *text,
+                    struct postgres_params *params, const char *what, struct error *error)
 {
-    struct postgres_params params;
     PGresult *answer;
-    int code;
+    int code = postgres_store_ask(fleet->store, text, params, &answer, what, error);
 
-    postgres_params_init(&params);
-    postgres_bind_int(&params, (int64_t)job);
-    postgres_bind_int(&params, STORE_JOB_FINISHED);
-    postgres_bind_int(&params, STORE_JOB_RUNNING);
-    code = postgres_store_ask(fleet->store, &finish_text, &params, &answer, "finish a list", error);
-    postgres_params_done(&params);
+    postgres_params_done(params);
     if (code != 0)
         return code;
     code = postgres_int(answer, 0, 0) == 1;
     PQclear(answer);
     return code;
+}
+
+int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error)
+{
+    struct postgres_params params;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)job);
+    postgres_bind_int(&params, STORE_JOB_FINISHED);
+    postgres_bind_int(&params, STORE_JOB_RUNNING);
+    return end_list(fleet, &finish_text, &params, "finish a list", error);
+}
+
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+                     struct error *error)
+{
+    struct postgres_params params;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)job);
+    postgres_bind_int(&params, STORE_JOB_FAILED);
+    postgres_bind_int(&params, STORE_JOB_RUNNING);
+    postgres_bind_bytes(&params, note);
+    return end_list(fleet, &fail_text, &params, "say that a list failed", error);
 }
 
 /* --- leases -------------------------------------------------------------------------------- */

@@ -154,6 +154,12 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *er
     return none(error);
 }
 
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+                     struct error *error)
+{
+    return none(error);
+}
+
 int store_fleet_tell(struct store *store, struct error *error)
 {
     return 0;
