@@ -77,10 +77,15 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
 {
     const struct bulk_export_options *options = &export->options;
     const struct result_options json = {.source = "live"};
-    char suggestion[ADDRESS_WIRE_SIZE];
+    const struct probe_offline_terms terms = {
+        .lists = options->lists,
+        .unix_ms = options->unix_ms,
+        .stop = options->rest == BULK_EXPORT_REST_CANCELLED ? EVIDENCE_STOP_CANCELLED
+                                                            : EVIDENCE_STOP_DEADLINE,
+    };
+    struct probe_offline_case each;
     struct store_result result;
     struct bulk_outcome outcome;
-    struct evidence evidence;
     struct verdict verdict;
     int code;
 
@@ -90,11 +95,8 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
         code = bulk_job_fault_result(line->row.fault, options->unix_ms, &json, &export->scratch,
                                      &verdict, &result);
     } else {
-        probe_offline_judge(line->row.address, NULL, options->lists, options->unix_ms,
-                            options->rest == BULK_EXPORT_REST_CANCELLED ? EVIDENCE_STOP_CANCELLED
-                                                                        : EVIDENCE_STOP_DEADLINE,
-                            &evidence, &verdict, suggestion);
-        code = bulk_job_result(&evidence, &verdict, &json, &export->scratch, &result);
+        probe_offline_judge(line->row.address, NULL, &terms, &each, &verdict);
+        code = bulk_job_result(&each.evidence, &verdict, &json, &export->scratch, &result);
     }
     if (code != 0)
         return error_set(error, code, "no memory to write the list");

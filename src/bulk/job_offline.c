@@ -1,21 +1,41 @@
 #include "bulk/job_offline.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "bulk/job_outcome.h"
 #include "bulk/job_seen.h"
 #include "probe/offline.h"
 
-#define ROWS_AT_ONCE   4096
+#define ROWS_A_STEP    4096
+#define ROWS_ABREAST   16
+#define BYTES_ABREAST  ((size_t)64 << 10) /* of rows; one that is longer stands alone */
 #define MEMORY_DEFAULT ((size_t)256 << 20)
 
+/* A row that was read; its bytes lie in bulk_offline.bytes. */
+struct kept_row {
+    struct bulk_row row;
+    struct slice address; /* of its cell */
+    struct probe_offline_case each;
+    uint64_t hash; /* of its key; 0: never a duplicate */
+};
+
+/*
+ * Rows go through some together, step by step: what a step looks up in a large table is fetched
+ * from memory since the step before (probe/offline.h, bulk_seen_fetch).
+ */
 struct bulk_offline {
     struct bulk_reader *reader;
     struct bulk_writer *writer;
     struct bulk_offline_options options;
+    struct probe_offline_terms terms;
     struct bulk_offline_progress progress;
     struct bulk_seen seen;
     struct probe_offline_memory memory;
     struct buffer scratch;
+    struct kept_row kept[ROWS_ABREAST];
+    size_t kept_count, kept_most;
+    struct buffer bytes;
 };
 
 int bulk_offline_open(struct bulk_reader *reader, struct bulk_writer *writer,
@@ -29,8 +49,12 @@ int bulk_offline_open(struct bulk_reader *reader, struct bulk_writer *writer,
     offline->reader = reader;
     offline->writer = writer;
     offline->options = *options;
+    offline->terms = (struct probe_offline_terms){
+        .lists = options->lists, .unix_ms = options->unix_ms, .stop = EVIDENCE_STOP_DEPTH};
+    offline->kept_most = bulk_writer_is_stream(writer) ? 1 : ROWS_ABREAST;
     bulk_seen_init(&offline->seen, options->memory_max != 0 ? options->memory_max : MEMORY_DEFAULT);
     buffer_init(&offline->scratch, 0);
+    buffer_init(&offline->bytes, 0);
     probe_offline_memory_init(&offline->memory);
     *ret_offline = offline;
     return 0;
@@ -43,6 +67,7 @@ void bulk_offline_close(struct bulk_offline *offline)
     bulk_seen_done(&offline->seen);
     probe_offline_memory_done(&offline->memory);
     buffer_done(&offline->scratch);
+    buffer_done(&offline->bytes);
     memory_free(offline);
 }
 
@@ -62,74 +87,157 @@ static void expect_rows(struct bulk_offline *offline)
         bulk_seen_expect(&offline->seen, (uint64_t)((double)size / (double)offset * (double)rows));
 }
 
-/* The hash of the row's key; 0: never a duplicate. */
-static uint64_t hash_of(struct bulk_offline *offline, struct slice address,
-                        const struct address *parsed)
+static int no_memory(struct error *error)
 {
-    char key[BULK_KEY_SIZE];
-    uint64_t hash = bulk_job_key_hash(
-        bulk_job_key_parsed(offline->options.dedupe, address, parsed, offline->memory.rules, key));
-
-    bulk_seen_fetch(&offline->seen, hash);
-    return hash;
+    return error_set(error, ERROR_NOMEM, "no memory to clean the list");
 }
 
-static int clean_row(struct bulk_offline *offline, const struct bulk_row *row, struct error *error)
+/* --- the steps of some rows ------------------------------------------------------------------ */
+
+static void parse_row(struct bulk_offline *offline, struct kept_row *kept)
+{
+    kept->hash = 0;
+    kept->address = bulk_job_address(kept->row.address);
+    probe_offline_parse(kept->address, &offline->memory, &offline->terms, &kept->each);
+}
+
+static void look_row_up(struct bulk_offline *offline, struct kept_row *kept)
+{
+    char key[BULK_KEY_SIZE];
+
+    if (kept->row.fault != NULL)
+        return;
+    probe_offline_look_up(&offline->memory, &kept->each);
+    kept->hash = bulk_job_key_hash(bulk_job_key_parsed(offline->options.dedupe, kept->address,
+                                                       &kept->each.evidence.address,
+                                                       &kept->each.known.rules, key));
+}
+
+static int judge_row(struct bulk_offline *offline, struct kept_row *kept,
+                     struct verdict *ret_verdict, struct store_result *ret_result)
 {
     const struct bulk_offline_options *options = &offline->options;
     struct result_options json = {.source = "live"};
     const struct result_options *wanted = options->with_json ? &json : NULL;
-    struct slice address = bulk_job_address(row->address);
-    char suggestion[ADDRESS_WIRE_SIZE];
+
+    if (kept->row.fault != NULL)
+        return bulk_job_fault_result(slice_from_string(kept->row.fault), options->unix_ms, wanted,
+                                     &offline->scratch, ret_verdict, ret_result);
+    probe_offline_conclude(&offline->memory, &offline->terms, &kept->each, ret_verdict);
+    json.pattern = kept->each.pattern;
+    return bulk_job_result(&kept->each.evidence, ret_verdict, wanted, &offline->scratch,
+                           ret_result);
+}
+
+static int write_row(struct bulk_offline *offline, struct kept_row *kept, struct error *error)
+{
+    struct bulk_offline_progress *progress = &offline->progress;
+    bool is_fault = kept->row.fault != NULL;
     struct store_result result;
     struct bulk_outcome outcome;
-    struct evidence evidence;
     struct verdict verdict;
-    uint64_t first = 0, hash;
-    int code;
+    uint64_t first = 0;
 
-    if (row->fault != NULL) {
-        offline->progress.faults++;
-        code = bulk_job_fault_result(slice_from_string(row->fault), options->unix_ms, wanted,
-                                     &offline->scratch, &verdict, &result);
-    } else {
-        probe_offline_judge(address, &offline->memory, options->lists, options->unix_ms,
-                            EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
-        json.pattern = offline->memory.pattern;
-        hash = hash_of(offline, address, &evidence.address);
-        code = bulk_job_result(&evidence, &verdict, wanted, &offline->scratch, &result);
-        if (hash != 0)
-            first = bulk_seen_first(&offline->seen, hash, row->number);
-    }
-    if (code != 0)
-        return error_set(error, code, "no memory to clean the list");
-    offline->progress.rows++;
-    offline->progress.duplicates += first != 0;
-    offline->progress.by_reason[verdict.reason]++;
+    if (judge_row(offline, kept, &verdict, &result) != 0)
+        return no_memory(error);
+    if (kept->hash != 0)
+        first = bulk_seen_first(&offline->seen, kept->hash, kept->row.number);
+    progress->rows++;
+    progress->faults += is_fault;
+    progress->duplicates += first != 0;
+    progress->by_reason[verdict.reason]++;
     bulk_job_outcome_of(&result, &outcome);
     outcome.duplicate = first != 0;
     outcome.duplicate_of = first;
-    if (options->stats != NULL &&
-        bulk_stats_add(options->stats, &outcome, row->fault != NULL, 0) != 0)
+    if (offline->options.stats != NULL &&
+        bulk_stats_add(offline->options.stats, &outcome, is_fault, 0) != 0)
         return error_set(error, ERROR_NOMEM, "no memory to count the list");
-    return bulk_writer_put(offline->writer, row, &outcome, error);
+    return bulk_writer_put(offline->writer, &kept->row, &outcome, error);
+}
+
+static int clean_kept(struct bulk_offline *offline, struct error *error)
+{
+    size_t count = offline->kept_count;
+    int code = 0;
+
+    for (size_t i = 0; i < count; i++)
+        parse_row(offline, &offline->kept[i]);
+    for (size_t i = 0; i < count; i++)
+        probe_offline_fetch(&offline->memory, &offline->kept[i].each);
+    for (size_t i = 0; i < count; i++)
+        look_row_up(offline, &offline->kept[i]);
+    for (size_t i = 0; i < count; i++)
+        bulk_seen_fetch(&offline->seen, offline->kept[i].hash);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = write_row(offline, &offline->kept[i], error);
+    offline->kept_count = 0;
+    buffer_clear(&offline->bytes);
+    return code;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* Does another row with so many bytes go with those that are kept? */
+static bool has_room(const struct bulk_offline *offline, size_t len)
+{
+    return offline->kept_count == 0 || (offline->kept_count < offline->kept_most &&
+                                        offline->bytes.capacity - offline->bytes.len >= len);
+}
+
+static struct slice keep_bytes(struct bulk_offline *offline, struct slice bytes)
+{
+    char *to = offline->bytes.ptr + offline->bytes.len;
+
+    memcpy(to, bytes.ptr, bytes.len);
+    offline->bytes.len += bytes.len;
+    return slice_from(to, bytes.len);
+}
+
+/* The reader's row is good until the next is read. There is room for it. */
+static int keep_row(struct bulk_offline *offline, const struct bulk_row *row, struct error *error)
+{
+    struct kept_row *kept = &offline->kept[offline->kept_count];
+    size_t offset = (size_t)((uintptr_t)row->address.ptr - (uintptr_t)row->raw.ptr);
+    size_t len = row->raw.len + row->address.len;
+
+    if (offline->kept_count == 0 &&
+        buffer_reserve(&offline->bytes, len > BYTES_ABREAST ? len : BYTES_ABREAST) == NULL)
+        return no_memory(error);
+    kept->row = *row;
+    kept->row.raw = keep_bytes(offline, row->raw);
+    if (offset < row->raw.len) /* the cell as it stands in the row */
+        kept->row.address.ptr = kept->row.raw.ptr + offset;
+    else
+        kept->row.address = keep_bytes(offline, row->address);
+    offline->kept_count++;
+    return 0;
+}
+
+/* A row more, and those before it cleaned where it finds no room: as bulk_reader_next. */
+static int take_row(struct bulk_offline *offline, struct error *error)
+{
+    struct bulk_row row;
+    int more = bulk_reader_next(offline->reader, &row, error), code = 0;
+
+    if (more <= 0)
+        return more;
+    if (!has_room(offline, row.raw.len + row.address.len))
+        code = clean_kept(offline, error);
+    if (code == 0)
+        code = keep_row(offline, &row, error);
+    return code == 0 ? 1 : code;
 }
 
 int bulk_offline_step(struct bulk_offline *offline, struct error *error)
 {
     bool is_first_step = offline->progress.rows == 0;
-    struct bulk_row row;
-    int code = 1;
+    int code = 1, cleaned;
 
-    for (size_t i = 0; i < ROWS_AT_ONCE; i++) {
-        code = bulk_reader_next(offline->reader, &row, error);
-        if (code <= 0)
-            break;
-        code = clean_row(offline, &row, error);
-        if (code < 0)
-            break;
-        code = 1;
-    }
+    for (size_t i = 0; code == 1 && i < ROWS_A_STEP; i++)
+        code = take_row(offline, error);
+    /* Also of a list that breaks off: what was read is cleaned, and the reader's error told. */
+    cleaned = clean_kept(offline, code < 0 ? NULL : error);
+    code = code >= 0 && cleaned < 0 ? cleaned : code;
     if (is_first_step && code == 1)
         expect_rows(offline);
     offline->progress.forgotten = offline->seen.forgotten;

@@ -58,15 +58,14 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result)
 {
-    char suggestion[ADDRESS_WIRE_SIZE];
-    struct evidence evidence;
+    const struct probe_offline_terms terms = {.unix_ms = unix_ms, .stop = EVIDENCE_STOP_NONE};
+    struct probe_offline_case empty;
 
-    probe_offline_judge(SLICE_EMPTY, NULL, NULL, unix_ms, EVIDENCE_STOP_NONE, &evidence,
-                        ret_verdict, suggestion);
+    probe_offline_judge(SLICE_EMPTY, NULL, &terms, &empty, ret_verdict);
     snprintf(ret_verdict->explanation, sizeof(ret_verdict->explanation),
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
-    evidence.suggestion = SLICE_EMPTY;
-    return bulk_job_result(&evidence, ret_verdict, options, scratch, ret_result);
+    empty.evidence.suggestion = SLICE_EMPTY;
+    return bulk_job_result(&empty.evidence, ret_verdict, options, scratch, ret_result);
 }
 
 void bulk_job_outcome_of(const struct store_result *result, struct bulk_outcome *ret_outcome)

@@ -341,6 +341,11 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                : code;
 }
 
+bool bulk_writer_is_stream(const struct bulk_writer *writer)
+{
+    return writer->is_stream;
+}
+
 static int finish_sink(struct sink *sink, struct error *error)
 {
     struct bulk_output *output = sink->output;

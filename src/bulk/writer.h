@@ -43,6 +43,8 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
 /* outcome NULL: not determined yet (partial exports): empty cells, JSON null. */
 int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                     const struct bulk_outcome *outcome, struct error *error);
+/* Somebody reads along, row by row: none should wait for others. */
+bool bulk_writer_is_stream(const struct bulk_writer *writer);
 /* Complete: fsync and rename. The writer is freed whatever happens. */
 int bulk_writer_finish(struct bulk_writer *writer, struct error *error);
 /* Give up: temporary files are removed. NULL accepted. */

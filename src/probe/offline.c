@@ -117,6 +117,7 @@ enum {
     MEMORY_ROOM_MOST = 1 << 18,
     MEMORY_GROWTH = 8,
     MEMORY_WAYS = 4,   /* places where a domain may stand, side by side */
+    MEMORY_LINE = 64,  /* bytes that the processor fetches at once */
     NAME_MAX_LEN = 31, /* longer ones are too rare to be remembered */
     MEMORY_SHAPES_LOG2 = 9,
     MEMORY_SHAPES = 1 << MEMORY_SHAPES_LOG2,
@@ -137,19 +138,26 @@ struct probe_offline_shape {
     struct result_pattern pattern;
 };
 
-/* The last domain's places lie behind the last one. */
-static struct probe_offline_domain *new_domains(size_t room)
+/* Room for domains, each in one line. The last one's places lie behind the last one. */
+static bool make_domains(struct probe_offline_memory *memory, size_t room)
 {
-    return memory_zalloc_table(room + MEMORY_WAYS, sizeof(struct probe_offline_domain));
+    char *block = memory_zalloc_table(room + MEMORY_WAYS + 1, sizeof(struct probe_offline_domain));
+
+    if (block == NULL)
+        return false;
+    memory->block = block;
+    memory->domains = (void *)(block + (-(uintptr_t)block & (MEMORY_LINE - 1)));
+    memory->domain_room = room;
+    memory->domain_count = 0;
+    return true;
 }
 
 void probe_offline_memory_init(struct probe_offline_memory *memory)
 {
     *memory = (struct probe_offline_memory){
-        .domains = new_domains(MEMORY_ROOM_LEAST),
-        .domain_room = MEMORY_ROOM_LEAST,
         .shapes = memory_zalloc(MEMORY_SHAPES, sizeof(*memory->shapes)),
     };
+    (void)make_domains(memory, MEMORY_ROOM_LEAST);
 }
 
 void probe_offline_memory_done(struct probe_offline_memory *memory)
@@ -157,7 +165,7 @@ void probe_offline_memory_done(struct probe_offline_memory *memory)
     for (size_t i = 0; memory->shapes != NULL && i < MEMORY_SHAPES; i++)
         result_pattern_done(&memory->shapes[i].pattern);
     memory_free(memory->shapes);
-    memory_free(memory->domains);
+    memory_free(memory->block);
     *memory = (struct probe_offline_memory){.domains = NULL};
 }
 
@@ -192,32 +200,22 @@ static void make_room(struct probe_offline_memory *memory)
 {
     struct probe_offline_memory grown = *memory;
 
-    if (memory->domain_count < memory->domain_room / 2 || memory->domain_room == MEMORY_ROOM_MOST)
-        return;
-    grown.domain_room *= MEMORY_GROWTH;
-    grown.domain_count = 0;
-    grown.domains = new_domains(grown.domain_room);
-    if (grown.domains == NULL)
+    if (memory->domain_count < memory->domain_room / 2 || memory->domain_room == MEMORY_ROOM_MOST ||
+        !make_domains(&grown, memory->domain_room * MEMORY_GROWTH))
         return;
     for (size_t i = 0; i < memory->domain_room + MEMORY_WAYS; i++)
         if (memory->domains[i].hash != 0)
             *place_for(&grown, memory->domains[i].hash) = memory->domains[i];
-    memory_free(memory->domains);
+    memory_free(memory->block);
     *memory = grown;
 }
 
-/* What is known of the domain, looked up when it is new; NULL: too long for the memory. */
+/* What is known of the domain, looked up when it is new. */
 static const struct probe_offline_known *find_domain(struct probe_offline_memory *memory,
-                                                     const struct address *address)
+                                                     struct slice domain, uint64_t hash)
 {
-    struct slice domain = domain_of(address);
-    struct probe_offline_domain *entry;
-    uint64_t hash;
+    struct probe_offline_domain *entry = places_of(memory, hash);
 
-    if (domain.len > NAME_MAX_LEN)
-        return NULL;
-    hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
-    entry = places_of(memory, hash);
     for (size_t at = 0; at < MEMORY_WAYS && entry[at].hash != 0; at++)
         if (is_at(&entry[at], hash, domain))
             return &entry[at].known;
@@ -230,32 +228,17 @@ static const struct probe_offline_known *find_domain(struct probe_offline_memory
     return &entry->known;
 }
 
-/* Fill in what depends on the parsed address, from memory; true: there is nothing to suggest. */
-static bool fill_remembered(struct probe_offline_memory *memory, struct evidence *evidence)
-{
-    const struct address *address = &evidence->address;
-    const struct probe_offline_known *known = NULL;
-    struct provider_mailbox_rules rules;
-
-    if (memory != NULL && memory->domains != NULL && !address->is_literal)
-        known = find_domain(memory, address);
-    if (known != NULL) {
-        memory->rules = &known->rules;
-        fill_parsed(evidence, known->classes, &known->rules);
-        return known->is_sound && only_domain_is_mended(address);
-    }
-    rules = provider_mailbox_rules_of(domain_of(address));
-    fill_parsed(evidence, classes_of_domain(address), &rules);
-    return false;
-}
+/* --- judged ---------------------------------------------------------------------------------- */
 
 /* By the memory of its shape, where it has one; of two that want one place the later stays. */
-static void judge(const struct evidence *evidence, struct probe_offline_memory *memory,
+static void judge(struct probe_offline_case *each, struct probe_offline_memory *memory,
                   struct verdict *ret_verdict)
 {
+    const struct evidence *evidence = &each->evidence;
     uint64_t shape = memory != NULL && memory->shapes != NULL ? verdict_shape_of(evidence) : 0;
     struct probe_offline_shape *entry;
 
+    each->pattern = NULL;
     if (shape == 0) {
         verdict_judge(evidence, ret_verdict);
         return;
@@ -267,42 +250,82 @@ static void judge(const struct evidence *evidence, struct probe_offline_memory *
         entry->shape = shape;
     }
     *ret_verdict = entry->verdict;
-    memory->pattern = &entry->pattern;
+    each->pattern = &entry->pattern;
 }
 
-void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
-                         const struct lists_operator *lists, int64_t unix_ms,
-                         enum evidence_stop stop, struct evidence *ret_evidence,
-                         struct verdict *ret_verdict, char suggestion[ADDRESS_WIRE_SIZE])
+void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
+                         const struct probe_offline_terms *terms,
+                         struct probe_offline_case *ret_case)
 {
-    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
-    struct evidence *evidence = ret_evidence;
-    bool is_sound = false;
+    struct evidence *evidence = &ret_case->evidence;
+    struct slice domain;
 
-    if (memory != NULL) {
-        memory->rules = NULL;
-        memory->pattern = NULL;
-    }
-    suggestion[0] = '\0';
+    ret_case->domain_hash = 0;
     *evidence = (struct evidence){
         .input = input,
-        .depth = stop == EVIDENCE_STOP_DEPTH ? EVIDENCE_DEPTH_SYNTAX : EVIDENCE_DEPTH_SMTP,
+        .depth = terms->stop == EVIDENCE_STOP_DEPTH ? EVIDENCE_DEPTH_SYNTAX : EVIDENCE_DEPTH_SMTP,
         .catch_all_text = SLICE_EMPTY,
         .internal = SLICE_EMPTY,
         .suggestion = SLICE_EMPTY,
-        .checked_unix_ms = unix_ms,
+        .checked_unix_ms = terms->unix_ms,
     };
-    if (address_parse(input.ptr, input.len, &evidence->address)) {
-        is_sound = fill_remembered(memory, evidence);
-        if (lists != NULL)
+    if (!address_parse(input.ptr, input.len, &evidence->address))
+        return;
+    domain = domain_of(&evidence->address);
+    if (memory == NULL || memory->domains == NULL || evidence->address.is_literal ||
+        domain.len > NAME_MAX_LEN)
+        return;
+    ret_case->domain_hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
+}
+
+void probe_offline_fetch(const struct probe_offline_memory *memory,
+                         const struct probe_offline_case *each)
+{
+    if (each->domain_hash != 0)
+        __builtin_prefetch(places_of(memory, each->domain_hash));
+}
+
+void probe_offline_look_up(struct probe_offline_memory *memory, struct probe_offline_case *each)
+{
+    const struct address *address = &each->evidence.address;
+
+    if (each->domain_hash != 0)
+        each->known = *find_domain(memory, domain_of(address), each->domain_hash);
+    else if (address->diagnosis == ADDRESS_VALID)
+        each->known.rules = provider_mailbox_rules_of(domain_of(address));
+}
+
+void probe_offline_conclude(struct probe_offline_memory *memory,
+                            const struct probe_offline_terms *terms,
+                            struct probe_offline_case *each, struct verdict *ret_verdict)
+{
+    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
+    struct evidence *evidence = &each->evidence;
+    const struct address *address = &evidence->address;
+    bool is_known = each->domain_hash != 0, is_sound = false;
+
+    if (address->diagnosis == ADDRESS_VALID) {
+        fill_parsed(evidence, is_known ? each->known.classes : classes_of_domain(address),
+                    &each->known.rules);
+        is_sound = is_known && each->known.is_sound && only_domain_is_mended(address);
+        if (terms->lists != NULL)
             evidence->operator_matches =
-                lists_operator_match(lists, evidence->address.local, domain_of(&evidence->address));
+                lists_operator_match(terms->lists, address->local, domain_of(address));
         if (!probe_offline_is_skipped(evidence->operator_matches) &&
             evidence->mailbox_breach == NULL)
-            evidence->stop = stop;
+            evidence->stop = terms->stop;
     }
     if (!is_sound)
-        evidence->suggestion =
-            slice_from(suggestion, suggest_address(evidence->input, &world, suggestion));
-    judge(evidence, memory, ret_verdict);
+        evidence->suggestion = slice_from(
+            each->suggestion, suggest_address(evidence->input, &world, each->suggestion));
+    judge(each, memory, ret_verdict);
+}
+
+void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
+                         const struct probe_offline_terms *terms,
+                         struct probe_offline_case *ret_case, struct verdict *ret_verdict)
+{
+    probe_offline_parse(input, memory, terms, ret_case);
+    probe_offline_look_up(memory, ret_case);
+    probe_offline_conclude(memory, terms, ret_case, ret_verdict);
 }

@@ -50,27 +50,54 @@ bool probe_offline_is_unwelcome(unsigned matches);
 struct probe_offline_domain;
 struct probe_offline_shape;
 struct probe_offline_memory {
+    void *block;                          /* where the domains lie, from a cache line on */
     struct probe_offline_domain *domains; /* NULL: remembers nothing */
     size_t domain_room, domain_count;     /* room: a power of two */
     struct probe_offline_shape *shapes;   /* verdicts (verdict/shape.h); NULL: remembers none */
-    /* The rules of the domain of the address that was judged last; NULL: look them up. */
-    const struct provider_mailbox_rules *rules;
-    /* For the JSON of the address that was judged last: of its shape; NULL: it has none. Whoever
-       uses it has the same moment and options for all. Valid until the next is judged. */
-    struct result_pattern *pattern;
 };
 /* Without memory for it, it remembers nothing. */
 void probe_offline_memory_init(struct probe_offline_memory *memory);
 void probe_offline_memory_done(struct probe_offline_memory *memory);
 
-/*
- * Evidence and verdict at this depth, as the engine at depth syntax would give them. memory and
- * lists may be NULL. stop: why more is not asked, where nothing settles it before (DEPTH, DEADLINE,
- * CANCELLED).
- */
+/* What addresses are judged by. */
+struct probe_offline_terms {
+    const struct lists_operator *lists; /* may be NULL */
+    int64_t unix_ms;                    /* when it is said to have been checked */
+    enum evidence_stop stop; /* why more is not asked, where nothing settles it before: DEPTH,
+                                DEADLINE, CANCELLED, or NONE */
+};
+
+/* An address that is being judged, or was; its suggestion borrows from here. */
+struct probe_offline_case {
+    struct evidence evidence;
+    uint64_t domain_hash;             /* 0: its domain is not to be remembered */
+    struct probe_offline_known known; /* of a valid address; without domain_hash only the rules */
+    struct result_pattern *pattern;   /* for the JSON of addresses of its shape; NULL: none. Valid
+                                         until the next is judged by the same memory, for whoever
+                                         has the same moment and options for all */
+    char suggestion[ADDRESS_WIRE_SIZE];
+};
+
+/* Evidence and verdict at this depth, as the engine at depth syntax would give them. memory may be
+ * NULL. */
 void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
-                         const struct lists_operator *lists, int64_t unix_ms,
-                         enum evidence_stop stop, struct evidence *ret_evidence,
-                         struct verdict *ret_verdict, char suggestion[ADDRESS_WIRE_SIZE]);
+                         const struct probe_offline_terms *terms,
+                         struct probe_offline_case *ret_case, struct verdict *ret_verdict);
+
+/*
+ * The same in steps, for whoever has many addresses. Domains in their thousands lie outside
+ * the processor's caches, and to wait for one takes as long as half of all else: so each step is
+ * taken for several addresses before the next, and what they wait for is fetched meanwhile.
+ */
+void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
+                         const struct probe_offline_terms *terms,
+                         struct probe_offline_case *ret_case);
+/* What is known of the domain will be asked for soon: begin to fetch it. */
+void probe_offline_fetch(const struct probe_offline_memory *memory,
+                         const struct probe_offline_case *each);
+void probe_offline_look_up(struct probe_offline_memory *memory, struct probe_offline_case *each);
+void probe_offline_conclude(struct probe_offline_memory *memory,
+                            const struct probe_offline_terms *terms,
+                            struct probe_offline_case *each, struct verdict *ret_verdict);
 
 #endif

@@ -40,9 +40,9 @@ static void make_addresses(void)
 
 static double measure(struct probe_offline_memory *memory, bool with_json)
 {
-    char suggestion[ADDRESS_WIRE_SIZE];
+    const struct probe_offline_terms terms = {.unix_ms = 1000, .stop = EVIDENCE_STOP_DEPTH};
+    struct probe_offline_case each;
     struct timespec start, end;
-    struct evidence evidence;
     struct verdict verdict;
     struct buffer out;
     struct json json;
@@ -52,14 +52,13 @@ static double measure(struct probe_offline_memory *memory, bool with_json)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < ADDRESSES; i++) {
-            probe_offline_judge(slice_from_string(addresses[i]), memory, NULL, 1000,
-                                EVIDENCE_STOP_DEPTH, &evidence, &verdict, suggestion);
+            probe_offline_judge(slice_from_string(addresses[i]), memory, &terms, &each, &verdict);
             bytes += verdict.score;
             if (!with_json)
                 continue;
             buffer_clear(&out);
             json_init(&json, &out);
-            result_write_json(&json, &evidence, &verdict, NULL);
+            result_write_json(&json, &each.evidence, &verdict, NULL);
             bytes += out.len;
         }
     }

@@ -13,9 +13,8 @@
 
 /* What a judgement depends on the domain for. */
 struct judged {
-    struct evidence evidence;
+    struct probe_offline_case each;
     struct verdict verdict;
-    char suggestion[ADDRESS_WIRE_SIZE];
     char key[PROVIDER_KEY_SIZE];
     struct buffer json;
 };
@@ -27,20 +26,20 @@ static void judged_done(struct judged *judged)
 
 static void judge(const char *text, struct probe_offline_memory *memory, struct judged *ret)
 {
+    const struct probe_offline_terms terms = {.unix_ms = 1000, .stop = EVIDENCE_STOP_DEPTH};
     struct result_options options = {.source = "live"};
-    const struct provider_mailbox_rules *rules;
+    const struct evidence *evidence = &ret->each.evidence;
     struct json json;
 
     memset(ret, 0, sizeof(*ret));
     buffer_init(&ret->json, 0);
-    probe_offline_judge(slice_from_string(text), memory, NULL, 1000, EVIDENCE_STOP_DEPTH,
-                        &ret->evidence, &ret->verdict, ret->suggestion);
-    rules = memory != NULL ? memory->rules : NULL;
-    if (ret->evidence.address.diagnosis == ADDRESS_VALID)
-        provider_mailbox_key_of(&ret->evidence.address, rules, NULL, ret->key);
-    options.pattern = memory != NULL ? memory->pattern : NULL;
+    probe_offline_judge(slice_from_string(text), memory, &terms, &ret->each, &ret->verdict);
+    if (evidence->address.diagnosis == ADDRESS_VALID)
+        provider_mailbox_key_of(&evidence->address, memory != NULL ? &ret->each.known.rules : NULL,
+                                NULL, ret->key);
+    options.pattern = ret->each.pattern;
     json_init(&json, &ret->json);
-    result_write_json(&json, &ret->evidence, &ret->verdict, &options);
+    result_write_json(&json, evidence, &ret->verdict, &options);
     assert_int_equal(json.level, 0);
     assert_false(ret->json.failed);
 }
@@ -59,13 +58,14 @@ static void expect_same(const char *text, struct probe_offline_memory *memory)
         fresh.verdict.retry_after_s != remembered.verdict.retry_after_s ||
         strcmp(fresh.verdict.explanation, remembered.verdict.explanation) != 0 ||
         !slice_equal(buffer_slice(&fresh.json), buffer_slice(&remembered.json)) ||
-        fresh.evidence.builtin_classes != remembered.evidence.builtin_classes ||
-        fresh.evidence.mailbox_breach != remembered.evidence.mailbox_breach ||
-        fresh.evidence.subaddress != remembered.evidence.subaddress ||
-        !slice_equal(fresh.evidence.suggestion, remembered.evidence.suggestion) ||
+        fresh.each.evidence.builtin_classes != remembered.each.evidence.builtin_classes ||
+        fresh.each.evidence.mailbox_breach != remembered.each.evidence.mailbox_breach ||
+        fresh.each.evidence.subaddress != remembered.each.evidence.subaddress ||
+        !slice_equal(fresh.each.evidence.suggestion, remembered.each.evidence.suggestion) ||
         strcmp(fresh.key, remembered.key) != 0)
         fail_msg("%s: another judgement from memory (suggested '%s' and '%s', keys '%s' and '%s')",
-                 text, fresh.suggestion, remembered.suggestion, fresh.key, remembered.key);
+                 text, fresh.each.suggestion, remembered.each.suggestion, fresh.key,
+                 remembered.key);
     judged_done(&fresh);
     judged_done(&remembered);
 }
@@ -241,6 +241,36 @@ static void memory_that_is_full_is_right(void **state)
     probe_offline_memory_done(&memory);
 }
 
+/* Step by step, all of them together, as one after the other. */
+static void steps_taken_together_change_no_verdict(void **state)
+{
+    const struct probe_offline_terms terms = {.unix_ms = 1000, .stop = EVIDENCE_STOP_DEPTH};
+    struct probe_offline_case together[ARRAY_LEN(addresses)];
+    struct probe_offline_memory memory;
+    struct verdict verdict;
+
+    probe_offline_memory_init(&memory);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+        probe_offline_parse(slice_from_string(addresses[i]), &memory, &terms, &together[i]);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+        probe_offline_fetch(&memory, &together[i]);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+        probe_offline_look_up(&memory, &together[i]);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        struct judged alone;
+
+        judge(addresses[i], NULL, &alone);
+        probe_offline_conclude(&memory, &terms, &together[i], &verdict);
+        assert_int_equal(verdict.reason, alone.verdict.reason);
+        assert_int_equal(verdict.flags, alone.verdict.flags);
+        assert_int_equal(verdict.score, alone.verdict.score);
+        assert_string_equal(verdict.explanation, alone.verdict.explanation);
+        assert_true(slice_equal(together[i].evidence.suggestion, alone.each.evidence.suggestion));
+        judged_done(&alone);
+    }
+    probe_offline_memory_done(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
         cmocka_unit_test(addresses_of_one_shape_are_judged_alike),
         cmocka_unit_test(sound_addresses_lose_no_suggestion),
         cmocka_unit_test(memory_that_is_full_is_right),
+        cmocka_unit_test(steps_taken_together_change_no_verdict),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
