@@ -21,12 +21,12 @@ ninja      = ninja --quiet -C $(BUILD)$(1) $(2) | sed '/^ninja: no work to do\.$
 # alone, with sanitizers or another compiler, wait less.
 MESON_TEST := --no-rebuild --print-errorlogs --num-processes $(shell expr 3 \* $$(nproc))
 MESON_UNIT := --no-rebuild --print-errorlogs --num-processes $(shell expr 2 \* $$(nproc))
-SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
+SANITIZE   := -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static -Doptimization=1
 export ASAN_OPTIONS  ?= detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export DESTDIR
 
-.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers check-clang install package test-package bench bench-sessions bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz fuzz-coverage format lint analyze valgrind check-threads coverage site clean
+.PHONY: all help demo test test-web test-fleet check-sanitizers run-sanitizers install package test-package bench bench-sessions bench-http bench-fleet bench-peers accuracy soak soak-hour fuzz fuzz-coverage format lint analyze valgrind check-threads coverage site clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/build.ninja ## build the program and the library (default)
@@ -58,18 +58,12 @@ test-fleet: $(BUILD)/.with-tests ## 200,000 rows by four workers on PostgreSQL, 
 	@MK_SOURCE_ROOT='$(CURDIR)' MK_SKEW='$(abspath $(BUILD))/tests/skew.so' python3 \
 	    tests/fleet/fleet_test.py $(BUILD)/mailknock $(or $(ROWS),200000) $(or $(KILLS),40) $(SEED)
 
-check-sanitizers: run-sanitizers ## unit tests with AddressSanitizer and UBSan
+check-sanitizers: run-sanitizers ## unit tests by clang with AddressSanitizer and UBSan
 	@tools/test-summary $(BUILD)-sanitize
 run-sanitizers: $(BUILD)-sanitize/build.ninja
 	@rm -f $(BUILD)-sanitize/meson-logs/testlog.json
 	@$(call ninja,-sanitize)
 	@meson test -C $(BUILD)-sanitize $(MESON_UNIT) --suite unit --no-suite slow -t 4 || true
-
-check-clang: $(BUILD)-clang/build.ninja ## build and unit tests with the other compiler
-	@rm -f $(BUILD)-clang/meson-logs/testlog.json
-	@$(call ninja,-clang)
-	@meson test -C $(BUILD)-clang $(MESON_UNIT) --suite unit --no-suite slow || true
-	@tools/test-summary $(BUILD)-clang
 
 install: $(BUILD)-install/build.ninja ## optimised build, installed below DESTDIR and PREFIX
 	@test "$$(cat $(BUILD)-install/.prefix 2>&1)" = '$(abspath $(PREFIX))' || { \
@@ -152,7 +146,7 @@ site: .deps/doc ## the documentation as a site: build/site/index.html
 	@tools/build-site $(BUILD)
 
 clean: ## remove everything that was built
-	rm -rf $(addprefix $(BUILD),'' -sanitize -threads -clang -install -bench -fuzz -fuzzcov -coverage) .deps
+	rm -rf $(addprefix $(BUILD),'' -sanitize -threads -install -bench -fuzz -fuzzcov -coverage) .deps
 
 # --- build folders, made once ---------------------------------------------------------------
 
@@ -164,10 +158,9 @@ $(BUILD)/build.ninja: | .deps/build
 # The same folder, tests too: `make` alone needs neither their packages nor their time.
 $(BUILD)/.with-tests: | $(BUILD)/build.ninja .deps/test
 	@meson configure $(BUILD) -Dtests=true && touch $@
+# By the other compiler, so that its warnings and its code are looked at too.
 $(BUILD)-sanitize/build.ninja: | .deps/build .deps/test
-	@$(call setup,-sanitize,$(SANITIZE))
-$(BUILD)-clang/build.ninja: | .deps/build .deps/test .deps/lint
-	@export CC=clang; $(call setup,-clang,-Ddefault_library=static -Doptimization=1)
+	@export CC=clang; $(call setup,-sanitize,$(SANITIZE))
 $(BUILD)-install/build.ninja: | .deps/build
 	@$(call setup,-install,--prefix='$(abspath $(PREFIX))' --buildtype=release -Db_lto=true -Dtests=false)
 	@echo '$(abspath $(PREFIX))' > $(BUILD)-install/.prefix
@@ -175,10 +168,10 @@ $(BUILD)-threads/build.ninja: | .deps/build .deps/test
 	@$(call setup,-threads,-Db_sanitize=thread -Db_lundef=false -Ddefault_library=static)
 $(BUILD)-bench/build.ninja: | .deps/build
 	@$(call setup,-bench,--buildtype=release -Db_lto=true -Dtests=false)
-$(BUILD)-fuzz/build.ninja: | .deps/build .deps/lint
+$(BUILD)-fuzz/build.ninja: | .deps/build .deps/test
 	@export CC=clang; $(call setup,-fuzz,$(SANITIZE) -Dfuzz=true -Dtests=false)
 # Without the sanitizers, whose programs can't be linked with a coverage of their own.
-$(BUILD)-fuzzcov/build.ninja: | .deps/build .deps/lint
+$(BUILD)-fuzzcov/build.ninja: | .deps/build .deps/test
 	@export CC=clang; $(call setup,-fuzzcov,-Dfuzz=true -Dtests=false -Ddefault_library=static -Db_lundef=false \
 	    -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate)
 $(BUILD)-coverage/build.ninja: | .deps/build .deps/test
