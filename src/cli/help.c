@@ -102,6 +102,33 @@ static bool shows_default(const struct config_option *option)
     return option->fallback != NULL && !(option->type == CONFIG_BOOL && option->fallback[0] == 'n');
 }
 
+/* Does the meaning say all the words that may be chosen? */
+static bool names_choices(const struct config_option *option)
+{
+    struct slice rest = slice_from_string(option->choices), word;
+
+    while (slice_split(&rest, '|', &word))
+        if (slice_find(slice_from_string(option->help), word) < 0)
+            return false;
+    return true;
+}
+
+/* What there is to choose from, and what holds without being asked. */
+static void choices(const struct config_option *option, struct buffer *meaning)
+{
+    bool has_list = option->type == CONFIG_CHOICE && !names_choices(option);
+    bool has_default = shows_default(option);
+
+    if (!has_list && !has_default)
+        return;
+    buffer_append_string(meaning, " (");
+    if (has_list)
+        config_describe_allowed(option, meaning);
+    if (has_default)
+        buffer_printf(meaning, "%sdefault %s", has_list ? "; " : "", option->fallback);
+    buffer_append_string(meaning, ")");
+}
+
 static void option_entry(struct buffer *out, const struct config_option *option,
                          const struct help_style *style)
 {
@@ -117,8 +144,7 @@ static void option_entry(struct buffer *out, const struct config_option *option,
     if (option->type != CONFIG_BOOL)
         buffer_printf(&name, " %s", option->value_name != NULL ? option->value_name : "VALUE");
     buffer_append_string(&meaning, option->help);
-    if (shows_default(option))
-        buffer_printf(&meaning, " (default %s)", option->fallback);
+    choices(option, &meaning);
     entry(out, buffer_slice(&name), buffer_slice(&meaning), style);
     out->failed |= name.failed || meaning.failed;
     buffer_done(&name);

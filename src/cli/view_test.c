@@ -402,6 +402,30 @@ static void help_fits_the_width(void **state)
     buffer_done(&out);
 }
 
+/* Who asks for help learns every word that an option takes. */
+static void help_says_what_can_be_chosen(void **state)
+{
+    const struct help_style style = {.width = 100};
+    const struct cli_command *command;
+    struct buffer out;
+
+    buffer_init(&out, 0);
+    for (size_t i = 0; (command = cli_command_at(i)) != NULL; i++) {
+        buffer_clear(&out);
+        help_command(&out, command, &style);
+        for (size_t k = 0; k < command->own.count; k++) {
+            struct slice rest = slice_from_string(command->own.options[k].choices), word;
+
+            while (rest.len > 0 && slice_split(&rest, '|', &word))
+                if (slice_find(buffer_slice(&out), word) < 0)
+                    fail_msg("%s --%s: %.*s is not said", command->name,
+                             command->own.options[k].name, SLICE_ARG(word));
+        }
+    }
+    assert_false(out.failed);
+    buffer_done(&out);
+}
+
 /* Commands' own rows are whole, and no command gives two options one name or letter. */
 static void commands_are_whole(void **state)
 {
@@ -430,11 +454,17 @@ static void commands_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(foreign_bytes_are_harmless), cmocka_unit_test(cells_have_their_width),
-        cmocka_unit_test(lines_are_aligned),          cmocka_unit_test(no_address_breaks_a_line),
-        cmocka_unit_test(summaries_add_up),           cmocka_unit_test(an_address_is_explained),
-        cmocka_unit_test(explanations_are_harmless),  cmocka_unit_test(unasked_layers_say_so),
-        cmocka_unit_test(help_fits_the_width),        cmocka_unit_test(commands_are_whole),
+        cmocka_unit_test(foreign_bytes_are_harmless),
+        cmocka_unit_test(cells_have_their_width),
+        cmocka_unit_test(lines_are_aligned),
+        cmocka_unit_test(no_address_breaks_a_line),
+        cmocka_unit_test(summaries_add_up),
+        cmocka_unit_test(an_address_is_explained),
+        cmocka_unit_test(explanations_are_harmless),
+        cmocka_unit_test(unasked_layers_say_so),
+        cmocka_unit_test(help_fits_the_width),
+        cmocka_unit_test(help_says_what_can_be_chosen),
+        cmocka_unit_test(commands_are_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
