@@ -156,7 +156,7 @@ static unsigned rate_column(const struct format_survey *survey, const struct for
     if (column->hint < COLUMN_HINT_LIKELY && share < SHARE_MIN &&
         !(column->hint == COLUMN_HINT_WEAK && (share > 0 || survey->column_count == 1)))
         return 0;
-    return share * 10 + (unsigned)column->hint * 100 + fill * 2 + 1;
+    return share * 10 + (unsigned)column->hint * 100 + fill * 4 + 1;
 }
 
 static bool find_best_column(const struct format_survey *survey, size_t *ret_column)
@@ -180,7 +180,10 @@ static void list_columns(const struct format_survey *survey, struct sentence *se
 
     for (size_t i = 0; i < survey->column_count; i++) {
         if (i == LISTED_COLUMNS) {
-            sentence_printf(sentence, " and %zu more", survey->column_count - i);
+            sentence_printf(sentence,
+                            survey->column_count == FORMAT_COLUMNS_MAX ? " and %zu more at least"
+                                                                       : " and %zu more",
+                            survey->column_count - i);
             break;
         }
         sentence_add(sentence, i > 0 ? ", " : "");
@@ -243,8 +246,8 @@ static int choose_column(struct format_survey *survey, struct error *error)
             return 0;
         return survey->has_first ? refuse_column(survey, wanted->column_name, error) : 0;
     }
-    if (find_best_column(survey, &format->column) || !survey->has_first ||
-        format->kind == BULK_KIND_TEXT)
+    if (find_best_column(survey, &format->column) || format->kind == BULK_KIND_TEXT ||
+        slice_trim(survey->sample->bytes).len == 0)
         return 0;
     return refuse_column(survey, NULL, error);
 }
@@ -317,17 +320,21 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
 {
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
     struct bulk_format *format = survey->format;
-    struct slice raw;
+    const char *wanted = survey->wanted->column_name;
+    struct slice raw, value;
     size_t at = 0, best = 0;
+    bool has_wanted = false;
 
     format->has_header = 0;
     while (survey->rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
         survey_object(survey, raw, "", 0);
+        has_wanted |= wanted != NULL && ndjson_find(raw, slice_from_string(wanted), &value);
         survey->rows++;
     }
-    if (survey->wanted->column_name != NULL)
-        format->column_name =
-            arena_string(survey->arena, slice_from_string(survey->wanted->column_name));
+    if (wanted != NULL && !has_wanted && survey->column_count > 0)
+        return refuse_column(survey, wanted, error);
+    if (wanted != NULL)
+        format->column_name = arena_string(survey->arena, slice_from_string(wanted));
     else if (find_best_column(survey, &best))
         format->column_name = arena_string(survey->arena, survey->columns[best].name);
     else if (survey->rows == 0)
@@ -337,6 +344,30 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
     return format->column_name != NULL
                ? 0
                : error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
+}
+
+/* The next one with as many addresses, so that nobody finds out tomorrow that it was that one. */
+static void describe_other(const struct format_survey *survey, struct sentence *note)
+{
+    const struct format_column *taken = &survey->columns[survey->format->column], *other = NULL;
+
+    if (survey->wanted->column != SIZE_MAX || survey->wanted->column_name != NULL)
+        return;
+    for (size_t i = 0; i < survey->column_count; i++) {
+        const struct format_column *column = &survey->columns[i];
+
+        if (column != taken && column->points > survey->rows && share_of(column) >= 50 &&
+            (other == NULL || column->points > other->points))
+            other = column;
+    }
+    if (other == NULL)
+        return;
+    sentence_printf(note, " (column %zu", (size_t)(other - survey->columns) + 1);
+    if (survey->format->has_header) {
+        sentence_add(note, " ");
+        sentence_add_quoted(note, other->name, 40);
+    }
+    sentence_add(note, " has addresses too)");
 }
 
 static void describe(const struct format_survey *survey)
@@ -368,6 +399,8 @@ static void describe(const struct format_survey *survey)
             sentence_add(&note, " ");
             sentence_add_quoted(&note, survey->columns[format->column].name, 60);
         }
+        if (format->column < survey->column_count)
+            describe_other(survey, &note);
     }
 }
 

@@ -187,15 +187,30 @@ static int refuse_others(const struct format_survey *survey, struct error *error
             "%s: is no workbook, whatever its name says; save the list as .xlsx or CSV "
             "again, or give it the ending of what it is",
             file);
+    if (slice_starts_with_nocase(line, SLICE("BEGIN:VCARD")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is an address book of vCards; export the contacts as CSV", file);
+    if (slice_starts_with_nocase(line, SLICE("<!doctype")) ||
+        slice_starts_with_nocase(line, SLICE("<html")) ||
+        slice_starts_with_nocase(line, SLICE("<?xml")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is a web page or XML; a list is CSV, text, NDJSON or XLSX", file);
     if (is_binary(bytes))
         return error_set(error, ERROR_FORMAT,
                          "%s: is not text; a list is CSV, text, NDJSON or XLSX", file);
-    if (line.len > 0 && line.ptr[0] == '[' &&
-        slice_starts_with(first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1)),
-                          SLICE("{")))
-        return error_set(error, ERROR_FORMAT,
-                         "%s: is one JSON array; give one object a line (jq -c '.[]' makes that)",
-                         file);
+    if (line.len > 0 && line.ptr[0] == '[') {
+        struct slice inside =
+            first_line(slice_from_offset(bytes, (size_t)(line.ptr - bytes.ptr) + 1));
+
+        if (slice_starts_with(inside, SLICE("{")))
+            return error_set(
+                error, ERROR_FORMAT,
+                "%s: is one JSON array; give one object a line (jq -c '.[]' makes that)", file);
+        if (slice_starts_with(inside, SLICE("\"")))
+            return error_set(
+                error, ERROR_FORMAT,
+                "%s: is one JSON array; give one address a line (jq -r '.[]' makes that)", file);
+    }
     return 0;
 }
 

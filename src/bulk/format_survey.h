@@ -9,7 +9,7 @@
 #include "bulk/format.h"
 
 #define FORMAT_ROWS_MAX    500 /* of the sample that are looked at */
-#define FORMAT_COLUMNS_MAX 256
+#define FORMAT_COLUMNS_MAX 1024 /* that are looked at: exports of some CRMs have hundreds */
 
 /* One column, or one field of NDJSON. */
 struct format_column {

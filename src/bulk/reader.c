@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "address/address.h"
 #include "base/arena.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -9,6 +10,8 @@
 #include "bulk/ndjson.h"
 #include "bulk/sheet.h"
 #include "bulk/source.h"
+
+#define BLANK_MAX 4096 /* octets of a row without anything in it */
 
 static const char fault_short[] = "too few columns: there is none for the address";
 static const char fault_object[] = "not a JSON object";
@@ -30,7 +33,18 @@ struct bulk_reader {
     size_t quiet; /* see bulk_csv_scan */
     uint64_t line;
 
+    /* Blank rows, all alike, that are rows if another follows, and the row that came after them. */
+    struct buffer blank;
+    struct bulk_csv_row blank_row;    /* the first of them; its cell is in `blank` */
+    uint64_t blank_count, blank_line; /* yet to be given; where the next of them stands */
+    struct bulk_csv_row held;
+    struct slice held_raw;
+    uint64_t held_line;
+    bool is_held;
+
     uint64_t number;
+    struct bulk_fault faults[BULK_FAULTS_KEPT];
+    size_t fault_count;
     uint64_t offset_before, size; /* of the files before this one; of all */
     bool is_size_known;
     struct slice bytes; /* instead of a file */
@@ -142,13 +156,13 @@ static int scan(struct bulk_reader *reader, struct bulk_csv_row *row, struct sli
 }
 
 /* The cell's text. */
-static int read_cell(struct bulk_reader *reader, struct slice cell, struct slice *ret_text,
-                     struct error *error)
+static int read_cell(struct bulk_reader *reader, struct slice cell, uint64_t line,
+                     struct slice *ret_text, struct error *error)
 {
     if (bulk_format_text(&reader->format, cell, reader->scratch, ret_text))
         return 0;
     return error_set(error, ERROR_NOMEM, "%s: no memory for line %llu", file_name(reader),
-                     (unsigned long long)reader->line);
+                     (unsigned long long)line);
 }
 
 static int differs(const struct bulk_reader *reader, const char *how, struct error *error)
@@ -174,11 +188,11 @@ static int is_same_header(struct bulk_reader *reader, struct slice mine, struct 
         if (!has_mine || !has_theirs)
             return has_mine == has_theirs;
         buffer_init(&copy, 0);
-        code = read_cell(reader, a, &a, error);
+        code = read_cell(reader, a, reader->line, &a, error);
         if (code == 0 && !buffer_append_slice(&copy, slice_trim(a)))
             code = error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
         if (code == 0)
-            code = read_cell(reader, b, &b, error);
+            code = read_cell(reader, b, reader->line, &b, error);
         is_same = code == 0 && slice_equal_nocase(buffer_slice(&copy), slice_trim(b));
         buffer_done(&copy);
         if (code != 0 || !is_same)
@@ -201,7 +215,7 @@ static int check_header(struct bulk_reader *reader, bool *ret_is_row, struct err
         return code < 0 ? code : 0;
     /* A list that was cut in pieces has its header in the first alone. */
     if (row.has_cell) {
-        code = read_cell(reader, row.cell, &text, error);
+        code = read_cell(reader, row.cell, reader->line, &text, error);
         if (code != 0)
             return code;
     }
@@ -383,6 +397,7 @@ static int start(struct bulk_reader *reader, const char *const *files, size_t fi
 
     arena_init(&reader->arena);
     buffer_init(&reader->header, 0);
+    buffer_init(&reader->blank, 0);
     buffer_init(&reader->scratch[0], 0);
     buffer_init(&reader->scratch[1], 0);
     reader->wanted = wanted != NULL ? *wanted : anything;
@@ -448,6 +463,7 @@ void bulk_reader_close(struct bulk_reader *reader)
         return;
     close_file(reader);
     buffer_done(&reader->header);
+    buffer_done(&reader->blank);
     buffer_done(&reader->scratch[0]);
     buffer_done(&reader->scratch[1]);
     arena_done(&reader->arena);
@@ -474,18 +490,16 @@ static const char *read_field(const struct bulk_reader *reader, struct slice raw
     return ndjson_is_object(raw) ? fault_field : fault_object;
 }
 
-int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
+/* The next row of this file or of a later one, held; 1, 0 after the last. */
+static int hold_row(struct bulk_reader *reader, struct error *error)
 {
-    struct bulk_csv_row scanned = {0};
-    struct slice raw = SLICE_EMPTY, cell = SLICE_EMPTY;
     int code;
 
     for (;;) {
-        code = scan(reader, &scanned, &raw, error);
-        if (code < 0)
-            return code;
-        if (code == 1)
+        code = scan(reader, &reader->held, &reader->held_raw, error);
+        if (code != 0)
             break;
+        reader->blank_count = 0;
         if (reader->file + 1 == reader->file_count)
             return 0;
         close_file(reader);
@@ -494,21 +508,122 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         if (code != 0)
             return code;
     }
+    reader->held_line = reader->line;
+    reader->line += reader->held.line_count;
+    return code;
+}
+
+static bool is_blank(const struct bulk_reader *reader, struct slice raw)
+{
+    if (raw.len > BLANK_MAX)
+        return false;
+    for (size_t i = 0; i < raw.len; i++)
+        if (raw.ptr[i] != ' ' && raw.ptr[i] != '\t' &&
+            !(reader->shape.quotes && raw.ptr[i] == reader->shape.delimiter))
+            return false;
+    return true;
+}
+
+/* Is the row that is held blank, as those before it? Then it is counted. 1, 0, ERROR_NOMEM. */
+static int count_blank(struct bulk_reader *reader, struct error *error)
+{
+    struct slice raw = reader->held_raw;
+
+    if (!is_blank(reader, raw) ||
+        (reader->blank_count > 0 && !slice_equal(raw, buffer_slice(&reader->blank))))
+        return 0;
+    if (reader->blank_count++ > 0)
+        return 1;
+    buffer_clear(&reader->blank);
+    if (!buffer_append_slice(&reader->blank, raw))
+        return error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
+    reader->blank_row = reader->held;
+    if (reader->held.has_cell && raw.len > 0)
+        reader->blank_row.cell.ptr = reader->blank.ptr + (reader->held.cell.ptr - raw.ptr);
+    reader->blank_line = reader->held_line;
+    return 1;
+}
+
+/* The row to give next: 1, 0 at the end. */
+static int take_row(struct bulk_reader *reader, struct bulk_csv_row *ret_scanned,
+                    struct bulk_row *ret_row, struct error *error)
+{
+    while (!reader->is_held) {
+        int code = hold_row(reader, error);
+
+        if (code <= 0)
+            return code;
+        code = count_blank(reader, error);
+        if (code < 0)
+            return code;
+        reader->is_held = code == 0;
+    }
+    if (reader->blank_count > 0) {
+        reader->blank_count--;
+        *ret_scanned = reader->blank_row;
+        ret_row->raw = buffer_slice(&reader->blank);
+        ret_row->line = reader->blank_line++;
+    } else {
+        reader->is_held = false;
+        *ret_scanned = reader->held;
+        ret_row->raw = reader->held_raw;
+        ret_row->line = reader->held_line;
+    }
+    return 1;
+}
+
+/*
+ * A row with an unbalanced quote is as good as any when an address stands where it should: tab
+ * separated lists know no quotes, and a mark of inches is one.
+ */
+static bool is_readable(struct slice address)
+{
+    struct address parsed;
+
+    address = slice_trim(address);
+    return address_parse(address.ptr, address.len, &parsed);
+}
+
+static void keep_fault(struct bulk_reader *reader, const struct bulk_row *row)
+{
+    if (reader->fault_count < BULK_FAULTS_KEPT)
+        reader->faults[reader->fault_count++] =
+            (struct bulk_fault){row->line, row->file, row->fault};
+}
+
+int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
+{
+    struct bulk_csv_row scanned = {0};
+    struct slice cell = SLICE_EMPTY;
+    int code = take_row(reader, &scanned, ret_row, error);
+
+    if (code <= 0)
+        return code;
     ret_row->number = ++reader->number;
-    ret_row->line = reader->line;
     ret_row->file = reader->files[reader->file];
-    ret_row->raw = raw;
     ret_row->fault = scanned.fault;
-    reader->line += scanned.line_count;
     if (reader->format.kind == BULK_KIND_NDJSON) {
         if (scanned.fault == NULL)
-            ret_row->fault = read_field(reader, raw, &cell);
+            ret_row->fault = read_field(reader, ret_row->raw, &cell);
     } else if (scanned.has_cell) {
         cell = scanned.cell;
-    } else if (scanned.fault == NULL && raw.len > 0) {
+    } else if (scanned.fault == NULL && ret_row->raw.len > 0) {
         ret_row->fault = fault_short;
     }
-    return (code = read_cell(reader, cell, &ret_row->address, error)) != 0 ? code : 1;
+    code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
+    if (code != 0)
+        return code;
+    if (scanned.fault != NULL && scanned.has_cell && is_readable(ret_row->address))
+        ret_row->fault = NULL;
+    if (ret_row->fault != NULL)
+        keep_fault(reader, ret_row);
+    return 1;
+}
+
+size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults)
+{
+    *ret_faults = reader->faults;
+    return reader->fault_count;
 }
 
 uint64_t bulk_reader_offset(const struct bulk_reader *reader)

@@ -60,6 +60,15 @@ struct bulk_row {
     const char *fault; /* why the row can't be read (static), or NULL */
 };
 
+/* Where a row that can't be read stands, and why. */
+struct bulk_fault {
+    uint64_t line;    /* as of a row */
+    const char *file; /* as named; lives as long as the reader */
+    const char *why;  /* static */
+};
+
+#define BULK_FAULTS_KEPT 5 /* the first ones: the rest is counted by who reads */
+
 struct bulk_reader;
 
 /*
@@ -81,9 +90,14 @@ struct slice bulk_reader_header(const struct bulk_reader *reader);
 
 /*
  * The next row: 1; the end: 0; ERROR_IO (reading failed), ERROR_FORMAT (gzip damaged or cut off:
- * says where), ERROR_NOMEM. Slices are valid until the next call.
+ * says where), ERROR_NOMEM. Slices are valid until the next call. Blank rows at the end of a file
+ * (nothing, or nothing but delimiters and blanks, all alike) are none; elsewhere they are rows, as
+ * others are told from them by their place.
  */
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error);
+
+/* The first rows with a fault of those that were read so far, and how many are kept. */
+size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults);
 
 /* Bytes read of the input, and all of it (0: not known): for progress while loading. */
 uint64_t bulk_reader_offset(const struct bulk_reader *reader);

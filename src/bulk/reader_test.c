@@ -100,7 +100,30 @@ static void formats_are_found(void **state)
         {"a.csv", "id,email\n1,a@b.example\n2\n\n3,c@d.example,surplus\n",
          "CSV, header, addresses in column 2 \"email\"", "a@b.example !  c@d.example "},
         {"a.csv", "email,note\na@b.example,\"open\nc@d.example,x\ne@f.example,\"y\nz\"\n",
-         "CSV, header, addresses in column 1 \"email\"", "!a@b.example c@d.example e@f.example "},
+         "CSV, header, addresses in column 1 \"email\"", "a@b.example c@d.example e@f.example "},
+        /* no quotes in these, whatever they look like; but one in the address is one too many */
+        {"a.tsv", "id\temail\tsize\n1\ta@b.example\t\"3\n2\tc@d.example\t5\" x 3\"\n",
+         "CSV with tabs, header, addresses in column 2 \"email\"", "a@b.example c@d.example "},
+        {"a.csv", "id,email\n1,\"a@b.example\n2,c@d.example\n",
+         "CSV, header, addresses in column 2 \"email\"", "!\"a@b.example c@d.example "},
+        /* blank rows are rows only between others */
+        {"a.csv", "id,email\n1,a@b.example\n\n\n2,c@d.example\n\n\n\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example   c@d.example "},
+        {"a.csv", "id;email;x\r\n;;\r\n1;a@b.example;\r\n;;\r\n;;\r\n",
+         "CSV with ';', header, addresses in column 2 \"email\"", " a@b.example "},
+        {"a.txt", "a@b.example\n\n  \n\n\n", "plain text", "a@b.example     "},
+        {"a.json", "{\"email\":\"a@b.example\"}\n\n{\"email\":\"c@d.example\"}\n\n",
+         "NDJSON, field \"email\"", "a@b.example  c@d.example "},
+        /* two that could be it are said */
+        {"a.csv", "id,Work,Private\n1,a@b.example,e@f.example\n2,c@d.example,g@h.example\n",
+         "CSV, header, addresses in column 2 \"Work\" (column 3 \"Private\" has addresses too)",
+         "a@b.example c@d.example "},
+        /* one in a field that most objects lack does not outweigh many */
+        {"a.json",
+         "{\"email\":\"a@b.example\"}\n{\"email\":\"none\"}\n{\"email\":\"c@d.example\"}\n"
+         "{\"email\":\"e@f.example\",\"user\":{\"email\":\"x@y.example\"}}\n",
+         "NDJSON, field \"email\"", "a@b.example none c@d.example e@f.example "},
+        {"a.csv", "\n\n\n", "CSV, no header, addresses in column 1", ""},
         {"a.csv", "email\n", "CSV, header, addresses in column 1 \"email\"", ""},
         {"a.csv", "", "CSV, no header, addresses in column 1", ""},
         {"a.txt", "", "plain text", ""},
@@ -142,6 +165,16 @@ static void bad_wishes_are_explained(void **state)
          "NAME"},
         {"[\n  {\"email\":\"a@b.example\"}]", NULL,
          "a.csv: is one JSON array; give one object a line (jq -c '.[]' makes that)"},
+        {"[\"a@b.example\", \"c@d.example\"]\n", NULL,
+         "a.csv: is one JSON array; give one address a line (jq -r '.[]' makes that)"},
+        {"{\"id\":1,\"email\":\"a@b.example\"}\n", "mail",
+         "a.csv: no object has the field \"mail\"; there are: \"id\", \"email\". Say which: "
+         "--field "
+         "NAME"},
+        {"\nbegin:vcard\r\nVERSION:3.0\r\n", NULL,
+         "a.csv: is an address book of vCards; export the contacts as CSV"},
+        {"<!DOCTYPE html>\n<a href='mailto:a@b.example'>\n", NULL,
+         "a.csv: is a web page or XML; a list is CSV, text, NDJSON or XLSX"},
         {"%PDF-1.7\n", NULL, "a.csv: is a PDF; a list is CSV, text, NDJSON or XLSX"},
         {"\x7f\x45LF\x02\x01\x01\x03@\x1b\x02", NULL,
          "a.csv: is not text; a list is CSV, text, NDJSON or XLSX"},
