@@ -25,6 +25,7 @@ struct bulk_writer {
     char *path;
     bool is_stream;
     bool some_status, some_reason; /* not all are wanted */
+    uint64_t rows;                 /* that were */
     struct sink sinks[SINK_COUNT]; /* one a status, or the first alone */
 };
 
@@ -330,6 +331,7 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
     }
     if (!is_wanted(writer, outcome))
         return 0;
+    writer->rows++;
     sink = sink_of(writer, outcome);
     /* Rows without outcome are rare: their file is made for the first. */
     if (sink->output == NULL)
@@ -344,6 +346,11 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
 bool bulk_writer_is_stream(const struct bulk_writer *writer)
 {
     return writer->is_stream;
+}
+
+uint64_t bulk_writer_rows(const struct bulk_writer *writer)
+{
+    return writer->rows;
 }
 
 static int finish_sink(struct sink *sink, struct error *error)

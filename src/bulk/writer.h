@@ -45,6 +45,8 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                     const struct bulk_outcome *outcome, struct error *error);
 /* Somebody reads along, row by row: none should wait for others. */
 bool bulk_writer_is_stream(const struct bulk_writer *writer);
+/* Rows put into the output so far: those that are wanted. */
+uint64_t bulk_writer_rows(const struct bulk_writer *writer);
 /* Complete: fsync and rename. The writer is freed whatever happens. */
 int bulk_writer_finish(struct bulk_writer *writer, struct error *error);
 /* Give up: temporary files are removed. NULL accepted. */

@@ -19,6 +19,8 @@ static void say_where(const struct clean *clean, struct buffer *out)
     struct slice path = slice_from_string(clean->output), stem = path;
     ptrdiff_t dot;
 
+    if (clean->options->out.only != NULL || clean->options->out.export != CLEAN_EXPORT_ALL)
+        buffer_printf(out, "%" PRIu64 " of these rows ", clean->written);
     if (!clean->options->out.split) {
         buffer_printf(out, "written to %s\n", clean->output);
         return;
@@ -33,7 +35,7 @@ static void say_where(const struct clean *clean, struct buffer *out)
 }
 
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
-                   uint64_t duplicates, uint64_t took_ms)
+                   uint64_t took_ms)
 {
     const struct view_style style = {.width = clean->call->width,
                                      .colour = clean->call->err_colour};
@@ -51,13 +53,17 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     }
     buffer_init(&out, 0);
     view_summary(&out, &summary, &style);
-    buffer_printf(&out, "\n%" PRIu64 " duplicates; took %s\n", duplicates,
-                  span_format(took_ms, span));
+    buffer_printf(&out, "\ntook %s\n", span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
         say_where(clean, &out);
     if (clean->options->out.report != NULL)
         buffer_printf(&out, "report in %s\n", clean->options->out.report);
-    if (summary.by_status[VERDICT_UNKNOWN] > 0)
+    if (summary.by_status[VERDICT_UNKNOWN] > 0 && clean->call->config->depth != EVIDENCE_DEPTH_SMTP)
+        buffer_printf(&out,
+                      "%" PRIu64 " are unknown: no mail server was asked about them "
+                      "(--depth smtp does)\n",
+                      summary.by_status[VERDICT_UNKNOWN]);
+    else if (summary.by_status[VERDICT_UNKNOWN] > 0)
         buffer_printf(&out,
                       "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
                       "again later (--only unknown writes them alone)\n",
@@ -83,15 +89,17 @@ static int offline_rows(struct clean *clean, struct bulk_offline *offline,
     return code;
 }
 
-static void offline_summary(struct clean *clean, const struct bulk_offline_progress *progress,
-                            uint64_t took_ms)
+static void offline_summary(struct clean *clean, const struct bulk_reader *reader,
+                            const struct bulk_offline_progress *progress, uint64_t took_ms)
 {
+    clean_progress_clear(&clean->progress);
+    clean_say_rows(clean, reader, progress->rows, progress->duplicates, progress->faults);
     if (progress->forgotten > 0)
         clean_say(clean,
                   "%" PRIu64 " rows did not fit into the memory for finding duplicates: some may "
                   "be left",
                   progress->forgotten);
-    clean_summary(clean, progress->by_reason, progress->duplicates, took_ms);
+    clean_summary(clean, progress->by_reason, took_ms);
 }
 
 int clean_offline(struct clean *clean)
@@ -124,6 +132,7 @@ int clean_offline(struct clean *clean)
     if (code == 0)
         code = offline_rows(clean, offline, reader, &error);
     if (code == 0) {
+        clean->written = bulk_writer_rows(writer);
         code = bulk_writer_finish(writer, &error);
         writer = NULL;
     }
@@ -134,7 +143,7 @@ int clean_offline(struct clean *clean)
     if (code < 0)
         cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);
     else if (code == 0)
-        offline_summary(clean, bulk_offline_progress(offline), clean_clock_ms() - begun_ms);
+        offline_summary(clean, reader, bulk_offline_progress(offline), clean_clock_ms() - begun_ms);
     else
         cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped; nothing was written");
     bulk_offline_close(offline);

@@ -75,6 +75,7 @@ struct clean {
     const char *job_path; /* NULL: none, as at depth syntax */
     bool job_is_temporary;
     struct bulk_format format; /* of the list, as found */
+    uint64_t written;          /* rows that went into the output */
     struct clean_progress progress;
 };
 
@@ -84,6 +85,11 @@ struct clean {
 int clean_files(struct clean *clean, struct error *error);
 /* Open the list; the first time its format is found and said, later it is the same. */
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error);
+/* The first rows that can't be read, of `faults`. */
+void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uint64_t faults);
+/* What was read, and those. */
+void clean_say_rows(struct clean *clean, const struct bulk_reader *reader, uint64_t rows,
+                    uint64_t duplicates, uint64_t faults);
 int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
                       struct bulk_writer **ret_writer, struct error *error);
 /* Options that the writer has, checked early. ERROR_USAGE. */
@@ -116,7 +122,7 @@ int clean_offline(struct clean *clean); /* depth syntax */
 int clean_plan(struct clean *clean);    /* --dry-run */
 /* What the list is like now: counts as rows of output, and what to do next. */
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
-                   uint64_t duplicates, uint64_t took_ms);
+                   uint64_t took_ms);
 
 /* --- signals outside of loops ---------------------------------------------------------------- */
 

@@ -191,6 +191,31 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
     return code;
 }
 
+void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uint64_t faults)
+{
+    const struct bulk_fault *kept;
+    size_t count = bulk_reader_faults(reader, &kept);
+
+    for (size_t i = 0; i < count; i++)
+        clean_say(clean, "  %s%sline %" PRIu64 " can't be read: %s",
+                  clean->file_count > 1 ? kept[i].file : "", clean->file_count > 1 ? ", " : "",
+                  kept[i].line, kept[i].why);
+    if (faults > count)
+        clean_say(clean, "  and %" PRIu64 " more", faults - count);
+}
+
+void clean_say_rows(struct clean *clean, const struct bulk_reader *reader, uint64_t rows,
+                    uint64_t duplicates, uint64_t faults)
+{
+    if (rows == 0) {
+        clean_say(clean, "%s has no rows: there is nothing to check", clean->name);
+        return;
+    }
+    clean_say(clean, "%" PRIu64 " row%s, %" PRIu64 " duplicate%s, %" PRIu64 " can't be read", rows,
+              rows == 1 ? "" : "s", duplicates, duplicates == 1 ? "" : "s", faults);
+    clean_say_faults(clean, reader, faults);
+}
+
 /* --- writing -------------------------------------------------------------------------------- */
 
 static int add_only(struct slice word, struct bulk_writer_options *options, struct error *error)

@@ -53,7 +53,7 @@ static void summarise(struct clean_run *run)
         rows[REASON_DUPLICATE] += run->job.duplicates;
     if (run->end == BULK_JOB_OUT_OF_TIME)
         rows[REASON_NOT_PROBED] += store_job_left(&run->job);
-    clean_summary(run->clean, rows, run->job.duplicates, clean_clock_ms() - run->begun_ms);
+    clean_summary(run->clean, rows, clean_clock_ms() - run->begun_ms);
 }
 
 static void write_stopped(struct clean_run *run)

@@ -53,9 +53,22 @@ static enum went load_rows(struct clean_run *run, struct bulk_reader *reader)
     return code == 0 ? WENT_WELL : WENT_PARTWAY;
 }
 
+/* All rows are there: what is known of them already, and the job may run. */
+static int make_ready(struct clean_run *run, struct error *error)
+{
+    int code = carry_over(run, error);
+
+    if (code == 0)
+        code = store_job_get(run->store, run->job.id, &run->arena, &run->job, error);
+    if (code == 0) {
+        run->job.state = STORE_JOB_READY;
+        code = store_job_update(run->store, &run->job, error);
+    }
+    return code == 0 ? clean_run_remove_others(run, run->job.id, error) : code;
+}
+
 enum went clean_run_load(struct clean_run *run)
 {
-    struct clean *clean = run->clean;
     struct bulk_reader *reader = NULL;
     struct error error = {0};
     enum went went;
@@ -63,25 +76,14 @@ enum went clean_run_load(struct clean_run *run)
 
     if (run->job.state != STORE_JOB_LOADING)
         return WENT_WELL;
-    code = clean_open_reader(clean, &reader, &error);
+    code = clean_open_reader(run->clean, &reader, &error);
     if (code != 0)
         return clean_run_fail(run, &error);
     went = load_rows(run, reader);
+    if (went == WENT_WELL)
+        code = make_ready(run, &error);
+    if (went == WENT_WELL && code == 0)
+        clean_say_rows(run->clean, reader, run->job.rows, run->job.duplicates, run->job.faults);
     bulk_reader_close(reader);
-    if (went != WENT_WELL)
-        return went;
-    code = carry_over(run, &error);
-    if (code == 0)
-        code = store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
-    if (code == 0) {
-        run->job.state = STORE_JOB_READY;
-        code = store_job_update(run->store, &run->job, &error);
-    }
-    if (code == 0)
-        code = clean_run_remove_others(run, run->job.id, &error);
-    if (code != 0)
-        return clean_run_fail(run, &error);
-    clean_say(clean, "%" PRIu64 " rows, %" PRIu64 " duplicates, %" PRIu64 " can't be read",
-              run->job.rows, run->job.duplicates, run->job.faults);
-    return WENT_WELL;
+    return code == 0 ? went : clean_run_fail(run, &error);
 }

@@ -102,8 +102,10 @@ static int count_rows(struct plan *plan, struct error *error)
             clean_progress_reading(&plan->clean->progress, plan->rows, bulk_reader_offset(reader),
                                    bulk_reader_size(reader), "reading");
     }
-    bulk_reader_close(reader);
     clean_progress_clear(&plan->clean->progress);
+    if (code >= 0)
+        clean_say_faults(plan->clean, reader, plan->faults);
+    bulk_reader_close(reader);
     return code;
 }
 

@@ -109,6 +109,7 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     if (code == 0)
         code = write_rows(clean, export, job->rows, error);
     if (code == 0) {
+        clean->written = bulk_writer_rows(writer);
         code = bulk_writer_finish(writer, error);
         writer = NULL;
     }

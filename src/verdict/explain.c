@@ -188,6 +188,10 @@ static void explain_syntax(struct telling *telling)
         return;
     }
     say_without_stop(telling, address_diagnosis_sentence(address->diagnosis));
+    if (address->diagnosis == ADDRESS_EMPTY) { /* it has no place in it */
+        say(telling, ".");
+        return;
+    }
     sentence_printf(&telling->sentence, " (byte %zu of the address).", address->offset + 1);
 }
 

@@ -119,6 +119,20 @@ class Offline(WithFolder):
         lines = (self.folder / "out.ndjson").read_text(encoding="utf-8").splitlines()
         self.assertEqual(len(lines), len(ROWS))
 
+    def test_what_was_read_is_said(self):
+        """Where rows can't be read, how many were written, and that there are none."""
+        self.list.write_bytes(b'name,email,size\nAnn,u1@fast.example,"5\nBob\nCas,"u2@fast.example\n'
+                              b'Dan,,\n\n\n')
+        _, err = self.syntax(self.list, "--only", "unknown")
+        for words in ("4 rows, 0 duplicates, 2 can't be read", "line 3 can't be read: too few columns",
+                      "line 4 can't be read: unbalanced quote", "1 of these rows written to"):
+            self.assertIn(words, err)
+        _, err = self.clean(self.list, "--dry-run")
+        self.assertIn("line 3 can't be read", err)
+        self.list.write_bytes(b"\n")
+        _, err = self.syntax(self.list)
+        self.assertIn("people.csv has no rows", err)
+
     def test_slips(self):
         for words, said in (
                 ((self.list, "-o", self.list), "the list itself"),
