@@ -3,7 +3,9 @@
  * all on core 0, in turns, against the same server (bench/sink.h) on core 1: our conversation, and
  * the whole engine.
  *
- *   bench-probe [ROUNDS]
+ *   bench-probe [ROUNDS [SHAPE CLIENT]]
+ *
+ * With a shape (0, 1 or 2) and a client (0, 1 or 2) it runs that alone, for a profiler.
  *
  * The conversation (bench/conversation.h) is what compares with the minimal client, and has the
  * targets. The engine does for each address all it does for a row of a list: parses it, finds its
@@ -190,7 +192,7 @@ static double median(double *figures, unsigned count)
 static bool run_shape(uint16_t port, const struct shape *shape, unsigned rounds)
 {
     static double cpu[CLIENT_COUNT][ROUNDS_MAX], wall[CLIENT_COUNT][ROUNDS_MAX];
-    double costs[CLIENT_COUNT], rates[CLIENT_COUNT], share;
+    double costs[CLIENT_COUNT], rates[CLIENT_COUNT], share, whole;
 
     for (unsigned i = 0; i < rounds; i++) {
         for (unsigned client = 0; client < CLIENT_COUNT; client++) {
@@ -205,30 +207,53 @@ static bool run_shape(uint16_t port, const struct shape *shape, unsigned rounds)
         rates[client] = 1e6 / median(wall[client], rounds);
     }
     share = costs[MINIMAL] / costs[CONVERSATION];
-    printf("%-27s %8.2f %8.2f %8.2f us %8.0f %8.0f %8.0f/s %4.0f%% %4.0f%%  %s\n", shape->name,
-           costs[MINIMAL], costs[CONVERSATION], costs[ENGINE], rates[MINIMAL], rates[CONVERSATION],
-           rates[ENGINE], share * 100, shape->target * 100,
+    whole = costs[MINIMAL] / costs[ENGINE];
+    printf("%-27s %8.2f %8.2f %8.2f us %8.0f %8.0f %8.0f/s %6.0f%% %6.0f%% %4.0f%%  %s\n",
+           shape->name, costs[MINIMAL], costs[CONVERSATION], costs[ENGINE], rates[MINIMAL],
+           rates[CONVERSATION], rates[ENGINE], share * 100, whole * 100, shape->target * 100,
            share >= shape->target ? "ok" : "MISSED");
     fflush(stdout);
     return share >= shape->target;
 }
 
+/* One client alone; what it costs a probe. */
+static int run_alone(uint16_t port, const struct shape *shape, enum client client, unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        struct cost cost = measure(port, shape, client);
+
+        printf("%s, client %d: %.2f us, %.0f/s\n", shape->name, (int)client, cost.cpu_us,
+               1e6 / cost.wall_us);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUNDS;
+    unsigned shape = argc > 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    unsigned client = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
     bool ok = true;
     uint16_t port;
     pid_t sink;
 
-    if (rounds == 0 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "probe: 1 to %d rounds\n", ROUNDS_MAX);
+    if (rounds == 0 || rounds > ROUNDS_MAX || shape >= ARRAY_LEN(shapes) ||
+        client >= CLIENT_COUNT) {
+        fprintf(stderr, "probe: 1 to %d rounds; shape and client 0 to 2\n", ROUNDS_MAX);
         return 2;
     }
     make_addresses();
     sink = sink_start(1, &port);
     pin_to_core(0);
-    printf("%-27s %8s %8s %8s    %8s %8s %8s  share target\n", "CPU a probe; probes a second",
-           "minimal", "convers.", "engine", "minimal", "convers.", "engine");
+    if (argc > 3) {
+        int code = run_alone(port, &shapes[shape], (enum client)client, rounds);
+
+        sink_stop(sink);
+        return code;
+    }
+    printf("%-27s %8s %8s %8s    %8s %8s %8s  convers. engine target\n",
+           "CPU a probe; probes a second", "minimal", "convers.", "engine", "minimal", "convers.",
+           "engine");
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
         ok &= run_shape(port, &shapes[i], rounds);
     sink_stop(sink);

@@ -42,6 +42,11 @@ static inline struct list_node *list_first(const struct list *list) /* NULL when
     return list_is_empty(list) ? NULL : list->head.next;
 }
 
+static inline struct list_node *list_last(const struct list *list) /* NULL when empty */
+{
+    return list_is_empty(list) ? NULL : list->head.previous;
+}
+
 /* The node after `node`, or NULL at the end. */
 static inline struct list_node *list_after(const struct list *list, const struct list_node *node)
 {

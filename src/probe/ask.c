@@ -26,7 +26,7 @@ void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session)
     ask->session = session;
     ask->host = session->host;
     ask->asked_ms = probe_engine_now(engine);
-    ask->asked_unix_ms = io_unix_ms(engine->loop);
+    ask->asked_unix_ms = probe_engine_unix(engine);
     if (ask->is_random)
         probe_stranger_out(stranger_of(ask));
     else

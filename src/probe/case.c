@@ -13,6 +13,8 @@
 #include "probe/recalled.h"
 #include "provider/mailbox.h"
 
+#define SPARE_BYTES 4000 /* used: it has no second block, or that is not much larger */
+
 static void case_start(struct probe_case *kase, const struct address *address);
 
 static struct slice domain_of(const struct address *address)
@@ -77,15 +79,26 @@ static struct probe_case *case_new(struct probe_engine *engine, struct slice wir
     return kase;
 }
 
-static void case_free(struct probe_case *kase)
+/* The block that attempts lie in is as large as many small ones: it goes from case to case. */
+static void give_up_arena(struct probe_engine *engine, struct arena *arena)
+{
+    if (arena->newest == NULL || engine->spare_count == PROBE_SPARES_MAX ||
+        arena->used_bytes > SPARE_BYTES) {
+        arena_done(arena);
+        return;
+    }
+    arena_reset(arena);
+    engine->spares[engine->spare_count++] = *arena;
+}
+
+void probe_case_free(struct probe_case *kase)
 {
     struct probe_engine *engine = kase->engine;
 
     probe_recalled_free(kase->recalled);
-
     probe_alarms_dismiss(&engine->waits, &kase->wait);
     probe_alarms_dismiss(&engine->alarms, &kase->deadline);
-    arena_done(&kase->arena);
+    give_up_arena(engine, &kase->arena);
     memory_free(kase);
 }
 
@@ -128,7 +141,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
             goto no_memory;
         if (wire_len > 0 && !is_settled &&
             table_put(&engine->mailboxes, kase->ask.recipient.mailbox, kase) != 0) {
-            case_free(kase);
+            probe_case_free(kase);
             goto no_memory;
         }
         kase->wish = *wish;
@@ -184,6 +197,7 @@ void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
         kase->has_mailbox_key = false;
     }
     list_append(&engine->finished, &kase->node);
+    engine->finished_count++;
 }
 
 void probe_case_fail(struct probe_case *kase, const char *why)
@@ -318,7 +332,7 @@ static void case_go_by_facts(struct probe_case *kase)
 {
     const struct evidence_domain *facts = kase->domain->facts;
     struct probe_domain *domain = kase->domain;
-    unsigned builtin = lists_domain_classes(slice_from_string(domain->name));
+    unsigned builtin = domain->is_literal ? 0 : domain->known.classes;
 
     kase->facts = domain->is_literal ? facts : dns_facts_hold(facts);
     kase->operator_matches |= domain->mx_matches;

@@ -40,7 +40,7 @@ struct probe_case {
     struct probe_engine *engine;
     enum probe_case_state state;
     struct list_node in_cases;
-    struct list_node node; /* in the list that the state says */
+    struct list_node node; /* in the list that the state says; OUT: in engine->out, or in none */
     struct probe_wish wish;
     struct probe_ask ask;
     struct probe_domain *domain; /* NULL: not got so far */
@@ -50,7 +50,8 @@ struct probe_case {
     unsigned attempt_count, attempt_room;
     struct probe_submission *submissions; /* first submitted first */
     struct probe_alarm wait;              /* in engine->waits: go on */
-    struct probe_alarm deadline;          /* when OUT: no time left */
+    struct probe_alarm deadline;          /* when OUT, and not in engine->out: no time left */
+    uint64_t deadline_ms;                 /* when OUT */
     uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
     uint64_t hint_ms;      /* what the last reply's kind usually wants to be waited for */
     int64_t ended_unix_ms; /* 0: it has not */
@@ -100,6 +101,12 @@ void probe_case_wait_is_over(void *owner);
 
 void probe_case_out(struct probe_case *kase);
 void probe_case_answered(struct probe_case *kase, const struct probe_answer *answer);
+/* It is out no more: its time stands still. */
+void probe_case_in(struct probe_case *kase);
+/* When the first in engine->out has no time left; INSTANT_NEVER. */
+uint64_t probe_case_next_deadline(const struct probe_engine *engine);
+void probe_case_deadlines_ring(struct probe_engine *engine);
+/* Back of its own alarm. */
 void probe_case_deadline_came(void *owner);
 /* READY: compare with the domain's random recipient, if that tells anything. */
 void probe_case_needs_stranger(struct probe_case *kase);
@@ -109,6 +116,8 @@ void probe_case_stranger_settled(struct probe_case *kase);
 /* Tell one who submitted it (and was taken from its list) what is known; frees the submission. */
 void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,
                      enum evidence_stop stop);
+/* It is over, and empty. */
+void probe_case_free(struct probe_case *kase);
 /* Report to everybody who submitted it, and free it (probe/report.c). */
 void probe_case_report(struct probe_case *kase);
 

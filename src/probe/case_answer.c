@@ -12,6 +12,35 @@
 
 /* --- answers ------------------------------------------------------------------------------- */
 
+/*
+ * Those in engine->out stand in the order of their deadlines: nearly all have the whole of their
+ * time left when they go out, and come behind the last. The others have an alarm. With a heap for
+ * them all each reply would look at cases all over the memory.
+ */
+static struct probe_case *first_out(const struct probe_engine *engine)
+{
+    struct list_node *node = list_first(&engine->out);
+
+    return node != NULL ? LIST_ELEMENT(node, struct probe_case, node) : NULL;
+}
+
+uint64_t probe_case_next_deadline(const struct probe_engine *engine)
+{
+    const struct probe_case *kase = first_out(engine);
+
+    return kase != NULL ? kase->deadline_ms : INSTANT_NEVER;
+}
+
+void probe_case_deadlines_ring(struct probe_engine *engine)
+{
+    struct probe_case *kase;
+
+    while ((kase = first_out(engine)) != NULL && kase->deadline_ms <= probe_engine_now(engine)) {
+        list_remove(&kase->node);
+        probe_case_deadline_came(kase);
+    }
+}
+
 void probe_case_deadline_came(void *owner)
 {
     struct probe_case *kase = owner;
@@ -21,20 +50,32 @@ void probe_case_deadline_came(void *owner)
     probe_session_abort(kase->ask.session, SMTP_OUTCOME_TIMEOUT, "no time left for this address");
 }
 
+void probe_case_in(struct probe_case *kase)
+{
+    list_remove(&kase->node);
+    probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
+}
+
 void probe_case_out(struct probe_case *kase)
 {
     struct probe_engine *engine = kase->engine;
+    struct list_node *last = list_last(&engine->out);
 
+    CHECK(!list_node_is_in(&kase->node));
     kase->state = PROBE_CASE_OUT;
-    probe_alarm_set(&engine->alarms, &kase->deadline,
-                    probe_engine_now(engine) + (kase->budget_ms > 0 ? kase->budget_ms : 1));
+    kase->deadline_ms = probe_engine_now(engine) + (kase->budget_ms > 0 ? kase->budget_ms : 1);
+    if (last == NULL ||
+        LIST_ELEMENT(last, struct probe_case, node)->deadline_ms <= kase->deadline_ms)
+        list_append(&engine->out, &kase->node);
+    else
+        probe_alarm_set(&engine->alarms, &kase->deadline, kase->deadline_ms);
 }
 
 static void spend_time(struct probe_case *kase, uint64_t now)
 {
     uint64_t spent = now - kase->ask.asked_ms;
 
-    probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
+    probe_case_in(kase);
     kase->budget_ms = spent < kase->budget_ms ? kase->budget_ms - spent : 0;
 }
 
@@ -46,6 +87,8 @@ static int keep_attempt(struct probe_case *kase, const struct probe_answer *answ
     if (answer->result->outcome == SMTP_OUTCOME_UNTRIED ||
         kase->attempt_count >= PROBE_CASE_ATTEMPTS_MAX)
         return 0;
+    if (kase->arena.newest == NULL && kase->engine->spare_count > 0)
+        kase->arena = kase->engine->spares[--kase->engine->spare_count];
     if (kase->host_at < kase->facts->host_count)
         host_name = kase->facts->hosts[kase->host_at].name;
     if (probe_attempt_make(&kase->arena, &kase->ask, answer, host_name, &attempt) != 0 ||

@@ -97,7 +97,7 @@ static int remember_dead(struct probe_case *kase, const struct probe_host *host,
 {
     uint64_t now = probe_engine_now(kase->engine);
     struct evidence_attempt attempt = {
-        .unix_ms = io_unix_ms(kase->engine->loop),
+        .unix_ms = probe_engine_unix(kase->engine),
         .host = host_name,
         .ip = host->ip,
         .recipient = kase->ask.recipient.mailbox,

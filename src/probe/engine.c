@@ -19,6 +19,7 @@
 #define SMTP_PORT           25
 #define DESCRIPTOR_PAUSE_MS SECOND_MS
 #define LEDGER_PAUSE_MS     SECOND_MS
+#define SETTLE_AT           32 /* answered cases that are kept until the loop's next turn */
 
 void probe_settings_init(struct probe_settings *settings)
 {
@@ -68,6 +69,7 @@ static void timer_fired(struct io_timer *timer)
     probe_engine_enter(engine);
     probe_alarms_ring(&engine->waits, probe_engine_now(engine));
     probe_alarms_ring(&engine->alarms, probe_engine_now(engine));
+    probe_case_deadlines_ring(engine);
     probe_engine_leave(engine);
 }
 
@@ -98,6 +100,7 @@ static void init_lists(struct probe_engine *engine)
     list_init(&engine->dirty);
     list_init(&engine->woken);
     list_init(&engine->finished);
+    list_init(&engine->out);
     heap_init(&engine->starved);
 }
 
@@ -182,6 +185,17 @@ uint64_t probe_engine_now(const struct probe_engine *engine)
     return io_now_ms(engine->loop);
 }
 
+int64_t probe_engine_unix(struct probe_engine *engine)
+{
+    uint64_t now = probe_engine_now(engine);
+
+    if (engine->unix_ms == 0 || engine->unix_at_ms != now) {
+        engine->unix_ms = io_unix_ms(engine->loop);
+        engine->unix_at_ms = now;
+    }
+    return engine->unix_ms;
+}
+
 /* --- coming in, settling, going out -------------------------------------------------------- */
 
 void probe_engine_enter(struct probe_engine *engine)
@@ -214,6 +228,7 @@ static bool settle_once(struct probe_engine *engine)
     } else if ((node = list_pop(&engine->dirty)) != NULL) {
         probe_site_run(LIST_ELEMENT(node, struct probe_site, in_dirty));
     } else if ((node = list_pop(&engine->finished)) != NULL) {
+        engine->finished_count--;
         probe_case_report(LIST_ELEMENT(node, struct probe_case, node));
     } else if (!list_is_empty(&engine->held) && !probe_engine_is_full(engine)) {
         probe_host_let_go(engine);
@@ -254,8 +269,10 @@ static uint64_t next_event_ms(const struct probe_engine *engine)
 {
     uint64_t alarm = probe_alarms_next(&engine->alarms);
     uint64_t wait = probe_alarms_next(&engine->waits);
+    uint64_t deadline = probe_case_next_deadline(engine);
+    uint64_t first = alarm < wait ? alarm : wait;
 
-    return alarm < wait ? alarm : wait;
+    return first < deadline ? first : deadline;
 }
 
 static void break_off_sessions(struct probe_engine *engine)
@@ -308,6 +325,15 @@ void probe_engine_leave(struct probe_engine *engine)
         }
     }
     engine->depth--;
+}
+
+void probe_engine_leave_soon(struct probe_engine *engine)
+{
+    if (engine->depth > 1 || engine->settling || engine->finished_count >= SETTLE_AT ||
+        arm(engine, probe_engine_now(engine)) != 0)
+        probe_engine_leave(engine);
+    else
+        engine->depth--;
 }
 
 int probe_engine_submit(struct probe_engine *engine, struct slice address, probe_done *done,
@@ -367,6 +393,8 @@ void probe_engine_free(struct probe_engine *engine)
     probe_host_free_all(engine);
     CHECK(engine->sites.count == 0 && engine->connections == 0 && engine->mailboxes.count == 0);
     smtp_desk_done(&engine->desk);
+    while (engine->spare_count > 0)
+        arena_done(&engine->spares[--engine->spare_count]);
     table_done(&engine->domains);
     table_done(&engine->hosts);
     table_done(&engine->sites);

@@ -48,7 +48,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
             .reply = result->reply,
         };
 
-        classify_reply(&classify, &answer.classified);
+        classify_memo_reply(&session->host->engine->heard, &classify, &answer.classified);
         answer.detail = SLICE_EMPTY;
     }
     *input = (struct probe_plan_input){

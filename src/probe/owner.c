@@ -123,7 +123,7 @@ static void end(struct probe_case *kase)
             kase->is_withdrawn = true;
             return;
         }
-        probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
+        probe_case_in(kase);
         kase->state = PROBE_CASE_READY;
     }
     probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);

@@ -62,7 +62,8 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
         .attempts = kase->attempts,
         .attempt_count = kase->attempt_count,
         .greylist_waited_s = (uint32_t)(kase->waited_ms / SECOND_MS),
-        .checked_unix_ms = kase->ended_unix_ms > 0 ? kase->ended_unix_ms : io_unix_ms(engine->loop),
+        .checked_unix_ms =
+            kase->ended_unix_ms > 0 ? kase->ended_unix_ms : probe_engine_unix(engine),
         .duration_ms = (uint32_t)(probe_engine_now(engine) - kase->submitted_ms),
     };
     fill_domain(kase, evidence);
@@ -74,7 +75,6 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
 
 static void release(struct probe_case *kase)
 {
-    struct probe_engine *engine = kase->engine;
     bool is_literal = kase->domain != NULL && kase->domain->is_literal;
 
     if (!is_literal)
@@ -84,12 +84,8 @@ static void release(struct probe_case *kase)
             probe_stranger_abandon(kase->domain);
         probe_domain_release(kase->domain);
     }
-    probe_alarms_dismiss(&engine->waits, &kase->wait);
-    probe_alarms_dismiss(&engine->alarms, &kase->deadline);
     list_remove(&kase->in_cases);
-    probe_recalled_free(kase->recalled);
-    arena_done(&kase->arena);
-    memory_free(kase);
+    probe_case_free(kase);
 }
 
 /* Nothing was learnt, but what was found out before still holds. */
@@ -162,7 +158,7 @@ void probe_case_report(struct probe_case *kase)
     struct probe_submission *submission;
 
     CHECK(kase->state == PROBE_CASE_FINISHED);
-    kase->ended_unix_ms = io_unix_ms(kase->engine->loop); /* the same for all who hear of it */
+    kase->ended_unix_ms = probe_engine_unix(kase->engine); /* the same for all who hear of it */
     learn(kase);
     while ((submission = kase->submissions) != NULL) {
         kase->submissions = submission->next;

@@ -315,7 +315,7 @@ static void stream_connected(void *user)
     session->until_ms = INSTANT_NEVER;
     smtp_session_connected(session->smtp, probe_engine_now(session->host->engine));
     pump(session);
-    probe_engine_leave(session->host->engine);
+    probe_engine_leave_soon(session->host->engine);
 }
 
 static void stream_received(void *user, const char *bytes, size_t len)
@@ -327,7 +327,7 @@ static void stream_received(void *user, const char *bytes, size_t len)
     proxy_is_done(session);
     smtp_session_received(session->smtp, bytes, len, probe_engine_now(engine));
     pump(session);
-    probe_engine_leave(engine);
+    probe_engine_leave_soon(engine);
 }
 
 /* Without memory the evidence lacks the words; the conversation goes on. */
@@ -353,7 +353,7 @@ static void stream_secured(void *user, const struct io_tls_facts *facts)
     tell_tls(session, facts);
     smtp_session_secured(session->smtp, probe_engine_now(engine));
     pump(session);
-    probe_engine_leave(engine);
+    probe_engine_leave_soon(engine);
 }
 
 static void stream_closed(void *user, enum io_close_reason reason, const char *detail)
@@ -375,7 +375,7 @@ static void stream_closed(void *user, enum io_close_reason reason, const char *d
     proxy_is_done(session);
     smtp_session_closed(session->smtp, why, probe_engine_now(engine));
     pump(session);
-    probe_engine_leave(engine);
+    probe_engine_leave_soon(engine);
 }
 
 static const struct io_stream_events stream_events = {

@@ -27,6 +27,9 @@
 #include "probe/limits.h"
 #include "probe/plan.h"
 #include "probe/retry.h"
+#include "provider/classify_memo.h"
+
+#define PROBE_SPARES_MAX 64
 
 /*
  * Who answered, as far as habits go: what one host does with strangers, its backup MX may not do;
@@ -73,7 +76,16 @@ struct probe_engine {
     struct list dirty;    /* sites that may have something to do */
     struct list woken;    /* sessions to feed or finish */
     struct list finished; /* cases to report */
-    struct heap starved;  /* sites that wait for a connection of the engine's allowance */
+    size_t finished_count;
+    struct list out;     /* cases that are, soonest deadline first; not all (probe/case_answer.c) */
+    struct heap starved; /* sites that wait for a connection of the engine's allowance */
+
+    uint64_t unix_at_ms; /* when it was unix_ms; 0: not known */
+    int64_t unix_ms;
+
+    struct classify_memo heard;
+    struct arena spares[PROBE_SPARES_MAX]; /* of cases that are over; each of one block */
+    unsigned spare_count;
 
     unsigned connections;
     size_t submissions; /* open ones, joined ones too */
@@ -85,7 +97,15 @@ struct probe_engine {
 
 void probe_engine_enter(struct probe_engine *engine);
 void probe_engine_leave(struct probe_engine *engine);
+/*
+ * The same for the many events of one turn of the loop: what they stirred up is settled together
+ * when all of them have been told, or as soon as many cases are answered. The code for reading
+ * replies and that for judging stay in the processor's cache that way, neither with the kernel's.
+ */
+void probe_engine_leave_soon(struct probe_engine *engine);
 uint64_t probe_engine_now(const struct probe_engine *engine);
+/* The wall clock, read once a turn of the loop, as often as the loop's own time. */
+int64_t probe_engine_unix(struct probe_engine *engine);
 
 /* May one more connection be opened, all sites together? */
 bool probe_engine_has_room(const struct probe_engine *engine);
