@@ -148,6 +148,11 @@ static int job_update(struct store *store, const struct store_job *before,
     changed.duplicates = job->job.duplicates;
     changed.done = job->job.done;
     changed.created_unix_ms = job->job.created_unix_ms;
+    if (before != NULL) {
+        changed.started_unix_ms = job->job.started_unix_ms;
+        changed.finished_unix_ms = job->job.finished_unix_ms;
+        changed.active_ms = job->job.active_ms;
+    }
     drop_texts(&job->job);
     job->job = changed;
     return 1;

@@ -79,9 +79,8 @@
                   " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
                   " active_ms=$9::int8 WHERE id=$10::int8")                                        \
     X(JOB_CHANGE, "UPDATE job SET state=$1::int8, name=$2, sources=$3, fingerprint=$4,"            \
-                  " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
-                  " active_ms=$9::int8 WHERE id=$10::int8 AND ((state=$11::int8 AND name=$12"      \
-                  " AND options=$13 AND note=$14) OR (state=$1::int8 AND name=$2 AND options=$5"   \
+                  " options=$5, note=$6 WHERE id=$7::int8 AND ((state=$8::int8 AND name=$9"        \
+                  " AND options=$10 AND note=$11) OR (state=$1::int8 AND name=$2 AND options=$5"   \
                   " AND note=$6))")                                                                \
     X(JOB_DELETE, "DELETE FROM job WHERE id=$1::int8")                                             \
     X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, dealt=0 WHERE id=$1::int8")       \

@@ -100,7 +100,8 @@ int postgres_job_update(struct store *base, const struct store_job *before,
 
     postgres_params_init(&params);
     bind_job(&params, job);
-    bind_times(&params, job);
+    if (before == NULL)
+        bind_times(&params, job);
     postgres_bind_int(&params, (int64_t)job->id);
     if (before != NULL) {
         postgres_bind_int(&params, before->state);

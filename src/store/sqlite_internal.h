@@ -27,7 +27,7 @@
     X(JOB_UPDATE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
                   " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11")           \
     X(JOB_CHANGE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
-                  " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11 AND"        \
+                  " note=?6 WHERE id=?11 AND"                                                      \
                   " ((state=?12 AND name=?13 AND options=?14 AND note=?15) OR"                     \
                   " (state=?1 AND name=?2 AND options=?5 AND note=?6))")                           \
     X(JOB_DELETE, "DELETE FROM job WHERE id=?1")                                                   \

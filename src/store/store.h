@@ -100,7 +100,7 @@ struct store_job {
     int64_t started_unix_ms;  /* 0: not yet */
     int64_t finished_unix_ms; /* 0: not yet */
     uint64_t active_ms;       /* worked on, over all starts */
-    uint64_t expected; /* when it is added: rows that will come, about; 0: nobody knows */
+    uint64_t expected;        /* when it is added: rows that will come, about; 0: nobody knows */
     /* Kept by the store. */
     uint64_t rows;       /* of the list */
     uint64_t faults;     /* rows that can't be read */
@@ -122,9 +122,10 @@ int store_job_next(struct store *store, uint64_t after, struct arena *arena,
 /* Change what is the owner's: state, name, options, note, times. */
 int store_job_update(struct store *store, const struct store_job *job, struct error *error);
 /*
- * The same, but only where state, name, options and note are still those of `before`, as they were
- * read: 1. 0: somebody else was quicker (or the job is gone) and nothing was changed. What stands
- * there as `job` wants it counts as changed.
+ * The same but for the times, and only where state, name, options and note are still those of
+ * `before`, as they were read: 1. 0: somebody else was quicker (or the job is gone) and nothing was
+ * changed. What stands there as `job` wants it counts as changed. Times are those of whoever works
+ * on it, who may have begun since it was read.
  */
 int store_job_change(struct store *store, const struct store_job *before,
                      const struct store_job *job, struct error *error);

@@ -695,6 +695,19 @@ static void a_job_is_changed_only_as_it_was_read(void **state)
     }
     assert_int_equal(store_job_change(store, &before, &after, NULL), 1);
     assert_int_equal(get_job(other, id).state, STORE_JOB_PAUSED);
+    /* It was begun and ended since somebody read it, who only gives it a name. */
+    before = after;
+    after.started_unix_ms = 1000;
+    after.finished_unix_ms = 2000;
+    after.active_ms = 900;
+    assert_int_equal(store_job_update(other, &after, NULL), 0);
+    after = before;
+    after.name = SLICE("named");
+    assert_int_equal(store_job_change(store, &before, &after, NULL), 1);
+    assert_true(slice_equal(get_job(other, id).name, SLICE("named")));
+    assert_int_equal(get_job(other, id).started_unix_ms, 1000);
+    assert_int_equal(get_job(other, id).finished_unix_ms, 2000);
+    assert_int_equal(get_job(other, id).active_ms, 900);
     before.id = after.id = id + 1000;
     assert_int_equal(store_job_change(store, &before, &after, NULL), 0);
     arena_done(&arena);
