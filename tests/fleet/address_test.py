@@ -52,6 +52,15 @@ def peaks(log):
     return most, all_most
 
 
+def wait_for_workers(server, workers, log):
+    until = time.monotonic() + 60
+    while server.sql("SELECT count(*) FROM mailknock.worker") != str(len(workers)):
+        if time.monotonic() > until or any(worker.poll() is not None for worker in workers):
+            log.seek(0)
+            raise AssertionError(f"not all of the workers begin: {log.read()[-2000:].decode(errors='replace')}")
+        time.sleep(0.1)
+
+
 def refused(lab, server, leases):
     done = subprocess.run([PROGRAM, "worker", "--config", lab.config, "--store", server.url, "--source-ip", ADDRESSES[0],
                            "--leases", leases], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
@@ -72,8 +81,7 @@ def run(server, leases, kills):
                         [PROGRAM, "worker", "--config", lab.config, "--store", server.url, "--lease", "10s",
                          "--source-ip", address, "--site-connections", str(ALLOWED), "--open-limits", "--leases", leases],
                         stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-                while server.sql("SELECT count(*) FROM mailknock.worker") != str(len(ADDRESSES)):
-                    time.sleep(0.1)
+                wait_for_workers(server, workers, log)
                 refused(lab, server, "site" if leases == "address" else "address")
                 began = time.monotonic()
                 job = service.upload(b"email\n" + b"".join(b"u%d@one.example\n" % row for row in range(ROWS)))["id"]
@@ -83,6 +91,7 @@ def run(server, leases, kills):
                         assert time.monotonic() < began + LIMIT_S, "the other address is not used"
                         time.sleep(0.1)
                     workers[-1].send_signal(signal.SIGKILL)
+                    workers[-1].wait(30)
                 service.wait(job, ("done",), LIMIT_S)
                 took = time.monotonic() - began
         finally:

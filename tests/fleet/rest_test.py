@@ -63,6 +63,7 @@ def run(server, folder):
             service.upload(b"email\n" + b"".join(b"u%d@one.example\n" % row for row in range(50)))
             until(server, f"{RESTS}={OURS}", "the store is not told of the refusal")
             workers[0].send_signal(signal.SIGKILL)
+            workers[0].wait(30)  # only now it opens nothing more
             before = connections()
             assert before > 0
             workers.append(worker(lab, server, log))
