@@ -62,7 +62,7 @@ void service_session_post(struct service_call *call)
         goto done;
     if (service_session_make(&service->sessions, call->key_id, service_now_ms(service), token) !=
         0) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         goto done;
     }
     snprintf(cookie, sizeof(cookie),

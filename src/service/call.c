@@ -9,6 +9,8 @@
 #include "service/internal.h"
 
 #define DETAIL_BYTES_MAX 1000
+#define NO_MEMORY        "the server is out of memory; try again later"
+#define RETRY_AFTER_S    "5" /* with every 503: what is full or away now may not be then */
 
 static const char *title_of(unsigned status)
 {
@@ -50,7 +52,7 @@ void service_answer(struct service_call *call, unsigned status, struct buffer *b
     if (complete)
         http_respond_buffer(call->request, status, "application/json", body);
     else
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
     buffer_done(body);
 }
 
@@ -59,12 +61,14 @@ void service_answer_nothing(struct service_call *call)
     http_respond(call->request, 204, NULL, SLICE_EMPTY);
 }
 
-/* What every error has, however it is said (RFC 9110 15.5.2 for 401). */
+/* What every error has, however it is said (RFC 9110 15.5.2 for 401, 10.2.3 for 503). */
 static void add_error_headers(struct service_call *call, unsigned status)
 {
     http_response_header(call->request, "Cache-Control", "no-store");
     if (status == 401)
         http_response_header(call->request, "WWW-Authenticate", "Bearer realm=\"mailknock\"");
+    if (status == 503)
+        http_response_header(call->request, "Retry-After", RETRY_AFTER_S);
 }
 
 void service_refuse(struct service_call *call, unsigned status, const char *message)
@@ -78,7 +82,7 @@ void service_refuse(struct service_call *call, unsigned status, const char *mess
     json_name_cstring(&json, "error", message);
     json_object_end(&json);
     buffer_append_byte(&body, '\n');
-    add_error_headers(call, status);
+    add_error_headers(call, body.failed ? 503 : status);
     if (body.failed) /* said without memory: whoever can't answer comes here */
         http_respond(call->request, 503, "application/json",
                      SLICE("{\"error\":\"Please Try Again\"}\n"));
@@ -112,9 +116,20 @@ void service_problem(struct service_call *call, unsigned status, const char *cod
     json_name_cstring(&json, "detail", detail);
     json_object_end(&json);
     buffer_append_byte(&body, '\n');
-    add_error_headers(call, status);
-    http_respond(call->request, status, "application/problem+json", buffer_slice(&body));
+    add_error_headers(call, body.failed ? 503 : status);
+    if (body.failed) /* as above */
+        http_respond(call->request, 503, "application/problem+json",
+                     SLICE("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+                           "\"status\":503,\"code\":\"no_memory\",\"detail\":\"" NO_MEMORY
+                           "\"}\n"));
+    else
+        http_respond(call->request, status, "application/problem+json", buffer_slice(&body));
     buffer_done(&body);
+}
+
+void service_no_memory(struct service_call *call)
+{
+    service_problem(call, 503, "no_memory", "%s", NO_MEMORY);
 }
 
 void service_problem_of(struct service_call *call, const struct error *error)
@@ -140,7 +155,7 @@ void service_problem_of(struct service_call *call, const struct error *error)
         service_problem(call, 507, "storage", "%s", message);
         break;
     case ERROR_NOMEM:
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         break;
     default:
         service_problem(call, 500, "internal", "%s", message);

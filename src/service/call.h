@@ -34,9 +34,12 @@ void service_answer(struct service_call *call, unsigned status, struct buffer *b
 void service_answer_nothing(struct service_call *call);
 /* {"error": message}, as the vendors whose dialects are spoken say it. */
 void service_refuse(struct service_call *call, unsigned status, const char *message);
-/* A problem; on a vendor's route in the vendor's manner. code: snake_case, static. */
+/* A problem; on a vendor's route in the vendor's manner. code: snake_case, static. Every 503 says
+   when to come again. */
 void service_problem(struct service_call *call, unsigned status, const char *code,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* 503. */
+void service_no_memory(struct service_call *call);
 /* The same for what store, files and memory refuse: by error->code. */
 void service_problem_of(struct service_call *call, const struct error *error);
 

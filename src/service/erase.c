@@ -62,7 +62,7 @@ void service_erase(struct service_call *call)
         goto done;
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         goto done;
     }
     self->errand.step = erase_step;

@@ -20,8 +20,7 @@ static void next_step(struct io_timer *timer)
     else if (code == 0)
         errand->done(errand);
     else if (io_timer_start(timer, service_now_ms(errand->call->service)) != 0)
-        service_problem(errand->call, 503, "no_memory",
-                        "the server is out of memory; try again later");
+        service_no_memory(errand->call);
 }
 
 static void call_ended(struct service_call *call)
@@ -43,5 +42,5 @@ void service_errand_run(struct service_errand *errand, struct service_call *call
     call->ended = call_ended;
     io_timer_init(loop, &errand->timer, next_step, errand);
     if (io_timer_start(&errand->timer, io_now_ms(loop)) != 0)
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
 }

@@ -110,7 +110,7 @@ void service_events_get(struct service_call *call)
     }
     events = memory_zalloc(1, sizeof(*events));
     if (events == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     service->listeners++;

@@ -357,8 +357,10 @@ void service_export_get(struct service_call *call)
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL || id == 0) {
         memory_free(self);
-        service_problem(call, id == 0 ? 404 : 503, id == 0 ? "not_found" : "no_memory",
-                        id == 0 ? "there is no such list" : "the server is out of memory");
+        if (id == 0)
+            service_problem(call, 404, "not_found", "there is no such list");
+        else
+            service_no_memory(call);
         arena_done(&arena);
         return;
     }

@@ -79,7 +79,7 @@ void service_feedback(struct service_call *call)
     struct buffer faults;
 
     if (keeper == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     feedback_keeper_init(keeper, service->store, service_unix_ms(service));

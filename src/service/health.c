@@ -33,7 +33,7 @@ void service_metrics_get(struct service_call *call)
     buffer_init(&body, 0);
     service_metrics_write(service, &body);
     if (body.failed)
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
     else
         http_respond(call->request, 200, "text/plain; version=0.0.4; charset=utf-8",
                      buffer_slice(&body));

@@ -322,7 +322,7 @@ void service_preflight_get(struct service_call *call)
     struct error error = {0};
 
     if (self == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     self->id = service_list_id(call);

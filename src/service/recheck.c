@@ -165,7 +165,7 @@ void service_list_recheck(struct service_call *call)
         return;
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     self->id = id;

@@ -61,7 +61,7 @@ static void begin(struct service_call *call, struct store *outcomes,
         return;
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     self->id = id;
@@ -254,8 +254,7 @@ static void report_done(struct service_errand *errand)
 
     buffer_init(&page, 0);
     if (title == NULL || !bulk_report_render(&report, &page)) {
-        service_problem(errand->call, 503, "no_memory",
-                        "the server is out of memory; try again later");
+        service_no_memory(errand->call);
     } else {
         /* Styles stand in the page itself; it runs nothing and loads nothing. */
         http_response_header(errand->call->request, "Content-Security-Policy",

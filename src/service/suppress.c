@@ -155,7 +155,7 @@ void service_list_suppress(struct service_call *call)
     self = memory_zalloc(1, sizeof(*self));
     if (self == NULL || (self->fresh = lists_operator_new()) == NULL) {
         memory_free(self);
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     self->id = id;

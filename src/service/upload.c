@@ -81,12 +81,6 @@ static void take_ending(struct service_upload *upload)
     }
 }
 
-static void refuse_for_memory(struct service_call *call)
-{
-    http_response_header(call->request, "Retry-After", "5");
-    service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
-}
-
 /* --- bytes ---------------------------------------------------------------------------------------
  */
 
@@ -170,7 +164,7 @@ static bool sink(void *user, struct http_request *request, const char *name, con
     if (strcmp(name, "options") == 0 && upload->options_text.len + len <= OPTIONS_BYTES_MAX) {
         if (buffer_append(&upload->options_text, bytes, len))
             return true;
-        refuse_for_memory(upload->call);
+        service_no_memory(upload->call);
         return false;
     }
     service_problem(upload->call, 422, "unknown_part",
@@ -186,14 +180,14 @@ void service_upload_begin(struct service_call *call)
     int code;
 
     if (upload == NULL) {
-        refuse_for_memory(call);
+        service_no_memory(call);
         return;
     }
     upload->digest = EVP_MD_CTX_new();
     if (upload->digest == NULL || EVP_DigestInit_ex(upload->digest, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(upload->digest);
         memory_free(upload);
-        refuse_for_memory(call);
+        service_no_memory(call);
         return;
     }
     upload->call = call;
@@ -206,7 +200,7 @@ void service_upload_begin(struct service_call *call)
     upload->is_json = type != NULL && strncasecmp(type, "application/json", 16) == 0;
     code = upload->is_json ? 0 : http_request_set_sink(call->request, sink, upload);
     if (code == ERROR_NOMEM)
-        refuse_for_memory(call);
+        service_no_memory(call);
     else if (code != 0)
         service_problem(call, 400, "bad_multipart", "the multipart body names no boundary");
 }

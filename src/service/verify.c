@@ -163,13 +163,11 @@ static void ask(struct verify *verify)
         service_verifier_ask(&call->service->verifier, slice_from_string(verify->address),
                              verify->depth, verify->fresh, verify->timeout_ms, &verify->question);
 
-    if (code == ERROR_BUSY) {
-        http_response_header(call->request, "Retry-After", "5");
+    if (code == ERROR_BUSY)
         service_problem(call, 503, "busy",
                         "as many addresses are under way as may be; try again in some seconds");
-    } else if (code != 0) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
-    }
+    else if (code != 0)
+        service_no_memory(call);
 }
 
 /*
@@ -204,7 +202,7 @@ void service_verify(struct service_call *call)
     bool is_read;
 
     if (verify == NULL) {
-        service_problem(call, 503, "no_memory", "the server is out of memory; try again later");
+        service_no_memory(call);
         return;
     }
     call->state = verify;
