@@ -316,21 +316,24 @@ static bool end_load(void *user, struct store_job *job)
 static void loaded(struct service_list *list)
 {
     struct error error = {0};
+    bool is_begun;
     int code;
 
     close_parts(list);
     code = service_desk_edit_job(list->desk, list->id, end_load, list, &error);
+    is_begun = code == 0 && list->options.start && list->ends_as != STORE_JOB_CANCELLED;
+    if (is_begun)
+        code = service_list_begin_job(list, SERVICE_DESK_IN(READY), &error);
     if (code < 0 && loads_again(list, code, &error))
         return;
     list->load_failures = 0;
-    if (code == 0 && list->options.start && list->ends_as != STORE_JOB_CANCELLED)
-        code = service_list_begin_job(list, SERVICE_DESK_IN(READY), &error);
-    else
-        service_list_leave(list);
-    if (code < 0)
+    if (code < 0) {
         fail(list, &error);
-    else
-        service_desk_tell(list->desk, list->id, false);
+        return;
+    }
+    if (code == 1 || !is_begun)
+        service_list_leave(list);
+    service_desk_tell(list->desk, list->id, false);
 }
 
 static void step_load(struct service_list *list)
@@ -375,7 +378,7 @@ static void ended(void *user, enum bulk_job_end end)
     service_list_leave(list); /* the job may not be freed from here */
 }
 
-/* To the workers: they see it by its state. */
+/* To the workers: they see it by its state. Somebody else may have been quicker. */
 static int hand_over(struct service_list *list, unsigned from, struct error *error)
 {
     struct service *service = list->desk->service;
@@ -387,8 +390,12 @@ static int hand_over(struct service_list *list, unsigned from, struct error *err
         code = store_fleet_prepare(service->store, list->id, true, error);
     if (code == 0)
         code = service_desk_move(list->desk, list->id, from, STORE_JOB_RUNNING, "", &found, error);
+    if (code == 1 && found != STORE_JOB_RUNNING)
+        (void)service_desk_wrong_state(found, "started", error);
+    else if (code == 1)
+        code = 0;
     if (code != 0)
-        return code < 0 ? code : service_desk_wrong_state(found, "started", error);
+        return code;
     list->is_handed = true;
     (void)store_fleet_tell(service->store, error);
     return io_timer_start(&list->timer, io_now_ms(service->prober->loop) + LOOK_MS);
@@ -499,7 +506,7 @@ static void step(struct io_timer *timer)
 /* --- from start to end
  * ---------------------------------------------------------------------------- */
 
-static void go_on(struct service_desk *desk, const struct store_job *job)
+void service_desk_go_on(struct service_desk *desk, const struct store_job *job)
 {
     struct error error = {0};
     struct service_list *list;
@@ -515,7 +522,7 @@ static void go_on(struct service_desk *desk, const struct store_job *job)
     code = service_list_read(list, &error);
     /* Another service's, on another machine, whose file it is. */
     if (code == 0 && store_is_shared(desk->service->store) && job->state == STORE_JOB_LOADING &&
-        access(list->path, R_OK) != 0) {
+        service_desk_look_for(list->path, &error) != 0) {
         service_list_free(list);
         return;
     }
@@ -523,8 +530,16 @@ static void go_on(struct service_desk *desk, const struct store_job *job)
         code = job->state == STORE_JOB_LOADING
                    ? service_list_begin_load(list, &error)
                    : service_list_begin_job(list, SERVICE_DESK_IN(RUNNING), &error);
-    if (code != 0)
+    if (code < 0 && (job->state == STORE_JOB_LOADING || !store_is_shared(desk->service->store))) {
         fail(list, &error);
+        return;
+    }
+    /* Workers ask it whether we look or not, or another program does: it may have no file at all.
+       1: somebody has done something else with it. */
+    if (code < 0)
+        log_trouble(desk, job->id, error.message);
+    if (code != 0)
+        service_list_free(list);
 }
 
 int service_desk_open(struct service_desk *desk, struct service *service, struct error *error)
@@ -551,7 +566,7 @@ int service_desk_open(struct service_desk *desk, struct service *service, struct
         code = service_desk_sweep(desk, error);
     if (code == 0)
         while ((code = store_job_next(service->store, job.id, &arena, &job, error)) == 1)
-            go_on(desk, &job);
+            service_desk_go_on(desk, &job);
     arena_done(&arena);
     service_desk_listen_to_requests(desk);
     return code;

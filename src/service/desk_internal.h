@@ -39,11 +39,15 @@ int service_desk_move(struct service_desk *desk, uint64_t id, unsigned from,
 /* ERROR_BUSY: a list in this state can't be `what` now. */
 int service_desk_wrong_state(enum store_job_state found, const char *what, struct error *error);
 
+/* A list that nothing is being done with goes on, if its state says that something is to be, and
+   its file is here. Trouble is logged. */
+void service_desk_go_on(struct service_desk *desk, const struct store_job *job);
 /* On the desk, with nothing being done yet. NULL and *error: no memory. */
 struct service_list *service_list_new(struct service_desk *desk, uint64_t id, struct error *error);
 void service_list_free(struct service_list *list);
 int service_list_begin_load(struct service_list *list, struct error *error);
-/* From one of these states (SERVICE_DESK_IN). ERROR_BUSY: it is in another one by now. */
+/* From one of these states (SERVICE_DESK_IN). 1: it is in another one by now, as *error says, but
+   that others have begun it is as good. */
 int service_list_begin_job(struct service_list *list, unsigned from, struct error *error);
 /* Nothing is done with it any more: in the next turn it leaves the desk. */
 void service_list_leave(struct service_list *list);
@@ -56,6 +60,8 @@ void service_list_leave(struct service_list *list);
  * erase. Before anything is uploaded or exported. ERROR_IO.
  */
 int service_desk_sweep(const struct service_desk *desk, struct error *error);
+/* 0. ERROR_BUSY: there is no file there, which another service on the same store may have. */
+int service_desk_look_for(const char *path, struct error *error);
 /* Fill options and path of a list from what the store has. */
 int service_list_read(struct service_list *list, struct error *error);
 int service_list_open_reader(const char *path, const struct service_list_options *options,

@@ -164,6 +164,8 @@ static int start(struct service_desk *desk, uint64_t id, bool anew, struct error
         return code;
     list = service_list_new(desk, id, error);
     code = list != NULL ? service_list_read(list, error) : ERROR_NOMEM;
+    if (code == 0 && reload)
+        code = service_desk_look_for(list->path, error);
     if (code == 0 && reload) {
         list->options.start = true;
         code = service_list_begin_load(list, error);
@@ -175,6 +177,8 @@ static int start(struct service_desk *desk, uint64_t id, bool anew, struct error
     } else if (code == 0) {
         list->options.wish.is_fresh = anew;
         code = service_list_begin_job(list, STARTED_FROM, error);
+        if (code == 1)
+            code = ERROR_BUSY;
     }
     if (code != 0 && list != NULL)
         service_list_free(list);
@@ -257,6 +261,19 @@ static bool stop(void *user, struct store_job *job)
     return true;
 }
 
+/* Nobody may be loading it, to hear of it: if its file is here, it is for us to. */
+static void take_up(struct service_desk *desk, uint64_t id)
+{
+    struct error error = {0};
+    struct store_job job;
+    struct arena arena;
+
+    arena_init(&arena);
+    if (service_desk_get_job(desk, id, &arena, &job, &error) == 0 && job.state == STORE_JOB_LOADING)
+        service_desk_go_on(desk, &job);
+    arena_done(&arena);
+}
+
 static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state state,
                    const char *what, struct error *error)
 {
@@ -281,7 +298,9 @@ static int stop_as(struct service_desk *desk, uint64_t id, enum store_job_state 
     }
     if (self.found == STORE_JOB_RUNNING)
         (void)store_fleet_tell(desk->service->store, error);
-    if (list == NULL && self.found != STORE_JOB_LOADING) {
+    if (list == NULL && self.found == STORE_JOB_LOADING) {
+        take_up(desk, id);
+    } else if (list == NULL) {
         service_desk_tell(desk, id, true);
         service_announce_list(desk->service, id);
     }
@@ -369,6 +388,7 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
 {
     struct buffer kept_options;
     struct change self = {.name = name, .options = options != NULL ? &kept_options : NULL};
+    const char *path = NULL;
     struct store_job job;
     struct arena arena;
     int code;
@@ -378,6 +398,11 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
     code = service_desk_get_job(desk, id, &arena, &job, error);
     if (code == 0 && options != NULL && service_desk_find(desk, id) != NULL)
         code = service_desk_wrong_state(job.state, "changed", error);
+    /* Of several services only one has it: no two of them load a list at once. */
+    if (code == 0 && options != NULL)
+        code = service_desk_path(desk, &job, &arena, &path, error);
+    if (code == 0 && options != NULL)
+        code = service_desk_look_for(path, error);
     if (code == 0 && options != NULL)
         code = write_options(&kept_options, options, error);
     if (code == 0)

@@ -26,6 +26,15 @@ int service_desk_path(struct service_desk *desk, const struct store_job *job, st
     return code;
 }
 
+int service_desk_look_for(const char *path, struct error *error)
+{
+    return access(path, R_OK) == 0
+               ? 0
+               : error_set(error, ERROR_BUSY,
+                           "the list can't be read again here: its file is where it was uploaded, "
+                           "if another service works on the same store");
+}
+
 /* Fill options and path of a list from what the store has. */
 int service_list_read(struct service_list *list, struct error *error)
 {

@@ -12,6 +12,7 @@
 #include "service/days.h"
 #include "service/desk.h"
 #include "service/metrics.h"
+#include "service/orphans.h"
 #include "service/service.h"
 #include "service/session.h"
 #include "service/source_watch.h"
@@ -41,6 +42,7 @@ struct service {
     struct service_strangers strangers;
     struct service_verifier verifier;
     struct service_desk desk;
+    struct service_orphans orphans;
     struct http_client *client;
     struct service_courier courier;
     struct service_metrics metrics;

@@ -182,6 +182,7 @@ static void keep_house(struct io_timer *timer)
     tell_history_trouble(service);
     service_alarms_watch(service);
     service_retention(service);
+    service_orphans_tend(&service->orphans, &service->desk);
     service_source_watch_run(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);
 }

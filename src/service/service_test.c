@@ -385,6 +385,39 @@ static void test_sessions(void **state)
     service_sessions_close(&sessions);
 }
 
+/* --- lists that nobody loads --------------------------------------------------------------------
+ */
+
+static void test_orphans(void **state)
+{
+    struct service_orphans orphans = {0};
+    struct store_job job = {.id = 7, .state = STORE_JOB_LOADING, .rows = 100};
+    const uint64_t minute = MINUTE_MS;
+
+    (void)state;
+    assert_false(service_orphans_look(&orphans, &job, 5 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 34 * minute));
+    job.rows = 200; /* slow, but there is somebody */
+    assert_false(service_orphans_look(&orphans, &job, 36 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 65 * minute));
+    job.duplicates = 1;
+    assert_false(service_orphans_look(&orphans, &job, 66 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 95 * minute));
+    assert_true(service_orphans_look(&orphans, &job, 96 * minute));
+    /* It went on, and was loaded again much later. */
+    job.state = STORE_JOB_READY;
+    assert_false(service_orphans_look(&orphans, &job, 97 * minute));
+    job.state = STORE_JOB_LOADING;
+    assert_false(service_orphans_look(&orphans, &job, 200 * minute));
+    /* As many as there are places; the next ones have their turn when these are over. */
+    for (job.id = 8; job.id < 8 + SERVICE_ORPHANS_MAX; job.id++)
+        assert_false(service_orphans_look(&orphans, &job, 201 * minute));
+    job.id--;
+    assert_false(service_orphans_look(&orphans, &job, 300 * minute));
+    job.id--;
+    assert_true(service_orphans_look(&orphans, &job, 300 * minute));
+}
+
 static void test_strangers(void **state)
 {
     struct service_strangers strangers;
@@ -431,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keys_from_beside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uses, set_up, tear_down),
         cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_orphans),
         cmocka_unit_test(test_strangers),
     };
 

@@ -16,7 +16,7 @@ from service import Case, Service  # noqa: E402
 
 STACK = contextlib.ExitStack()
 LAB = SERVER = None
-FINISHED = 4  # enum store_job_state
+LOADING, READY, RUNNING, FINISHED = 0, 1, 2, 4  # enum store_job_state
 
 
 def setUpModule():
@@ -79,6 +79,40 @@ class Shared(Case):
             answer = self.one.wait(number, ("ready", "cancelled", "running", "paused"), 60)
             self.assertEqual((answer["state"], answer["rows"]), (state, 60000))
 
+    def test_begun_by_somebody_else_when_it_was_loaded(self):
+        SERVER.sql("CREATE FUNCTION begin_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+                   f" new.state:={RUNNING}; RETURN new; END'; CREATE TRIGGER begin_it BEFORE UPDATE ON job FOR EACH ROW"
+                   f" WHEN (old.state={LOADING} AND new.state={READY}) EXECUTE FUNCTION begin_it()")
+        try:
+            number = self.one.upload(b"a@b.example\n", "quick.txt")["id"]
+            answer = self.one.wait(number, ("running", "failed"))
+        finally:
+            SERVER.sql("DROP FUNCTION begin_it CASCADE")
+        self.assertEqual(answer["state"], "running", answer)
+
+    def test_read_again_only_where_its_file_is(self):
+        number = self.one.upload(b"a@b.example\n", "ready.txt", {"start": False})["id"]
+        path = f"/v1/lists/{number}"
+        self.one.wait(number, ("ready",))
+        answer = self.problem(self.other.call("PATCH", path, {"dedupe": "off"}), 409)
+        self.assertIn("where it was uploaded", answer["detail"])
+        self.assertEqual(self.one.get(path).json()["state"], "ready")
+        self.assertLess(self.one.call("PATCH", path, {"dedupe": "off"}).status, 300)
+        self.assertEqual(self.one.wait(number, ("ready", "failed"))["state"], "ready")
+        SERVER.sql(f"UPDATE job SET state=6 WHERE id={number}")
+        self.problem(self.other.post(f"{path}/start"), 409)
+
+    def test_nobody_loads_it_any_more(self):
+        number = self.one.upload(b"a@b.example\n", "left.txt", {"start": False})["id"]
+        path = f"/v1/lists/{number}"
+        self.one.wait(number, ("ready",))
+        SERVER.sql(f"UPDATE job SET state={LOADING} WHERE id={number}")  # an answer was lost
+        self.assertEqual(self.other.post(f"{path}/cancel").status, 200)
+        self.assertEqual(self.other.get(path).json()["state"], "loading")
+        self.assertEqual(self.one.post(f"{path}/cancel").status, 200)
+        answer = self.one.wait(number, ("cancelled", "failed"))
+        self.assertEqual((answer["state"], answer["rows"]), ("cancelled", 1))
+
     def test_one_operator_list_changed_at_both(self):
         path = "/v1/operator-lists/opt_out/entries"
         gone = ["gone%d@x.example" % i for i in range(10)]
@@ -105,6 +139,12 @@ class Shared(Case):
         wanted = [f"{name}{i}@x.example" for name in ("one", "other", "both") for i in range(30)]
         self.assertEqual(sorted(kept), sorted(wanted))
 
+    def test_what_others_run_goes_on_when_a_service_starts(self):
+        SERVER.sql(f"UPDATE job SET sources='{{}}' WHERE id={self.list}")  # there is no file of it
+        third = self.serve(self.one.key)
+        self.assertEqual(third.get("/v1/overview").status, 200)
+        self.assertEqual(SERVER.sql(f"SELECT state FROM job WHERE id={self.list}").strip(), str(RUNNING))
+
     def test_handed_over_by_somebody_else(self):
         for verb in ("recheck", "rejudge"):
             self.problem(self.other.post(f"{self.path}/{verb}"), 409)
@@ -113,7 +153,7 @@ class Shared(Case):
     def test_a_damaged_file_fails_once_with_its_reason(self):
         rows = b"".join(b"u%d-%s@b.example\n" % (i, os.urandom(9).hex().encode()) for i in range(60000))
         path = "/v1/lists/" + self.one.upload(gzip.compress(rows)[:-5000], "cut.csv.gz")["id"]
-        self.one.wait(path.rsplit("/", 1)[1], ("failed",), 30)
+        self.one.wait(path.rsplit("/", 1)[1], ("failed",), 90)
         time.sleep(1.5)  # longer than it would take to be begun anew
         answer = self.one.get(path).json()
         self.assertEqual(answer["state"], "failed")
@@ -136,6 +176,9 @@ class Shared(Case):
         path = "/v1/lists/" + self.one.upload(b"".join(b"u%d@b.example\n" % i for i in range(count)), "long.txt")["id"]
         self.assertEqual(self.one.get(path).json()["state"], "loading")
         SERVER.stop()
+        answer = self.one.get("/readyz")
+        self.problem(answer, 503, "storage")
+        self.assertEqual(answer.headers["Retry-After"], "5")
         SERVER.start()
         until = time.monotonic() + 100
         while True:
