@@ -85,20 +85,34 @@ static uint64_t hash_key(const unsigned char *bytes, size_t len)
     return hash;
 }
 
-/* The class bits of exactly this key in one of the tables. */
+/* The parts of the blob behind its head. */
+static inline const unsigned char *domain_table(void)
+{
+    return lists_blob + BLOB_TABLE;
+}
+
+static inline const unsigned char *local_table(void)
+{
+    return domain_table() + 8 * (size_t)read_u32(lists_blob + BLOB_SLOTS);
+}
+
+static inline const unsigned char *domain_filter(void)
+{
+    return local_table() + 8 * (size_t)read_u32(lists_blob + BLOB_LOCAL_SLOTS);
+}
+
+static inline const unsigned char *keys(void)
+{
+    return domain_filter() + read_u32(lists_blob + BLOB_SLOTS) / 2;
+}
+
+/* The class bits of exactly this key, which has this hash, in one of the tables. */
 static inline unsigned find_in(const unsigned char *table, uint32_t slots, const char *key,
-                               size_t len)
+                               size_t len, uint64_t hash)
 {
     const unsigned char *bytes = (const unsigned char *)key;
-    const unsigned char *keys =
-        lists_blob + BLOB_TABLE +
-        8 * ((size_t)read_u32(lists_blob + BLOB_SLOTS) + read_u32(lists_blob + BLOB_LOCAL_SLOTS));
     uint32_t mask = slots - 1;
-    uint64_t hash;
 
-    if (len == 0 || len > KEY_MAX)
-        return 0;
-    hash = hash_key(bytes, len);
     for (uint32_t at = (uint32_t)hash & mask;; at = (at + 1) & mask) {
         uint64_t slot = read_u64(table + 8 * (size_t)at);
         const unsigned char *held;
@@ -107,16 +121,25 @@ static inline unsigned find_in(const unsigned char *table, uint32_t slots, const
             return 0;
         if (slot >> 32 != hash >> 32)
             continue;
-        held = keys + ((slot >> 8) & 0xffffff) - 1;
+        held = keys() + ((slot >> 8) & 0xffffff) - 1;
         if (held[0] == len && memcmp(held + 1, bytes, len) == 0)
             return slot & 0xff;
     }
 }
 
-/* Of a domain or mail host. */
+/* Of a domain or mail host. Most stand on no list, which the filter tells. */
 static unsigned find_key(const char *key, size_t len)
 {
-    return find_in(lists_blob + BLOB_TABLE, read_u32(lists_blob + BLOB_SLOTS), key, len);
+    uint32_t slots = read_u32(lists_blob + BLOB_SLOTS), bit;
+    uint64_t hash;
+
+    if (len == 0 || len > KEY_MAX)
+        return 0;
+    hash = hash_key((const unsigned char *)key, len);
+    bit = (uint32_t)(hash >> 20) & (4 * slots - 1);
+    if ((domain_filter()[bit >> 3] & (1u << (bit & 7))) == 0)
+        return 0;
+    return find_in(domain_table(), slots, key, len, hash);
 }
 
 unsigned lists_domain_classes(struct slice domain)
@@ -175,39 +198,41 @@ struct squeezed {
     size_t token_count;
 };
 
-static bool is_separator(char c)
+/* One of ". -_"; all are within 64 characters of the blank. */
+static inline bool is_separator(char c)
 {
-    return c == '.' || c == '-' || c == '_' || c == ' ';
+    const uint64_t separators = UINT64_C(1) << 0 | UINT64_C(1) << ('-' - ' ') |
+                                UINT64_C(1) << ('.' - ' ') | UINT64_C(1) << ('_' - ' ');
+    unsigned at = (unsigned char)c - (unsigned)' ';
+
+    return at < 64 && (separators >> at & 1) != 0;
 }
 
 /* False when there is nothing to look up. */
 static bool squeeze(struct slice local, struct squeezed *ret)
 {
-    bool word_open = false;
-    size_t len = 0;
+    bool is_between = true;
+    size_t len = 0, token_count = 0;
 
     if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
         local = slice_from(local.ptr + 1, local.len - 2);
     if (local.len == 0 || local.len > LOCAL_MAX)
         return false;
-    ret->token_count = 0;
     for (size_t i = 0; i < local.len; i++) {
         char c = local.ptr[i];
+        bool was_between = is_between;
 
-        if (!ascii_is_alnum(c)) {
-            if (c == '+' && i > 0)
-                break;
-            if (is_separator(c)) {
-                word_open = false;
-                continue;
-            }
-        }
-        if (!word_open && ret->token_count < TOKENS_MAX)
-            ret->starts[ret->token_count++] = len;
-        word_open = true;
-        ret->bytes[len++] = ascii_lower(c);
+        if (c == '+' && i > 0)
+            break;
+        /* Without a branch, which nobody could foretell. */
+        is_between = is_separator(c);
+        ret->starts[token_count] = len;
+        token_count += was_between & !is_between & (token_count < TOKENS_MAX);
+        ret->bytes[len] = ascii_lower(c);
+        len += !is_between;
     }
-    ret->starts[ret->token_count] = ret->len = len;
+    ret->token_count = token_count;
+    ret->starts[token_count] = ret->len = len;
     return len > 0;
 }
 
@@ -217,10 +242,13 @@ static unsigned find_local(const struct squeezed *name, size_t from, size_t to)
     char key[LOCAL_MAX + 1];
     size_t len = to - from;
 
+    /* Names of people do, and no name in the table: tools/compile-lists checks it. */
+    if (len >= 2 && ascii_is_digit(name->bytes[to - 1]) && ascii_is_digit(name->bytes[to - 2]))
+        return 0;
     memcpy(key, name->bytes + from, len);
     key[len] = '@';
-    return find_in(lists_blob + BLOB_TABLE + 8 * (size_t)read_u32(lists_blob + BLOB_SLOTS),
-                   read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1);
+    return find_in(local_table(), read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1,
+                   hash_key((const unsigned char *)key, len + 1));
 }
 
 /* "info2", "sales-uk", "support.1": a role with a number or a country behind it. */
