@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
@@ -171,11 +170,21 @@ void bulk_output_skip_sync(struct bulk_output *output)
     output->is_passing = true;
 }
 
+struct buffer *bulk_output_buffer(struct bulk_output *output)
+{
+    return &output->pending;
+}
+
+int bulk_output_push(struct bulk_output *output, struct error *error)
+{
+    return output->pending.len < BUFFER_SIZE ? 0 : write_pending(output, error);
+}
+
 int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error)
 {
     if (!buffer_append_slice(&output->pending, bytes))
         return error_set(error, ERROR_NOMEM, "%s: no memory to write it", output->path);
-    return output->pending.len < BUFFER_SIZE ? 0 : write_pending(output, error);
+    return bulk_output_push(output, error);
 }
 
 int bulk_output_flush(struct bulk_output *output, struct error *error)

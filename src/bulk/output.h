@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
-#include "base/slice.h"
 
 struct bulk_output;
 
@@ -23,6 +23,12 @@ int bulk_output_open(const char *path, struct bulk_output **ret_output, struct e
 void bulk_output_skip_sync(struct bulk_output *output);
 /* Append. After an error the output can only be abandoned. */
 int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error);
+/*
+ * The same without a copy: append to what waits to be written, then push. Valid as long as the
+ * output is.
+ */
+struct buffer *bulk_output_buffer(struct bulk_output *output);
+int bulk_output_push(struct bulk_output *output, struct error *error);
 /* Let readers of a pipe see what was written so far. Nothing for files. */
 int bulk_output_flush(struct bulk_output *output, struct error *error);
 

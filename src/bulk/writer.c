@@ -152,15 +152,21 @@ static int prepare(struct bulk_writer *writer, struct error *error)
                                                                                : no_memory(error);
 }
 
-static int write_line(struct bulk_writer *writer, struct sink *sink, struct error *error)
+/* Where a line for this sink is made. */
+static void begin_line(struct bulk_writer *writer, struct sink *sink)
+{
+    writer->context.line = bulk_output_buffer(sink->output);
+}
+
+static int end_line(struct bulk_writer *writer, struct sink *sink, struct error *error)
 {
     struct writer_context *context = &writer->context;
     const char *line_end =
         context->kind == BULK_KIND_CSV && context->shape.quotes ? context->input.line_end : "\n";
 
-    if (!buffer_append_string(&context->line, line_end))
+    if (!buffer_append_string(context->line, line_end))
         return no_memory(error);
-    return bulk_output_write(sink->output, buffer_slice(&context->line), error);
+    return bulk_output_push(sink->output, error);
 }
 
 static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *path,
@@ -180,7 +186,8 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
     }
     if (!context->has_header || context->kind != BULK_KIND_CSV)
         return 0;
-    return writer_csv_header(context) ? write_line(writer, sink, error) : no_memory(error);
+    begin_line(writer, sink);
+    return writer_csv_header(context) ? end_line(writer, sink, error) : no_memory(error);
 }
 
 /* "list.csv.gz" and "valid": "list.valid.csv.gz". */
@@ -246,7 +253,6 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
     writer->is_stream = strcmp(path, "-") == 0;
     arena_init(&writer->context.arena);
     appended_init(&writer->context.cells);
-    buffer_init(&writer->context.line, 0);
     buffer_init(&writer->context.extra, 0);
     buffer_init(&writer->context.scratch[0], 0);
     buffer_init(&writer->context.scratch[1], 0);
@@ -294,10 +300,11 @@ static int put_row(struct bulk_writer *writer, struct sink *sink, const struct b
 
     if (sink->sheet != NULL)
         return writer_sheet_put(sink->sheet, row, outcome, error);
+    begin_line(writer, sink);
     if (!(context->kind == BULK_KIND_NDJSON ? writer_ndjson_row(context, row, outcome)
                                             : writer_csv_row(context, row, outcome)))
         return no_memory(error);
-    code = write_line(writer, sink, error);
+    code = end_line(writer, sink, error);
     return code == 0 && writer->is_stream ? bulk_output_flush(sink->output, error) : code;
 }
 
@@ -390,7 +397,6 @@ void bulk_writer_abandon(struct bulk_writer *writer)
         bulk_output_abandon(writer->sinks[i].output);
     }
     appended_done(&writer->context.cells);
-    buffer_done(&writer->context.line);
     buffer_done(&writer->context.extra);
     buffer_done(&writer->context.scratch[0]);
     buffer_done(&writer->context.scratch[1]);

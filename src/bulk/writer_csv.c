@@ -10,7 +10,7 @@ static bool is_table(const struct writer_context *context)
 
 static void append_delimiter(struct writer_context *context)
 {
-    buffer_append_byte(&context->line, context->shape.delimiter);
+    buffer_append_byte(context->line, context->shape.delimiter);
 }
 
 /* Our own text is UTF-8; the list may be Latin-1. */
@@ -21,7 +21,7 @@ static void append_cell(struct writer_context *context, struct slice text)
         recode_append_latin1(text, &context->extra);
         text = buffer_slice(&context->extra);
     }
-    bulk_csv_append_cell(&context->line, context->shape.delimiter, text);
+    bulk_csv_append_cell(context->line, context->shape.delimiter, text);
 }
 
 /* Empty cells, so that ours stand below each other in ragged lists. */
@@ -33,14 +33,12 @@ static void pad(struct writer_context *context, size_t from)
 
 bool writer_csv_header(struct writer_context *context)
 {
-    buffer_clear(&context->line);
     if (context->input.has_bom && is_table(context))
-        buffer_append(&context->line, "\xef\xbb\xbf", 3);
+        buffer_append(context->line, "\xef\xbb\xbf", 3);
     if (context->input.has_separator_line && is_table(context))
-        buffer_printf(&context->line, "sep=%c%s", context->shape.delimiter,
-                      context->input.line_end);
+        buffer_printf(context->line, "sep=%c%s", context->shape.delimiter, context->input.line_end);
     if (context->header.len > 0) {
-        buffer_append_slice(&context->line, context->header);
+        buffer_append_slice(context->line, context->header);
         pad(context, bulk_csv_count_cells(&context->shape, context->header));
     } else {
         for (size_t i = 0; i < context->column_count; i++) {
@@ -55,7 +53,7 @@ bool writer_csv_header(struct writer_context *context)
         append_delimiter(context);
         append_cell(context, slice_from_string(context->names.names[i]));
     }
-    return !context->line.failed && !context->extra.failed;
+    return !context->line->failed && !context->extra.failed;
 }
 
 bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
@@ -63,9 +61,8 @@ bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
 {
     if (!appended_fill(&context->cells, context->dialect, row, outcome))
         return false;
-    buffer_clear(&context->line);
     if (is_table(context)) {
-        buffer_append_slice(&context->line, row->raw);
+        buffer_append_slice(context->line, row->raw);
         pad(context, bulk_csv_count_cells(&context->shape, row->raw));
     } else if (context->input.kind == BULK_KIND_NDJSON) {
         append_cell(context, row->address);
@@ -80,5 +77,5 @@ bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
         append_delimiter(context);
         append_cell(context, context->cells.cells[i]);
     }
-    return !context->line.failed && !context->extra.failed;
+    return !context->line->failed && !context->extra.failed;
 }

@@ -24,20 +24,21 @@ struct writer_context {
     struct arena arena;
     /* for one row */
     struct appended_cells cells;
-    struct buffer line, extra, scratch[2];
+    struct buffer *line; /* what waits for the row's file */
+    struct buffer extra, scratch[2];
 };
 
 /* Lists that come as lines or objects have these columns in a table. */
 #define WRITER_LINE_COLUMN   "address"
 #define WRITER_OBJECT_COLUMN "input"
 
-/* The row as a line of CSV, without its end, into context->line. False: no memory. */
+/* The row as a line of CSV, without its end, behind what is in context->line. False: no memory. */
 bool writer_csv_header(struct writer_context *context);
 bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
                     const struct bulk_outcome *outcome);
 /* Once, when the columns are named. False: no memory. */
 bool writer_ndjson_prepare(struct writer_context *context);
-/* As an object, without line end, into context->line. False: no memory. */
+/* As an object, without line end, likewise. */
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome);
 

@@ -68,7 +68,7 @@ static struct slice make_result(struct writer_context *context, const struct bul
                       (unsigned long long)outcome->duplicate_of);
     }
     if (out->failed)
-        context->line.failed = true;
+        context->line->failed = true;
     return buffer_slice(out);
 }
 
@@ -78,8 +78,8 @@ static void append_words(struct writer_context *context, const struct bulk_outco
     struct dialect_words words;
     struct json json;
 
-    buffer_printf(&context->line, "\"%s\":", dialect_name(context->dialect));
-    json_init(&json, &context->line);
+    buffer_printf(context->line, "\"%s\":", dialect_name(context->dialect));
+    json_init(&json, context->line);
     if (outcome == NULL) {
         json_null(&json);
     } else {
@@ -91,7 +91,7 @@ static void append_words(struct writer_context *context, const struct bulk_outco
             json_name_cstring(&json, detail, words.detail);
         json_object_end(&json);
     }
-    buffer_append_byte(&context->line, ',');
+    buffer_append_byte(context->line, ',');
 }
 
 /* The last members and the closing brace. */
@@ -103,13 +103,13 @@ static void append_result(struct writer_context *context, const struct bulk_outc
 
     if (context->dialect != DIALECT_MAILKNOCK)
         append_words(context, outcome);
-    to = buffer_room(&context->line, name.len + result.len + 1);
+    to = buffer_room(context->line, name.len + result.len + 1);
     if (to == NULL)
         return;
     memcpy(to, name.ptr, name.len);
     memcpy(to + name.len, result.ptr, result.len);
     to[name.len + result.len] = '}';
-    context->line.len += name.len + result.len + 1;
+    context->line->len += name.len + result.len + 1;
 }
 
 static bool is_ours(const struct writer_context *context, struct slice key)
@@ -140,7 +140,7 @@ static bool append_object(struct writer_context *context, struct slice object)
             if (!was_ours) { /* up to the comma before it, or to the brace */
                 const char *to = before != NULL ? before : member.begin;
 
-                buffer_append(&context->line, from, (size_t)(to - from));
+                buffer_append(context->line, from, (size_t)(to - from));
             }
             was_ours = true;
             continue;
@@ -155,10 +155,10 @@ static bool append_object(struct writer_context *context, struct slice object)
     if (!was_ours) {
         while (at > from && ascii_is_space(at[-1]))
             at--;
-        buffer_append(&context->line, from, (size_t)(at - from));
+        buffer_append(context->line, from, (size_t)(at - from));
     }
     if (has_member)
-        buffer_append_byte(&context->line, ',');
+        buffer_append_byte(context->line, ',');
     return true;
 }
 
@@ -167,7 +167,7 @@ static struct slice as_text(struct writer_context *context, struct slice cell)
     struct slice text = SLICE_EMPTY;
 
     if (!bulk_format_text(&context->input, cell, context->scratch, &text))
-        context->line.failed = true;
+        context->line->failed = true;
     return text;
 }
 
@@ -177,7 +177,7 @@ static void put_cell(struct writer_context *context, bool is_first, struct slice
 {
     /* Of ASCII and without a quote it is its own text in every encoding. */
     bool is_plain = json_is_plain(cell);
-    char *to = buffer_room(&context->line, 1 + name.len + 2 + cell.len);
+    char *to = buffer_room(context->line, 1 + name.len + 2 + cell.len);
     struct json json;
 
     if (to == NULL)
@@ -192,9 +192,9 @@ static void put_cell(struct writer_context *context, bool is_first, struct slice
         to += cell.len;
         *to++ = '"';
     }
-    context->line.len = (size_t)(to - context->line.ptr);
+    context->line->len = (size_t)(to - context->line->ptr);
     if (!is_plain) {
-        json_init(&json, &context->line);
+        json_init(&json, context->line);
         json_string(&json, as_text(context, cell));
     }
 }
@@ -207,7 +207,7 @@ static void write_cells(struct writer_context *context, struct slice raw)
     char made_up[40];
     size_t index = 0;
 
-    buffer_append_byte(&context->line, has_names ? '{' : '[');
+    buffer_append_byte(context->line, has_names ? '{' : '[');
     for (; raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell); index++) {
         if (has_names && index < context->column_count) {
             name = context->names_before[index];
@@ -217,7 +217,7 @@ static void write_cells(struct writer_context *context, struct slice raw)
         }
         put_cell(context, index == 0, name, cell);
     }
-    buffer_append_byte(&context->line, has_names ? '}' : ']');
+    buffer_append_byte(context->line, has_names ? '}' : ']');
 }
 
 /* Up to the place of the result, which closes the object. */
@@ -225,7 +225,7 @@ static void write_row(struct writer_context *context, const struct bulk_row *row
 {
     struct json json;
 
-    json_init(&json, &context->line);
+    json_init(&json, context->line);
     json_object_begin(&json);
     json_name_int(&json, "row", (int64_t)row->number);
     json_name(&json, "input");
@@ -239,19 +239,20 @@ static void write_row(struct writer_context *context, const struct bulk_row *row
     }
     if (row->fault != NULL)
         json_name_cstring(&json, "fault", row->fault);
-    buffer_append_byte(&context->line, ',');
+    buffer_append_byte(context->line, ',');
 }
 
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome)
 {
-    buffer_clear(&context->line);
+    size_t before = context->line->len;
+
     if (context->input.kind != BULK_KIND_NDJSON || !append_object(context, row->raw)) {
-        buffer_clear(&context->line);
+        context->line->len = before;
         write_row(context, row);
     }
     append_result(context, outcome);
-    return !context->line.failed;
+    return !context->line->failed;
 }
 
 bool writer_ndjson_prepare(struct writer_context *context)
