@@ -1,7 +1,5 @@
 #include "config/kept_lists.h"
 
-#include "base/table.h"
-
 struct slice kept_lists_text(struct slice kept)
 {
     return slice_starts_with(kept, SLICE("\xef\xbb\xbf")) ? slice_from_offset(kept, 3) : kept;
@@ -43,11 +41,8 @@ int kept_lists_add(struct store *store, struct lists_operator *lists, struct err
 int kept_lists_add_from(const char *url, struct lists_operator *lists, struct error *error)
 {
     struct store *store = NULL;
-    int code = store_open(url, STORE_MODE_EXISTING, &store, error);
+    int code = store_open(url, STORE_MODE_NOTES, &store, error);
 
-    /* Second, as who only reads leaves the logs of a file behind. */
-    if (code != 0 && code != ERROR_NOT_FOUND)
-        code = store_open(url, STORE_MODE_READ_ONLY, &store, error);
     if (code == ERROR_NOT_FOUND)
         return 0;
     if (code == 0)
@@ -58,18 +53,5 @@ int kept_lists_add_from(const char *url, struct lists_operator *lists, struct er
 
 int kept_lists_stamp(struct store *store, uint64_t *ret_stamp, struct error *error)
 {
-    uint64_t stamp = 0;
-    struct slice text;
-    struct arena arena;
-    int code = 0;
-
-    arena_init(&arena);
-    for (unsigned i = 0; i < LISTS_OPERATOR_KIND_COUNT && code == 0; i++) {
-        code = kept_lists_read(store, (enum lists_operator_kind)i, &arena, &text, error);
-        if (code == 0)
-            stamp = hash_bytes(text.ptr, text.len, stamp + i);
-    }
-    arena_done(&arena);
-    *ret_stamp = stamp;
-    return code;
+    return store_notes_mark(store, KEPT_LISTS_NOTE, ret_stamp, error);
 }

@@ -46,6 +46,7 @@ static const struct store_ops postgres_ops = {
     .note_put = postgres_note_put,
     .note_change = postgres_note_change,
     .note_next = postgres_note_next,
+    .notes_mark = postgres_notes_mark,
     .note_remove = postgres_note_remove,
     .note_expire = postgres_note_expire,
     .records_put = postgres_records_put,

@@ -179,7 +179,7 @@ static bool describe(struct dial *dial, const PQconninfoOption *options, enum st
         if (postgres_option(options, defaults[i][0]) == NULL)
             add(dial, defaults[i][0], defaults[i][1]);
     /* After a failover: the new primary. */
-    if (postgres_option(options, "target_session_attrs") == NULL && mode != STORE_MODE_READ_ONLY)
+    if (postgres_option(options, "target_session_attrs") == NULL && store_mode_writes(mode))
         add(dial, "target_session_attrs", "read-write");
     dial->names[dial->count] = dial->values[dial->count] = NULL;
     return true;
@@ -203,8 +203,7 @@ static int set_up(struct postgres_store *store, PGconn *connection, uint64_t unt
         return error_set(error, ERROR_NOMEM, "no memory for a connection to %s", store->place);
     snprintf(sql, sizeof(sql), "%s; SET statement_timeout TO %llu%s", settings,
              (unsigned long long)store->statement_ms,
-             store->mode == STORE_MODE_READ_ONLY ? "; SET default_transaction_read_only TO on"
-                                                 : "");
+             store_mode_writes(store->mode) ? "" : "; SET default_transaction_read_only TO on");
     answer = postgres_say_until(connection, sql, 0, until_ms);
     status = PQresultStatus(answer);
     PQclear(answer);

@@ -160,6 +160,9 @@
                    " AND body IN ($3, $4)")                                                        \
     X(NOTE_NEXT, "SELECT id, body FROM note WHERE kind=$1 AND id>$2 ORDER BY id LIMIT 1")          \
     X(NOTE_FROM, "SELECT id, body FROM note WHERE kind=$1 AND id>=$2 ORDER BY id LIMIT 1")         \
+    /* What was written last to each of them: none of their text has to come. */                   \
+    X(NOTES_MARK, "SELECT coalesce(hashtextextended(string_agg(encode(id, 'hex')||' '||xmin,"      \
+                  " ' ' ORDER BY id), 0), 0) FROM note WHERE kind=$1")                             \
     X(NOTE_REMOVE, "DELETE FROM note WHERE kind=$1 AND id=$2")                                     \
     X(NOTE_EXPIRE, "DELETE FROM note WHERE (kind, id) IN (SELECT kind, id FROM note"               \
                    " WHERE until_ms>0 AND until_ms<=$1::int8 LIMIT $2::int8)")                     \
@@ -416,6 +419,8 @@ int postgres_note_change(struct store *store, const char *kind, const char *id, 
 int postgres_note_next(struct store *store, const char *kind, struct slice after, bool inclusive,
                        struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                        struct error *error);
+int postgres_notes_mark(struct store *store, const char *kind, uint64_t *ret_mark,
+                        struct error *error);
 int postgres_note_remove(struct store *store, const char *kind, const char *id,
                          struct error *error);
 int postgres_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);

@@ -70,6 +70,25 @@ int postgres_note_next(struct store *base, const char *kind, struct slice after,
     return code;
 }
 
+int postgres_notes_mark(struct store *base, const char *kind, uint64_t *ret_mark,
+                        struct error *error)
+{
+    struct postgres_params params;
+    PGresult *answer;
+    int code;
+
+    postgres_params_init(&params);
+    postgres_bind_bytes(&params, slice_from_string(kind));
+    code = postgres_store_do(postgres_store_of(base), POSTGRES_NOTES_MARK, &params, &answer,
+                             "look at notes", error);
+    postgres_params_done(&params);
+    if (code != 0)
+        return code;
+    *ret_mark = (uint64_t)postgres_int(answer, 0, 0);
+    PQclear(answer);
+    return 0;
+}
+
 int postgres_note_remove(struct store *base, const char *kind, const char *id, struct error *error)
 {
     struct postgres_params params;

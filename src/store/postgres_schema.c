@@ -236,6 +236,8 @@ static int renew(struct postgres_store *store, struct error *error)
     if (version == 0 && store->mode != STORE_MODE_CREATE)
         return error_set(error, ERROR_NOT_FOUND, "there are no tables of mailknock in %s",
                          store->place);
+    if (store->mode == STORE_MODE_NOTES)
+        return 0; /* they are as they were in the first version */
     if (store->mode == STORE_MODE_READ_ONLY)
         return error_set(error, ERROR_FORMAT,
                          "%s has tables of version %d: open it for writing once to renew them",

@@ -208,8 +208,10 @@ static int open_read_only(const char *path, sqlite3 **ret_db)
 {
     const char *const ways[] = {"mode=ro", "mode=ro&immutable=1"};
     int result = SQLITE_NOMEM;
+    /* Where we may make that index, who owns the file might not be able to use it. */
+    size_t first = access(path, W_OK) != 0 && !has_log(path) ? 1 : 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(ways) && (i == 0 || !has_log(path)); i++) {
+    for (size_t i = first; i < ARRAY_LEN(ways) && (i == first || !has_log(path)); i++) {
         char *uri = sqlite_store_uri(path, ways[i]);
 
         if (uri == NULL)
@@ -226,9 +228,13 @@ static int open_read_only(const char *path, sqlite3 **ret_db)
 
 static int open_writable(const char *path, bool create, sqlite3 **ret_db)
 {
-    char *uri = sqlite_store_uri(path, create ? "mode=rwc" : "mode=rw");
+    char *uri;
     int result;
 
+    /* SQLite would fall back to reading, and leave what that needs beside the file. */
+    if (access(path, F_OK) == 0 && access(path, W_OK) != 0)
+        return SQLITE_READONLY;
+    uri = sqlite_store_uri(path, create ? "mode=rwc" : "mode=rw");
     if (uri == NULL)
         return SQLITE_NOMEM;
     result = try_open(uri, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), ret_db);
@@ -236,6 +242,31 @@ static int open_writable(const char *path, bool create, sqlite3 **ret_db)
     if (result == SQLITE_OK && sqlite3_db_readonly(*ret_db, "main") == 1)
         result = SQLITE_READONLY;
     return result;
+}
+
+/*
+ * The last one who has the file open takes its log and index away, if it may write; whoever only
+ * reads would leave them behind.
+ */
+static int open_for_notes(const char *path, sqlite3 **ret_db)
+{
+    int result = open_writable(path, false, ret_db);
+
+    return result == SQLITE_OK ? result : open_read_only(path, ret_db);
+}
+
+static int open_as(const char *path, enum store_mode mode, sqlite3 **ret_db)
+{
+    switch (mode) {
+    case STORE_MODE_CREATE:
+    case STORE_MODE_EXISTING:
+        return open_writable(path, mode == STORE_MODE_CREATE, ret_db);
+    case STORE_MODE_READ_ONLY:
+        return open_read_only(path, ret_db);
+    case STORE_MODE_NOTES:
+        return open_for_notes(path, ret_db);
+    }
+    return SQLITE_MISUSE;
 }
 
 static int set_up(struct sqlite_store *store, struct error *error)
@@ -246,7 +277,9 @@ static int set_up(struct sqlite_store *store, struct error *error)
                      "%s PRAGMA synchronous=NORMAL; PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
                      " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE;"
                      " PRAGMA wal_autocheckpoint=%d",
-                     store->is_read_only ? "" : "PRAGMA journal_mode=WAL;", CACHE_KIB, LOG_PAGES);
+                     store_mode_writes(store->mode) ? "PRAGMA journal_mode=WAL;"
+                                                    : "PRAGMA query_only=ON;",
+                     CACHE_KIB, LOG_PAGES);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_store_fail(store, "open", error);
     return 0;
@@ -320,7 +353,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
     if (store == NULL)
         return error_set(error, ERROR_NOMEM, "no memory for the store");
     store->base.ops = &sqlite_ops;
-    store->is_read_only = mode == STORE_MODE_READ_ONLY;
+    store->mode = mode;
     store->path = memory_copy_string(path, strlen(path));
     store->pack = store_pack_new();
     if (store->path == NULL || store->pack == NULL) {
@@ -332,8 +365,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
                          path, strerror(errno));
         goto done;
     }
-    result = store->is_read_only ? open_read_only(path, &store->db)
-                                 : open_writable(path, mode == STORE_MODE_CREATE, &store->db);
+    result = open_as(path, mode, &store->db);
     if (result != SQLITE_OK) {
         code = sqlite_store_error(store->db, path, result, "open the store", error);
         goto done;

@@ -132,7 +132,7 @@ struct sqlite_store {
     struct store base;
     sqlite3 *db;
     char *path;
-    bool is_read_only;
+    enum store_mode mode;
     struct store_pack *pack;
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };

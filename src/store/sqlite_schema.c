@@ -3,6 +3,7 @@
 #include "store/sqlite_internal.h"
 
 #define APPLICATION_ID 0x4d4b4e4b /* "MKNK" in the file's head */
+#define NOTES_SINCE    2          /* version; they are as they were in it */
 
 /*
  * One entry a version, never changed once released. Rows are clustered by (job, row): they are
@@ -149,7 +150,8 @@ static int check_ours(struct sqlite_store *store, int *ret_version, struct error
         code = read_pragma(store, "SELECT count(*) FROM sqlite_master", &tables, error);
     if (code != 0)
         return code;
-    if (application != APPLICATION_ID && (tables > 0 || version != 0 || store->is_read_only))
+    if (application != APPLICATION_ID &&
+        (tables > 0 || version != 0 || store->mode == STORE_MODE_READ_ONLY))
         return error_set(error, ERROR_FORMAT, "%s is no mailknock file", store->path);
     if (version > (int)ARRAY_LEN(migrations))
         return error_set(error, ERROR_FORMAT,
@@ -166,7 +168,11 @@ int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
 
     if (code != 0 || version == (int)ARRAY_LEN(migrations))
         return code;
-    if (store->is_read_only)
+    if (store->mode == STORE_MODE_NOTES)
+        return version >= NOTES_SINCE
+                   ? 0
+                   : error_set(error, ERROR_NOT_FOUND, "there are no notes in %s", store->path);
+    if (store->mode == STORE_MODE_READ_ONLY)
         return error_set(error, ERROR_FORMAT,
                          "%s has tables of version %d: open it for writing once to renew them",
                          store->path, version);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/table.h"
 
 #define SCHEME_SQLITE "sqlite:"
 #define SCHEME_MEMORY "memory:"
@@ -64,6 +65,11 @@ void store_close(struct store *store)
 {
     if (store != NULL)
         store->ops->close(store);
+}
+
+bool store_mode_writes(enum store_mode mode)
+{
+    return mode == STORE_MODE_CREATE || mode == STORE_MODE_EXISTING;
 }
 
 int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error)
@@ -336,6 +342,28 @@ int store_note_next(struct store *store, const char *kind, struct slice after, s
                     struct slice *ret_id, struct slice *ret_body, struct error *error)
 {
     return store->ops->note_next(store, kind, after, false, arena, ret_id, ret_body, error);
+}
+
+/* Of a store that does not know itself when one was changed. */
+static int read_mark(struct store *store, const char *kind, uint64_t *ret_mark, struct error *error)
+{
+    struct slice id = SLICE_EMPTY, body;
+    uint64_t mark = 0;
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    while ((code = store_note_next(store, kind, id, &arena, &id, &body, error)) == 1)
+        mark = hash_bytes(body.ptr, body.len, hash_bytes(id.ptr, id.len, mark));
+    arena_done(&arena);
+    *ret_mark = mark;
+    return code;
+}
+
+int store_notes_mark(struct store *store, const char *kind, uint64_t *ret_mark, struct error *error)
+{
+    return store->ops->notes_mark != NULL ? store->ops->notes_mark(store, kind, ret_mark, error)
+                                          : read_mark(store, kind, ret_mark, error);
 }
 
 int store_note_remove(struct store *store, const char *kind, const char *id, struct error *error)

@@ -35,7 +35,13 @@ enum store_mode {
     STORE_MODE_CREATE,    /* made when it is not there */
     STORE_MODE_EXISTING,  /* ERROR_NOT_FOUND when it is not there */
     STORE_MODE_READ_ONLY, /* as EXISTING; also while somebody else writes */
+    /*
+     * As READ_ONLY, for a look at notes and nothing else: tables of an older program will do as
+     * they are, and beside a file nothing is left. No notes so far: ERROR_NOT_FOUND.
+     */
+    STORE_MODE_NOTES,
 };
+bool store_mode_writes(enum store_mode mode);
 
 /*
  * "memory:", "sqlite:PATH" or a bare path, "postgresql://..." as libpq reads it (its environment
@@ -318,6 +324,9 @@ int store_note_get(struct store *store, const char *kind, const char *id, struct
 int store_note_next(struct store *store, const char *kind, struct slice after, struct arena *arena,
                     struct slice *ret_id, struct slice *ret_body, struct error *error);
 /* No error when there is none. */
+/* A number that is another one when a note of the kind is put, changed or removed. */
+int store_notes_mark(struct store *store, const char *kind, uint64_t *ret_mark,
+                     struct error *error);
 int store_note_remove(struct store *store, const char *kind, const char *id, struct error *error);
 /* Take away at most `max` whose time is over; how many. */
 int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
@@ -458,6 +467,8 @@ struct store_ops {
     int (*note_next)(struct store *store, const char *kind, struct slice after, bool inclusive,
                      struct arena *arena, struct slice *ret_id, struct slice *ret_body,
                      struct error *error);
+    int (*notes_mark)(struct store *store, const char *kind, uint64_t *ret_mark,
+                      struct error *error); /* NULL: all of them are read */
     int (*note_remove)(struct store *store, const char *kind, const char *id, struct error *error);
     int (*note_expire)(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
     int (*records_put)(struct store *store, const struct store_record *records, size_t count,

@@ -626,6 +626,29 @@ static void notes_are_kept_in_order_and_expire(void **state)
     arena_done(&arena);
 }
 
+static void notes_have_a_mark(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t before, same, after;
+
+    assert_int_equal(store_notes_mark(bench->store, "key", &before, NULL), 0);
+    for (unsigned i = 0; i < 6; i++) {
+        const char *id = i % 2 == 0 ? "a" : "b";
+        struct slice body = slice_from_string(i < 2 ? "x" : "y");
+
+        if (i < 4)
+            assert_int_equal(store_note_put(bench->store, "key", id, body, 0, NULL), 0);
+        else
+            assert_int_equal(store_note_remove(bench->store, "key", id, NULL), 0);
+        assert_int_equal(store_note_put(bench->store, "other", id, body, 0, NULL), 0);
+        assert_int_equal(store_notes_mark(bench->store, "key", &after, NULL), 0);
+        assert_int_equal(store_notes_mark(bench->store, "key", &same, NULL), 0);
+        assert_true(after != before);
+        assert_true(after == same);
+        before = after;
+    }
+}
+
 static void a_note_is_changed_only_as_it_was_read(void **state)
 {
     struct bench *bench = *state;
@@ -1396,6 +1419,30 @@ static void a_reader_changes_nothing(void **state)
     assert_int_equal(store_job_update(bench->store, &job, &error), ERROR_IO);
     assert_int_equal(get_job(bench->store, id).created_unix_ms, 1000);
 }
+
+/* Of an older program's tables: they are left so. */
+static void notes_are_looked_at_as_they_are(void **state)
+{
+    static const char older[] = "DELETE FROM mailknock.version WHERE version=(SELECT max(version) "
+                                "FROM mailknock.version)";
+    struct bench *bench = *state;
+    struct error error = {0};
+    struct store *store;
+    struct slice body;
+    struct arena arena;
+
+    arena_init(&arena);
+    assert_int_equal(store_note_put(bench->store, "list", "a", SLICE("text"), 0, NULL), 0);
+    postgres_rig_run(older);
+    for (int i = 0; i < 2; i++) {
+        open_again(bench, STORE_MODE_NOTES);
+        assert_int_equal(store_note_get(bench->store, "list", "a", &arena, &body, NULL), 0);
+        assert_true(slice_equal(body, SLICE("text")));
+    }
+    assert_int_equal(store_note_put(bench->store, "list", "a", SLICE("mine"), 0, &error), ERROR_IO);
+    assert_int_equal(store_open(bench->path, STORE_MODE_READ_ONLY, &store, &error), ERROR_FORMAT);
+    arena_done(&arena);
+}
 #endif
 
 #define BOTH(test)                                                                                 \
@@ -1426,6 +1473,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(pages_show_what_is_asked_for),
         IN_POSTGRES(rare_reasons_are_found_far_away),
         IN_POSTGRES(notes_are_kept_in_order_and_expire),
+        IN_POSTGRES(notes_have_a_mark),
         IN_POSTGRES(a_note_is_changed_only_as_it_was_read),
         IN_POSTGRES(a_job_is_changed_only_as_it_was_read),
         IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
@@ -1438,6 +1486,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(many_may_start_at_once),
         IN_POSTGRES(tables_have_an_age),
         IN_POSTGRES(a_reader_changes_nothing),
+        IN_POSTGRES(notes_are_looked_at_as_they_are),
     };
     int failed;
 
@@ -1465,6 +1514,7 @@ int main(int argc, char **argv)
         BOTH(pages_show_what_is_asked_for),
         BOTH(rare_reasons_are_found_far_away),
         BOTH(notes_are_kept_in_order_and_expire),
+        BOTH(notes_have_a_mark),
         BOTH(a_note_is_changed_only_as_it_was_read),
         BOTH(a_job_is_changed_only_as_it_was_read),
         BOTH(a_failure_never_takes_the_place_of_a_proof),
