@@ -132,6 +132,9 @@ void io_uv_streams_remove(struct io_uv_stream *stream);
 int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len);
 void io_uv_output_flush(struct io_uv_stream *stream);
 void io_uv_output_free(struct io_uv_stream *stream);
+/* Nothing can be sent any more; where it was for want of memory the owner is told in the next turn.
+ */
+void io_uv_stream_broke(struct io_uv_stream *stream, int uv_error);
 /* The stream's side: something waits now; and everything waiting has gone, or never will. */
 void io_uv_stream_output_waits(struct io_uv_stream *stream);
 void io_uv_stream_output_drained(struct io_uv_stream *stream);

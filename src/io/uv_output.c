@@ -1,7 +1,8 @@
 /*
  * What a stream has to say. The kernel is asked first; what it does not take waits in the outbox,
  * which exists only that long. An error of writing is kept, not told: the peer may have said
- * something before it went away, and the reading side finds that and then the end.
+ * something before it went away, and the reading side finds that and then the end. Only of our own
+ * want of memory it finds nothing.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -32,7 +33,7 @@ static size_t output_push(struct io_uv_stream *stream, const char *bytes, size_t
             sent += (size_t)n;
         } else if (errno != EINTR) {
             if (errno != EAGAIN)
-                stream->error = -errno;
+                io_uv_stream_broke(stream, -errno);
             break;
         }
     }
@@ -91,6 +92,6 @@ int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len
         return 0;
     rc = output_wait(stream, bytes + sent, len - sent);
     if (rc != 0 && sent > 0)
-        stream->error = UV_ENOMEM; /* half of it is gone: nothing sensible can follow */
+        io_uv_stream_broke(stream, UV_ENOMEM); /* half of it is gone */
     return rc;
 }

@@ -98,6 +98,20 @@ static bool stream_is_reading(const struct io_uv_stream *stream)
     return stream->state == IO_UV_CLOSED && stream->accepted && !stream->ended;
 }
 
+static bool is_want_of_memory(int uv_error)
+{
+    return uv_error == UV_ENOMEM || uv_error == UV_ENOBUFS;
+}
+
+/*
+ * We lacked memory for something without which nothing sensible can follow. The peer knows nothing
+ * of that: no end comes from there, and the owner has to hear of it from us.
+ */
+static bool stream_is_broken(const struct io_uv_stream *stream)
+{
+    return stream->state == IO_UV_OPEN && is_want_of_memory(stream->error);
+}
+
 /* After whatever changes what it waits for. Once it has been watched this can't fail. */
 static int stream_watch(struct io_uv_stream *stream)
 {
@@ -107,6 +121,13 @@ static int stream_watch(struct io_uv_stream *stream)
         return 0;
     return io_uv_streams_watch(stream, (stream_is_reading(stream) ? IO_READABLE : 0u) |
                                            (is_writing ? IO_WRITABLE : 0u));
+}
+
+void io_uv_stream_broke(struct io_uv_stream *stream, int uv_error)
+{
+    stream->error = uv_error;
+    if (stream_is_broken(stream)) /* its end is found then, which needs no memory */
+        (void)shutdown(stream->fd, SHUT_RDWR);
 }
 
 void io_uv_stream_output_waits(struct io_uv_stream *stream)
@@ -188,7 +209,7 @@ static void stream_fail(struct io_uv_stream *stream, int uv_error)
     enum io_close_reason reason = reason_of(uv_error, connecting);
 
     stream->error = uv_error;
-    if (stream->tls != NULL && !io_tls_is_secured(stream->tls))
+    if (stream->tls != NULL && !io_tls_is_secured(stream->tls) && !is_want_of_memory(uv_error))
         stream_finish(stream, IO_CLOSED_TLS, "connection reset during the TLS handshake");
     else
         stream_finish(stream, reason, uv_strerror(uv_error));
@@ -201,7 +222,7 @@ static void stream_send_tls_output(struct io_uv_stream *stream)
     struct slice output = io_tls_output(stream->tls);
 
     if (output.len > 0 && io_uv_output_send(stream, output.ptr, output.len) != 0)
-        stream->error = UV_ENOMEM; /* ciphertext with a gap is worth nothing */
+        io_uv_stream_broke(stream, UV_ENOMEM); /* ciphertext with a gap is worth nothing */
     io_tls_output_done(stream->tls);
 }
 
@@ -241,7 +262,9 @@ static void stream_pump_tls(struct io_uv_stream *stream)
 static void stream_on_end(struct io_uv_stream *stream)
 {
     stream->ended = true;
-    if (stream->tls != NULL && !io_tls_is_secured(stream->tls))
+    if (stream_is_broken(stream))
+        stream_fail(stream, stream->error);
+    else if (stream->tls != NULL && !io_tls_is_secured(stream->tls))
         stream_finish(stream, IO_CLOSED_TLS, "connection closed during the TLS handshake");
     else if (stream->error != 0) /* writing had found out before */
         stream_fail(stream, stream->error);
@@ -303,7 +326,7 @@ void io_uv_stream_pause(struct io_stream *base, bool paused)
     }
     /* TLS may hold plaintext for which no more ciphertext will come. */
     if (stream->tls != NULL && stream_set_timer(stream, 0) != 0)
-        stream->error = UV_ENOMEM;
+        io_uv_stream_broke(stream, UV_ENOMEM);
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -364,7 +387,11 @@ void io_uv_stream_ready(struct io_uv_stream *stream, unsigned events)
     }
     if ((events & IO_READABLE) && stream_is_reading(stream))
         stream_read(stream);
-    if ((events & IO_WRITABLE) && stream->fd >= 0)
+    if (stream->fd < 0 || !(events & IO_WRITABLE))
+        return;
+    if (stream_is_broken(stream))
+        stream_fail(stream, stream->error);
+    else
         io_uv_output_flush(stream);
 }
 

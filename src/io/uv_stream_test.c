@@ -572,6 +572,36 @@ static void every_allocation_may_fail(void **state)
     assert_true(slice_ends_with(buffer_slice(&world.client.got), SLICE("221 bye\r\n")));
 }
 
+/* --- memory that runs out while it is open --------------------------------------------------- */
+
+/* Half of it went out, and there is no memory for the rest. */
+static void write_without_memory(struct end *end)
+{
+    char *bytes = memory_zalloc(16, BIG); /* more than the kernel takes by far */
+    int rc;
+
+    assert_non_null(bytes);
+    memory_fail_after(0);
+    world.inside = true;
+    rc = io_stream_write(end->stream, bytes, (size_t)15 * BIG);
+    world.inside = false;
+    memory_fail_after(-1);
+    assert_int_equal(rc, ERROR_NOMEM);
+    memory_free(bytes);
+}
+
+static void want_of_memory_is_told(void **state)
+{
+    world.client.on_connected = never_read;
+    world.server.on_connected = write_without_memory;
+    world.server.on_closed = stop;
+    connect_client();
+    io_loop_run(world.loop);
+    assert_int_equal(world.server.closed, 1);
+    assert_int_equal(world.server.reason, IO_CLOSED_ERROR);
+    assert_string_equal(world.server.detail, "not enough memory");
+}
+
 /* --- in TLS -------------------------------------------------------------------------------- */
 
 static void server_starts_tls(struct end *end)
@@ -643,6 +673,29 @@ static void big_writes_arrive_whole_in_tls(void **state)
     run_big();
 }
 
+static void go_on_without_memory(struct end *end)
+{
+    io_stream_pause(end->stream, true);
+    memory_fail_after(0);
+    world.inside = true;
+    io_stream_pause(end->stream, false);
+    world.inside = false;
+    memory_fail_after(-1);
+}
+
+/* It may hold text that nothing would bring out any more. */
+static void want_of_memory_to_go_on_is_told(void **state)
+{
+    world.server.on_connected = tls_at_once;
+    world.client.on_connected = tls_at_once;
+    world.client.on_secured = go_on_without_memory;
+    world.client.on_closed = stop;
+    connect_client();
+    io_loop_run(world.loop);
+    assert_int_equal(world.client.reason, IO_CLOSED_ERROR);
+    assert_string_equal(world.client.detail, "not enough memory");
+}
+
 static void send_garbage(struct end *end)
 {
     send_text(end, "220 this is no TLS at all\r\n");
@@ -690,7 +743,9 @@ int main(void)
         T(who_was_closed_by_another_hears_nothing),
         T(running_out_of_descriptors_is_a_limit),
         T(every_allocation_may_fail),
+        T(want_of_memory_is_told),
         T(a_dialogue_moves_to_tls),
+        T(want_of_memory_to_go_on_is_told),
         T(big_writes_arrive_whole_in_tls),
         T(failed_handshakes_are_told),
     };
