@@ -104,7 +104,7 @@ static void check_store(struct doctor *doctor)
     const char *url = doctor->config->store, *path, *slash, *folder;
     struct store *store = NULL;
     struct error error = {0};
-    int code = 0;
+    int code = 0, advice = 0;
 
     if (url == NULL)
         return;
@@ -119,6 +119,7 @@ static void check_store(struct doctor *doctor)
     } else if (path == NULL || access(path, F_OK) == 0) {
         code = store_open(url, path == NULL ? STORE_MODE_CREATE : STORE_MODE_READ_ONLY, &store,
                           &error);
+        advice = code == 0 ? store_advise(store, &error) : 0;
         store_close(store);
         if (code == 0 && path != NULL && access(path, W_OK) != 0)
             code = error_set(&error, ERROR_IO, "%.200s can't be written by this user", path);
@@ -126,7 +127,11 @@ static void check_store(struct doctor *doctor)
     /* SQLite writes its journal beside the file. */
     if (code == 0 && path != NULL && folder != NULL && access(folder, W_OK | X_OK) != 0)
         code = error_set(&error, ERROR_IO, "nothing can be written in %.200s by this user", folder);
-    if (code == 0)
+    if (code == 0 && advice == 1)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_WARNING,
+                          "All works, but lists take longer to be removed (doc/SCALING.md).", "%s",
+                          error.message);
+    else if (code == 0)
         doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "", "%s can be written",
                           config_url_password(slice_from_string(url)).len > 0 ? "the store" : url);
     else

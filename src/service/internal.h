@@ -55,6 +55,7 @@ struct service {
     uint64_t history_failures; /* that the log knows of */
     struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
+    uint64_t advice_ms; /* when the store is asked next */
     struct io_timer housekeeping;
     uint64_t lists_stamp; /* kept lists as they were when they were looked at (shared stores) */
     struct list calls;    /* that are being answered */

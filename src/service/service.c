@@ -165,6 +165,20 @@ static void follow_lists(struct service *service)
     }
 }
 
+static void ask_store(struct service *service)
+{
+    struct error error = {0};
+
+    if (service_now_ms(service) < service->advice_ms)
+        return;
+    service->advice_ms = service_now_ms(service) + HOUR_MS;
+    if (store_advise(service->store, &error) == 1 &&
+        service_log_begin(&service->log, SERVICE_LOG_WARNING, "store", service_unix_ms(service))) {
+        service_log_text(&service->log, "advice", slice_from_string(error.message));
+        service_log_end(&service->log);
+    }
+}
+
 static void keep_house(struct io_timer *timer)
 {
     struct service *service = timer->user;
@@ -182,6 +196,7 @@ static void keep_house(struct io_timer *timer)
     tell_history_trouble(service);
     service_alarms_watch(service);
     service_retention(service);
+    ask_store(service);
     service_orphans_tend(&service->orphans, &service->desk);
     service_source_watch_run(service);
     (void)io_timer_start(timer, service_now_ms(service) + HOUSEKEEPING_MS);

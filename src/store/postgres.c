@@ -27,6 +27,7 @@ static void close_store(struct store *base)
 static const struct store_ops postgres_ops = {
     .is_shared = true,
     .close = close_store,
+    .advise = postgres_part_advise,
     .job_add = postgres_job_add,
     .job_next = postgres_job_next,
     .job_update = postgres_job_update,

@@ -377,6 +377,8 @@ int postgres_part_empty(struct postgres_store *store, uint64_t job, size_t beyon
 /* What was there before there were parts becomes the first one. Large, that takes minutes, beside
    others who work there. */
 int postgres_part_settle(struct postgres_store *store, struct error *error);
+/* As store_advise: when no parts can be made. */
+int postgres_part_advise(struct store *store, struct error *error);
 
 /* --- the interface's parts ----------------------------------------------------------------------
  */

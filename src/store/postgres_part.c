@@ -484,3 +484,31 @@ int postgres_part_empty(struct postgres_store *store, uint64_t job, size_t beyon
     code = postgres_store_end(store, done < 0 ? done : 0, "remove a list", error);
     return code == 0 ? done : code;
 }
+
+int postgres_part_advise(struct store *base, struct error *error)
+{
+    struct postgres_store *store = postgres_store_of(base);
+    struct before before;
+    int64_t rest[2];
+    int code = read_before(store, &before, error);
+
+    if (code == 0 && before.parts == 0) {
+        error_set(
+            error, ERROR_BUSY,
+            "lists in %s do not lie in parts yet: that is done when a list comes, or a program "
+            "starts, and nobody else is at their tables in that moment",
+            store->place);
+        return 1;
+    }
+    if (code == 0)
+        code = numbers_of(store, &rest_text, NULL, 0, rest, 2, "look at the parts", error);
+    if (code < 0 || rest[1] <= SMALL_BYTES)
+        return code < 0 ? code : 0;
+    error_set(
+        error, ERROR_BUSY,
+        "%llu MB in %s lie outside of parts (list %llu is the last there), so that no part is "
+        "made any more, and lists are removed row by row: remove those in line_rest and "
+        "result_rest, then let VACUUM run on both",
+        (unsigned long long)rest[1] / 1000000, store->place, (unsigned long long)rest[0]);
+    return 1;
+}

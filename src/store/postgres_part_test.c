@@ -292,8 +292,12 @@ static void large_older_tables_are_read_beside_others(void **state)
 {
     uint64_t id = add_list(*state, 0, 3);
     struct store *old = *state, *store;
+    struct error error = {0};
 
+    assert_int_equal(store_advise(old, NULL), 0);
     make_announced();
+    assert_int_equal(store_advise(old, &error), 1);
+    assert_non_null(strstr(error.message, "do not lie in parts yet"));
     postgres_rig_run("INSERT INTO mailknock.line (job, row, key, turn, address)"
                      " SELECT 1, n, 0, 0, convert_to(repeat('x', 1900), 'UTF8')"
                      " FROM generate_series(1000, 37000) n;"
@@ -308,6 +312,14 @@ static void large_older_tables_are_read_beside_others(void **state)
     postgres_rig_expect(PART_0_UNTIL("4000") " AND (SELECT bool_and(convalidated)" CONSTRAINTS);
     assert_int_equal(add_list(old, 0, 3), 4000); /* the first part is full */
     expect_list(store, id + 3999, 3);
+    /* Once more so much, for which there is no part. */
+    assert_int_equal(store_advise(old, NULL), 0);
+    postgres_rig_run("CREATE TABLE mailknock.more AS SELECT 7000 AS job, row, key, turn, address"
+                     " FROM mailknock.line WHERE job=1;"
+                     "INSERT INTO mailknock.line (job, row, key, turn, address) SELECT * FROM"
+                     " mailknock.more");
+    assert_int_equal(store_advise(old, &error), 1);
+    assert_non_null(strstr(error.message, "list 7000 is the last there"));
     store_close(store);
 }
 

@@ -80,6 +80,11 @@ int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *err
     return 0;
 }
 
+int store_advise(struct store *store, struct error *error)
+{
+    return store->ops->advise != NULL ? store->ops->advise(store, error) : 0;
+}
+
 const char *store_job_state_name(enum store_job_state state)
 {
     static const char *const names[] = {

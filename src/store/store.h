@@ -72,6 +72,8 @@ void store_close(struct store *store); /* NULL accepted */
  * since: whoever keeps what it read asks whether that still holds. Own writing does not change it.
  */
 int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error);
+/* 0. 1: something is not as it should be, though all works: *error says what, and what to do. */
+int store_advise(struct store *store, struct error *error);
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
@@ -422,7 +424,8 @@ struct store_ops {
     bool is_shared; /* by machines */
     void (*close)(struct store *store);
     int (*others_mark)(struct store *store, uint64_t *ret_mark,
-                       struct error *error); /* NULL: there are no others */
+                       struct error *error);                 /* NULL: there are no others */
+    int (*advise)(struct store *store, struct error *error); /* NULL: there is nothing to say */
     int (*job_add)(struct store *store, const struct store_job *job, uint64_t *ret_id,
                    struct error *error);
     int (*job_next)(struct store *store, uint64_t after, struct arena *arena,
