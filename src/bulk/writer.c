@@ -23,7 +23,7 @@ struct bulk_writer {
     struct writer_context context;
     struct bulk_writer_options options;
     char *path;
-    bool is_stream;
+    bool is_stream, gathers;
     bool some_status, some_reason; /* not all are wanted */
     uint64_t rows;                 /* that were */
     struct sink sinks[SINK_COUNT]; /* one a status, or the first alone */
@@ -305,7 +305,21 @@ static int put_row(struct bulk_writer *writer, struct sink *sink, const struct b
                                             : writer_csv_row(context, row, outcome)))
         return no_memory(error);
     code = end_line(writer, sink, error);
-    return code == 0 && writer->is_stream ? bulk_output_flush(sink->output, error) : code;
+    return code == 0 && writer->is_stream && !writer->gathers
+               ? bulk_output_flush(sink->output, error)
+               : code;
+}
+
+void bulk_writer_gather(struct bulk_writer *writer)
+{
+    writer->gathers = true;
+}
+
+int bulk_writer_flush(struct bulk_writer *writer, struct error *error)
+{
+    struct bulk_output *output = writer->sinks[0].output; /* a stream has one */
+
+    return writer->is_stream && output != NULL ? bulk_output_flush(output, error) : 0;
 }
 
 /* What is said of a row whose mailbox stands further up. */

@@ -37,7 +37,8 @@ struct bulk_writer_options {
     bool is_passing;  /* read back at once and removed: nothing waits for the disk */
 };
 
-/* path "-": standard output, flushed row by row. ERROR_IO, ERROR_USAGE, ERROR_NOMEM. */
+/* path "-": standard output, flushed row by row unless bulk_writer_gather was called. ERROR_IO,
+ * ERROR_USAGE, ERROR_NOMEM. */
 int bulk_writer_open(const char *path, const struct bulk_writer_options *options,
                      struct bulk_writer **ret_writer, struct error *error);
 /* outcome NULL: not determined yet (partial exports): empty cells, JSON null. */
@@ -47,6 +48,12 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
 bool bulk_writer_is_stream(const struct bulk_writer *writer);
 /* Rows put into the output so far: those that are wanted. */
 uint64_t bulk_writer_rows(const struct bulk_writer *writer);
+/*
+ * To standard output, from now on: rows are gathered until they are flushed or many, for whoever
+ * has several at once.
+ */
+void bulk_writer_gather(struct bulk_writer *writer);
+int bulk_writer_flush(struct bulk_writer *writer, struct error *error);
 /* Complete: fsync and rename. The writer is freed whatever happens. */
 int bulk_writer_finish(struct bulk_writer *writer, struct error *error);
 /* Give up: temporary files are removed. NULL accepted. */

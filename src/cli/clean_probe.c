@@ -1,5 +1,6 @@
 /* A job's rows probed, with what is seen and written meanwhile. */
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -9,16 +10,17 @@
 #include "cli/clean_run.h"
 #include "io/uv_loop.h"
 
-#define GRACE_MS   (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
-#define GOODBYE_MS (2 * SECOND_MS)
-#define LOOK_MS    100
-#define HEED_MS    500
+#define GRACE_MS         (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
+#define GOODBYE_MS       (2 * SECOND_MS)
+#define LOOK_MS          100
+#define STREAMED_AT_ONCE 500
+#define HEED_MS          500
 
 /* --- output as it comes ---------------------------------------------------------------------- */
 
-static int stream_line(struct clean_run *run, const struct store_line *line, struct error *error)
+static int stream_line(struct clean_run *run, const struct store_line *line,
+                       const struct bulk_outcome *outcome, struct error *error)
 {
-    struct bulk_outcome outcome;
     const struct bulk_row row = {
         .number = line->row.number,
         .line = line->row.number,
@@ -28,8 +30,7 @@ static int stream_line(struct clean_run *run, const struct store_line *line, str
         .fault = line->row.fault.len > 0 ? line->row.fault.ptr : NULL,
     };
 
-    bulk_job_outcome(line, &outcome);
-    return bulk_writer_put(run->stream, &row, &outcome, error);
+    return bulk_writer_put(run->stream, &row, outcome, error);
 }
 
 /* Rows with results: those kept in an earlier run, or (duplicates) those that point elsewhere. */
@@ -40,11 +41,51 @@ static int stream_walk(struct clean_run *run, bool duplicates, struct error *err
 
     do {
         code = store_page_read(run->store, run->job.id, &query, &run->page, error);
-        for (size_t i = 0; i < run->page.count && code == 0; i++)
-            if (run->page.lines[i].has_result && (run->page.lines[i].row.first != 0) == duplicates)
-                code = stream_line(run, &run->page.lines[i], error);
+        for (size_t i = 0; i < run->page.count && code == 0; i++) {
+            const struct store_line *line = &run->page.lines[i];
+            struct bulk_outcome outcome;
+
+            if (!line->has_result || (line->row.first != 0) != duplicates)
+                continue;
+            bulk_job_outcome(line, &outcome);
+            code = stream_line(run, line, &outcome, error);
+        }
         query.after = run->page.after;
     } while (code == 0 && !run->page.at_end);
+    return code == 0 ? bulk_writer_flush(run->stream, error) : code;
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+    const struct store_result *a = *(const struct store_result *const *)left;
+    const struct store_result *b = *(const struct store_result *const *)right;
+
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* Neighbours together: what came with a row is read from the store, what is known of it is here. */
+static int stream_some(struct clean_run *run, const struct store_result *results, size_t count,
+                       struct error *error)
+{
+    const struct store_result *sorted[STREAMED_AT_ONCE];
+    uint64_t rows[STREAMED_AT_ONCE];
+    struct bulk_outcome outcome;
+    int code;
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &results[i];
+    qsort(sorted, count, sizeof(sorted[0]), compare_rows);
+    for (size_t i = 0; i < count; i++)
+        rows[i] = sorted[i]->row;
+    code = store_lines_read(run->store, run->job.id, rows, count, &run->page, error);
+    for (size_t i = 0, k = 0; i < run->page.count && code == 0; i++) {
+        const struct store_line *line = &run->page.lines[i];
+
+        while (sorted[k]->row != line->row.number)
+            k++;
+        bulk_job_outcome_of(sorted[k], &outcome);
+        code = stream_line(run, line, &outcome, error);
+    }
     return code;
 }
 
@@ -54,11 +95,12 @@ static void stream_kept(void *user, const struct store_result *results, size_t c
     int code = 0;
 
     clean_progress_clear(&run->clean->progress);
-    for (size_t i = 0; i < count && code == 0; i++) {
-        code = store_line_read(run->store, run->job.id, results[i].row, &run->page, &run->error);
-        if (code == 0)
-            code = stream_line(run, &run->page.lines[0], &run->error);
-    }
+    for (size_t i = 0; i < count && code == 0; i += STREAMED_AT_ONCE)
+        code =
+            stream_some(run, results + i,
+                        count - i < STREAMED_AT_ONCE ? count - i : STREAMED_AT_ONCE, &run->error);
+    if (code == 0)
+        code = bulk_writer_flush(run->stream, &run->error);
     if (code != 0)
         bulk_job_stop(run->work, 0); /* whoever read the output went away */
 }
@@ -70,8 +112,10 @@ enum went clean_run_stream_open(struct clean_run *run)
 
     if (code == 0)
         code = clean_open_writer(run->clean, run->reader, &run->stream, &error);
-    if (code == 0)
+    if (code == 0) {
+        bulk_writer_gather(run->stream);
         code = stream_walk(run, false, &error);
+    }
     return code == 0 ? WENT_WELL : clean_run_fail(run, &error);
 }
 

@@ -254,20 +254,13 @@ int store_page_read(struct store *store, uint64_t job, const struct store_query 
     return code == 0 ? store->ops->page_read(store, job, query, page, error) : code;
 }
 
-int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
-                       struct store_page *page, struct error *error)
+/* One by one, onto an empty page, as one reader. */
+static int read_by_number(struct store *store, uint64_t job, struct store_query query,
+                          const uint64_t *rows, size_t count, struct store_page *page,
+                          struct error *error)
 {
-    struct store_query query = {.scope = STORE_SCOPE_PENDING};
-    int code;
+    int code = store->ops->reads_begin != NULL ? store->ops->reads_begin(store, error) : 0;
 
-    CHECK(count > 0 && count <= STORE_PAGE_MAX);
-    code = empty_page(page, count, error);
-    if (code == 0 && store->ops->pending_read != NULL) {
-        page->at_end = true;
-        return store->ops->pending_read(store, job, rows, count, page, error);
-    }
-    if (code == 0 && store->ops->reads_begin != NULL)
-        code = store->ops->reads_begin(store, error);
     if (code != 0)
         return code;
     for (size_t i = 0; code == 0 && i < count; i++) {
@@ -281,6 +274,31 @@ int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, 
         store->ops->reads_end(store);
     page->at_end = true;
     return code;
+}
+
+int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                       struct store_page *page, struct error *error)
+{
+    const struct store_query query = {.scope = STORE_SCOPE_PENDING};
+    int code;
+
+    CHECK(count > 0 && count <= STORE_PAGE_MAX);
+    code = empty_page(page, count, error);
+    if (code != 0 || store->ops->pending_read == NULL)
+        return code == 0 ? read_by_number(store, job, query, rows, count, page, error) : code;
+    page->at_end = true;
+    return store->ops->pending_read(store, job, rows, count, page, error);
+}
+
+int store_lines_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                     struct store_page *page, struct error *error)
+{
+    const struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_raw = true};
+    int code;
+
+    CHECK(count > 0 && count <= STORE_PAGE_MAX);
+    code = empty_page(page, count, error);
+    return code == 0 ? read_by_number(store, job, query, rows, count, page, error) : code;
 }
 
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,

@@ -297,6 +297,12 @@ int store_page_read(struct store *store, uint64_t job, const struct store_query 
  */
 int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                        struct store_page *page, struct error *error);
+/*
+ * Lines of these rows, numbers ascending and at most STORE_PAGE_MAX of them, with what came but
+ * without JSON. Rows that are not there are left out.
+ */
+int store_lines_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                     struct store_page *page, struct error *error);
 /* One line by its number, with all there is. ERROR_NOT_FOUND. */
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
                     struct error *error);

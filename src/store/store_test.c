@@ -311,6 +311,33 @@ static void pending_rows_are_read_by_number(void **state)
     store_page_done(&page);
 }
 
+static void lines_are_read_by_number(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    const uint64_t wanted[] = {1, 4, 7, 899, 901};
+    const struct store_mark marks[] = {{4, 1}};
+    struct store_page page;
+
+    add_rows(bench->store, id, 1, 900, 1000);
+    assert_int_equal(store_rows_mark(bench->store, id, marks, 1, NULL), 0);
+    put(bench->store, id, 1, REASON_ACCEPTED);
+    store_page_init(&page);
+    assert_int_equal(store_lines_read(bench->store, id, wanted, ARRAY_LEN(wanted), &page, NULL), 0);
+    assert_int_equal(page.count, 4);
+    for (size_t i = 0; i < page.count; i++) {
+        const struct store_line *line = &page.lines[i];
+
+        assert_int_equal(line->row.number, wanted[i]);
+        assert_int_equal(line->row.first, line->row.number == 4);
+        assert_int_equal(line->has_result, line->row.number <= 4); /* a duplicate, by its first */
+        assert_int_equal(line->result.json.len, 0);
+        assert_true(line->row.address.len > 0);
+        assert_int_equal(line->row.raw.len > 0, line->row.number == 7);
+    }
+    store_page_done(&page);
+}
+
 static void results_are_counted_once(void **state)
 {
     struct bench *bench = *state;
@@ -1466,6 +1493,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(jobs_go_bit_by_bit),
         IN_POSTGRES(keys_come_sorted),
         IN_POSTGRES(pending_rows_are_read_by_number),
+        IN_POSTGRES(lines_are_read_by_number),
         IN_POSTGRES(results_are_counted_once),
         IN_POSTGRES(results_can_be_taken_back),
         IN_POSTGRES(results_can_be_replaced),
@@ -1507,6 +1535,7 @@ int main(int argc, char **argv)
         BOTH(jobs_go_bit_by_bit),
         BOTH(keys_come_sorted),
         BOTH(pending_rows_are_read_by_number),
+        BOTH(lines_are_read_by_number),
         BOTH(results_are_counted_once),
         BOTH(results_can_be_taken_back),
         BOTH(results_can_be_replaced),
