@@ -5,6 +5,8 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "store/dictionary.h"
+#include "store/lz.h"
 
 #define TEXT_MAX     (64U << 20)
 #define HEAD_SIZE    5 /* kind, length (little endian) */
@@ -14,60 +16,14 @@
 
 enum kind {
     KIND_PLAIN = 0,
-    KIND_DEFLATED_1 = 1, /* with dictionary 1 */
+    KIND_DEFLATED_1 = 1, /* with dictionary 1: what is long, and what was kept before there was */
+    KIND_LZ_2 = 2,       /* with dictionary 2 */
 };
-
-/* Dictionary 1. What is common stands last (RFC 1951 distances grow backwards). */
-static const char dictionary[] =
-    "\"transcript\":\"\"random\":false,\"recipient\":\"\"sender\":\"\"evidence\":{\"attempts\":[{"
-    "\"at\":\""
-    "\"hosts\":[{\"host\":\"\"outcome\":\"found\",\"addresses\":[\"],\"refused\":0,\"refused_"
-    "range\":null}"
-    "\"dns\":[{\"name\":\"\"type\":\"MX\",\"type\":\"AAAA\",\"ttl_s\":300,\"answer\":\"\"spf\":\"v="
-    "spf1 "
-    "include:_spf. ~all\"dmarc\":\"v=DMARC1; p=none; p=reject; rua=mailto:\"waited_s\":0}"
-    "catch_all\",\"reason\":\"accepts_all\",do_not_mail\",\"reason\":\"disposable\",unknown\","
-    "\"reason\":"
-    "\"greylisted\",\"temporary_failure\",\"timeout\",\"connect_failed\",\"rate_limited\",\"probe_"
-    "blocked\","
-    "\"dns_error\",\"domain_not_found\",\"no_mail_server\",\"null_mx\",\"mailbox_disabled\",\"bad_"
-    "syntax\","
-    "\"action\":\"retry\",\"retry_after\":3600,\"action\":\"review\",\"flags\":[\"role\",\"free\","
-    "\"catch_all_domain\",\"subaddress\",\"gibberish\",\"typo_suspected\"],\"suggestion\":\""
-    "\"provider\":\"google\",\"microsoft365\",\"microsoft\",\"yahoo\",\"gmail.com\"\"outlook.com\""
-    "\"mx\":[{\"host\":\"mx1.aspmx.l.google.com\",\"preference\":10},{\"host\":\"mx2.\","
-    "\"preference\":20}],"
-    "\".mail.protection.outlook.com\"\"syntax\":{\"valid\":false,\"diagnosis\":\"\"offset\":0,"
-    "\"flags\":[]},"
-    "\"smtp\":null,\"5.1.1 User unknown\"\"550 5.1.1 The email account that you tried to reach "
-    "does not "
-    "exist\"\"2.1.5 Recipient OK\"\"class\":\"mailbox_not_found\",\"detail\":\"\"tls\":\"TLSv1.3 "
-    "TLS_AES_256_GCM_SHA384; certificate "
-    "\"random_recipient\":{\"result\":\"refused\",\"remembered\":true,"
-    "\"code\":550,\"enhanced\":\"5.1.1\",\"text\":\"\"class\":\"accepted\"},null,\"source\":"
-    "\"cache\","
-    "\"explanation\":\"The server of  accepted the address and refused a made-up one.\"The server "
-    "says "
-    "that there is no such mailbox.\"The domain does not exist.\""
-    "{\"schema\":1,\"address\":\"@gmail.com\",\"normalized\":\"@gmail.com\",\"status\":\"invalid\","
-    "\"reason\":\"mailbox_not_found\",\"score\":1,\"action\":\"suppress\",\"retry_after\":null,"
-    "\"flags\":[],"
-    "\"suggestion\":null,\"status\":\"valid\",\"reason\":\"accepted\",\"score\":97,\"action\":"
-    "\"send\","
-    "\"retry_after\":null,\"flags\":[],\"suggestion\":null,\"domain\":\"\",\"provider\":null,"
-    "\"mx\":[{\"host\":\""
-    "mx.\",\"preference\":10}],\"syntax\":{\"valid\":true,\"diagnosis\":null,\"offset\":null,"
-    "\"flags\":[]},"
-    "\"smtp\":{\"host\":\"mx.\",\"ip\":\"\",\"outcome\":\"reply\",\"code\":250,\"enhanced\":\"2.1."
-    "5\",\"text\":\""
-    "OK\",\"detail\":null,\"stage\":\"rcpt\",\"class\":\"accepted\",\"rule\":\"\",\"tls\":null,"
-    "\"random_recipient\":null,\"attempts\":1},\"checked_at\":\"2026-01-01T00:00:00.000Z\","
-    "\"duration_ms\":"
-    "100,\"source\":\"live\",\"explanation\":\"";
 
 #define COPY_SIZE 65536 /* zlib takes 38 KiB of it */
 
 struct store_pack {
+    struct lz *lz;
     z_stream deflate; /* has read the dictionary, and nothing else */
     z_stream inflate;
     /*
@@ -103,6 +59,7 @@ static void give_back(void *opaque, void *block)
 struct store_pack *store_pack_new(void)
 {
     struct store_pack *pack = memory_zalloc(1, sizeof(*pack));
+    struct slice first = store_dictionary_1();
 
     if (pack == NULL)
         return NULL;
@@ -112,11 +69,11 @@ struct store_pack *store_pack_new(void)
     pack->copy_used = COPY_SIZE;
     buffer_init(&pack->out, 0);
     pack->copy = memory_zalloc(COPY_SIZE, 1);
-    if (pack->copy == NULL ||
+    pack->lz = lz_new(store_dictionary_2());
+    if (pack->copy == NULL || pack->lz == NULL ||
         deflateInit2(&pack->deflate, LEVEL, Z_DEFLATED, -WINDOW_BITS, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK ||
-        deflateSetDictionary(&pack->deflate, (const Bytef *)dictionary, sizeof(dictionary) - 1) !=
-            Z_OK ||
+        deflateSetDictionary(&pack->deflate, (const Bytef *)first.ptr, (uInt)first.len) != Z_OK ||
         inflateInit2(&pack->inflate, -WINDOW_BITS) != Z_OK) {
         store_pack_free(pack);
         return NULL;
@@ -131,6 +88,7 @@ void store_pack_free(struct store_pack *pack)
     deflateEnd(&pack->deflate);
     inflateEnd(&pack->inflate);
     buffer_done(&pack->out);
+    lz_free(pack->lz);
     memory_free(pack->copy);
     memory_free(pack);
 }
@@ -164,6 +122,7 @@ static size_t deflate_text(struct store_pack *pack, struct slice text, char *out
 
 struct slice store_pack(struct store_pack *pack, struct slice text)
 {
+    enum kind kind = KIND_LZ_2;
     size_t len;
     char *out;
 
@@ -173,21 +132,27 @@ struct slice store_pack(struct store_pack *pack, struct slice text)
     out = buffer_reserve(&pack->out, HEAD_SIZE + text.len);
     if (out == NULL || text.len > TEXT_MAX)
         return slice_from(NULL, 0);
-    len = deflate_text(pack, text, out + HEAD_SIZE, text.len);
-    write_head(out, len > 0 ? KIND_DEFLATED_1 : KIND_PLAIN, text.len);
+    len = lz_pack(pack->lz, text, out + HEAD_SIZE, text.len);
     if (len == 0) {
+        kind = KIND_DEFLATED_1;
+        len = deflate_text(pack, text, out + HEAD_SIZE, text.len);
+    }
+    if (len == 0) {
+        kind = KIND_PLAIN;
         memcpy(out + HEAD_SIZE, text.ptr, text.len);
         len = text.len;
     }
+    write_head(out, kind, text.len);
     return slice_from(out, HEAD_SIZE + len);
 }
 
 static int inflate_text(struct store_pack *pack, struct slice body, char *out, size_t len)
 {
+    struct slice first = store_dictionary_1();
     z_stream *stream = &pack->inflate;
 
     if (inflateReset(stream) != Z_OK ||
-        inflateSetDictionary(stream, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
+        inflateSetDictionary(stream, (const Bytef *)first.ptr, (uInt)first.len) != Z_OK)
         return ERROR_NOMEM;
     stream->next_in = (Bytef *)(uintptr_t)body.ptr;
     stream->avail_in = (uInt)body.len;
@@ -217,10 +182,19 @@ int store_unpack(struct store_pack *pack, struct slice packed, struct arena *are
     out = arena_alloc(arena, len + 1);
     if (out == NULL)
         return ERROR_NOMEM;
-    if (packed.ptr[0] == KIND_PLAIN)
+    switch (packed.ptr[0]) {
+    case KIND_PLAIN:
         memcpy(out, body.ptr, len);
-    else
-        code = packed.ptr[0] == KIND_DEFLATED_1 ? inflate_text(pack, body, out, len) : ERROR_FORMAT;
+        break;
+    case KIND_DEFLATED_1:
+        code = inflate_text(pack, body, out, len);
+        break;
+    case KIND_LZ_2:
+        code = lz_unpack(pack->lz, body, out, len) ? 0 : ERROR_FORMAT;
+        break;
+    default:
+        code = ERROR_FORMAT;
+    }
     if (code == 0)
         *ret_text = slice_from(out, len);
     return code;
