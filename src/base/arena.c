@@ -70,7 +70,8 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Not set to zero. */
+static void *take(struct arena *arena, size_t size)
 {
     struct arena_block *block = arena->newest;
     void *result;
@@ -86,7 +87,14 @@ void *arena_alloc(struct arena *arena, size_t size)
     result = block->data + block->used;
     block->used += size;
     arena->used_bytes += size;
-    return memset(result, 0, size);
+    return result;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *result = take(arena, size);
+
+    return result != NULL ? memset(result, 0, size) : NULL;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -100,10 +108,13 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_string(struct arena *arena, struct slice s)
 {
-    char *copy = arena_alloc(arena, s.len + 1);
+    char *copy = take(arena, s.len + 1);
 
-    if (copy != NULL && s.len > 0)
+    if (copy == NULL)
+        return NULL;
+    if (s.len > 0)
         memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
     return copy;
 }
 

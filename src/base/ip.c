@@ -130,6 +130,16 @@ static void find_longest_zeros(const uint16_t groups[8], int *ret_start, int *re
     }
 }
 
+static char *put_decimal(char *at, uint8_t value)
+{
+    if (value >= 100)
+        *at++ = (char)('0' + value / 100);
+    if (value >= 10)
+        *at++ = (char)('0' + value / 10 % 10);
+    *at++ = (char)('0' + value % 10);
+    return at;
+}
+
 const char *ip_format(const struct ip *ip, char out[IP_TEXT_SIZE])
 {
     const uint8_t *b = ip->bytes;
@@ -139,7 +149,12 @@ const char *ip_format(const struct ip *ip, char out[IP_TEXT_SIZE])
 
     out[0] = '\0';
     if (ip->family == 4) {
-        snprintf(out, IP_TEXT_SIZE, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+        for (int i = 0; i < 4; i++) {
+            if (i > 0)
+                *at++ = '.';
+            at = put_decimal(at, b[i]);
+        }
+        *at = '\0';
         return out;
     }
     if (ip->family != 6)

@@ -114,7 +114,7 @@ enum went clean_run_stream_open(struct clean_run *run)
         code = clean_open_writer(run->clean, run->reader, &run->stream, &error);
     if (code == 0) {
         bulk_writer_gather(run->stream);
-        code = stream_walk(run, false, &error);
+        code = run->job.done > 0 ? stream_walk(run, false, &error) : 0;
     }
     return code == 0 ? WENT_WELL : clean_run_fail(run, &error);
 }
@@ -148,7 +148,7 @@ static int stream_report(struct clean_run *run, struct error *error)
 enum went clean_run_stream_finish(struct clean_run *run)
 {
     struct error error = {0};
-    int code = stream_walk(run, true, &error);
+    int code = run->job.duplicates > 0 ? stream_walk(run, true, &error) : 0;
 
     if (code == 0)
         code = stream_report(run, &error);

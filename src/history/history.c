@@ -231,57 +231,77 @@ static void learn(void *user, const struct evidence *evidence, const struct verd
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-/* 1, 0; what is not written yet comes first. */
-static int get_mailbox(struct history *history, struct slice key, struct arena *arena,
-                       struct store_record *ret_record)
+/* All that is known of a mailbox. */
+struct known {
+    unsigned found; /* bits of 1 << kind */
+    struct store_record records[STORE_RECORD_KIND_COUNT];
+};
+
+static const struct store_record *known_of(const struct known *known, enum store_record_kind kind)
+{
+    return (known->found >> kind & 1) != 0 ? &known->records[kind] : NULL;
+}
+
+/* What is not written yet comes before what is. */
+static void know_pending(struct history *history, struct slice key, struct arena *arena,
+                         struct known *known)
 {
     for (size_t i = history->pending_count; i-- > 0;) {
-        const struct store_record *record = &history->pending[i];
+        struct store_record record = history->pending[i];
 
-        if (record->is_proof && slice_equal(record->key, key)) {
-            *ret_record = *record;
-            ret_record->body = arena_slice(arena, record->body);
-            return ret_record->body.ptr != NULL;
-        }
+        if (!record.is_proof || !slice_equal(record.key, key))
+            continue;
+        record.body = arena_slice(arena, record.body);
+        known->found &= ~(1U << STORE_RECORD_MAILBOX);
+        if (record.body.ptr != NULL)
+            known->found |= 1U << STORE_RECORD_MAILBOX;
+        known->records[STORE_RECORD_MAILBOX] = record;
+        return;
     }
-    return store_record_get(history->store, STORE_RECORD_MAILBOX, key, arena, ret_record, NULL) ==
-           1;
 }
 
-/* When the latest such thing happened; 0: never, or it can't be read. */
-static int64_t latest(struct history *history, enum store_record_kind kind, struct slice key,
-                      struct arena *arena, struct slice *ret_words)
+/* A store that fails knows nothing. */
+static void get_known(struct history *history, struct slice key, bool wants_evidence,
+                      struct arena *arena, struct known *ret_known)
 {
-    struct store_record record;
-    int code = store_record_get(history->store, kind, key, arena, &record, &history->trouble);
+    unsigned kinds =
+        1U << STORE_RECORD_BOUNCE | 1U << STORE_RECORD_DELIVERY | 1U << STORE_RECORD_COMPLAINT;
 
-    history->counts.store_failures += code < 0;
-    if (code != 1)
-        return 0;
-    if (ret_words != NULL)
-        *ret_words = record.body;
-    return record.checked_unix_ms;
+    if (wants_evidence)
+        kinds |= 1U << STORE_RECORD_MAILBOX;
+    ret_known->found = 0;
+    if (store_records_get(history->store, kinds, key, arena, ret_known->records, &ret_known->found,
+                          &history->trouble) < 0)
+        history->counts.store_failures++;
+    if (wants_evidence)
+        know_pending(history, key, arena, ret_known);
 }
 
-static void read_outcomes(struct history *history, struct slice key, struct arena *arena,
+/* When the latest such thing happened; 0: never. */
+static int64_t latest(const struct known *known, enum store_record_kind kind)
+{
+    const struct store_record *record = known_of(known, kind);
+
+    return record != NULL ? record->checked_unix_ms : 0;
+}
+
+static void read_outcomes(const struct history *history, const struct known *known,
                           struct evidence_history *ret_outcomes)
 {
     struct evidence_history outcomes = {
         .bounce = SLICE_EMPTY,
         .bounce_days = history->options.bounce_days,
     };
-    int64_t now = io_unix_ms(history->loop), bounced, delivered;
+    int64_t now = io_unix_ms(history->loop), bounced = latest(known, STORE_RECORD_BOUNCE);
+    int64_t delivered = latest(known, STORE_RECORD_DELIVERY);
 
-    bounced = latest(history, STORE_RECORD_BOUNCE, key, arena, &outcomes.bounce);
-    delivered = latest(history, STORE_RECORD_DELIVERY, key, arena, NULL);
-    outcomes.complained_unix_ms = latest(history, STORE_RECORD_COMPLAINT, key, arena, NULL);
+    outcomes.complained_unix_ms = latest(known, STORE_RECORD_COMPLAINT);
     outcomes.complained = outcomes.complained_unix_ms > 0;
     if (bounced > 0 && bounced >= delivered &&
         bounced >= now - (int64_t)(history->options.bounce_days * DAY_MS)) {
         outcomes.known_bounce = true;
         outcomes.bounced_unix_ms = bounced;
-    } else {
-        outcomes.bounce = SLICE_EMPTY;
+        outcomes.bounce = known->records[STORE_RECORD_BOUNCE].body;
     }
     if (delivered > bounced)
         outcomes.delivered_unix_ms = delivered;
@@ -291,23 +311,22 @@ static void read_outcomes(struct history *history, struct slice key, struct aren
 static void refresh_later(struct history *history, struct slice key, struct slice address);
 
 static enum probe_recall recall_evidence_of(struct history *history, struct slice key,
-                                            int64_t delivered_unix_ms, struct arena *arena,
-                                            struct evidence *ret_evidence)
+                                            const struct known *known, int64_t delivered_unix_ms,
+                                            struct arena *arena, struct evidence *ret_evidence)
 {
+    const struct store_record *record = known_of(known, STORE_RECORD_MAILBOX);
     int64_t now = io_unix_ms(history->loop), age;
-    struct store_record record;
     enum verdict_reason reason;
     bool is_stale;
 
-    if (!get_mailbox(history, key, arena, &record) || !record.is_proof ||
-        record.value >= VERDICT_REASON_COUNT)
+    if (record == NULL || !record->is_proof || record->value >= VERDICT_REASON_COUNT)
         return PROBE_RECALL_NOTHING;
-    reason = (enum verdict_reason)record.value;
-    age = now - record.checked_unix_ms;
+    reason = (enum verdict_reason)record->value;
+    age = now - record->checked_unix_ms;
     /* A message got through after the refusal: that was not the last word. */
     if (age >= (int64_t)expire_ms(history, reason) ||
-        (!is_positive(reason) && delivered_unix_ms > record.checked_unix_ms) ||
-        recall_evidence(record.body, arena, ret_evidence) != 0)
+        (!is_positive(reason) && delivered_unix_ms > record->checked_unix_ms) ||
+        recall_evidence(record->body, arena, ret_evidence) != 0)
         return PROBE_RECALL_NOTHING;
     is_stale = age >= (int64_t)refresh_ms(history, reason);
     if (is_stale && history->options.refreshes_behind) {
@@ -326,11 +345,15 @@ static enum probe_recall recall(void *user, const struct address *address, bool 
     char bytes[PROVIDER_KEY_SIZE];
     struct slice key = history_key(address, bytes);
     enum probe_recall found = PROBE_RECALL_NOTHING;
+    struct known known;
 
-    read_outcomes(history, key, arena, ret_outcomes);
-    if (!wants_evidence || history->options.asks_always)
+    wants_evidence = wants_evidence && !history->options.asks_always;
+    get_known(history, key, wants_evidence, arena, &known);
+    read_outcomes(history, &known, ret_outcomes);
+    if (!wants_evidence)
         return found;
-    found = recall_evidence_of(history, key, ret_outcomes->delivered_unix_ms, arena, ret_evidence);
+    found = recall_evidence_of(history, key, &known, ret_outcomes->delivered_unix_ms, arena,
+                               ret_evidence);
     history->counts.fresh += found == PROBE_RECALL_FRESH;
     history->counts.stale += found == PROBE_RECALL_STALE;
     history->counts.unknown += found == PROBE_RECALL_NOTHING;

@@ -338,6 +338,7 @@ static const struct store_ops sqlite_ops = {
     .note_expire = sqlite_note_expire,
     .records_put = sqlite_records_put,
     .record_get = sqlite_record_get,
+    .records_get = sqlite_records_get,
     .record_next = sqlite_record_next,
     .record_remove = sqlite_record_remove,
     .records_expire = sqlite_records_expire,

@@ -99,6 +99,7 @@
     X(RECORD_FAILED, "UPDATE record SET failed_ms=?3, failures=failures+1 WHERE kind=?1 AND"       \
                      " key=?2 AND proof=1 AND checked_ms<=?3 AND failed_ms<?3")                    \
     X(RECORD_GET, SQLITE_STORE_RECORD "kind=?1 AND key=?2")                                        \
+    X(RECORDS_GET, SQLITE_STORE_RECORDS)                                                           \
     X(RECORD_NEXT, SQLITE_STORE_RECORD "kind=?1 AND key>?2 ORDER BY key LIMIT 1")                  \
     X(RECORD_NEXT_OF, SQLITE_STORE_RECORD "kind=?1 AND key>?2 AND family=?3"                       \
                                           " ORDER BY key LIMIT 1")                                 \
@@ -113,6 +114,15 @@
 #define SQLITE_STORE_RECORD                                                                        \
     "SELECT key, family, value, proof, checked_ms, expires_ms, failed_ms, failures, body"          \
     " FROM record WHERE "
+
+/* The same and its kind, where bit `kind` of ?2 is set. */
+#define SQLITE_STORE_RECORD_OF(kind)                                                               \
+    "SELECT key, family, value, proof, checked_ms, expires_ms, failed_ms, failures, body, kind"    \
+    " FROM record WHERE (?2>>" kind ")&1 AND kind=" kind " AND key=?1"
+#define SQLITE_STORE_RECORDS                                                                       \
+    SQLITE_STORE_RECORD_OF("0")                                                                    \
+    " UNION ALL " SQLITE_STORE_RECORD_OF("1") " UNION ALL " SQLITE_STORE_RECORD_OF(                \
+        "2") " UNION ALL " SQLITE_STORE_RECORD_OF("3") " UNION ALL " SQLITE_STORE_RECORD_OF("4")
 
 /* Columns in the order of read_line (sqlite_page.c). */
 #define SQLITE_STORE_LINE                                                                          \
@@ -208,6 +218,9 @@ int sqlite_records_put(struct store *store, const struct store_record *records, 
                        struct error *error);
 int sqlite_record_get(struct store *store, enum store_record_kind kind, struct slice key,
                       struct arena *arena, struct store_record *ret_record, struct error *error);
+int sqlite_records_get(struct store *store, unsigned kinds, struct slice key, struct arena *arena,
+                       struct store_record ret_records[STORE_RECORD_KIND_COUNT],
+                       unsigned *ret_found, struct error *error);
 int sqlite_record_next(struct store *store, enum store_record_kind kind, struct slice group,
                        struct slice after, struct arena *arena, struct store_record *ret_record,
                        struct error *error);

@@ -65,6 +65,33 @@ int sqlite_record_get(struct store *base, enum store_record_kind kind, struct sl
     return read_one(store, statement, kind, arena, ret_record, error);
 }
 
+int sqlite_records_get(struct store *base, unsigned kinds, struct slice key, struct arena *arena,
+                       struct store_record ret_records[STORE_RECORD_KIND_COUNT],
+                       unsigned *ret_found, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORDS_GET);
+    int result, code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "read records", error);
+    sqlite_store_bind_blob(statement, 1, key);
+    sqlite3_bind_int64(statement, 2, kinds);
+    while (code >= 0 && (result = sqlite3_step(statement)) != SQLITE_DONE) {
+        int kind = sqlite3_column_int(statement, 9);
+
+        if (result != SQLITE_ROW) {
+            code = sqlite_store_fail(store, "read records", error);
+            break;
+        }
+        code = read_record(store, statement, (enum store_record_kind)kind, arena,
+                           &ret_records[kind], error);
+        *ret_found |= 1U << kind;
+    }
+    sqlite3_reset(statement);
+    return code < 0 ? code : 0;
+}
+
 int sqlite_record_next(struct store *base, enum store_record_kind kind, struct slice group,
                        struct slice after, struct arena *arena, struct store_record *ret_record,
                        struct error *error)

@@ -436,6 +436,26 @@ int store_record_get(struct store *store, enum store_record_kind kind, struct sl
     return store->ops->record_get(store, kind, key, arena, ret_record, error);
 }
 
+int store_records_get(struct store *store, unsigned kinds, struct slice key, struct arena *arena,
+                      struct store_record ret_records[STORE_RECORD_KIND_COUNT], unsigned *ret_found,
+                      struct error *error)
+{
+    int code = 0;
+
+    *ret_found = 0;
+    if (store->ops->records_get != NULL)
+        return store->ops->records_get(store, kinds, key, arena, ret_records, ret_found, error);
+    for (unsigned kind = 0; kind < STORE_RECORD_KIND_COUNT && code >= 0; kind++) {
+        if ((kinds >> kind & 1) == 0)
+            continue;
+        code = store_record_get(store, (enum store_record_kind)kind, key, arena, &ret_records[kind],
+                                error);
+        if (code == 1)
+            *ret_found |= 1U << kind;
+    }
+    return code < 0 ? code : 0;
+}
+
 int store_record_next(struct store *store, enum store_record_kind kind, struct slice group,
                       struct slice after, struct arena *arena, struct store_record *ret_record,
                       struct error *error)

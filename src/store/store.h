@@ -399,6 +399,13 @@ void store_records_expect(struct store *store, const struct store_record_name *n
 int store_record_get(struct store *store, enum store_record_kind kind, struct slice key,
                      struct arena *arena, struct store_record *ret_record, struct error *error);
 /*
+ * The same of one key in several kinds, bits of 1 << kind, at once: ret_records[kind] is filled for
+ * each of *ret_found. 0 or negative.
+ */
+int store_records_get(struct store *store, unsigned kinds, struct slice key, struct arena *arena,
+                      struct store_record ret_records[STORE_RECORD_KIND_COUNT], unsigned *ret_found,
+                      struct error *error);
+/*
  * The record with the next key above `after`, bytewise, of a group ("": any): 1; none: 0. `after`
  * may point into the same arena.
  */
@@ -487,6 +494,10 @@ struct store_ops {
                            size_t count);
     int (*record_get)(struct store *store, enum store_record_kind kind, struct slice key,
                       struct arena *arena, struct store_record *ret_record, struct error *error);
+    /* NULL: by record_get. *ret_found is 0 before. */
+    int (*records_get)(struct store *store, unsigned kinds, struct slice key, struct arena *arena,
+                       struct store_record ret_records[STORE_RECORD_KIND_COUNT],
+                       unsigned *ret_found, struct error *error);
     int (*record_next)(struct store *store, enum store_record_kind kind, struct slice group,
                        struct slice after, struct arena *arena, struct store_record *ret_record,
                        struct error *error);

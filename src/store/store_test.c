@@ -1141,6 +1141,37 @@ static void records_are_walked_counted_and_removed(void **state)
     arena_done(&arena);
 }
 
+static void records_of_several_kinds_are_read_at_once(void **state)
+{
+    struct bench *bench = *state;
+    struct store_record put[3], got[STORE_RECORD_KIND_COUNT];
+    struct arena arena;
+    unsigned found = 77;
+
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(put); i++)
+        put[i] = record_of("a", 1, 10, true, "of a");
+    put[1].kind = STORE_RECORD_COMPLAINT;
+    put[1].body = SLICE("angry");
+    put[2].key = SLICE("b");
+    put[2].kind = STORE_RECORD_BOUNCE;
+    assert_int_equal(store_records_put(bench->store, put, ARRAY_LEN(put), NULL), 0);
+    for (unsigned kinds = 0; kinds < 1U << STORE_RECORD_KIND_COUNT; kinds++) {
+        const unsigned there = 1U << STORE_RECORD_MAILBOX | 1U << STORE_RECORD_COMPLAINT;
+
+        assert_int_equal(
+            store_records_get(bench->store, kinds, SLICE("a"), &arena, got, &found, NULL), 0);
+        assert_int_equal(found, kinds & there);
+        if ((found >> STORE_RECORD_MAILBOX & 1) != 0)
+            assert_true(slice_equal(got[STORE_RECORD_MAILBOX].body, SLICE("of a")));
+        if ((found >> STORE_RECORD_COMPLAINT & 1) != 0) {
+            assert_int_equal(got[STORE_RECORD_COMPLAINT].kind, STORE_RECORD_COMPLAINT);
+            assert_true(slice_equal(got[STORE_RECORD_COMPLAINT].body, SLICE("angry")));
+        }
+    }
+    arena_done(&arena);
+}
+
 /* Whatever was said to be expected, what is read is what is there. */
 static void records_that_are_expected_are_those_that_are_there(void **state)
 {
@@ -1506,6 +1537,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(a_job_is_changed_only_as_it_was_read),
         IN_POSTGRES(a_failure_never_takes_the_place_of_a_proof),
         IN_POSTGRES(records_are_walked_counted_and_removed),
+        IN_POSTGRES(records_of_several_kinds_are_read_at_once),
         IN_POSTGRES(records_that_are_expected_are_those_that_are_there),
         IN_POSTGRES(a_long_walk_meets_every_record_as_it_is),
         IN_POSTGRES(records_expire_oldest_first_and_keep_below_a_size),
@@ -1548,6 +1580,7 @@ int main(int argc, char **argv)
         BOTH(a_job_is_changed_only_as_it_was_read),
         BOTH(a_failure_never_takes_the_place_of_a_proof),
         BOTH(records_are_walked_counted_and_removed),
+        BOTH(records_of_several_kinds_are_read_at_once),
         BOTH(records_that_are_expected_are_those_that_are_there),
         BOTH(a_long_walk_meets_every_record_as_it_is),
         BOTH(records_expire_oldest_first_and_keep_below_a_size),
