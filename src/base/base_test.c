@@ -118,6 +118,26 @@ static void heaps_order_and_remove(void **state)
     heap_done(&heap);
 }
 
+static void tables_borrow_keys_or_copy_them(void **state)
+{
+    char first[] = "key", second[] = "key", other[] = "other";
+    struct table table;
+    int one, two;
+
+    table_init_borrowing(&table, 5);
+    assert_int_equal(table_put(&table, slice_from_string(first), &one), 0);
+    assert_int_equal(table_put(&table, slice_from_string(other), &one), 0);
+    assert_int_equal(table_put(&table, slice_from_string(second), &two), 0);
+    memset(first, 'x', 3); /* the second stands there now */
+    assert_int_equal(table.count, 2);
+    assert_ptr_equal(table_get(&table, SLICE("key")), &two);
+    assert_null(table_get(&table, slice_from_string(first)));
+    assert_ptr_equal(table_take(&table, slice_from_string(second)), &two);
+    assert_null(table_take(&table, SLICE("key")));
+    table_done(&table);
+    assert_true(table.borrows);
+}
+
 static void tables_agree_with_a_simple_model(void **state)
 {
     bool present[300] = {false};
@@ -413,6 +433,7 @@ int main(void)
         cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
         cmocka_unit_test(buffers_keep_contents_when_an_append_fails),
         cmocka_unit_test(heaps_order_and_remove),
+        cmocka_unit_test(tables_borrow_keys_or_copy_them),
         cmocka_unit_test(tables_agree_with_a_simple_model),
         cmocka_unit_test(json_is_placed_and_escaped),
         cmocka_unit_test(json_escapes_wherever_it_stands),

@@ -18,12 +18,17 @@ void table_init(struct table *table, uint64_t seed)
     *table = (struct table){.seed = seed};
 }
 
+void table_init_borrowing(struct table *table, uint64_t seed)
+{
+    *table = (struct table){.seed = seed, .borrows = true};
+}
+
 void table_done(struct table *table)
 {
-    for (size_t i = 0; i < table->capacity; i++)
+    for (size_t i = 0; !table->borrows && i < table->capacity; i++)
         memory_free(table->entries[i].key);
     memory_free(table->entries);
-    table_init(table, table->seed);
+    *table = (struct table){.seed = table->seed, .borrows = table->borrows};
 }
 
 /* The slot that holds key, or the empty slot where it would go. */
@@ -37,7 +42,7 @@ static struct table_entry *find_slot(const struct table *table, struct slice key
         if (entry->key == NULL)
             return entry;
         if (entry->hash == hash && entry->key_len == key.len &&
-            memcmp(entry->key, key.ptr, key.len) == 0)
+            (entry->key == key.ptr || memcmp(entry->key, key.ptr, key.len) == 0))
             return entry;
     }
 }
@@ -73,6 +78,14 @@ static int grow(struct table *table)
     return 0;
 }
 
+static char *key_to_keep(const struct table *table, struct slice key)
+{
+    if (!table->borrows)
+        return memory_copy_string(key.ptr, key.len);
+    CHECK(key.ptr != NULL);
+    return (char *)(uintptr_t)key.ptr; /* never written to */
+}
+
 int table_put(struct table *table, struct slice key, void *value)
 {
     uint32_t hash = hash_key(table, key);
@@ -82,13 +95,13 @@ int table_put(struct table *table, struct slice key, void *value)
     if ((table->count + 1) * 4 > table->capacity * 3 && grow(table) != 0)
         return ERROR_NOMEM;
     slot = find_slot(table, key, hash);
-    if (slot->key == NULL) {
-        char *copy = memory_copy_string(key.ptr, key.len);
+    if (slot->key == NULL || table->borrows) {
+        char *kept = key_to_keep(table, key);
 
-        if (copy == NULL)
+        if (kept == NULL)
             return ERROR_NOMEM;
-        *slot = (struct table_entry){.key = copy, .key_len = (uint32_t)key.len, .hash = hash};
-        table->count++;
+        table->count += slot->key == NULL;
+        *slot = (struct table_entry){.key = kept, .key_len = (uint32_t)key.len, .hash = hash};
     }
     slot->value = value;
     return 0;
@@ -106,7 +119,8 @@ void *table_take(struct table *table, struct slice key)
     if (slot->key == NULL)
         return NULL;
     value = slot->value;
-    memory_free(slot->key);
+    if (!table->borrows)
+        memory_free(slot->key);
     table->count--;
     /* Close the gap: move back every later entry of the run that may stand nearer its home. */
     for (size_t hole = (size_t)(slot - table->entries), at = hole;;) {

@@ -1,5 +1,6 @@
 /*
- * A hash table from byte strings to pointers: open addressing, linear probing, keys copied.
+ * A hash table from byte strings to pointers: open addressing, linear probing, keys copied or
+ * borrowed.
  *
  * The hash is XXH3 with a seed of the table's own, so that a hostile peer cannot choose
  * collisions. Iteration order is not meaningful. At most 2^31 entries.
@@ -14,7 +15,7 @@
 #include "base/slice.h"
 
 struct table_entry {
-    char *key; /* owned; NULL: empty slot */
+    char *key; /* NULL: empty slot */
     uint32_t key_len;
     uint32_t hash;
     void *value;
@@ -25,10 +26,13 @@ struct table {
     size_t capacity; /* power of two, or 0 */
     size_t count;
     uint64_t seed;
+    bool borrows; /* keys stand in what the values point to, and are not its own */
 };
 
 void table_init(struct table *table, uint64_t seed);
-/* Frees keys and slots; values are the caller's. */
+/* Of a key that is put only the place is kept: it must stay as it is until it is taken out. */
+void table_init_borrowing(struct table *table, uint64_t seed);
+/* Frees keys of its own and slots; values are the caller's. */
 void table_done(struct table *table);
 /* The value, or NULL. */
 void *table_get(const struct table *table, struct slice key);

@@ -88,7 +88,7 @@ static void init_lists(struct probe_engine *engine)
     table_init(&engine->domains, random_next(&engine->random));
     table_init(&engine->hosts, random_next(&engine->random));
     table_init(&engine->sites, random_next(&engine->random));
-    table_init(&engine->mailboxes, random_next(&engine->random));
+    table_init_borrowing(&engine->mailboxes, random_next(&engine->random));
     list_init(&engine->cases);
     list_init(&engine->sessions);
     list_init(&engine->strangers);

@@ -61,7 +61,7 @@ struct probe_engine {
     uint64_t ledger_until_ms;      /* none that has to be noted before: it could not be */
 
     struct table domains, hosts, sites;
-    struct table mailboxes;               /* wire form to its open case */
+    struct table mailboxes;               /* wire form, which stands in the case, to its open case */
     struct list cases;                    /* all that are open */
     struct list sessions, idle_sessions;  /* a session is in one of them */
     struct smtp_desk desk;                /* where all of them work */

@@ -49,10 +49,12 @@ const char *explain_stage(enum smtp_stage stage)
     return "some stage";
 }
 
-static void say(struct telling *telling, const char *words)
+static void say_words(struct telling *telling, const char *words)
 {
     sentence_add(&telling->sentence, words);
 }
+
+#define say(telling, words) sentence_add_literal(&(telling)->sentence, words)
 
 static void say_host(struct telling *telling)
 {
@@ -63,8 +65,8 @@ static void say_host(struct telling *telling)
     else if (telling->attempt->host.len > 0)
         sentence_add_foreign(&telling->sentence, telling->attempt->host, NAME_MAX_BYTES);
     else
-        say(telling, telling->attempt->ip.family != 0 ? ip_format(&telling->attempt->ip, ip)
-                                                      : "The mail server");
+        say_words(telling, telling->attempt->ip.family != 0 ? ip_format(&telling->attempt->ip, ip)
+                                                            : "The mail server");
 }
 
 static void say_domain(struct telling *telling)
@@ -86,7 +88,8 @@ static void say_provider(struct telling *telling)
 {
     const struct provider_profile *provider = telling->evidence->provider;
 
-    say(telling, provider != NULL && provider->title != NULL ? provider->title : "the operator");
+    say_words(telling,
+              provider != NULL && provider->title != NULL ? provider->title : "the operator");
 }
 
 static void say_quote_of(struct telling *telling, const struct evidence_attempt *attempt,
@@ -102,7 +105,7 @@ static void say_quote_of(struct telling *telling, const struct evidence_attempt 
 static void say_quoting(struct telling *telling, const char *words)
 {
     say_host(telling);
-    say(telling, words);
+    say_words(telling, words);
     if (telling->attempt != NULL && telling->attempt->outcome == SMTP_OUTCOME_REPLY) {
         say(telling, ": ");
         say_quote_of(telling, telling->attempt, REPLY_MAX);
@@ -159,11 +162,11 @@ static void explain_no_control(struct telling *telling)
     say_accepted_so_far(telling);
     say(telling, ", but whether it accepts anything could not be tested: ");
     if (telling->random == NULL) {
-        say(telling, telling->verdict->reason == REASON_PROBE_BLOCKED
-                         ? "we were refused there before the second question."
-                     : telling->verdict->reason == REASON_NOT_PROBED
-                         ? "there was no time left to ask for a made-up address."
-                         : "no made-up address was asked for.");
+        say_words(telling, telling->verdict->reason == REASON_PROBE_BLOCKED
+                               ? "we were refused there before the second question."
+                           : telling->verdict->reason == REASON_NOT_PROBED
+                               ? "there was no time left to ask for a made-up address."
+                               : "no made-up address was asked for.");
     } else if (telling->random->outcome == SMTP_OUTCOME_REPLY) {
         say(telling, "a made-up address was answered with ");
         say_quote_of(telling, telling->random, SECOND_REPLY_MAX);
@@ -454,10 +457,10 @@ static void explain_connect_failed(struct telling *telling)
     if (telling->attempt == NULL) {
         say(telling, "The mail servers of ");
         say_domain(telling);
-        say(telling,
-            telling->evidence->domain != NULL && telling->evidence->domain->hosts_left_out > 0
-                ? " are too many to look at all; the preferred ones can't be reached."
-                : " have no address that can be reached from here.");
+        say_words(telling,
+                  telling->evidence->domain != NULL && telling->evidence->domain->hosts_left_out > 0
+                      ? " are too many to look at all; the preferred ones can't be reached."
+                      : " have no address that can be reached from here.");
         return;
     }
     if (hosts > 1)

@@ -115,6 +115,12 @@ void sentence_add(struct sentence *sentence, const char *words)
     }
 }
 
+void sentence_add_plain(struct sentence *sentence, const char *words, size_t len)
+{
+    if (!put(sentence, words, len))
+        sentence_add(sentence, words); /* as much as there is room for */
+}
+
 void sentence_printf(struct sentence *sentence, const char *format, ...)
 {
     char words[256];
@@ -131,9 +137,9 @@ static void add_cut(struct sentence *sentence, struct slice words, size_t max, b
     words = slice_trim(words);
     if (words.len > max && max > 3) {
         put_safely(sentence, words, max - 3, in_quotes);
-        sentence_add(sentence, "...");
+        sentence_add_literal(sentence, "...");
     } else if (!put_safely(sentence, words, max, in_quotes)) {
-        sentence_add(sentence, "...");
+        sentence_add_literal(sentence, "...");
     }
 }
 
@@ -144,9 +150,9 @@ void sentence_add_foreign(struct sentence *sentence, struct slice words, size_t 
 
 void sentence_add_quoted(struct sentence *sentence, struct slice words, size_t max)
 {
-    sentence_add(sentence, "\"");
+    sentence_add_literal(sentence, "\"");
     add_cut(sentence, words, max, true);
-    sentence_add(sentence, "\"");
+    sentence_add_literal(sentence, "\"");
 }
 
 void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *reply, size_t max)
@@ -159,14 +165,14 @@ void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *repl
     smtp_enhanced_format(reply->enhanced, enhanced);
     sentence_add(sentence, code);
     if (enhanced[0] != '\0') {
-        sentence_add(sentence, " ");
+        sentence_add_literal(sentence, " ");
         sentence_add(sentence, enhanced);
     }
     if (reply->text.len > 0) {
-        sentence_add(sentence, " ");
+        sentence_add_literal(sentence, " ");
         add_cut(sentence, reply->text, max, true);
     }
-    sentence_add(sentence, "\"");
+    sentence_add_literal(sentence, "\"");
 }
 
 void sentence_append_clause(struct sentence *sentence, const char *words)

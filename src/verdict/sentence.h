@@ -23,6 +23,10 @@ struct sentence {
 void sentence_init(struct sentence *sentence, char *out, size_t size);
 /* Our own words; still made safe. */
 void sentence_add(struct sentence *sentence, const char *words);
+/* The same for words that stand in the source and are plain ASCII: len bytes and a NUL. */
+void sentence_add_plain(struct sentence *sentence, const char *words, size_t len);
+#define sentence_add_literal(sentence, words)                                                      \
+    sentence_add_plain(sentence, words, sizeof("" words) - 1)
 /* Our own words with numbers or names in them; at most 255 bytes a call. */
 void sentence_printf(struct sentence *sentence, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
