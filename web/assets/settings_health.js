@@ -29,8 +29,10 @@ export async function healthPart(place) {
 // Only where several processes share the store.
 export async function workersPart(place) {
   const { shared, items, waiting } = await get("/v1/workers");
-  place.hidden = !shared;
-  if (!shared) return;
+  if (!shared) {
+    place.remove(); // with its "Working…"
+    return;
+  }
   const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
   const row = (each) => h("tr", {}, h("td", { class: "name-cell" }, each.name), h("td", {}, each.alive ? t.workerAlive : t.workerSilent), h("td", { class: "figure" }, t.secondsAgo(number(Math.round(each.beat_ms / 1000)))),
     [each.sites, each.in_flight, each.handed_rows, each.rows_per_s].map((value) => h("td", { class: "figure" }, number(value))));
