@@ -210,7 +210,9 @@ static int refuse_column(const struct format_survey *survey, const char *wanted,
     }
     sentence_add(&sentence, "; there are: ");
     list_columns(survey, &sentence);
-    sentence_printf(&sentence, ". Say which: --%s", is_table ? "column NAME or N" : "field NAME");
+    sentence_printf(&sentence, ". Say which: --%s%s", is_table ? "column NAME or N" : "field NAME",
+                    survey->format->kind == BULK_KIND_XLSX ? ", or another sheet: --sheet NAME"
+                                                           : "");
     return error_set(error, ERROR_FORMAT, "%s: %s", survey->sample->file, text);
 }
 

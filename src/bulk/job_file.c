@@ -101,7 +101,10 @@ static int add_file(const char *path, char *bytes, XXH3_state_t *state, uint64_t
     ssize_t got = 1;
 
     if (fd < 0)
-        return error_set(error, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
+        return error_set(error, ERROR_IO, "cannot read %s: %s%s", path, strerror(errno),
+                         path[0] != '/' && errno == ENOENT
+                             ? "; it was looked for in the folder that you are in"
+                             : "");
     while (got > 0) {
         got = read(fd, bytes, READ_SIZE);
         if (got < 0 && errno == EINTR)

@@ -216,8 +216,10 @@ static int run_export(struct jobs *jobs)
     if (code < 0)
         return jobs_fail(jobs, &error);
     if (code == 0 && strcmp(clean.output, "-") != 0)
-        clean_say(&clean, "%" PRIu64 " of %" PRIu64 " results, written to %s", job.done,
-                  job.rows - job.duplicates, clean.output);
+        clean_say(&clean,
+                  "%" PRIu64 " of %" PRIu64 " results are known; %" PRIu64 " row%s written to %s",
+                  job.done, job.rows - job.duplicates, clean.written, clean.written == 1 ? "" : "s",
+                  clean.output);
     return code == 0 ? CLI_EXIT_OK : CLI_EXIT_UNDETERMINED;
 }
 

@@ -1,6 +1,7 @@
 #include "lab/sign.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lab/file.h"
 #include "lab/setup.h"
@@ -88,8 +89,12 @@ static int list_write(const char *path, const struct lab_scenario *scenario,
         code = error_set(error, ERROR_NOMEM, "no memory for a list of the scenario");
     else if (text.len > 0)
         code = lab_file_write(file, buffer_slice(&text), error);
-    if (code == 0 && text.len > 0)
-        (void)buffer_printf(config, "%s = %s\n", option, file);
+    if (code == 0 && text.len > 0) {
+        char *whole = realpath(file, NULL); /* the configuration is read from other folders too */
+
+        (void)buffer_printf(config, "%s = %s\n", option, whole != NULL ? whole : file);
+        free(whole);
+    }
     buffer_done(&text);
     return code;
 }
