@@ -114,7 +114,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     struct probe_submission *submission = submission_new(address, wish, done, user);
     struct probe_case *kase = NULL;
     struct probe_recalled *recalled = NULL;
-    char wire[ADDRESS_WIRE_SIZE] = "";
+    char wire[ADDRESS_WIRE_SIZE];
     struct address parsed;
     size_t wire_len = 0;
     struct probe_case *shallow = NULL;

@@ -31,7 +31,7 @@ static const struct mailbox_rule *rule_of_profile(const struct provider_profile 
 {
     const struct provider_name *found;
 
-    if (profile == NULL)
+    if (profile == NULL || profile == provider_generic())
         return NULL;
     found =
         provider_find_name(mailbox_hosted, mailbox_hosted_count, slice_from_string(profile->name));

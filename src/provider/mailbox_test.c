@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "provider/data.h"
 #include "provider/mailbox.h"
 
 static const char *breach(const char *local, const char *domain)
@@ -236,6 +237,17 @@ static void rules_are_told_in_words(void **state)
     assert_false(provider_mailbox_words(SLICE("firm.example"), names, folds));
 }
 
+/* Whoever knows that a host is nobody's in particular need not look for rules. */
+static void no_rule_is_of_the_generic_provider(void **state)
+{
+    for (size_t i = 0; i < mailbox_domain_count; i++)
+        assert_int_not_equal(mailbox_rules[mailbox_domains[i].row].provider, 0);
+    for (size_t i = 0; i < mailbox_hosted_count; i++) {
+        assert_int_not_equal(mailbox_rules[mailbox_hosted[i].row].provider, 0);
+        assert_string_not_equal(mailbox_hosted[i].name, provider_generic()->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +256,7 @@ int main(void)
         cmocka_unit_test(spellings_of_one_mailbox_have_one_key),
         cmocka_unit_test(the_longest_address_fits),
         cmocka_unit_test(hostile_bytes_do_no_harm),
+        cmocka_unit_test(no_rule_is_of_the_generic_provider),
         cmocka_unit_test(tags_are_seen_where_they_are_tags),
     };
 

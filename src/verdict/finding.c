@@ -259,10 +259,13 @@ static bool is_same_refusal(const struct scan *scan, const struct evidence_attem
  */
 static const struct provider_profile *own_domain_of(const struct evidence *evidence)
 {
-    const struct provider_profile *own =
-        provider_by_domain(slice_from_string(evidence->address.domain_ascii));
+    const struct provider_profile *own;
 
-    return own != NULL && evidence->provider != NULL && !own->is_gateway &&
+    /* The generic one has no domains. */
+    if (evidence->provider == NULL || evidence->provider == provider_generic())
+        return NULL;
+    own = provider_by_domain(slice_from_string(evidence->address.domain_ascii));
+    return own != NULL && !own->is_gateway &&
                    slice_equal(slice_from_string(own->name),
                                slice_from_string(evidence->provider->name))
                ? own
