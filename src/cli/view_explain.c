@@ -272,17 +272,12 @@ static void say_attempt(struct buffer *words, const struct evidence_attempt *att
 static enum mark attempt_mark(const struct explaining *to, const struct evidence_attempt *attempt)
 {
     struct classification classified;
-    struct classify_input input = {
-        .stage = attempt->stage,
-        .provider = to->evidence->provider != NULL ? to->evidence->provider->name : NULL,
-        .reply = attempt->reply,
-    };
     enum verdict_reason reason;
     enum verdict_action action;
 
     if (attempt->outcome != SMTP_OUTCOME_REPLY)
         return MARK_UNSURE;
-    classify_reply(&input, &classified);
+    finding_classify(to->evidence, attempt, &classified);
     verdict_of_reply(&classified, attempt->reply.code, attempt->stage, &reason, &action);
     return verdict_reason_status(reason) == VERDICT_VALID     ? MARK_GOOD
            : verdict_reason_status(reason) == VERDICT_UNKNOWN ? MARK_UNSURE

@@ -18,8 +18,8 @@ struct scan {
     struct classification random_class;
 };
 
-static void classify_attempt(const struct evidence *evidence,
-                             const struct evidence_attempt *attempt, struct classification *ret)
+void finding_classify(const struct evidence *evidence, const struct evidence_attempt *attempt,
+                      struct classification *ret)
 {
     const struct classify_input input = {
         .stage = attempt->stage,
@@ -101,7 +101,7 @@ static void note_reply(struct scan *scan, ptrdiff_t index)
     const struct evidence_attempt *attempt = &scan->evidence->attempts[index];
     struct classification classification;
 
-    classify_attempt(scan->evidence, attempt, &classification);
+    finding_classify(scan->evidence, attempt, &classification);
     if (is_definite(scan->evidence, attempt, classification.reply_class)) {
         note_definite(scan, index, &classification, false);
         return;
@@ -183,7 +183,7 @@ static void note_random(struct scan *scan, ptrdiff_t index)
     if (attempt->outcome == SMTP_OUTCOME_UNTRIED)
         return;
     if (attempt->outcome == SMTP_OUTCOME_REPLY) {
-        classify_attempt(scan->evidence, attempt, &classification);
+        finding_classify(scan->evidence, attempt, &classification);
         control =
             finding_control_of(attempt->stage, attempt->reply.code, classification.reply_class);
     }
@@ -409,7 +409,7 @@ static bool is_domain_refusal(const struct evidence *evidence,
 
     if (!is_to_rcpt(attempt) || !is_permanent(attempt->reply.code))
         return false;
-    classify_attempt(evidence, attempt, &classification);
+    finding_classify(evidence, attempt, &classification);
     return (classification.reply_class == SMTP_CLASS_RELAY_DENIED ||
             classification.reply_class == SMTP_CLASS_DOMAIN_NOT_ACCEPTED) &&
            is_plain(&classification);

@@ -55,6 +55,10 @@ struct finding {
 /* From the attempts on; what DNS and lists say is not looked at. */
 void finding_combine(const struct evidence *evidence, struct finding *ret_finding);
 
+/* What the reply of an attempt means: as whoever made it knows already, or classified now. */
+void finding_classify(const struct evidence *evidence, const struct evidence_attempt *attempt,
+                      struct classification *ret);
+
 /* Do two replies use the same code and words, names of the recipients and numbers aside? */
 bool finding_same_words(const struct smtp_reply *a, struct slice recipient_a,
                         const struct smtp_reply *b, struct slice recipient_b);

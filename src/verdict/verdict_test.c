@@ -644,6 +644,41 @@ static void disabled_is_reviewed_until_another_is_heard(void **state)
     assert_int_equal(verdict.action, ACTION_REVIEW);
 }
 
+/* What was said of a reply for one provider's profile says nothing for another's. */
+static void a_memo_holds_for_its_profile_alone(void **state)
+{
+    static const struct {
+        const char *provider, *memo_for;
+        bool is_believed;
+    } memos[] = {
+        {"google", "google", true}, {"google", "qq", false}, {"google", NULL, false},
+        {NULL, NULL, true},         {NULL, "google", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(memos); i++) {
+        struct verdict verdict;
+        struct rig rig;
+
+        rig_init(&rig, "user@example.com");
+        rig_domain(&rig, "mx1");
+        rig_attempts(&rig, "mx1 rcpt " NF);
+        if (memos[i].memo_for != NULL) {
+            rig_provider(&rig, memos[i].memo_for);
+            rig.attempts[0].classified_for = rig.evidence.provider->name;
+        }
+        rig.evidence.provider = NULL;
+        if (memos[i].provider != NULL)
+            rig_provider(&rig, memos[i].provider);
+        verdict_judge(&rig.evidence, &verdict);
+        assert_int_equal(verdict.reason, REASON_MAILBOX_NOT_FOUND); /* there is no memo yet */
+        rig.attempts[0].classified = (struct classification){
+            .reply_class = SMTP_CLASS_MAILBOX_FULL, .confidence = 99, .rule = "memo"};
+        verdict_judge(&rig.evidence, &verdict);
+        assert_int_equal(verdict.reason,
+                         memos[i].is_believed ? REASON_MAILBOX_FULL : REASON_MAILBOX_NOT_FOUND);
+    }
+}
+
 static void scores_and_flags_follow_the_evidence(void **state)
 {
     static struct rig rig;
@@ -815,6 +850,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_otherwise_is_not_recalled),
         cmocka_unit_test(a_refusal_of_us_is_never_invalid),
         cmocka_unit_test(disabled_is_reviewed_until_another_is_heard),
+        cmocka_unit_test(a_memo_holds_for_its_profile_alone),
         cmocka_unit_test(scores_and_flags_follow_the_evidence),
         cmocka_unit_test(explanations_survive_hostile_words),
         cmocka_unit_test(single_replies_mean_what_they_mean_alone),
