@@ -9,15 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/instant.h"
 #include "base/memory.h"
 #include "base/table.h"
 
-#define MAGIC     "mkopen1"
+#define MAGIC     "mkopen2"
 #define BOOT_SIZE 40
 #define BOOT_FILE "/proc/sys/kernel/random/boot_id"
 #define HASH_SEED 0 /* the same in every process */
 #define SLOTS_MIN 2
 #define SLOTS_MAX (1U << 20)
+#define REST_MAX  (12 * HOUR_MS) /* none of ours is as long */
 
 /* As in the file, in the machine's own order of bytes. */
 struct head {
@@ -32,9 +34,17 @@ struct slot {
     uint64_t at_ms;
 };
 
+struct rest {
+    uint64_t site;
+    uint64_t until_ms;
+};
+
 struct probe_ledger {
     int fd;
     struct head head;
+    struct rest rests[PROBE_LEDGER_RESTS]; /* as in the file, behind the slots */
+    uint64_t rest_until_ms;                /* the longest of them */
+    bool rests_unwritten;
     struct slot *slots; /* as in the file */
     size_t next;        /* slot to be written */
     struct slot *past;  /* what was found, by site and time; NULL: nothing that still counts */
@@ -96,6 +106,16 @@ static int write_slot(const struct probe_ledger *ledger, size_t i, const struct 
     return write_at(ledger, slot, sizeof(*slot), sizeof(ledger->head) + i * sizeof(*slot));
 }
 
+static size_t rests_at(const struct probe_ledger *ledger)
+{
+    return sizeof(ledger->head) + ledger->head.slots * sizeof(*ledger->slots);
+}
+
+static int write_rests(const struct probe_ledger *ledger)
+{
+    return write_at(ledger, ledger->rests, sizeof(ledger->rests), rests_at(ledger));
+}
+
 /* Empty. The head comes last: without it, what is there cannot be read and holds everything. */
 static int make(struct probe_ledger *ledger, size_t slots, uint64_t held_until_ms)
 {
@@ -105,8 +125,11 @@ static int make(struct probe_ledger *ledger, size_t slots, uint64_t held_until_m
         return ERROR_NOMEM;
     ledger->head.slots = slots;
     ledger->head.held_until_ms = held_until_ms;
+    memset(ledger->rests, 0, sizeof(ledger->rests));
     memcpy(ledger->head.magic, MAGIC, sizeof(ledger->head.magic));
-    if (write_at(ledger, ledger->slots, slots * sizeof(*ledger->slots), sizeof(ledger->head)) != 0)
+    if (write_at(ledger, ledger->slots, slots * sizeof(*ledger->slots), sizeof(ledger->head)) !=
+            0 ||
+        write_rests(ledger) != 0)
         return ERROR_IO;
     return write_head(ledger);
 }
@@ -180,6 +203,9 @@ static bool is_past(const struct probe_ledger *ledger, uint64_t now_ms)
     for (size_t i = 0; i < ledger->head.slots; i++)
         if (ledger->slots[i].at_ms > now_ms)
             return false;
+    for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++)
+        if (ledger->rests[i].until_ms > now_ms + REST_MAX)
+            return false;
     return true;
 }
 
@@ -202,6 +228,7 @@ static int read_all(struct probe_ledger *ledger, uint64_t now_ms)
         return ERROR_NOMEM;
     ledger->head = head;
     return read_at(ledger, ledger->slots, head.slots * sizeof(*ledger->slots), sizeof(head)) &&
+           read_at(ledger, ledger->rests, sizeof(ledger->rests), rests_at(ledger)) &&
            is_past(ledger, now_ms);
 }
 
@@ -248,6 +275,9 @@ int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t
         return code;
     }
     ledger->past_held_until_ms = ledger->head.held_until_ms;
+    for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++)
+        if (ledger->rests[i].until_ms > ledger->rest_until_ms)
+            ledger->rest_until_ms = ledger->rests[i].until_ms;
     *ret_ledger = ledger;
     return 0;
 }
@@ -270,6 +300,9 @@ int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t no
     uint64_t counts_until_ms = slot->at_ms + PROBE_LIMITS_WINDOW_MS;
     uint64_t held_before_ms = ledger->head.held_until_ms;
 
+    if (ledger->rests_unwritten && write_rests(ledger) != 0)
+        return ERROR_IO;
+    ledger->rests_unwritten = false;
     /* The ring is too small: what is overwritten is remembered as if it were of every site. */
     if (slot->at_ms > 0 && counts_until_ms > now_ms && counts_until_ms > held_before_ms) {
         ledger->head.held_until_ms = counts_until_ms;
@@ -317,4 +350,49 @@ void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t
          i++)
         probe_limits_recall(limits,
                             ledger->past[i].at_ms < now_ms ? ledger->past[i].at_ms : now_ms);
+}
+
+/* --- rests ----------------------------------------------------------------------------------- */
+
+/* The site's own, or one that is over, or that of all which is over first. */
+static struct rest *rest_for(struct probe_ledger *ledger, uint64_t site, uint64_t now_ms)
+{
+    struct rest *least = &ledger->rests[0];
+
+    for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++) {
+        struct rest *rest = &ledger->rests[i];
+
+        if (rest->site == site && rest->until_ms > now_ms)
+            return rest;
+        if (rest->until_ms < least->until_ms)
+            least = rest;
+    }
+    return least;
+}
+
+void probe_ledger_rest(struct probe_ledger *ledger, const char *site, uint64_t until_ms,
+                       uint64_t now_ms)
+{
+    const struct rest new = {hash_of(site), until_ms};
+    struct rest *rest = rest_for(ledger, new.site, now_ms);
+
+    if (until_ms <= now_ms || until_ms <= rest->until_ms)
+        return;
+    *rest = new;
+    if (until_ms > ledger->rest_until_ms)
+        ledger->rest_until_ms = until_ms;
+    if (write_at(ledger, rest, sizeof(*rest),
+                 rests_at(ledger) + (size_t)(rest - ledger->rests) * sizeof(*rest)) != 0)
+        ledger->rests_unwritten = true;
+}
+
+uint64_t probe_ledger_rests_until(const struct probe_ledger *ledger, const char *site,
+                                  uint64_t now_ms)
+{
+    uint64_t hash = hash_of(site);
+
+    for (size_t i = 0; i < PROBE_LEDGER_RESTS && now_ms < ledger->rest_until_ms; i++)
+        if (ledger->rests[i].site == hash && ledger->rests[i].until_ms > now_ms)
+            return ledger->rests[i].until_ms;
+    return 0;
 }

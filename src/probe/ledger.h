@@ -1,6 +1,6 @@
 /*
- * The ledger: which connections were opened within the last minute, for the process that comes
- * after this one.
+ * The ledger: which connections were opened within the last minute, and where we were refused, for
+ * the process that comes after this one.
  *
  * Limits of new connections a minute (probe/limits.h) must hold for the server, who does not know
  * that we were killed and started again. So each is noted in a small file before it is opened; what
@@ -16,6 +16,10 @@
  * come, and one where the machine does not say by what to tell its starts apart: then each start of
  * ours holds every site for a minute. Errors of the file are on the side of asking less.
  *
+ * A site that refused us rests for minutes or hours (probe/breaker.h), which is noted beside the
+ * ring: of more sites than there is room for, those whose rest is over last. Of another start of
+ * the machine nothing is known of rests.
+ *
  * One process at a time writes it: whoever owns the job file or the folder beside it.
  */
 #ifndef MK_PROBE_LEDGER_H
@@ -28,6 +32,7 @@
 #include "probe/limits.h"
 
 #define PROBE_LEDGER_SLOTS 16384     /* 256 KiB: some 270 connections a second */
+#define PROBE_LEDGER_RESTS 1024      /* sites; 16 KiB */
 #define PROBE_LEDGER_END   "-opened" /* a ledger's name is its owner's, and this */
 
 struct probe_ledger;
@@ -48,5 +53,15 @@ int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t no
 /* What others opened there before now counts against these limits. */
 void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t now_ms,
                          struct probe_limits *limits);
+
+/*
+ * We were refused at a site: nobody is to ask there before. What cannot be written now is written
+ * before the next connection is noted, or that is not.
+ */
+void probe_ledger_rest(struct probe_ledger *ledger, const char *site, uint64_t until_ms,
+                       uint64_t now_ms);
+/* Until when a site rests; 0: it does not. */
+uint64_t probe_ledger_rests_until(const struct probe_ledger *ledger, const char *site,
+                                  uint64_t now_ms);
 
 #endif

@@ -228,6 +228,58 @@ static void never_more_is_allowed(void **state)
     memory_free(times);
 }
 
+/* Where we were refused: for as long as it rests, and not in another start of the machine. */
+static void rests_outlive_a_process(void **state)
+{
+    const uint64_t t = HOUR_MS;
+    struct probe_ledger *ledger = open_at("a", 10, t);
+
+    assert_int_equal(probe_ledger_rests_until(ledger, "sore", t), 0);
+    probe_ledger_rest(ledger, "sore", t + 2 * HOUR_MS, t);
+    probe_ledger_rest(ledger, "short", t + MINUTE_MS, t);
+    probe_ledger_rest(ledger, "sore", t + HOUR_MS, t); /* never less */
+    note(ledger, "sore", 30, t);                       /* round and round */
+    for (int life = 0; life < 2; life++) {
+        assert_int_equal(probe_ledger_rests_until(ledger, "sore", t), t + 2 * HOUR_MS);
+        assert_int_equal(probe_ledger_rests_until(ledger, "short", t), t + MINUTE_MS);
+        assert_int_equal(probe_ledger_rests_until(ledger, "other", t), 0);
+        probe_ledger_close(ledger);
+        ledger = open_at("a", 10, t + 1000);
+    }
+    assert_int_equal(probe_ledger_rests_until(ledger, "short", t + MINUTE_MS), 0);
+    probe_ledger_rest(ledger, "short", t + 3 * HOUR_MS, t + HOUR_MS); /* again */
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 10, t + HOUR_MS);
+    assert_int_equal(probe_ledger_rests_until(ledger, "short", t + HOUR_MS), t + 3 * HOUR_MS);
+    assert_int_equal(probe_ledger_rests_until(ledger, "sore", t + 2 * HOUR_MS), 0);
+    probe_ledger_close(ledger);
+    ledger = open_at("b", 10, MINUTE_MS);
+    assert_int_equal(probe_ledger_rests_until(ledger, "short", MINUTE_MS), 0);
+    probe_ledger_close(ledger);
+}
+
+/* Of too many the shortest go. */
+static void long_rests_are_kept_before_short_ones(void **state)
+{
+    const uint64_t t = HOUR_MS;
+    struct probe_ledger *ledger = open_at("a", 10, t);
+    char site[16];
+
+    for (unsigned i = 0; i < PROBE_LEDGER_RESTS + 100; i++) {
+        (void)snprintf(site, sizeof(site), "site%u", i);
+        probe_ledger_rest(ledger, site, t + HOUR_MS + i, t);
+    }
+    probe_ledger_rest(ledger, "short", t + MINUTE_MS, t);
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 10, t);
+    for (unsigned i = 0; i < PROBE_LEDGER_RESTS + 100; i++) {
+        (void)snprintf(site, sizeof(site), "site%u", i);
+        assert_int_equal(probe_ledger_rests_until(ledger, site, t), i < 100 ? 0 : t + HOUR_MS + i);
+    }
+    assert_int_equal(probe_ledger_rests_until(ledger, "short", t), 0);
+    probe_ledger_close(ledger);
+}
+
 /* Who cannot note a connection must hear it: it is not to be opened. */
 static void what_cannot_be_noted_is_told(void **state)
 {
@@ -238,12 +290,14 @@ static void what_cannot_be_noted_is_told(void **state)
     nothing = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+    probe_ledger_rest(ledger, "sore", 2 * HOUR_MS, HOUR_MS);
     assert_int_equal(probe_ledger_note(ledger, "busy", HOUR_MS), ERROR_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     note(ledger, "busy", PER_MINUTE, HOUR_MS); /* what was not noted takes no room */
     note(ledger, "other", 10 - PER_MINUTE, HOUR_MS);
     probe_ledger_close(ledger);
     ledger = open_at("a", 10, HOUR_MS + 1);
+    assert_int_equal(probe_ledger_rests_until(ledger, "sore", HOUR_MS + 1), 2 * HOUR_MS);
     assert_int_equal(next_open(ledger, "unheard-of", HOUR_MS + 1), HOUR_MS + 1);
     assert_int_equal(next_open(ledger, "busy", HOUR_MS + 1), HOUR_MS + PROBE_LIMITS_WINDOW_MS);
     probe_ledger_close(ledger);
@@ -317,6 +371,8 @@ int main(void)
         cmocka_unit_test_setup(of_an_unknown_start_it_may_be_any, clear),
         cmocka_unit_test_setup(what_cannot_be_read_holds_everything, clear),
         cmocka_unit_test_setup(never_more_is_allowed, clear),
+        cmocka_unit_test_setup(rests_outlive_a_process, clear),
+        cmocka_unit_test_setup(long_rests_are_kept_before_short_ones, clear),
         cmocka_unit_test_setup(what_cannot_be_noted_is_told, clear),
         cmocka_unit_test_setup(its_mode_is_the_umasks, clear),
         cmocka_unit_test_setup(the_file_may_not_be_had, clear),

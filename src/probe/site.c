@@ -31,6 +31,16 @@ static const struct provider_limits *limits_of(const struct probe_settings *sett
     return &profile->limits;
 }
 
+/* What a process before us opened there, and was refused. */
+static void recall(struct probe_site *site)
+{
+    struct probe_ledger *ledger = site->engine->ledger;
+    uint64_t now = probe_engine_now(site->engine);
+
+    probe_ledger_recall(ledger, site->key, now, &site->limits);
+    probe_breaker_heed(&site->breaker, probe_ledger_rests_until(ledger, site->key, now), now);
+}
+
 static struct probe_site *site_new(struct probe_engine *engine,
                                    const struct provider_profile *profile, const char *key)
 {
@@ -60,7 +70,7 @@ static struct probe_site *site_new(struct probe_engine *engine,
         return NULL;
     }
     if (engine->ledger != NULL)
-        probe_ledger_recall(engine->ledger, key, probe_engine_now(engine), &site->limits);
+        recall(site);
     return site;
 }
 
@@ -360,9 +370,20 @@ static void retire_all(struct probe_site *site)
         probe_session_retire(LIST_ELEMENT(node, struct probe_session, in_site));
 }
 
+/* Who asks there after us has to know. */
+static void note_rest(struct probe_site *site)
+{
+    const struct probe_engine *engine = site->engine;
+    uint64_t until = site->breaker.until_ms;
+
+    if (engine->gate.refused != NULL)
+        engine->gate.refused(engine->gate.user, site->key, until);
+    if (engine->ledger != NULL)
+        probe_ledger_rest(engine->ledger, site->key, until, probe_engine_now(engine));
+}
+
 void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens)
 {
-    const struct probe_gate *gate = &site->engine->gate;
     uint64_t now = probe_engine_now(site->engine), until = site->breaker.until_ms;
     bool opened;
 
@@ -370,8 +391,8 @@ void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, boo
         opened = probe_breaker_refused(&site->breaker, refusal, now);
     else
         opened = probe_breaker_strike(&site->breaker, refusal, now);
-    if (site->breaker.until_ms > until && gate->refused != NULL)
-        gate->refused(gate->user, site->key, site->breaker.until_ms);
+    if (site->breaker.until_ms > until)
+        note_rest(site);
     if (!opened)
         return;
     probe_limits_refused(&site->limits);

@@ -14,12 +14,20 @@
 #include "bulk/job_file.h"
 #include "bulk/job_load.h"
 #include "flaky_store.h"
+#include "probe/gate.h"
 #include "probe/ledger.h"
 
 #define LIVES_MAX   60
 #define FAULTS_LAST 10 /* lives; the later ones meet no more trouble with the disk */
+#define RESTS_MAX   64
 
 static char folder[64], ledger_path[96];
+
+/* A site that refused us in a life, which the next ones have to know. */
+struct rest {
+    char key[PROVIDER_SITE_KEY_SIZE];
+    uint64_t until_ms;
+};
 
 /* What lasts from life to life. */
 struct list {
@@ -35,6 +43,8 @@ struct list {
     unsigned lied_sites;
     struct soak_dawn dawn; /* of the next life */
     struct buffer visits;  /* of lives before it */
+    struct rest rests[RESTS_MAX];
+    unsigned rest_count;
 };
 
 struct life {
@@ -213,11 +223,26 @@ static void stop(struct io_timer *timer)
         bulk_job_stop(life->job, 5 * SECOND_MS);
 }
 
+static void look_at_rests(struct life *life)
+{
+    const struct list *list = life->list;
+    uint64_t now = io_now_ms(life->stage.loop);
+    struct probe_site_state state;
+
+    for (unsigned i = 0; i < list->rest_count; i++)
+        if (now < list->rests[i].until_ms &&
+            probe_engine_find_site(life->stage.engine, list->rests[i].key, &state) &&
+            state.sessions > 0)
+            soak_fail(&life->stage, "%s refused an earlier life, and is asked while it rests",
+                      list->rests[i].key);
+}
+
 static void look(void *user)
 {
     struct life *life = user;
     struct bulk_job_progress progress;
 
+    look_at_rests(life);
     if (life->job == NULL)
         return;
     bulk_job_progress(life->job, &progress);
@@ -271,6 +296,24 @@ static void keep_ledger(struct life *life)
     probe_engine_set_ledger(life->stage.engine, life->ledger);
 }
 
+static void remember_rests(struct list *list, const struct life *life)
+{
+    struct probe_site_state state;
+    size_t cursor = 0;
+
+    while (probe_engine_next_site(life->stage.engine, &cursor, &state)) {
+        unsigned i = 0;
+
+        while (i < list->rest_count && strcmp(list->rests[i].key, state.key) != 0)
+            i++;
+        if (state.breaker_until_ms == 0 || i == RESTS_MAX)
+            continue;
+        (void)snprintf(list->rests[i].key, sizeof(list->rests[i].key), "%s", state.key);
+        list->rests[i].until_ms = state.breaker_until_ms;
+        list->rest_count += i == list->rest_count;
+    }
+}
+
 /* When the next one begins: at once or later, or with the machine. */
 static void plan_dawn(struct list *list, const struct life *life)
 {
@@ -278,6 +321,7 @@ static void plan_dawn(struct list *list, const struct life *life)
     struct random random;
 
     random_init(&random, list->plan->seed * 37 + life->number);
+    remember_rests(list, life);
     buffer_clear(&list->visits);
     lab_world_save_visits(life->stage.world, &list->visits);
     CHECK(!list->visits.failed);
@@ -287,6 +331,7 @@ static void plan_dawn(struct list *list, const struct life *life)
     dawn->start_ms = io_now_ms(life->stage.loop) + dawn->passed_ms;
     if (random_chance(&random, 1, 5)) {
         dawn->boot++;
+        list->rest_count = 0; /* nothing is known of that */
         dawn->start_ms = dawn->passed_ms;
     }
 }
