@@ -109,6 +109,7 @@ static void the_sign_names_options_and_lists(void **state)
     struct io_loop *loop = io_uv_loop_new(NULL);
     struct lab_loopback one, two;
     char folder[] = "/tmp/mk-sign-XXXXXX", path[64], list[80], expected[400];
+    char here[4096];
     struct buffer text;
 
     assert_non_null(mkdtemp(folder));
@@ -119,7 +120,11 @@ static void the_sign_names_options_and_lists(void **state)
     assert_int_equal(lab_loopback_open(&two, loop, scenario, &options, NULL), 0);
     assert_true(two.port > one.port && two.dns.port > one.dns.port);
 
-    assert_int_equal(lab_sign_write(path, &one, scenario, NULL), 0);
+    /* Named from here, and found from anywhere. */
+    assert_non_null(getcwd(here, sizeof(here)));
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(lab_sign_write("lab.conf", &one, scenario, NULL), 0);
+    assert_int_equal(chdir(here), 0);
     buffer_init(&text, 0);
     assert_int_equal(lab_file_read(path, &text, NULL), 0);
     (void)snprintf(expected, sizeof(expected),
