@@ -237,14 +237,20 @@ static bool is_listed(unsigned matches, unsigned builtin, bool disposable_mx)
 
 static void case_go_by_facts(struct probe_case *kase);
 
-static void case_look_up(struct probe_case *kase, const struct address *address)
+/* domain: found already; or NULL. */
+static void case_look_up(struct probe_case *kase, const struct address *address,
+                         struct probe_domain *domain)
 {
     struct probe_engine *engine = kase->engine;
     const struct evidence_domain *facts = NULL;
     int code;
 
-    kase->domain = probe_domain_get(engine, domain_of(address));
-    if (kase->domain == NULL) {
+    if (domain != NULL)
+        probe_domain_hold(domain);
+    else
+        domain = probe_domain_get(engine, domain_of(address));
+    kase->domain = domain;
+    if (domain == NULL) {
         probe_case_fail(kase, "out of memory");
         return;
     }
@@ -274,30 +280,29 @@ static void case_go_by_past(struct probe_case *kase)
 }
 
 /* No such mailbox can exist. The rules of a domain that other cases have got are at hand. */
-static bool is_breach(const struct probe_engine *engine, const struct address *address)
+static bool is_breach(const struct probe_domain *domain, const struct address *address)
 {
-    struct slice name = domain_of(address);
-    const struct probe_domain *domain =
-        address->is_literal ? NULL : probe_domain_find(engine, name);
-
     if (domain == NULL)
-        return provider_mailbox_breach(address->local, name) != NULL;
+        return provider_mailbox_breach(address->local, domain_of(address)) != NULL;
     return provider_mailbox_breach_of(address->local, &domain->known.rules) != NULL;
 }
 
 static void case_start(struct probe_case *kase, const struct address *address)
 {
+    struct probe_domain *domain =
+        address->is_literal ? NULL : probe_domain_find(kase->engine, domain_of(address));
+
     if (kase->engine->lists != NULL)
         kase->operator_matches =
             lists_operator_match(kase->engine->lists, address->local, domain_of(address));
-    if (probe_offline_is_skipped(kase->operator_matches) || is_breach(kase->engine, address))
+    if (probe_offline_is_skipped(kase->operator_matches) || is_breach(domain, address))
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
     else if (probe_recalled_settles(kase->recalled, &kase->wish))
         case_go_by_past(kase);
     else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else
-        case_look_up(kase, address);
+        case_look_up(kase, address, domain);
 }
 
 void probe_case_step(struct probe_case *kase)

@@ -25,16 +25,21 @@ static bool has_control(struct slice s)
     return false;
 }
 
-static bool is_atom_byte(char c)
+/* Most are plain ASCII, which one look tells. */
+static bool is_clean(struct slice s)
 {
-    return c != '\0' && c != ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '@';
+    return utf8_visible_len(s) == s.len || (!has_control(s) && utf8_find_invalid(s) < 0);
 }
 
 static size_t skip_atom(struct slice s)
 {
+    static const bool ends_atom[256] = {
+        ['\0'] = true, [' '] = true, ['"'] = true, ['\\'] = true,
+        ['<'] = true,  ['>'] = true, ['@'] = true,
+    };
     size_t len = 0;
 
-    while (len < s.len && is_atom_byte(s.ptr[len]))
+    while (len < s.len && !ends_atom[(unsigned char)s.ptr[len]])
         len++;
     return len;
 }
@@ -43,8 +48,7 @@ bool smtp_mailbox_is_safe(struct slice mailbox, uint16_t *ret_domain_at)
 {
     size_t at;
 
-    if (mailbox.len == 0 || mailbox.len > SMTP_MAILBOX_MAX || has_control(mailbox) ||
-        utf8_find_invalid(mailbox) >= 0)
+    if (mailbox.len == 0 || mailbox.len > SMTP_MAILBOX_MAX || !is_clean(mailbox))
         return false;
     at = mailbox.ptr[0] == '"' ? skip_quoted(mailbox) : skip_atom(mailbox);
     if (at == 0 || at >= mailbox.len || mailbox.ptr[at] != '@')
