@@ -20,6 +20,7 @@ RUN apt-get update \
     libcurl4 \
     libexpat1 \
     libidn2-0 \
+    liblz4-1 \
     libmicrohttpd12 \
     libpq5 \
     libpsl5 \

@@ -9,7 +9,7 @@
 
 #include "base/slice.h"
 
-struct slice store_dictionary_1(void); /* for deflate */
-struct slice store_dictionary_2(void); /* for store/lz.h */
+struct slice store_dictionary_1(void); /* for deflate: of earlier builds */
+struct slice store_dictionary_2(void); /* for LZ4 */
 
 #endif

@@ -21,7 +21,6 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "store/pack.h"
 #include "store/postgres_rig.h"
 #include "store/store.h"
 
@@ -763,43 +762,6 @@ static void a_job_is_changed_only_as_it_was_read(void **state)
     arena_done(&arena);
     if (other != store)
         store_close(other);
-}
-
-static void packing_gives_back_what_it_got(void **state)
-{
-    struct store_pack *pack = store_pack_new();
-    struct random random;
-    struct arena arena;
-    char text[3000];
-
-    arena_init(&arena);
-    random_init(&random, 7);
-    for (size_t len = 0; len < sizeof(text); len = len * 3 / 2 + 1) {
-        for (int noise = 0; noise < 2; noise++) {
-            struct slice packed, back;
-
-            for (size_t i = 0; i < len; i++)
-                text[i] = noise ? (char)random_next(&random) : "{\"status\":\"valid\","[i % 17];
-            packed = store_pack(pack, slice_from(text, len));
-            assert_non_null(packed.ptr);
-            assert_true(noise || len < 40 || packed.len < len / 2 + 20);
-            assert_int_equal(store_unpack(pack, packed, &arena, &back), 0);
-            assert_true(slice_equal(back, slice_from(text, len)));
-            /* Damaged anywhere it may give nonsense, but never more than it says. */
-            for (size_t i = 0; i < packed.len; i += 1 + packed.len / 64) {
-                char *bad = malloc(packed.len);
-
-                memcpy(bad, packed.ptr, packed.len);
-                bad[i] ^= 0x55;
-                (void)store_unpack(pack, slice_from(bad, packed.len), &arena, &back);
-                (void)store_unpack(pack, slice_from(bad, i), &arena, &back);
-                free(bad);
-            }
-            arena_reset(&arena);
-        }
-    }
-    arena_done(&arena);
-    store_pack_free(pack);
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -1592,7 +1554,6 @@ int main(int argc, char **argv)
         SQLITE(readers_see_what_was_kept_while_it_is_written),
         SQLITE(what_others_wrote_is_noticed),
         SQLITE(a_full_disk_loses_nothing),
-        cmocka_unit_test(packing_gives_back_what_it_got),
         cmocka_unit_test(urls_name_their_kind),
 #ifdef MK_WITH_POSTGRES
         cmocka_unit_test(secrets_are_refused_and_not_repeated),
