@@ -116,7 +116,7 @@ export const t = {
   rowsRead: (n) => `${n} rows read`, newer: "Newer", older: "Older",
 
   // One list.
-  progress: "Progress", rate: "rows a second", left: "left", pause: "Pause", resume: "Go on", cancel: "Cancel",
+  progress: "Progress", rate: "rows a second", left: "Left", pause: "Pause", resume: "Go on", cancel: "Cancel",
   cancelTitle: "Cancel this list?", cancelSure: "It stops where it is. What is known stays, and can be exported.", cancelLoadingSure: "It is read to its end, and nobody is asked. It can be started later.",
   rename: "Rename", pace: "Pace", timeLeft: "Time left", waitingShort: "Waiting", untilClock: (time) => `until ${time}`,
   waitingWhy: (words) => `${words}: their servers asked us to come again later. Nothing else is held up by that.`,
