@@ -63,6 +63,7 @@ LISTS = [
     ("disposable_domains.txt", "zzzzzzzz", "not a lower-case"),
     ("disposable_mx.txt", "a..example", "not a lower-case"),
     ("role_names_own.txt", "two words", "not a lower-case name"),
+    ("role_names_own.txt", "abc12", "ends in two digits"),
     ("no_reply_names.txt", "[open", "bracket"),
     ("no_reply_names.txt", "[abc]", "too short"),
 ]

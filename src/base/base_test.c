@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/error.h"
 #include "base/heap.h"
 #include "base/instant.h"
@@ -426,10 +427,36 @@ static void moments_are_read_as_they_are_printed(void **state)
     }
 }
 
+/* Each byte is what it is alone, whatever stands beside it. */
+static void eight_bytes_together_are_as_each_alone(void **state)
+{
+    struct random random;
+
+    random_init(&random, 1);
+    for (int round = 0; round < 20000; round++) {
+        char bytes[8], lower[8];
+        uint64_t word, letters, dots;
+
+        for (size_t i = 0; i < 8; i++)
+            bytes[i] = "aZ.z@[A-"[random_below(&random, 8)];
+        bytes[random_below(&random, 8)] = (char)random_below(&random, 256);
+        word = eight_read(bytes);
+        letters = eight_gather(eight_between(word, 'a', 'z'));
+        dots = eight_gather(eight_equal(word, '.'));
+        eight_write(eight_lower(word), lower);
+        for (size_t i = 0; i < 8; i++) {
+            assert_int_equal(letters >> i & 1, bytes[i] >= 'a' && bytes[i] <= 'z');
+            assert_int_equal(dots >> i & 1, bytes[i] == '.');
+            assert_int_equal(lower[i], ascii_lower(bytes[i]));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_split_and_compare),
+        cmocka_unit_test(eight_bytes_together_are_as_each_alone),
         cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
         cmocka_unit_test(buffers_keep_contents_when_an_append_fails),
         cmocka_unit_test(heaps_order_and_remove),

@@ -113,20 +113,21 @@ static void look_row_up(struct bulk_offline *offline, struct kept_row *kept)
                                                        &kept->each.known.rules, key));
 }
 
-static int judge_row(struct bulk_offline *offline, struct kept_row *kept,
-                     struct verdict *ret_verdict, struct store_result *ret_result)
+/* room: for the verdict, to which the result points. */
+static int judge_row(struct bulk_offline *offline, struct kept_row *kept, struct verdict *room,
+                     struct store_result *ret_result)
 {
     const struct bulk_offline_options *options = &offline->options;
     struct result_options json = {.source = "live"};
     const struct result_options *wanted = options->with_json ? &json : NULL;
+    const struct verdict *verdict;
 
     if (kept->row.fault != NULL)
         return bulk_job_fault_result(slice_from_string(kept->row.fault), options->unix_ms, wanted,
-                                     &offline->scratch, ret_verdict, ret_result);
-    probe_offline_conclude(&offline->memory, &offline->terms, &kept->each, ret_verdict);
+                                     &offline->scratch, room, ret_result);
+    verdict = probe_offline_conclude(&offline->memory, &offline->terms, &kept->each, room);
     json.pattern = kept->each.pattern;
-    return bulk_job_result(&kept->each.evidence, ret_verdict, wanted, &offline->scratch,
-                           ret_result);
+    return bulk_job_result(&kept->each.evidence, verdict, wanted, &offline->scratch, ret_result);
 }
 
 static int write_row(struct bulk_offline *offline, struct kept_row *kept, struct error *error)
@@ -135,17 +136,17 @@ static int write_row(struct bulk_offline *offline, struct kept_row *kept, struct
     bool is_fault = kept->row.fault != NULL;
     struct store_result result;
     struct bulk_outcome outcome;
-    struct verdict verdict;
+    struct verdict room;
     uint64_t first = 0;
 
-    if (judge_row(offline, kept, &verdict, &result) != 0)
+    if (judge_row(offline, kept, &room, &result) != 0)
         return no_memory(error);
     if (kept->hash != 0)
         first = bulk_seen_first(&offline->seen, kept->hash, kept->row.number);
     progress->rows++;
     progress->faults += is_fault;
     progress->duplicates += first != 0;
-    progress->by_reason[verdict.reason]++;
+    progress->by_reason[result.reason]++;
     bulk_job_outcome_of(&result, &outcome);
     outcome.duplicate = first != 0;
     outcome.duplicate_of = first;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 
 /*
  * The tables that tools/compile-lists made; its head comment tells the layout. Keys of local parts
@@ -198,41 +199,54 @@ struct squeezed {
     size_t token_count;
 };
 
-/* One of ". -_"; all are within 64 characters of the blank. */
-static inline bool is_separator(char c)
+/* The local part without quotes and tag, in lower case; and which of its bytes part words. */
+static size_t read_local(struct slice local, char out[LOCAL_MAX], uint64_t *ret_separators)
 {
-    const uint64_t separators = UINT64_C(1) << 0 | UINT64_C(1) << ('-' - ' ') |
-                                UINT64_C(1) << ('.' - ' ') | UINT64_C(1) << ('_' - ' ');
-    unsigned at = (unsigned char)c - (unsigned)' ';
+    const char *plus;
 
-    return at < 64 && (separators >> at & 1) != 0;
+    if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
+        local = slice_from(local.ptr + 1, local.len - 2);
+    if (local.len == 0 || local.len > LOCAL_MAX)
+        return 0;
+    plus = memchr(local.ptr + 1, '+', local.len - 1);
+    if (plus != NULL)
+        local.len = (size_t)(plus - local.ptr);
+    memcpy(out, local.ptr, local.len);
+    *ret_separators = 0;
+    for (size_t at = 0; at < local.len; at += 8) {
+        uint64_t word = eight_read(out + at);
+        uint64_t separators = eight_equal(word, '.') | eight_equal(word, '-') |
+                              eight_equal(word, '_') | eight_equal(word, ' ');
+
+        *ret_separators |= eight_gather(separators) << at;
+        eight_write(eight_lower(word), out + at);
+    }
+    return local.len;
 }
 
 /* False when there is nothing to look up. */
 static bool squeeze(struct slice local, struct squeezed *ret)
 {
-    bool is_between = true;
-    size_t len = 0, token_count = 0;
+    char bytes[LOCAL_MAX] = "";
+    uint64_t separators, rest;
+    size_t local_len = read_local(local, bytes, &separators), len = 0;
 
-    if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
-        local = slice_from(local.ptr + 1, local.len - 2);
-    if (local.len == 0 || local.len > LOCAL_MAX)
+    ret->token_count = 0;
+    if (local_len == 0)
         return false;
-    for (size_t i = 0; i < local.len; i++) {
-        char c = local.ptr[i];
-        bool was_between = is_between;
+    rest = ~separators & (UINT64_MAX >> (LOCAL_MAX - local_len));
+    while (rest != 0) {
+        unsigned from = (unsigned)__builtin_ctzll(rest);
+        uint64_t behind = ~(rest >> from);
+        unsigned word_len = behind != 0 ? (unsigned)__builtin_ctzll(behind) : LOCAL_MAX;
 
-        if (c == '+' && i > 0)
-            break;
-        /* Without a branch, which nobody could foretell. */
-        is_between = is_separator(c);
-        ret->starts[token_count] = len;
-        token_count += was_between & !is_between & (token_count < TOKENS_MAX);
-        ret->bytes[len] = ascii_lower(c);
-        len += !is_between;
+        if (ret->token_count < TOKENS_MAX)
+            ret->starts[ret->token_count++] = len;
+        memcpy(ret->bytes + len, bytes + from, word_len);
+        len += word_len;
+        rest = from + word_len < LOCAL_MAX ? rest >> (from + word_len) << (from + word_len) : 0;
     }
-    ret->token_count = token_count;
-    ret->starts[token_count] = ret->len = len;
+    ret->starts[ret->token_count] = ret->len = len;
     return len > 0;
 }
 

@@ -231,8 +231,8 @@ static const struct probe_offline_known *find_domain(struct probe_offline_memory
 /* --- judged ---------------------------------------------------------------------------------- */
 
 /* By the memory of its shape, where it has one; of two that want one place the later stays. */
-static void judge(struct probe_offline_case *each, struct probe_offline_memory *memory,
-                  struct verdict *ret_verdict)
+static const struct verdict *judge(struct probe_offline_case *each,
+                                   struct probe_offline_memory *memory, struct verdict *room)
 {
     const struct evidence *evidence = &each->evidence;
     uint64_t shape = memory != NULL && memory->shapes != NULL ? verdict_shape_of(evidence) : 0;
@@ -240,8 +240,8 @@ static void judge(struct probe_offline_case *each, struct probe_offline_memory *
 
     each->pattern = NULL;
     if (shape == 0) {
-        verdict_judge(evidence, ret_verdict);
-        return;
+        verdict_judge(evidence, room);
+        return room;
     }
     entry = &memory->shapes[shape * UINT64_C(0x9E3779B97F4A7C15) >> (64 - MEMORY_SHAPES_LOG2)];
     if (entry->shape != shape) {
@@ -249,8 +249,8 @@ static void judge(struct probe_offline_case *each, struct probe_offline_memory *
         result_pattern_done(&entry->pattern);
         entry->shape = shape;
     }
-    *ret_verdict = entry->verdict;
     each->pattern = &entry->pattern;
+    return &entry->verdict;
 }
 
 void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
@@ -295,9 +295,9 @@ void probe_offline_look_up(struct probe_offline_memory *memory, struct probe_off
         each->known.rules = provider_mailbox_rules_of(domain_of(address));
 }
 
-void probe_offline_conclude(struct probe_offline_memory *memory,
-                            const struct probe_offline_terms *terms,
-                            struct probe_offline_case *each, struct verdict *ret_verdict)
+const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory,
+                                             const struct probe_offline_terms *terms,
+                                             struct probe_offline_case *each, struct verdict *room)
 {
     const struct suggest_world world = {probe_offline_domain_is_real, NULL};
     struct evidence *evidence = &each->evidence;
@@ -318,14 +318,18 @@ void probe_offline_conclude(struct probe_offline_memory *memory,
     if (!is_sound)
         evidence->suggestion = slice_from(
             each->suggestion, suggest_address(evidence->input, &world, each->suggestion));
-    judge(each, memory, ret_verdict);
+    return judge(each, memory, room);
 }
 
 void probe_offline_judge(struct slice input, struct probe_offline_memory *memory,
                          const struct probe_offline_terms *terms,
                          struct probe_offline_case *ret_case, struct verdict *ret_verdict)
 {
+    const struct verdict *verdict;
+
     probe_offline_parse(input, memory, terms, ret_case);
     probe_offline_look_up(memory, ret_case);
-    probe_offline_conclude(memory, terms, ret_case, ret_verdict);
+    verdict = probe_offline_conclude(memory, terms, ret_case, ret_verdict);
+    if (verdict != ret_verdict)
+        *ret_verdict = *verdict;
 }

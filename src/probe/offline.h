@@ -96,8 +96,9 @@ void probe_offline_parse(struct slice input, const struct probe_offline_memory *
 void probe_offline_fetch(const struct probe_offline_memory *memory,
                          const struct probe_offline_case *each);
 void probe_offline_look_up(struct probe_offline_memory *memory, struct probe_offline_case *each);
-void probe_offline_conclude(struct probe_offline_memory *memory,
-                            const struct probe_offline_terms *terms,
-                            struct probe_offline_case *each, struct verdict *ret_verdict);
+/* The verdict: *room, or one of the memory's, which is valid as long as the pattern is. */
+const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory,
+                                             const struct probe_offline_terms *terms,
+                                             struct probe_offline_case *each, struct verdict *room);
 
 #endif

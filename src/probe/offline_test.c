@@ -247,7 +247,6 @@ static void steps_taken_together_change_no_verdict(void **state)
     const struct probe_offline_terms terms = {.unix_ms = 1000, .stop = EVIDENCE_STOP_DEPTH};
     struct probe_offline_case together[ARRAY_LEN(addresses)];
     struct probe_offline_memory memory;
-    struct verdict verdict;
 
     probe_offline_memory_init(&memory);
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
@@ -257,14 +256,16 @@ static void steps_taken_together_change_no_verdict(void **state)
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
         probe_offline_look_up(&memory, &together[i]);
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        const struct verdict *verdict;
+        struct verdict room;
         struct judged alone;
 
         judge(addresses[i], NULL, &alone);
-        probe_offline_conclude(&memory, &terms, &together[i], &verdict);
-        assert_int_equal(verdict.reason, alone.verdict.reason);
-        assert_int_equal(verdict.flags, alone.verdict.flags);
-        assert_int_equal(verdict.score, alone.verdict.score);
-        assert_string_equal(verdict.explanation, alone.verdict.explanation);
+        verdict = probe_offline_conclude(&memory, &terms, &together[i], &room);
+        assert_int_equal(verdict->reason, alone.verdict.reason);
+        assert_int_equal(verdict->flags, alone.verdict.flags);
+        assert_int_equal(verdict->score, alone.verdict.score);
+        assert_string_equal(verdict->explanation, alone.verdict.explanation);
         assert_true(slice_equal(together[i].evidence.suggestion, alone.each.evidence.suggestion));
         judged_done(&alone);
     }

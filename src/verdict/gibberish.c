@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/utf8.h"
 #include "verdict/letters.h"
 
@@ -51,27 +52,6 @@ static size_t consonant_len(struct slice s)
     return first == second || (second_letters[first - 'a'] & LETTER(second)) != 0 ? 2 : 1;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HIGH       EACH(0x80)
-
-/* The high bit of each of eight ASCII bytes that is from first to last. Nothing is carried over. */
-static inline uint64_t between(uint64_t word, unsigned char first, unsigned char last)
-{
-    return (word + EACH(0x80U - first)) & ~(word + EACH(0x7fU - last)) & HIGH;
-}
-
-/* The same of those that are this byte. */
-static inline uint64_t equal(uint64_t word, unsigned char byte)
-{
-    return ~((word ^ EACH(byte)) + EACH(0x7fU)) & HIGH;
-}
-
-/* The high bits of eight bytes as eight bits. */
-static inline uint64_t gather(uint64_t highs)
-{
-    return highs * UINT64_C(0x0002040810204081) >> 56;
-}
-
 /* local: ASCII. Eight bytes at a time, which are all that a name has. */
 static void look_at(struct slice local, struct traits *traits)
 {
@@ -80,20 +60,17 @@ static void look_at(struct slice local, struct traits *traits)
     *traits = (struct traits){0};
     memcpy(bytes, local.ptr, local.len);
     for (size_t at = 0; at < local.len; at += 8) {
-        uint64_t word, lower, vowels, digits;
+        uint64_t word = eight_read(bytes + at);
+        uint64_t lower = word | EIGHT_TIMES(0x20U); /* makes no letter of what is none */
+        uint64_t vowels = eight_equal(lower, 'a') | eight_equal(lower, 'e') |
+                          eight_equal(lower, 'i') | eight_equal(lower, 'o') |
+                          eight_equal(lower, 'u') | eight_equal(lower, 'y');
+        uint64_t digits = eight_between(word, '0', '9');
 
-        memcpy(&word, bytes + at, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        lower = word | EACH(0x20U); /* makes no letter of what is none */
-        vowels = equal(lower, 'a') | equal(lower, 'e') | equal(lower, 'i') | equal(lower, 'o') |
-                 equal(lower, 'u') | equal(lower, 'y');
-        digits = between(word, '0', '9');
-        traits->letters |= gather(between(lower, 'a', 'z')) << at;
-        traits->vowels |= gather(vowels) << at;
-        traits->digits |= gather(digits) << at;
-        traits->hexadecimals |= gather(between(lower, 'a', 'f') | digits) << at;
+        traits->letters |= eight_gather(eight_between(lower, 'a', 'z')) << at;
+        traits->vowels |= eight_gather(vowels) << at;
+        traits->digits |= eight_gather(digits) << at;
+        traits->hexadecimals |= eight_gather(eight_between(lower, 'a', 'f') | digits) << at;
     }
 }
 

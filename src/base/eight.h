@@ -1,0 +1,64 @@
+/*
+ * Eight bytes looked at together, in a word: for what is done to every byte of millions of names.
+ *
+ * What is found of a byte shows in its high bit; eight_gather makes a bit a byte of them, the first
+ * byte's the lowest. Nothing is carried from one byte to another, whatever they hold.
+ */
+#ifndef MK_BASE_EIGHT_H
+#define MK_BASE_EIGHT_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define EIGHT_TIMES(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define EIGHT_HIGH        EIGHT_TIMES(0x80)
+
+/* The first byte is the lowest on every machine. */
+static inline uint64_t eight_read(const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static inline void eight_write(uint64_t word, char *bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(bytes, &word, 8);
+}
+
+/* Those from first to last, both below 0x80. */
+static inline uint64_t eight_between(uint64_t word, unsigned char first, unsigned char last)
+{
+    uint64_t low = word & ~EIGHT_HIGH;
+
+    return (low + EIGHT_TIMES(0x80U - first)) & ~(low + EIGHT_TIMES(0x7fU - last)) & ~word &
+           EIGHT_HIGH;
+}
+
+/* Those that are this byte. */
+static inline uint64_t eight_equal(uint64_t word, unsigned char byte)
+{
+    uint64_t other = word ^ EIGHT_TIMES(byte);
+
+    return ~(((other & ~EIGHT_HIGH) + EIGHT_TIMES(0x7fU)) | other) & EIGHT_HIGH;
+}
+
+static inline uint64_t eight_gather(uint64_t highs)
+{
+    return highs * UINT64_C(0x0002040810204081) >> 56;
+}
+
+/* ASCII letters in lower case. */
+static inline uint64_t eight_lower(uint64_t word)
+{
+    return word | eight_between(word, 'A', 'Z') >> 2;
+}
+
+#endif
