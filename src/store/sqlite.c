@@ -14,8 +14,8 @@
 #include "store/sqlite_internal.h"
 
 #define BUSY_TIMEOUT_MS 10000
-#define CACHE_KIB       16384
-#define LOG_PAGES       8192 /* written back at once: the same pages change again and again */
+#define CACHE_KIB       65536 /* half of the index of ten million results; taken as it is used */
+#define LOG_PAGES       8192  /* written back at once: the same pages change again and again */
 
 /* --- errors -------------------------------------------------------------------------------- */
 
