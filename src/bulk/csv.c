@@ -280,6 +280,7 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
         } else {
             to = walk.at;
             row.fault = walk.fault;
+            row.is_unbalanced = walk.fault != NULL;
             if (walk.opening != NULL && walk.fault == NULL)
                 row.line_count = count_lines(shape, bytes, (size_t)(to - bytes));
         }

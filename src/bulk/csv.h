@@ -34,8 +34,9 @@ struct bulk_csv_row {
     size_t next;       /* where the next row begins */
     size_t line_count; /* lines of the file that it takes */
     bool has_cell;
-    struct slice cell; /* the one asked for, quotes and all */
-    const char *fault; /* static, or NULL */
+    struct slice cell;  /* the one asked for, quotes and all */
+    const char *fault;  /* static, or NULL */
+    bool is_unbalanced; /* the fault: a quote was taken for a letter, up to the end of the line */
 };
 
 /*

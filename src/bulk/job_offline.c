@@ -226,6 +226,9 @@ static int take_row(struct bulk_offline *offline, struct error *error)
         code = clean_kept(offline, error);
     if (code == 0)
         code = keep_row(offline, &row, error);
+    /* Nothing is gained by waiting for the next one, which may be long in coming. */
+    if (code == 0 && offline->kept_count == offline->kept_most)
+        code = clean_kept(offline, error);
     return code == 0 ? 1 : code;
 }
 

@@ -613,7 +613,9 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
     if (code != 0)
         return code;
-    if (scanned.fault != NULL && scanned.has_cell && is_readable(ret_row->address))
+    ret_row->is_unbalanced =
+        scanned.is_unbalanced && scanned.has_cell && is_readable(ret_row->address);
+    if (ret_row->is_unbalanced)
         ret_row->fault = NULL;
     if (ret_row->fault != NULL)
         keep_fault(reader, ret_row);

@@ -56,8 +56,9 @@ struct bulk_row {
     struct slice
         raw; /* its bytes without the line end (UTF-8 where the input was UTF-16 or XLSX) */
     struct slice
-        address;       /* unquoted, UTF-8 (Latin-1 decoded), NOT trimmed; "" where there is none */
-    const char *fault; /* why the row can't be read (static), or NULL */
+        address;        /* unquoted, UTF-8 (Latin-1 decoded), NOT trimmed; "" where there is none */
+    const char *fault;  /* why the row can't be read (static), or NULL */
+    bool is_unbalanced; /* it can, but one of its quotes was taken for a letter */
 };
 
 /* Where a row that can't be read stands, and why. */

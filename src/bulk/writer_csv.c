@@ -31,6 +31,59 @@ static void pad(struct writer_context *context, size_t from)
         append_delimiter(context);
 }
 
+static bool is_open(struct writer_context *context, struct slice cell)
+{
+    struct slice text;
+
+    return cell.len > 0 && cell.ptr[0] == '"' &&
+           (!bulk_csv_unquote(cell, &context->extra, &text) || text.ptr == cell.ptr);
+}
+
+/* From an open quote on: its cells by delimiters alone. How many there are. */
+static size_t append_plain(struct writer_context *context, struct slice rest)
+{
+    for (size_t count = 1;; count++) {
+        ptrdiff_t at = slice_find_byte(rest, context->shape.delimiter);
+        struct slice cell = at >= 0 ? slice_from(rest.ptr, (size_t)at) : rest;
+
+        if (cell.len > 0 && cell.ptr[0] == '"')
+            bulk_csv_append_cell(context->line, context->shape.delimiter, cell);
+        else
+            buffer_append_slice(context->line, cell);
+        if (at < 0)
+            return count;
+        append_delimiter(context);
+        rest = slice_from_offset(rest, (size_t)at + 1);
+    }
+}
+
+/*
+ * The list's own cells; how many there are. Byte for byte, but for a quote that is never closed:
+ * other programs would read up to the next one, over our columns and the rows that follow. Between
+ * tabs quotes are mostly letters.
+ */
+static size_t append_own(struct writer_context *context, const struct bulk_row *row)
+{
+    struct slice rest = row->raw, cell;
+    size_t count = 0;
+
+    if (!row->is_unbalanced || context->shape.delimiter == '\t') {
+        buffer_append_slice(context->line, row->raw);
+        return bulk_csv_count_cells(&context->shape, row->raw);
+    }
+    while (bulk_csv_next_cell(&context->shape, &rest, &cell)) {
+        if (count > 0)
+            append_delimiter(context);
+        if (is_open(context, cell))
+            return count +
+                   append_plain(context, slice_from(cell.ptr, (size_t)(row->raw.ptr + row->raw.len -
+                                                                       cell.ptr)));
+        buffer_append_slice(context->line, cell);
+        count++;
+    }
+    return count;
+}
+
 bool writer_csv_header(struct writer_context *context)
 {
     if (context->input.has_bom && is_table(context))
@@ -62,8 +115,7 @@ bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
     if (!appended_fill(&context->cells, context->dialect, row, outcome))
         return false;
     if (is_table(context)) {
-        buffer_append_slice(context->line, row->raw);
-        pad(context, bulk_csv_count_cells(&context->shape, row->raw));
+        pad(context, append_own(context, row));
     } else if (context->input.kind == BULK_KIND_NDJSON) {
         append_cell(context, row->address);
         append_delimiter(context);

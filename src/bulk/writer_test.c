@@ -183,8 +183,22 @@ static void tables_keep_their_bytes(void **state)
           "id,email,city\n1,v@a.example\n\n2,v@a.example,\"X\n3,v@a.example,Y\n",
           "o.csv",
           {0}},
-         "id,email,city," NAMES "\n1,v@a.example,," GOOD "\n,,," BAD "\n2,v@a.example,\"X," GOOD
-         "\n3,v@a.example,Y," GOOD "\n"},
+         "id,email,city," NAMES "\n1,v@a.example,," GOOD "\n,,," BAD
+         "\n2,v@a.example,\"\"\"X\"," GOOD "\n3,v@a.example,Y," GOOD "\n"},
+        /* an open quote before the address, one in a cell of its own, and a closed one */
+        {{"a.csv",
+          "id,name,email,city\n1,\"Ann,v@a.example,X\n2,\"B, b\",v@a.example,Y\n"
+          "3,\"C, c\",v@a.example,\"Z\n",
+          "o.csv",
+          {0}},
+         "id,name,email,city," NAMES "\n1,\"\"\"Ann\",v@a.example,X," GOOD
+         "\n2,\"B, b\",v@a.example,Y," GOOD "\n3,\"C, c\",v@a.example,\"\"\"Z\"," GOOD "\n"},
+        /* between tabs quotes are letters */
+        {{"a.tsv", "email\tsize\nv@a.example\t\"3\n", "o.tsv", {0}},
+         "email\tsize\tmk_status\tmk_reason\tmk_score\tmk_action\tmk_flags\tmk_suggestion\t"
+         "mk_provider\tmk_explanation\nv@a.example\t\"3\tvalid\taccepted\t97\tsend\trole "
+         "free\t\tGmail\t"
+         "\"Accepted, \"\"really\"\".\"\n"},
         /* the rows are longer than the header */
         {{"a.csv", "id,email\n1,v@a.example,\n2,v@a.example,\n", "o.csv", {0}},
          "id,email,," NAMES "\n1,v@a.example,," GOOD "\n2,v@a.example,," GOOD "\n"},

@@ -94,6 +94,9 @@ static void stream_kept(void *user, const struct store_result *results, size_t c
     struct clean_run *run = user;
     int code = 0;
 
+    /* What was written of it then can't be told from here. */
+    if (run->error.code != 0)
+        return;
     clean_progress_clear(&run->clean->progress);
     for (size_t i = 0; i < count && code == 0; i += STREAMED_AT_ONCE)
         code =
