@@ -318,6 +318,26 @@ static void survey_object(struct format_survey *survey, struct slice object, con
     }
 }
 
+/* A later file of a list, or the list again: the field stood in it when it was found. */
+static bool was_found_before(const struct bulk_format *wanted)
+{
+    return wanted->line_end[0] != '\0' || wanted->column != SIZE_MAX;
+}
+
+/* May a field that was named and not seen stand in a row that was not looked at? */
+static bool may_come_later(const struct format_survey *survey, const struct bulk_csv_shape *shape,
+                           size_t at)
+{
+    struct slice wanted = slice_from_string(survey->wanted->column_name), raw, value;
+
+    if (!survey->sample->is_whole || was_found_before(survey->wanted))
+        return true;
+    while (format_next_row(survey, shape, &at, &raw))
+        if (ndjson_find(raw, wanted, &value))
+            return true;
+    return false;
+}
+
 static int find_in_objects(struct format_survey *survey, struct error *error)
 {
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
@@ -333,7 +353,8 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
         has_wanted |= wanted != NULL && ndjson_find(raw, slice_from_string(wanted), &value);
         survey->rows++;
     }
-    if (wanted != NULL && !has_wanted && survey->column_count > 0)
+    if (wanted != NULL && !has_wanted && survey->column_count > 0 &&
+        !may_come_later(survey, &shape, at))
         return refuse_column(survey, wanted, error);
     if (wanted != NULL)
         format->column_name = arena_string(survey->arena, slice_from_string(wanted));

@@ -238,6 +238,47 @@ static void a_column_can_be_named(void **state)
     }
 }
 
+/* A field that is named may stand far down, or in the first of several files alone. */
+static void a_field_may_come_late(void **state)
+{
+    static const struct {
+        int before; /* rows without it */
+        bool has_it;
+        int code;
+    } rows[] = {
+        {10, true, 0},   {10, false, ERROR_FORMAT}, {600, true, 0}, {600, false, ERROR_FORMAT},
+        {9000, true, 0}, {9000, false, 0}, /* longer than what is looked at */
+    };
+    char *text = malloc(9001 * 24);
+    struct bulk_format wanted = {
+        .kind = BULK_KIND_NDJSON, .has_header = -1, .column = SIZE_MAX, .column_name = "mail"};
+
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader;
+        struct error error = {0};
+        struct bulk_row row;
+        size_t len = 0;
+        int good = 0, code;
+
+        for (int k = 0; k < rows[i].before; k++)
+            len += (size_t)sprintf(text + len, "{\"email\":\"%d@b.ex\"}\n", k);
+        if (rows[i].has_it)
+            len += (size_t)sprintf(text + len, "{\"mail\":\"a@b.ex\"}\n");
+        code = bulk_reader_open_bytes("a", slice_from(text, len), 0, &wanted, &reader, &error);
+        assert_int_equal(code, rows[i].code);
+        if (code != 0)
+            continue;
+        while ((code = bulk_reader_next(reader, &row, &error)) == 1)
+            good += row.fault == NULL;
+        assert_int_equal(code, 0);
+        assert_int_equal(good, rows[i].has_it);
+        assert_int_equal(row.number, rows[i].before + rows[i].has_it);
+        bulk_reader_close(reader);
+    }
+    free(text);
+}
+
 /* Rows, numbers and lines of a list longer than the window, in pieces of every awkward size. */
 static void a_long_list_in_pieces(void **state)
 {
@@ -402,6 +443,10 @@ static void several_files(void **state)
         {{"a@b.example\n", "c@d.example", "e@f.example\n"},
          "a@b.example c@d.example e@f.example ",
          NULL},
+        {{"{\"email\":\"a@b.example\"}\n", "{\"id\":1}\n{\"id\":2}\n",
+          "{\"email\":\"c@d.example\"}\n"},
+         "a@b.example ! ! c@d.example ",
+         NULL},
     };
     char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
     const char *files[3] = {paths[0], paths[1], paths[2]};
@@ -484,6 +529,7 @@ int main(void)
         cmocka_unit_test(a_long_list_in_pieces),
         cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(gzip_is_inflated),
+        cmocka_unit_test(a_field_may_come_late),
         cmocka_unit_test(several_files),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(memory_runs_out),
