@@ -99,15 +99,67 @@ static void check_hardening(struct doctor *doctor)
                           calls ? "" : "the system calls it makes");
 }
 
+/*
+ * Others work on it, so that nothing is made or renewed here: that may keep them waiting, and
+ * takes long when there is much. 1: all is said already.
+ */
+static int open_shared(struct doctor *doctor, const char *url, struct store **ret_store,
+                       struct error *error)
+{
+    int code = store_open(url, STORE_MODE_READ_ONLY, ret_store, error);
+
+    /* Of an older program; those of a newer one are refused for a look at notes too. */
+    if (code == ERROR_FORMAT && store_open(url, STORE_MODE_NOTES, ret_store, NULL) == 0) {
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_WARNING,
+                          "Start serve or worker of this version once, when it suits you.",
+                          "the store has tables of an older version: the first start renews them");
+        return 1;
+    }
+    if (code != ERROR_NOT_FOUND)
+        return code;
+    doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
+                      "the store has no tables yet: they are made at the first start");
+    return 1;
+}
+
+static void check_shared_store(struct doctor *doctor, const char *url)
+{
+    struct store *store = NULL;
+    struct error error = {0};
+    int code = open_shared(doctor, url, &store, &error), advice = 0;
+
+    if (code == 0) {
+        code = store_may_write(store, &error) == 1 ? 0 : ERROR_IO;
+        advice = code == 0 ? store_advise(store, &error) : 0;
+    }
+    store_close(store);
+    if (code < 0 || advice < 0)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
+                          "Let serve's role reach the database and own the tables there, or name "
+                          "another with --store.",
+                          "%s", error.message);
+    else if (advice == 1)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_WARNING,
+                          "All works, but lists take longer to be removed (doc/SCALING.md).", "%s",
+                          error.message);
+    else if (code == 0)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
+                          "the store has its tables, and this role may write to them");
+}
+
 static void check_store(struct doctor *doctor)
 {
     const char *url = doctor->config->store, *path, *slash, *folder;
     struct store *store = NULL;
     struct error error = {0};
-    int code = 0, advice = 0;
+    int code = 0;
 
     if (url == NULL)
         return;
+    if (store_url_is_shared(url)) {
+        check_shared_store(doctor, url);
+        return;
+    }
     path = store_url_path(url);
     slash = path != NULL ? strrchr(path, '/') : NULL;
     folder = slash == NULL ? "."
@@ -119,7 +171,6 @@ static void check_store(struct doctor *doctor)
     } else if (path == NULL || access(path, F_OK) == 0) {
         code = store_open(url, path == NULL ? STORE_MODE_CREATE : STORE_MODE_READ_ONLY, &store,
                           &error);
-        advice = code == 0 ? store_advise(store, &error) : 0;
         store_close(store);
         if (code == 0 && path != NULL && access(path, W_OK) != 0)
             code = error_set(&error, ERROR_IO, "%.200s can't be written by this user", path);
@@ -127,13 +178,8 @@ static void check_store(struct doctor *doctor)
     /* SQLite writes its journal beside the file. */
     if (code == 0 && path != NULL && folder != NULL && access(folder, W_OK | X_OK) != 0)
         code = error_set(&error, ERROR_IO, "nothing can be written in %.200s by this user", folder);
-    if (code == 0 && advice == 1)
-        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_WARNING,
-                          "All works, but lists take longer to be removed (doc/SCALING.md).", "%s",
-                          error.message);
-    else if (code == 0)
-        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "", "%s can be written",
-                          config_url_password(slice_from_string(url)).len > 0 ? "the store" : url);
+    if (code == 0)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "", "%s can be written", url);
     else
         doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
                           "Let this user own the file and its folder, or name another with "

@@ -28,6 +28,7 @@ static const struct store_ops postgres_ops = {
     .is_shared = true,
     .close = close_store,
     .advise = postgres_part_advise,
+    .may_write = postgres_may_write,
     .job_add = postgres_job_add,
     .job_next = postgres_job_next,
     .job_update = postgres_job_update,

@@ -361,6 +361,8 @@ uint64_t postgres_clock_ms(void);
 #define POSTGRES_LOCK_TABLES "SELECT pg_advisory_xact_lock(1296780875)" /* "MKNK" */
 
 int postgres_store_migrate(struct postgres_store *store, struct error *error);
+/* As store_may_write. */
+int postgres_may_write(struct store *store, struct error *error);
 
 /* --- postgres_part.c ----------------------------------------------------------------------------
  */

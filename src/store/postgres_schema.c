@@ -256,3 +256,32 @@ int postgres_store_migrate(struct postgres_store *store, struct error *error)
     return code == 0 && store->mode == STORE_MODE_CREATE ? postgres_part_settle(store, error)
                                                          : code;
 }
+
+/* By table, since rights are given so; a list of rights would ask for any of them. */
+static const struct postgres_text rights_text = {
+    "RIGHTS",
+    "SELECT convert_to(coalesce(min(c.relname::text), ''), 'UTF8') FROM pg_class c JOIN "
+    "pg_namespace n"
+    " ON n.oid=c.relnamespace WHERE n.nspname='mailknock' AND c.relkind IN ('r', 'p')"
+    " AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
+    " AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))",
+    true,
+};
+
+int postgres_may_write(struct store *base, struct error *error)
+{
+    struct postgres_store *store = postgres_store_of(base);
+    PGresult *answer;
+    struct slice table;
+    int code = postgres_store_ask(store, &rights_text, NULL, &answer, "look at rights", error);
+
+    if (code != 0)
+        return code;
+    table = postgres_bytes(answer, 0, 0);
+    code = table.len == 0;
+    if (code == 0)
+        error_set(error, ERROR_IO, "%s: this role may not write to the table mailknock.%.*s",
+                  store->place, SLICE_ARG(table));
+    PQclear(answer);
+    return code;
+}

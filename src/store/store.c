@@ -85,6 +85,11 @@ int store_advise(struct store *store, struct error *error)
     return store->ops->advise != NULL ? store->ops->advise(store, error) : 0;
 }
 
+int store_may_write(struct store *store, struct error *error)
+{
+    return store->ops->may_write != NULL ? store->ops->may_write(store, error) : 1;
+}
+
 const char *store_job_state_name(enum store_job_state state)
 {
     static const char *const names[] = {

@@ -74,6 +74,11 @@ void store_close(struct store *store); /* NULL accepted */
 int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error);
 /* 0. 1: something is not as it should be, though all works: *error says what, and what to do. */
 int store_advise(struct store *store, struct error *error);
+/*
+ * May this user write to all there is, as far as the store knows beforehand? 1; 0: *error says what
+ * not. Also of one that was opened to read only.
+ */
+int store_may_write(struct store *store, struct error *error);
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
@@ -437,8 +442,9 @@ struct store_ops {
     bool is_shared; /* by machines */
     void (*close)(struct store *store);
     int (*others_mark)(struct store *store, uint64_t *ret_mark,
-                       struct error *error);                 /* NULL: there are no others */
-    int (*advise)(struct store *store, struct error *error); /* NULL: there is nothing to say */
+                       struct error *error);                    /* NULL: there are no others */
+    int (*advise)(struct store *store, struct error *error);    /* NULL: there is nothing to say */
+    int (*may_write)(struct store *store, struct error *error); /* NULL: not known, so yes */
     int (*job_add)(struct store *store, const struct store_job *job, uint64_t *ret_id,
                    struct error *error);
     int (*job_next)(struct store *store, uint64_t after, struct arena *arena,

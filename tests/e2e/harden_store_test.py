@@ -4,6 +4,7 @@ URL, the environment, a service file or the home folder name for it stays readab
 harden_store_test.py PROGRAM
 """
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -169,6 +170,39 @@ class Store(Case):
 
     def test_socket(self):
         self.serve(f"postgresql://mailknock@/postgres?host={SERVER.folder}&port={PORT}")
+
+    def doctor(self, user="mailknock"):
+        program = start("doctor", "--json", "--timeout", "1s", "--config", LAB.config, "--store",
+                        f"postgresql://{user}@/postgres?host={SERVER.folder}&port={PORT}",
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = program.communicate(timeout=60)
+        self.assertTrue(out, err)
+        found, = (one for one in json.loads(out) if one["check"] == "store")
+        return found["result"], found["detail"]
+
+    def test_doctor_changes_nothing(self):
+        drop = "SET client_min_messages TO error; DROP SCHEMA IF EXISTS mailknock CASCADE"
+        SERVER.sql(drop)
+        result, detail = self.doctor()
+        self.assertEqual(result, "ok")
+        self.assertIn("no tables yet", detail)
+        self.assertEqual(SERVER.sql("SELECT count(*) FROM pg_namespace WHERE nspname='mailknock'"), "0")
+        self.serve(f"postgresql://mailknock@/postgres?host={SERVER.folder}&port={PORT}")
+        self.assertEqual(self.doctor(), ("ok", "the store has its tables, and this role may write to them"))
+        SERVER.sql("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA mailknock TO reader;"
+                   " GRANT SELECT ON ALL TABLES IN SCHEMA mailknock TO reader")
+        result, detail = self.doctor("reader")
+        self.assertEqual(result, "failed")
+        self.assertIn("may not write to the table mailknock.", detail)
+        SERVER.sql("DELETE FROM mailknock.version WHERE version=(SELECT max(version) FROM mailknock.version)")
+        result, detail = self.doctor()
+        self.assertEqual(result, "warning")
+        self.assertIn("older version", detail)
+        SERVER.sql("UPDATE mailknock.version SET oldest=1000")
+        result, detail = self.doctor()
+        self.assertEqual(result, "failed")
+        self.assertIn("newer", detail)
+        SERVER.sql(drop)
 
     def test_worker(self):
         err = open(self.folder / "worker.log", "w+", encoding="utf-8")
