@@ -4,8 +4,9 @@
  * Where a list was uploaded its file lies, so that only that service can load it; started again, it
  * goes on with it. One that never is would leave the list loading for ever, and what waits until no
  * list is being loaded (erasure) with it. Services don't say that they are alive: that nothing
- * comes of a list for half an hour, while its rows are counted with every batch, says it of any
- * program.
+ * comes of a list for six hours, while its rows are counted with every batch, says it of any
+ * program. Less would not: what was left of an earlier try is cleared first, and a large list is
+ * sorted for its duplicates, and neither counts anything, for an hour and more on a slow disk.
  */
 #ifndef MK_SERVICE_ORPHANS_H
 #define MK_SERVICE_ORPHANS_H
@@ -13,7 +14,7 @@
 #include "store/store.h"
 
 #define SERVICE_ORPHANS_MAX 32 /* watched at once; the next ones when these are over */
-#define SERVICE_ORPHAN_MS   (UINT64_C(30) * 60 * 1000)
+#define SERVICE_ORPHAN_MS   (UINT64_C(6) * 3600 * 1000)
 
 struct service_orphans {
     struct service_orphan {

@@ -396,26 +396,26 @@ static void test_orphans(void **state)
 
     (void)state;
     assert_false(service_orphans_look(&orphans, &job, 5 * minute));
-    assert_false(service_orphans_look(&orphans, &job, 34 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 364 * minute));
     job.rows = 200; /* slow, but there is somebody */
-    assert_false(service_orphans_look(&orphans, &job, 36 * minute));
-    assert_false(service_orphans_look(&orphans, &job, 65 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 366 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 725 * minute));
     job.duplicates = 1;
-    assert_false(service_orphans_look(&orphans, &job, 66 * minute));
-    assert_false(service_orphans_look(&orphans, &job, 95 * minute));
-    assert_true(service_orphans_look(&orphans, &job, 96 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 726 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 1085 * minute));
+    assert_true(service_orphans_look(&orphans, &job, 1086 * minute));
     /* It went on, and was loaded again much later. */
     job.state = STORE_JOB_READY;
-    assert_false(service_orphans_look(&orphans, &job, 97 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 1087 * minute));
     job.state = STORE_JOB_LOADING;
-    assert_false(service_orphans_look(&orphans, &job, 200 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 2000 * minute));
     /* As many as there are places; the next ones have their turn when these are over. */
     for (job.id = 8; job.id < 8 + SERVICE_ORPHANS_MAX; job.id++)
-        assert_false(service_orphans_look(&orphans, &job, 201 * minute));
+        assert_false(service_orphans_look(&orphans, &job, 2001 * minute));
     job.id--;
-    assert_false(service_orphans_look(&orphans, &job, 300 * minute));
+    assert_false(service_orphans_look(&orphans, &job, 2400 * minute));
     job.id--;
-    assert_true(service_orphans_look(&orphans, &job, 300 * minute));
+    assert_true(service_orphans_look(&orphans, &job, 2400 * minute));
 }
 
 static void test_strangers(void **state)
