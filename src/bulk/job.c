@@ -97,12 +97,24 @@ static void end(struct bulk_job *job, enum bulk_job_end how)
     job->events.ended(job->user, job->end);
 }
 
+/*
+ * Nothing more is asked, and what was found out is not asked again, whatever went wrong: neither
+ * what is gathered nor what the engine was about to tell. Kept twice it is kept once.
+ */
+static void keep_last(struct bulk_job *job)
+{
+    job->phase = BULK_JOB_PHASE_LEAVING;
+    if (job->owner.open > 0)
+        probe_engine_withdraw(job->engine, &job->owner, true);
+    if (job->result_count == 0 || job->failures > 0)
+        return;
+    bulk_habits_flush(job->options.habits);
+    (void)store_results_put(job->store, job->info.id, job->results, job->result_count, NULL);
+}
+
 void bulk_job_fail(struct bulk_job *job)
 {
-    /* What was found out is not asked again, whatever else went wrong; kept twice it is kept once.
-     */
-    if (job->result_count > 0 && job->failures == 0)
-        (void)store_results_put(job->store, job->info.id, job->results, job->result_count, NULL);
+    keep_last(job);
     end(job, BULK_JOB_FAILED);
 }
 
@@ -182,7 +194,8 @@ static void probe_is_done(void *user, const struct evidence *evidence,
     if (job->phase == BULK_JOB_PHASE_ENDED)
         return;
     take(job, evidence, verdict, row, copies);
-    bulk_job_go_on(job);
+    if (job->phase != BULK_JOB_PHASE_LEAVING)
+        bulk_job_go_on(job);
 }
 
 /* 0; ERROR_BUSY: the engine is full. */
@@ -443,6 +456,8 @@ void bulk_job_free(struct bulk_job *job)
     if (job == NULL)
         return;
     stop_timers(job);
+    if (job->phase == BULK_JOB_PHASE_RUNNING || job->phase == BULK_JOB_PHASE_STOPPING)
+        keep_last(job);
     let_go(job);
     bulk_feed_close(job->feed);
     memory_free(job->results);

@@ -98,8 +98,8 @@ int bulk_job_gather(struct bulk_job *job, struct store_result *result, uint64_t 
     code = add_result(job, result);
     if (code != 0)
         return code;
-    if (job->failures > 0)
-        return 0; /* a retry is on its way */
+    if (job->failures > 0 || job->phase == BULK_JOB_PHASE_LEAVING)
+        return 0; /* a retry is on its way, or whoever leaves keeps it */
     if (job->result_count >= job->commits.amount || job->arena.used_bytes >= BATCH_BYTES)
         (void)bulk_job_flush(job);
     else if (!io_timer_is_running(&job->flush_timer))

@@ -14,6 +14,7 @@ enum bulk_job_phase {
     BULK_JOB_PHASE_OPEN,
     BULK_JOB_PHASE_RUNNING,
     BULK_JOB_PHASE_STOPPING,
+    BULK_JOB_PHASE_LEAVING, /* what comes now is gathered, no more */
     BULK_JOB_PHASE_ENDED,
 };
 

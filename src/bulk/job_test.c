@@ -19,12 +19,14 @@
 #include "base/random.h"
 #include "bulk/job.h"
 #include "bulk/job_carry.h"
+#include "bulk/job_internal.h"
 #include "bulk/job_key.h"
 #include "bulk/job_rate.h"
 #include "bulk/job_seen.h"
 #include "lab/sim_loop.h"
 #include "lab/world.h"
 #include "probe/ledger.h"
+#include "probe/state.h"
 
 #define ROWS 300
 
@@ -378,6 +380,24 @@ static void a_list_is_cleaned(void **state)
     store_close(store);
 }
 
+static int dead_results_put(struct store *store, uint64_t job, const struct store_result *results,
+                            size_t count, struct error *error)
+{
+    return error_set(error, ERROR_IO, "we are dead");
+}
+
+/* Nothing that is torn down may still be kept. */
+static void run_killed(struct run *run)
+{
+    const struct store_ops *sound = run->store->ops;
+    struct store_ops ops = *sound;
+
+    ops.results_put = dead_results_put;
+    run->store->ops = &ops;
+    run_done(run);
+    run->store->ops = sound;
+}
+
 /* Killed at any moment, again and again, with a network that breaks: nothing is lost or repeated.
  */
 static void killed_jobs_go_on(void **state)
@@ -409,7 +429,7 @@ static void killed_jobs_go_on(void **state)
                 if (before[row] && lab_world_rcpt_count(run.world, slice_from_string(address)) > 0)
                     fail_msg("seed %llu: %s was asked again", (unsigned long long)seed, address);
             }
-            run_done(&run);
+            run_killed(&run);
             count = check_results(store, id, true, after);
             check_habits(&run, after);
             for (uint64_t row = 1; row <= ROWS; row++)
@@ -422,6 +442,52 @@ static void killed_jobs_go_on(void **state)
         assert_int_equal(count, ROWS);
         store_close(store);
     }
+}
+
+static void hang_up(struct io_timer *timer)
+{
+    struct run *run = timer->user;
+
+    if (run->engine->finished_count == 0 && run->ended == 0)
+        assert_int_equal(io_timer_start(timer, io_now_ms(run->loop) + 1), 0);
+    else
+        io_loop_stop(run->loop);
+}
+
+/* Without those of duplicates, which come with another's. */
+static uint64_t own_results(struct store *store, uint64_t id)
+{
+    bool has_result[ROWS + 1];
+    uint64_t count = check_results(store, id, false, has_result);
+
+    for (uint64_t row = 1; row <= ROWS; row++)
+        count -= is_duplicate(row) && has_result[row];
+    return count;
+}
+
+/* Whoever has no time left keeps what was gathered and what the engine was about to tell. */
+static void left_jobs_keep_what_was_answered(void **state)
+{
+    uint64_t untold = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct store *store = memory_store();
+        struct io_timer timer;
+        struct run run;
+        uint64_t count;
+
+        run_init(&run, store, load(store), seed);
+        run_build(&run);
+        io_timer_init(run.loop, &timer, hang_up, &run);
+        assert_int_equal(io_timer_start(&timer, 200 + seed * 7), 0);
+        run_live(&run);
+        untold += run.engine->finished_count;
+        count = own_results(store, run.id) + run.job->result_count + run.engine->finished_count;
+        run_done(&run);
+        assert_int_equal(own_results(store, run.id), count);
+        store_close(store);
+    }
+    assert_true(untold > 0);
 }
 
 static void stopped_jobs_keep_what_they_have(void **state)
@@ -1065,6 +1131,7 @@ int main(void)
         cmocka_unit_test(many_outcomes_keep_their_shares),
         cmocka_unit_test(a_list_is_cleaned),
         cmocka_unit_test(killed_jobs_go_on),
+        cmocka_unit_test(left_jobs_keep_what_was_answered),
         cmocka_unit_test(stopped_jobs_keep_what_they_have),
         cmocka_unit_test(time_may_be_limited),
         cmocka_unit_test(failing_stores_lose_nothing),

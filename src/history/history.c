@@ -537,10 +537,11 @@ void history_close(struct history *history)
 
     if (history == NULL)
         return;
+    /* While we can still learn: other people's answers may be about to be told as well. */
+    probe_engine_withdraw(history->engine, &history->owner, true);
     probe_engine_set_past(history->engine, NULL);
     while ((node = list_first(&history->to_refresh)) != NULL)
         refresh_free(LIST_ELEMENT(node, struct refresh, node));
-    probe_engine_withdraw(history->engine, &history->owner, true);
     CHECK(history->refreshes_open == 0);
     (void)history_flush(history, NULL);
     if (!history->options.refreshes_behind)
