@@ -8,7 +8,7 @@
 #include "probe/stranger.h"
 #include "provider/reply_delay.h"
 
-#define UNTRIED_MAX 200 /* sessions that end before its turn: a sign of no memory */
+#define UNTRIED_MAX 200 /* sessions that end before its turn */
 
 /* --- answers ------------------------------------------------------------------------------- */
 
@@ -216,6 +216,27 @@ void probe_case_needs_stranger(struct probe_case *kase)
     probe_stranger_await(domain, kase);
 }
 
+/*
+ * Session after session ended before its turn came. With no memory that is our doing; else a server
+ * hangs up, time and again, on others: then it is what became of this one, too.
+ */
+static void case_never_had_a_turn(struct probe_case *kase, const struct probe_answer *answer)
+{
+    struct smtp_result result = *answer->result;
+    struct probe_answer broken = *answer;
+
+    if (result.detail == smtp_session_no_memory) {
+        probe_case_fail(kase, "out of memory in every session");
+        return;
+    }
+    result.outcome = SMTP_OUTCOME_DISCONNECTED;
+    broken.result = &result;
+    if (keep_attempt(kase, &broken) != 0)
+        probe_case_fail(kase, "out of memory");
+    else
+        probe_case_finish(kase, EVIDENCE_STOP_NONE);
+}
+
 static void case_follow_plan(struct probe_case *kase, const struct probe_answer *answer)
 {
     const struct probe_plan *plan = &answer->plan;
@@ -241,7 +262,7 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
         else
             kase->untried_count++;
         if (kase->untried_count >= UNTRIED_MAX)
-            probe_case_fail(kase, "every session ended before its turn came");
+            case_never_had_a_turn(kase, answer);
         else if (kase->budget_ms == 0)
             probe_case_finish(kase, EVIDENCE_STOP_DEADLINE);
         else

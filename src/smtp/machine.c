@@ -136,14 +136,14 @@ void smtp_machine_break(struct smtp_session *session, enum smtp_event event,
     smtp_machine_dispatch(session, event);
 }
 
+const char smtp_session_no_memory[] = "no memory";
+
 void smtp_machine_give_up(struct smtp_session *session)
 {
-    static const char why[] = "no memory";
-
     smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_UNTRIED,
-                        smtp_machine_stage(session), why);
+                        smtp_machine_stage(session), smtp_session_no_memory);
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,
-                        smtp_machine_stage(session), why);
+                        smtp_machine_stage(session), smtp_session_no_memory);
     session->lacks_memory = false;
     buffer_clear(&session->plan->desk->out);
     smtp_machine_enter(session, SMTP_STATE_DONE);

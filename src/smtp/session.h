@@ -99,6 +99,9 @@ enum smtp_outcome {
     SMTP_OUTCOME_COUNT,
 };
 
+/* The very `detail` of those that ended UNTRIED because we had no memory. */
+extern const char smtp_session_no_memory[];
+
 struct smtp_result {
     struct smtp_recipient *recipient; /* given back: the session has done with it */
     enum smtp_outcome outcome;
