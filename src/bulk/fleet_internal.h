@@ -50,8 +50,10 @@ struct bulk_fleet_list { /* that is running */
     bool is_withdrawn; /* and what is in flight is taken back */
     bool is_dry;       /* nothing was free when last asked */
     bool is_seen;      /* among the running ones, when last looked */
+    bool is_left;      /* by step_back(), until the next look */
     struct bulk_rounds rounds;
-    uint64_t again_ms; /* nothing is claimed of it before: we failed rows of it */
+    uint64_t had_results; /* when the last round was over, whoever brought them */
+    uint64_t again_ms;    /* nothing is claimed of it before: we failed rows of it */
     struct list chunk_list;
     struct arena arena; /* of the batch */
     struct store_result results[BULK_FLEET_BATCH];

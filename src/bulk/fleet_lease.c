@@ -324,13 +324,14 @@ static size_t adopted_at_once(const struct bulk_fleet *fleet)
 static void adopt(struct bulk_fleet *fleet)
 {
     struct store_lease leases[TAKEN_AT_ONCE];
+    uint64_t lists[BULK_FLEET_LISTS]; /* of others we would take no rows */
+    size_t list_count = bulk_fleet_joined_lists(fleet, lists), count = 0;
     struct error error = {0};
     struct arena arena;
-    size_t count = 0;
 
     arena_init(&arena);
-    if (store_leases_adopt(fleet->membership, adopted_at_once(fleet), &arena, leases, &count,
-                           &error) != 0) {
+    if (store_leases_adopt(fleet->membership, lists, list_count, adopted_at_once(fleet), &arena,
+                           leases, &count, &error) != 0) {
         fleet->is_unsure = true; /* it may be the answer that was lost */
         bulk_fleet_trouble(fleet, &error);
     }

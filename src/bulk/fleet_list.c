@@ -106,7 +106,7 @@ void bulk_fleet_look_for_lists(struct bulk_fleet *fleet)
          node = list_after(&fleet->lists, node)) {
         struct bulk_fleet_list *list = LIST_ELEMENT(node, struct bulk_fleet_list, node);
 
-        list->is_dry = list->is_seen = false;
+        list->is_dry = list->is_seen = list->is_left = false;
     }
     for (size_t i = 0; i < count; i++) {
         struct bulk_fleet_list *list = bulk_fleet_find_list(fleet, running[i].id);
@@ -143,7 +143,7 @@ size_t bulk_fleet_joined_lists(struct bulk_fleet *fleet, uint64_t ids[BULK_FLEET
 /*
  * Nothing of a list is under way here, and it is not finished. What is ours of it all the same (the
  * answer to a claim was lost, a batch was full) goes back; the next look at the lists joins it
- * anew.
+ * anew. One whose rounds were in vain is kept for their count: else it would never have failed.
  */
 static void step_back(struct bulk_fleet_list *list)
 {
@@ -151,6 +151,8 @@ static void step_back(struct bulk_fleet_list *list)
 
     if (store_fleet_release(list->fleet->membership, list->id, &error) != 0)
         bulk_fleet_trouble(list->fleet, &error);
+    else if (list->rounds.vain > 0)
+        list->is_left = true;
     else
         bulk_fleet_list_free(list);
 }
@@ -162,7 +164,8 @@ bool bulk_fleet_list_rests(const struct bulk_fleet_list *list)
 
 /*
  * Rows that we failed ourselves go back to everybody: others may have what we lack. We ask them
- * again after a while; when that was in vain for long and nobody is at the list, it has failed.
+ * again after a while; when that was in vain for long, and nobody is at the list or has got on with
+ * it since the last round, it has failed.
  */
 static void begin_round(struct bulk_fleet_list *list)
 {
@@ -177,11 +180,14 @@ static void begin_round(struct bulk_fleet_list *list)
     }
     if (!bulk_rounds_next(&list->rounds, &wait_ms, &error)) {
         code = store_fleet_fail(fleet->membership, list->id, slice_from_string(error.message),
-                                &second);
+                                list->had_results, &second);
         if (code == 1)
             (void)store_fleet_tell(fleet->store, NULL);
         bulk_fleet_trouble(fleet, code < 0 ? &second : &error);
     }
+    code = store_fleet_results(fleet->membership, list->id, &list->had_results, &second);
+    if (code != 0)
+        bulk_fleet_trouble(fleet, &second); /* what was known is less, and fails it later */
     list->again_ms = io_now_ms(fleet->loop) + wait_ms;
     list->is_dry = false; /* what went back is to be had then */
 }
@@ -194,8 +200,8 @@ void bulk_fleet_finish_lists(struct bulk_fleet *fleet)
         int code;
 
         next = list_after(&fleet->lists, node);
-        if (list->owner.open > 0 || !list->is_dry || list->is_over || bulk_fleet_list_rests(list) ||
-            bulk_fleet_is_to_be_fed(fleet, list))
+        if (list->owner.open > 0 || !list->is_dry || list->is_over || list->is_left ||
+            bulk_fleet_list_rests(list) || bulk_fleet_is_to_be_fed(fleet, list))
             continue;
         if (!bulk_fleet_flush(list))
             continue;

@@ -312,13 +312,19 @@ int store_leases_take(struct store_fleet *fleet, struct store_lease *leases, siz
     return code != 0 ? code : answer(fleet, FLEET_RIG_WORKS, error);
 }
 
-int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *arena,
-                       struct store_lease *leases, size_t *ret_count, struct error *error)
+int store_leases_adopt(struct store_fleet *fleet, const uint64_t *jobs, size_t job_count,
+                       size_t max, struct arena *arena, struct store_lease *leases,
+                       size_t *ret_count, struct error *error)
 {
     int code = call(fleet, error);
     size_t count = 0;
 
     (void)arena;
+    (void)jobs;
+    if (job_count == 0 && !fleet->wants_adoption) {
+        *ret_count = 0;
+        return code;
+    }
     for (size_t i = 0; i < rig.lease_count && count < max && code == 0; i++)
         if (rig.leases[i].worker == 0 && rig.leases[i].is_waited_for)
             take(fleet, &rig.leases[i], &leases[count++]);
@@ -545,7 +551,25 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *er
     return end_as(STORE_JOB_FINISHED);
 }
 
-int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+static uint64_t count_results(void)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < rig.list.row_count; i++)
+        count += rig.list.rows[i].has_result;
+    return count;
+}
+
+int store_fleet_results(struct store_fleet *fleet, uint64_t job, uint64_t *ret_results,
+                        struct error *error)
+{
+    int code = call(fleet, error);
+
+    *ret_results = count_results();
+    return code;
+}
+
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note, uint64_t results,
                      struct error *error)
 {
     int code = call(fleet, error);
@@ -555,6 +579,8 @@ int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
     for (size_t i = 0; i < rig.list.row_count; i++)
         if (rig.list.rows[i].worker != 0 || rig.list.chunks[i / CHUNK].worker != 0)
             return 0;
+    if (count_results() > results)
+        return 0;
     CHECK(slice_to_string(note, rig.list.note, sizeof(rig.list.note)));
     return end_as(STORE_JOB_FAILED);
 }

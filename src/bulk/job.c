@@ -87,7 +87,7 @@ static void end(struct bulk_job *job, enum bulk_job_end how)
 
     CHECK(job->phase != BULK_JOB_PHASE_ENDED);
     job->info.note = how == BULK_JOB_FAILED ? slice_from_string(job->error.message) : SLICE_EMPTY;
-    if (how == BULK_JOB_FINISHED)
+    if (how == BULK_JOB_FINISHED || how == BULK_JOB_FAILED) /* retention counts from then */
         job->info.finished_unix_ms = io_unix_ms(job->loop);
     /* A store that failed may fail at this too: the first error is the one to tell. */
     code = save_info(job, states[how], how == BULK_JOB_FAILED ? NULL : &job->error);
@@ -418,6 +418,7 @@ int bulk_job_start(struct bulk_job *job, struct error *error)
     if (job->info.started_unix_ms == 0)
         job->info.started_unix_ms = io_unix_ms(job->loop);
     job->info.note = SLICE_EMPTY;
+    job->info.finished_unix_ms = 0;
     code = save_info(job, STORE_JOB_RUNNING, error);
     if (code == 0 && (io_timer_start(&job->feed_timer, now) != 0 ||
                       (job->options.max_time_ms > 0 &&

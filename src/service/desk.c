@@ -186,6 +186,8 @@ static bool move(void *user, struct store_job *job)
         return false;
     job->state = self->state;
     job->note = self->note;
+    if (self->state == STORE_JOB_RUNNING)
+        job->finished_unix_ms = 0; /* it has failed, and goes on */
     return true;
 }
 

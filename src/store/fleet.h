@@ -100,9 +100,13 @@ struct store_lease {
 /* Ask for sites (each once): leases[i].site is given, the rest is filled in. */
 int store_leases_take(struct store_fleet *fleet, struct store_lease *leases, size_t count,
                       struct error *error);
-/* Free sites that rows wait for, longest first: at most `max` of them, now ours. On the arena. */
-int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *arena,
-                       struct store_lease *leases, size_t *ret_count, struct error *error);
+/*
+ * Free sites that rows of these lists wait for, longest first: at most `max` of them, now ours. On
+ * the arena. Of no lists: none.
+ */
+int store_leases_adopt(struct store_fleet *fleet, const uint64_t *jobs, size_t job_count,
+                       size_t max, struct arena *arena, struct store_lease *leases,
+                       size_t *ret_count, struct error *error);
 /* Nothing of ours is open there any more. quiet_ms: as above, for the next one. */
 int store_leases_give(struct store_fleet *fleet, const struct store_lease *leases, size_t count,
                       struct error *error);
@@ -184,11 +188,15 @@ int store_fleet_put(struct store_fleet *fleet, uint64_t job, const struct store_
 int store_fleet_release(struct store_fleet *fleet, uint64_t job, struct error *error);
 /* FINISHED, by the database's clock, if every row has its result: 1 when it was us who said so. */
 int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *error);
+/* How many rows of it have their result. */
+int store_fleet_results(struct store_fleet *fleet, uint64_t job, uint64_t *ret_results,
+                        struct error *error);
 /*
- * FAILED, with this note, unless rows of it are claimed by anybody (ours were given back before): 1
- * when it was us who said so.
+ * FAILED, by the database's clock, with this note, unless rows of it are claimed by anybody (ours
+ * were given back before), or it has more than so many results, since then somebody gets on with
+ * it: 1 when it was us who said so.
  */
-int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note, uint64_t results,
                      struct error *error);
 /* Wake everybody who listens. */
 int store_fleet_tell(struct store *store, struct error *error);

@@ -193,6 +193,7 @@ static void the_silent_are_given_up_and_refused(void **state)
 static void free_sites_that_rows_wait_for_are_adopted(void **state)
 {
     struct bench *bench = *state;
+    const uint64_t other = bench->job + 1;
     struct store_job job = {0};
     struct store_lease leases[4];
     size_t count;
@@ -200,10 +201,22 @@ static void free_sites_that_rows_wait_for_are_adopted(void **state)
     assert_true(take(bench->workers[0], "held").is_ours);
     assert_int_equal(route_one(bench, 1, 1, "held", false), 0);
     assert_int_equal(route_one(bench, 1, 2, "free", false), 0);
-    assert_int_equal(store_leases_adopt(bench->workers[1], 4, &bench->arena, leases, &count, NULL),
+    assert_int_equal(store_leases_adopt(bench->workers[1], &bench->job, 1, 4, &bench->arena, leases,
+                                        &count, NULL),
                      0);
     assert_int_equal(count, 1);
     assert_true(slice_equal(leases[0].site, SLICE("free")));
+    /* Of lists that we are not at we would take no rows. */
+    assert_int_equal(store_leases_give(bench->workers[1], leases, 1, NULL), 0);
+    assert_int_equal(
+        store_leases_adopt(bench->workers[1], &other, 1, 4, &bench->arena, leases, &count, NULL),
+        0);
+    assert_int_equal(count, 0);
+    assert_int_equal(
+        store_leases_adopt(bench->workers[1], NULL, 0, 4, &bench->arena, leases, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    leases[0].site = SLICE("free");
+    assert_true(take(bench->workers[1], "free").is_ours);
     assert_int_equal(store_leases_give(bench->workers[1], leases, 1, NULL), 0);
     /* An answer was lost: what is not known to be ours is free again, what is stays. */
     assert_true(take(bench->workers[0], "unknown").is_ours);
@@ -214,7 +227,8 @@ static void free_sites_that_rows_wait_for_are_adopted(void **state)
     assert_int_equal(store_job_next(bench->stores[0], 0, &bench->arena, &job, NULL), 1);
     job.state = STORE_JOB_PAUSED;
     assert_int_equal(store_job_update(bench->stores[0], &job, NULL), 0);
-    assert_int_equal(store_leases_adopt(bench->workers[1], 4, &bench->arena, leases, &count, NULL),
+    assert_int_equal(store_leases_adopt(bench->workers[1], &bench->job, 1, 4, &bench->arena, leases,
+                                        &count, NULL),
                      0);
     assert_int_equal(count, 0);
 }
@@ -378,7 +392,8 @@ static void handed_rows_without_a_lease_are_found(void **state)
     assert_int_equal(route_one(bench, 1, 2, "b", false), 0);
     postgres_rig_run("DELETE FROM mailknock.lease");
     (void)say_beat(bench, 0, 0); /* the first one tidies up */
-    assert_int_equal(store_leases_adopt(bench->workers[1], 4, &bench->arena, leases, &count, NULL),
+    assert_int_equal(store_leases_adopt(bench->workers[1], &bench->job, 1, 4, &bench->arena, leases,
+                                        &count, NULL),
                      0);
     assert_int_equal(count, 2);
     assert_true(leases[0].quiet_ms == 0 && leases[0].ended_ms == UINT64_MAX);
@@ -474,21 +489,30 @@ static void a_list_fails_when_nobody_has_rows_of_it(void **state)
     bool seen[ROWS + 1] = {false};
     struct store_claims claims;
     struct store_job job;
+    uint64_t results;
 
     store_claims_init(&claims);
     assert_int_equal(store_fleet_deal(bench->workers[0], bench->job, NULL), 0);
     assert_true(claim(bench, 0, 1, seen, &claims) > 0);
-    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, 0, NULL), 0);
     assert_int_equal(route_one(bench, 0, 8, "a", false), 0);
     assert_int_equal(store_fleet_release(bench->workers[0], bench->job, NULL), 0);
     take(bench->workers[0], "a");
     assert_int_equal(claim_tasks(bench, 0, "a", &claims), 1);
-    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, 0, NULL), 0);
     assert_int_equal(store_fleet_release(bench->workers[0], bench->job, NULL), 0);
-    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 1);
-    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, NULL), 0);
+    /* Somebody gets on with it. */
+    assert_int_equal(store_fleet_results(bench->workers[1], bench->job, &results, NULL), 0);
+    assert_int_equal(results, 0);
+    assert_int_equal(put_one(bench, 0, 1), 0);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, results, NULL), 0);
+    assert_int_equal(store_fleet_results(bench->workers[1], bench->job, &results, NULL), 0);
+    assert_int_equal(results, 1);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, results, NULL), 1);
+    assert_int_equal(store_fleet_fail(bench->workers[1], bench->job, why, 0, NULL), 0);
     assert_int_equal(store_job_get(bench->stores[0], bench->job, &bench->arena, &job, NULL), 0);
     assert_int_equal(job.state, STORE_JOB_FAILED);
+    assert_true(job.finished_unix_ms > 0);
     assert_true(slice_equal(job.note, why));
     store_claims_done(&claims);
 }

@@ -112,10 +112,17 @@ static const struct postgres_text finish_text = {
     " t AS (DELETE FROM task USING f WHERE task.job=f.id) SELECT count(*) FROM f",
     false,
 };
+static const struct postgres_text count_text = {
+    "FLEET_COUNT",
+    "SELECT coalesce(sum(results), 0)::int8 FROM tally WHERE job=$1::int8",
+    true,
+};
 static const struct postgres_text fail_text = {
     "FLEET_FAIL",
-    "WITH f AS (UPDATE job SET state=$2::int8, note=$4::bytea WHERE id=$1::int8 AND"
-    " state=$3::int8 AND NOT EXISTS (SELECT 1 FROM chunk WHERE job=$1::int8 AND worker<>0)"
+    "WITH f AS (UPDATE job SET state=$2::int8, note=$4::bytea, finished_ms="
+    "(extract(epoch FROM clock_timestamp())*1000)::int8 WHERE id=$1::int8 AND"
+    " state=$3::int8 AND $5::int8>=(SELECT coalesce(sum(results), 0) FROM tally WHERE"
+    " job=$1::int8) AND NOT EXISTS (SELECT 1 FROM chunk WHERE job=$1::int8 AND worker<>0)"
     " AND NOT EXISTS (SELECT 1 FROM task WHERE job=$1::int8 AND worker<>0) RETURNING id)"
     " SELECT count(*) FROM f",
     false,
@@ -137,7 +144,7 @@ static const struct postgres_text adopt_text = {
     "WITH me AS (" OURS(
         1) "), c AS (SELECT site FROM lease l WHERE worker=0 AND EXISTS (SELECT 1"
            " FROM me) AND EXISTS (SELECT 1 FROM task t WHERE t.site=l.site AND t.worker=0"
-           " AND " POSTGRES_TASK_RUNS(
+           " AND t.job=ANY($4::int8[]) AND " POSTGRES_TASK_RUNS(
                3) ")"
                   " ORDER BY ended NULLS FIRST LIMIT $2::int8 FOR UPDATE SKIP LOCKED)"
                   " UPDATE lease SET worker=$1::int8, token=nextval('token') FROM c WHERE "
@@ -458,7 +465,25 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *er
     return end_list(fleet, &finish_text, &params, "finish a list", error);
 }
 
-int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+int store_fleet_results(struct store_fleet *fleet, uint64_t job, uint64_t *ret_results,
+                        struct error *error)
+{
+    struct postgres_params params;
+    PGresult *answer;
+    int code;
+
+    postgres_params_init(&params);
+    postgres_bind_int(&params, (int64_t)job);
+    code = postgres_store_ask(fleet->store, &count_text, &params, &answer, "count results", error);
+    postgres_params_done(&params);
+    if (code != 0)
+        return code;
+    *ret_results = (uint64_t)postgres_int(answer, 0, 0);
+    PQclear(answer);
+    return 0;
+}
+
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note, uint64_t results,
                      struct error *error)
 {
     struct postgres_params params;
@@ -468,6 +493,7 @@ int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
     postgres_bind_int(&params, STORE_JOB_FAILED);
     postgres_bind_int(&params, STORE_JOB_RUNNING);
     postgres_bind_bytes(&params, note);
+    postgres_bind_int(&params, (int64_t)results);
     return end_list(fleet, &fail_text, &params, "say that a list failed", error);
 }
 
@@ -509,17 +535,22 @@ int store_leases_take(struct store_fleet *fleet, struct store_lease *leases, siz
     return 0;
 }
 
-int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *arena,
-                       struct store_lease *leases, size_t *ret_count, struct error *error)
+int store_leases_adopt(struct store_fleet *fleet, const uint64_t *jobs, size_t job_count,
+                       size_t max, struct arena *arena, struct store_lease *leases,
+                       size_t *ret_count, struct error *error)
 {
     struct postgres_params params;
     PGresult *answer;
     int code;
 
+    *ret_count = 0;
+    if (job_count == 0)
+        return 0;
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)fleet->worker);
     postgres_bind_int(&params, (int64_t)max);
     postgres_bind_int(&params, STORE_JOB_RUNNING);
+    postgres_bind_numbers(&params, jobs, job_count);
     code = postgres_store_ask(fleet->store, &adopt_text, &params, &answer, "take sites", error);
     postgres_params_done(&params);
     if (code != 0)

@@ -73,8 +73,9 @@ int store_leases_take(struct store_fleet *fleet, struct store_lease *leases, siz
     return none(error);
 }
 
-int store_leases_adopt(struct store_fleet *fleet, size_t max, struct arena *arena,
-                       struct store_lease *leases, size_t *ret_count, struct error *error)
+int store_leases_adopt(struct store_fleet *fleet, const uint64_t *jobs, size_t job_count,
+                       size_t max, struct arena *arena, struct store_lease *leases,
+                       size_t *ret_count, struct error *error)
 {
     return none(error);
 }
@@ -154,7 +155,13 @@ int store_fleet_finish(struct store_fleet *fleet, uint64_t job, struct error *er
     return none(error);
 }
 
-int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note,
+int store_fleet_results(struct store_fleet *fleet, uint64_t job, uint64_t *ret_results,
+                        struct error *error)
+{
+    return none(error);
+}
+
+int store_fleet_fail(struct store_fleet *fleet, uint64_t job, struct slice note, uint64_t results,
                      struct error *error)
 {
     return none(error);
