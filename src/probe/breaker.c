@@ -58,6 +58,12 @@ void probe_breaker_heed(struct probe_breaker *breaker, uint64_t until_ms, uint64
     breaker->until_ms = until_ms;
 }
 
+void probe_breaker_recall(struct probe_breaker *breaker, uint64_t until_ms, uint32_t span_ms)
+{
+    breaker->until_ms = until_ms;
+    breaker->span_ms = span_ms;
+}
+
 void probe_breaker_succeeded(struct probe_breaker *breaker, uint64_t now_ms)
 {
     breaker->strikes = 0;

@@ -36,6 +36,8 @@ bool probe_breaker_strike(struct probe_breaker *breaker, enum probe_refusal refu
                           uint64_t now_ms);
 /* Somebody else was refused, for us too: open until then, unless it is for longer already. */
 void probe_breaker_heed(struct probe_breaker *breaker, uint64_t until_ms, uint64_t now_ms);
+/* As a process before us left it, of one that was never open: open, or half open and no longer. */
+void probe_breaker_recall(struct probe_breaker *breaker, uint64_t until_ms, uint32_t span_ms);
 /* An ordinary answer: closes a half-open breaker, forgets strikes. */
 void probe_breaker_succeeded(struct probe_breaker *breaker, uint64_t now_ms);
 

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 
-#define MAGIC     "mkopen2"
+#define MAGIC     "mkopen3"
 #define BOOT_SIZE 40
 #define BOOT_FILE "/proc/sys/kernel/random/boot_id"
 #define HASH_SEED 0 /* the same in every process */
@@ -37,13 +37,14 @@ struct slot {
 struct rest {
     uint64_t site;
     uint64_t until_ms;
+    uint64_t span_ms; /* how long it is */
 };
 
 struct probe_ledger {
     int fd;
     struct head head;
     struct rest rests[PROBE_LEDGER_RESTS]; /* as in the file, behind the slots */
-    uint64_t rest_until_ms;                /* the longest of them */
+    uint64_t rest_until_ms;                /* none of them counts any more */
     bool rests_unwritten;
     struct slot *slots; /* as in the file */
     size_t next;        /* slot to be written */
@@ -56,6 +57,12 @@ struct probe_ledger {
 static uint64_t hash_of(const char *site)
 {
     return hash_bytes(site, strlen(site), HASH_SEED);
+}
+
+/* For as long as it was we remember that a site rested. */
+static uint64_t forgotten_ms(const struct rest *rest)
+{
+    return rest->until_ms + rest->span_ms;
 }
 
 /* --- the file -------------------------------------------------------------------------------- */
@@ -204,7 +211,7 @@ static bool is_past(const struct probe_ledger *ledger, uint64_t now_ms)
         if (ledger->slots[i].at_ms > now_ms)
             return false;
     for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++)
-        if (ledger->rests[i].until_ms > now_ms + REST_MAX)
+        if (ledger->rests[i].until_ms > now_ms + REST_MAX || ledger->rests[i].span_ms > REST_MAX)
             return false;
     return true;
 }
@@ -276,8 +283,8 @@ int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t
     }
     ledger->past_held_until_ms = ledger->head.held_until_ms;
     for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++)
-        if (ledger->rests[i].until_ms > ledger->rest_until_ms)
-            ledger->rest_until_ms = ledger->rests[i].until_ms;
+        if (forgotten_ms(&ledger->rests[i]) > ledger->rest_until_ms)
+            ledger->rest_until_ms = forgotten_ms(&ledger->rests[i]);
     *ret_ledger = ledger;
     return 0;
 }
@@ -354,45 +361,51 @@ void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t
 
 /* --- rests ----------------------------------------------------------------------------------- */
 
-/* The site's own, or one that is over, or that of all which is over first. */
-static struct rest *rest_for(struct probe_ledger *ledger, uint64_t site, uint64_t now_ms)
+/* The site's own; or that of all which is forgotten first. */
+static struct rest *rest_for(struct probe_ledger *ledger, uint64_t site)
 {
     struct rest *least = &ledger->rests[0];
 
     for (size_t i = 0; i < PROBE_LEDGER_RESTS; i++) {
         struct rest *rest = &ledger->rests[i];
 
-        if (rest->site == site && rest->until_ms > now_ms)
+        if (rest->site == site)
             return rest;
-        if (rest->until_ms < least->until_ms)
+        if (forgotten_ms(rest) < forgotten_ms(least))
             least = rest;
     }
     return least;
 }
 
-void probe_ledger_rest(struct probe_ledger *ledger, const char *site, uint64_t until_ms,
-                       uint64_t now_ms)
+void probe_ledger_rest(struct probe_ledger *ledger, const char *site,
+                       const struct probe_breaker *breaker, uint64_t now_ms)
 {
-    const struct rest new = {hash_of(site), until_ms};
-    struct rest *rest = rest_for(ledger, new.site, now_ms);
+    struct rest new = {hash_of(site), breaker->until_ms, breaker->span_ms};
+    struct rest *rest = rest_for(ledger, new.site);
+    bool is_own = rest->site == new.site;
 
-    if (until_ms <= now_ms || until_ms <= rest->until_ms)
+    if (breaker->until_ms == 0)
+        new = (struct rest){0};
+    if (is_own ? new.until_ms == rest->until_ms &&new.span_ms == rest->span_ms
+               : forgotten_ms(&new) <= now_ms || forgotten_ms(&new) <= forgotten_ms(rest))
         return;
     *rest = new;
-    if (until_ms > ledger->rest_until_ms)
-        ledger->rest_until_ms = until_ms;
+    if (forgotten_ms(rest) > ledger->rest_until_ms)
+        ledger->rest_until_ms = forgotten_ms(rest);
     if (write_at(ledger, rest, sizeof(*rest),
                  rests_at(ledger) + (size_t)(rest - ledger->rests) * sizeof(*rest)) != 0)
         ledger->rests_unwritten = true;
 }
 
-uint64_t probe_ledger_rests_until(const struct probe_ledger *ledger, const char *site,
-                                  uint64_t now_ms)
+void probe_ledger_recall_rest(const struct probe_ledger *ledger, const char *site, uint64_t now_ms,
+                              struct probe_breaker *breaker)
 {
     uint64_t hash = hash_of(site);
 
-    for (size_t i = 0; i < PROBE_LEDGER_RESTS && now_ms < ledger->rest_until_ms; i++)
-        if (ledger->rests[i].site == hash && ledger->rests[i].until_ms > now_ms)
-            return ledger->rests[i].until_ms;
-    return 0;
+    for (size_t i = 0; i < PROBE_LEDGER_RESTS && now_ms < ledger->rest_until_ms; i++) {
+        const struct rest *rest = &ledger->rests[i];
+
+        if (rest->site == hash && forgotten_ms(rest) > now_ms)
+            probe_breaker_recall(breaker, rest->until_ms, (uint32_t)rest->span_ms);
+    }
 }

@@ -17,8 +17,10 @@
  * ours holds every site for a minute. Errors of the file are on the side of asking less.
  *
  * A site that refused us rests for minutes or hours (probe/breaker.h), which is noted beside the
- * ring: of more sites than there is room for, those whose rest is over last. Of another start of
- * the machine nothing is known of rests.
+ * ring, with how long the rest is, and stays there for as long again: who comes then tries once, and
+ * when that is refused the next rest is twice as long, as if we had been there all the time. Of more
+ * sites than there is room for, those are noted that are forgotten last. Of another start of the
+ * machine nothing is known of rests.
  *
  * One process at a time writes it: whoever owns the job file or the folder beside it.
  */
@@ -29,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "probe/breaker.h"
 #include "probe/limits.h"
 
 #define PROBE_LEDGER_SLOTS 16384     /* 256 KiB: some 270 connections a second */
@@ -55,13 +58,13 @@ void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t
                          struct probe_limits *limits);
 
 /*
- * We were refused at a site: nobody is to ask there before. What cannot be written now is written
+ * A site's breaker is as it is now: open, or closed again. What cannot be written now is written
  * before the next connection is noted, or that is not.
  */
-void probe_ledger_rest(struct probe_ledger *ledger, const char *site, uint64_t until_ms,
-                       uint64_t now_ms);
-/* Until when a site rests; 0: it does not. */
-uint64_t probe_ledger_rests_until(const struct probe_ledger *ledger, const char *site,
-                                  uint64_t now_ms);
+void probe_ledger_rest(struct probe_ledger *ledger, const char *site,
+                       const struct probe_breaker *breaker, uint64_t now_ms);
+/* What was noted of a site's breaker, if it still counts, of one that was never open. */
+void probe_ledger_recall_rest(const struct probe_ledger *ledger, const char *site, uint64_t now_ms,
+                              struct probe_breaker *breaker);
 
 #endif

@@ -228,37 +228,86 @@ static void never_more_is_allowed(void **state)
     memory_free(times);
 }
 
-/* Where we were refused: for as long as it rests, and not in another start of the machine. */
+static void rest(struct probe_ledger *ledger, const char *site, uint64_t until_ms, uint64_t span_ms,
+                 uint64_t now_ms)
+{
+    const struct probe_breaker breaker = {.until_ms = until_ms, .span_ms = (uint32_t)span_ms};
+
+    probe_ledger_rest(ledger, site, &breaker, now_ms);
+}
+
+static struct probe_breaker recalled(const struct probe_ledger *ledger, const char *site,
+                                     uint64_t now_ms)
+{
+    struct probe_breaker breaker = {0};
+
+    probe_ledger_recall_rest(ledger, site, now_ms, &breaker);
+    return breaker;
+}
+
+static uint64_t rests_until(const struct probe_ledger *ledger, const char *site, uint64_t now_ms)
+{
+    return recalled(ledger, site, now_ms).until_ms;
+}
+
+/* Where we were refused: for as long as it rests and once more, not in another start of the
+ * machine. */
 static void rests_outlive_a_process(void **state)
 {
     const uint64_t t = HOUR_MS;
     struct probe_ledger *ledger = open_at("a", 10, t);
 
-    assert_int_equal(probe_ledger_rests_until(ledger, "sore", t), 0);
-    probe_ledger_rest(ledger, "sore", t + 2 * HOUR_MS, t);
-    probe_ledger_rest(ledger, "short", t + MINUTE_MS, t);
-    probe_ledger_rest(ledger, "sore", t + HOUR_MS, t); /* never less */
-    note(ledger, "sore", 30, t);                       /* round and round */
+    assert_int_equal(rests_until(ledger, "sore", t), 0);
+    rest(ledger, "sore", t + 2 * HOUR_MS, 2 * HOUR_MS, t);
+    rest(ledger, "short", t + MINUTE_MS, MINUTE_MS, t);
+    note(ledger, "sore", 30, t); /* round and round */
     for (int life = 0; life < 2; life++) {
-        assert_int_equal(probe_ledger_rests_until(ledger, "sore", t), t + 2 * HOUR_MS);
-        assert_int_equal(probe_ledger_rests_until(ledger, "short", t), t + MINUTE_MS);
-        assert_int_equal(probe_ledger_rests_until(ledger, "other", t), 0);
+        assert_int_equal(rests_until(ledger, "sore", t), t + 2 * HOUR_MS);
+        assert_int_equal(rests_until(ledger, "short", t), t + MINUTE_MS);
+        assert_int_equal(rests_until(ledger, "other", t), 0);
         probe_ledger_close(ledger);
         ledger = open_at("a", 10, t + 1000);
     }
-    assert_int_equal(probe_ledger_rests_until(ledger, "short", t + MINUTE_MS), 0);
-    probe_ledger_rest(ledger, "short", t + 3 * HOUR_MS, t + HOUR_MS); /* again */
+    assert_int_equal(rests_until(ledger, "short", t + 2 * MINUTE_MS - 1), t + MINUTE_MS);
+    assert_int_equal(rests_until(ledger, "short", t + 2 * MINUTE_MS), 0);
+    rest(ledger, "short", t + 3 * HOUR_MS, HOUR_MS, t + 2 * HOUR_MS); /* again */
     probe_ledger_close(ledger);
-    ledger = open_at("a", 10, t + HOUR_MS);
-    assert_int_equal(probe_ledger_rests_until(ledger, "short", t + HOUR_MS), t + 3 * HOUR_MS);
-    assert_int_equal(probe_ledger_rests_until(ledger, "sore", t + 2 * HOUR_MS), 0);
+    ledger = open_at("a", 10, t + 2 * HOUR_MS);
+    assert_int_equal(rests_until(ledger, "short", t + 2 * HOUR_MS), t + 3 * HOUR_MS);
+    assert_int_equal(rests_until(ledger, "sore", t + 4 * HOUR_MS), 0);
+    rest(ledger, "short", 0, 0, t + 3 * HOUR_MS); /* it answered */
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 10, t + 3 * HOUR_MS);
+    assert_int_equal(rests_until(ledger, "short", t + 3 * HOUR_MS), 0);
+    rest(ledger, "sore", t + 4 * HOUR_MS, HOUR_MS, t + 3 * HOUR_MS);
     probe_ledger_close(ledger);
     ledger = open_at("b", 10, MINUTE_MS);
-    assert_int_equal(probe_ledger_rests_until(ledger, "short", MINUTE_MS), 0);
+    assert_int_equal(rests_until(ledger, "sore", MINUTE_MS), 0);
     probe_ledger_close(ledger);
 }
 
-/* Of too many the shortest go. */
+/* Refused over and over, by processes that each live for a moment: as by one that lives on. */
+static void rests_grow_over_processes(void **state)
+{
+    uint64_t t = HOUR_MS;
+    struct probe_breaker lasting = {0};
+
+    for (int life = 0; life < 8; life++) {
+        struct probe_ledger *ledger = open_at("a", 10, t);
+        struct probe_breaker breaker = recalled(ledger, "sore", t);
+
+        assert_int_equal(probe_breaker_is_half_open(&breaker, t), life > 0);
+        assert_true(probe_breaker_refused(&breaker, PROBE_REFUSAL_SLOW_DOWN, t));
+        assert_true(probe_breaker_refused(&lasting, PROBE_REFUSAL_SLOW_DOWN, t));
+        assert_int_equal(breaker.until_ms, lasting.until_ms);
+        probe_ledger_rest(ledger, "sore", &breaker, t);
+        probe_ledger_close(ledger);
+        t = breaker.until_ms + 1000;
+    }
+    assert_int_equal(lasting.span_ms, HOUR_MS);
+}
+
+/* Of too many those go that are forgotten first. */
 static void long_rests_are_kept_before_short_ones(void **state)
 {
     const uint64_t t = HOUR_MS;
@@ -267,16 +316,16 @@ static void long_rests_are_kept_before_short_ones(void **state)
 
     for (unsigned i = 0; i < PROBE_LEDGER_RESTS + 100; i++) {
         (void)snprintf(site, sizeof(site), "site%u", i);
-        probe_ledger_rest(ledger, site, t + HOUR_MS + i, t);
+        rest(ledger, site, t + HOUR_MS + i, HOUR_MS + i, t);
     }
-    probe_ledger_rest(ledger, "short", t + MINUTE_MS, t);
+    rest(ledger, "short", t + MINUTE_MS, MINUTE_MS, t);
     probe_ledger_close(ledger);
     ledger = open_at("a", 10, t);
     for (unsigned i = 0; i < PROBE_LEDGER_RESTS + 100; i++) {
         (void)snprintf(site, sizeof(site), "site%u", i);
-        assert_int_equal(probe_ledger_rests_until(ledger, site, t), i < 100 ? 0 : t + HOUR_MS + i);
+        assert_int_equal(rests_until(ledger, site, t), i < 100 ? 0 : t + HOUR_MS + i);
     }
-    assert_int_equal(probe_ledger_rests_until(ledger, "short", t), 0);
+    assert_int_equal(rests_until(ledger, "short", t), 0);
     probe_ledger_close(ledger);
 }
 
@@ -290,14 +339,14 @@ static void what_cannot_be_noted_is_told(void **state)
     nothing = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
-    probe_ledger_rest(ledger, "sore", 2 * HOUR_MS, HOUR_MS);
+    rest(ledger, "sore", 2 * HOUR_MS, HOUR_MS, HOUR_MS);
     assert_int_equal(probe_ledger_note(ledger, "busy", HOUR_MS), ERROR_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     note(ledger, "busy", PER_MINUTE, HOUR_MS); /* what was not noted takes no room */
     note(ledger, "other", 10 - PER_MINUTE, HOUR_MS);
     probe_ledger_close(ledger);
     ledger = open_at("a", 10, HOUR_MS + 1);
-    assert_int_equal(probe_ledger_rests_until(ledger, "sore", HOUR_MS + 1), 2 * HOUR_MS);
+    assert_int_equal(rests_until(ledger, "sore", HOUR_MS + 1), 2 * HOUR_MS);
     assert_int_equal(next_open(ledger, "unheard-of", HOUR_MS + 1), HOUR_MS + 1);
     assert_int_equal(next_open(ledger, "busy", HOUR_MS + 1), HOUR_MS + PROBE_LIMITS_WINDOW_MS);
     probe_ledger_close(ledger);
@@ -372,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_read_holds_everything, clear),
         cmocka_unit_test_setup(never_more_is_allowed, clear),
         cmocka_unit_test_setup(rests_outlive_a_process, clear),
+        cmocka_unit_test_setup(rests_grow_over_processes, clear),
         cmocka_unit_test_setup(long_rests_are_kept_before_short_ones, clear),
         cmocka_unit_test_setup(what_cannot_be_noted_is_told, clear),
         cmocka_unit_test_setup(its_mode_is_the_umasks, clear),

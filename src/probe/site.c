@@ -38,7 +38,7 @@ static void recall(struct probe_site *site)
     uint64_t now = probe_engine_now(site->engine);
 
     probe_ledger_recall(ledger, site->key, now, &site->limits);
-    probe_breaker_heed(&site->breaker, probe_ledger_rests_until(ledger, site->key, now), now);
+    probe_ledger_recall_rest(ledger, site->key, now, &site->breaker);
 }
 
 static struct probe_site *site_new(struct probe_engine *engine,
@@ -310,9 +310,13 @@ void probe_site_slot_freed(struct probe_site *site)
 
 void probe_site_succeeded(struct probe_site *site)
 {
-    bool was_half_open = probe_breaker_is_half_open(&site->breaker, probe_engine_now(site->engine));
+    struct probe_engine *engine = site->engine;
+    uint64_t now = probe_engine_now(engine);
+    bool was_half_open = probe_breaker_is_half_open(&site->breaker, now);
 
-    probe_breaker_succeeded(&site->breaker, probe_engine_now(site->engine));
+    probe_breaker_succeeded(&site->breaker, now);
+    if (was_half_open && engine->ledger != NULL)
+        probe_ledger_rest(engine->ledger, site->key, &site->breaker, now);
     if (was_half_open || !list_is_empty(&site->hungry))
         probe_site_mark(site);
 }
@@ -379,7 +383,7 @@ static void note_rest(struct probe_site *site)
     if (engine->gate.refused != NULL)
         engine->gate.refused(engine->gate.user, site->key, until);
     if (engine->ledger != NULL)
-        probe_ledger_rest(engine->ledger, site->key, until, probe_engine_now(engine));
+        probe_ledger_rest(engine->ledger, site->key, &site->breaker, probe_engine_now(engine));
 }
 
 void probe_site_refused(struct probe_site *site, enum probe_refusal refusal, bool opens)
