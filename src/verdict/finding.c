@@ -344,6 +344,12 @@ static void conclude_accepted(const struct scan *scan, struct finding *finding)
     }
 }
 
+/* Was a random recipient answered now, and not only some time ago? */
+static bool is_another_heard(const struct scan *scan)
+{
+    return scan->random >= 0 || !scan->evidence->catch_all_from_cache;
+}
+
 /* A definite refusal, once the random recipient has been heard. */
 static enum verdict_reason reason_of_refusal(const struct scan *scan,
                                              const struct evidence_attempt *attempt)
@@ -360,7 +366,10 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
         return reason;
     if (is_same_refusal(scan, attempt))
         return REASON_REFUSES_ALL;
-    if (is_plain(&scan->definite_class) || scan->control == FINDING_CONTROL_ACCEPTED)
+    if (is_plain(&scan->definite_class))
+        return reason;
+    /* Who accepts a made-up one does not refuse us. */
+    if (scan->control == FINDING_CONTROL_ACCEPTED && is_another_heard(scan))
         return reason;
     /* Others are refused in other words: that supports "it is disabled", and not "it is unknown".
      */
@@ -373,15 +382,22 @@ static enum verdict_reason reason_of_refusal(const struct scan *scan,
 #define OWN_WORD_CONFIDENCE 80
 
 /*
- * "Your account is suspended" may be said to everybody, and then of us: nobody else was heard. At a
+ * "Your account is suspended" and "bad address" may be said to everybody, and then of us: nobody
+ * else was heard now, and what another one was told before does not say how we stand today. At a
  * provider's own domains nobody else is asked, and it speaks of its own accounts.
  */
-static bool is_unheard_disabling(const struct scan *scan)
+static bool is_unheard_refusal(const struct scan *scan)
 {
-    return scan->definite_class.reply_class == SMTP_CLASS_MAILBOX_DISABLED &&
+    enum smtp_class reply_class = scan->definite_class.reply_class;
+    bool is_heard =
+        (scan->control == FINDING_CONTROL_ACCEPTED || scan->control == FINDING_CONTROL_REFUSED) &&
+        is_another_heard(scan);
+
+    return (reply_class == SMTP_CLASS_MAILBOX_DISABLED ||
+            reply_class == SMTP_CLASS_SYNTAX_REJECTED) &&
+           !is_heard &&
            !(own_domain_of(scan->evidence) != NULL &&
-             scan->definite_class.confidence >= OWN_WORD_CONFIDENCE) &&
-           scan->control != FINDING_CONTROL_ACCEPTED && scan->control != FINDING_CONTROL_REFUSED;
+             scan->definite_class.confidence >= OWN_WORD_CONFIDENCE);
 }
 
 static void conclude_definite(const struct scan *scan, struct finding *finding)
@@ -398,7 +414,7 @@ static void conclude_definite(const struct scan *scan, struct finding *finding)
         finding->weak = finding->reason == REASON_MAILBOX_NOT_FOUND;
     } else {
         finding->reason = reason_of_refusal(scan, attempt);
-        finding->weak = !is_plain(&scan->definite_class) || is_unheard_disabling(scan);
+        finding->weak = !is_plain(&scan->definite_class) || is_unheard_refusal(scan);
     }
 }
 
