@@ -3,9 +3,11 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <openssl/evp.h>
 #include <zlib.h>
 
 #include "base/check.h"
@@ -72,6 +74,38 @@ static void packing_gives_back_what_it_got(void **state)
     store_pack_free(pack);
 }
 
+/*
+ * Part of the format: a change here makes unreadable what is kept. New words are a new dictionary,
+ * and a new kind of packing.
+ */
+static void dictionaries_never_change(void **state)
+{
+    static const struct {
+        struct slice (*dictionary)(void);
+        size_t len;
+        const char *sha256;
+    } rows[] = {
+        {store_dictionary_1, 2218,
+         "3bceedbd3255ee794f91e8bfd9c4cdd55899e42d514300e13e0187155a3dc377"},
+        {store_dictionary_2, 6383,
+         "f20ecabfed77bdfb6bf2d2980eb83cdca763cac7198d35372b043e777ecbeea9"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct slice text = rows[i].dictionary();
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
+        unsigned len = 0;
+
+        assert_int_equal(text.len, rows[i].len);
+        assert_int_equal(EVP_Digest(text.ptr, text.len, digest, &len, EVP_sha256(), NULL), 1);
+        for (unsigned at = 0; at < len; at++)
+            snprintf(hex + 2 * at, 3, "%02x", digest[at]);
+        assert_string_equal(hex, rows[i].sha256);
+    }
+}
+
 static void what_results_usually_say_takes_little(void **state)
 {
     struct store_pack *pack = store_pack_new();
@@ -115,6 +149,7 @@ static void what_earlier_builds_deflated_is_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dictionaries_never_change),
         cmocka_unit_test(packing_gives_back_what_it_got),
         cmocka_unit_test(what_results_usually_say_takes_little),
         cmocka_unit_test(what_earlier_builds_deflated_is_read),
