@@ -192,7 +192,8 @@ static const struct config_option rows[] = {
      AT(field),
      .value_name = "NAME",
      .command_line_only = true,
-     .help = "The same for NDJSON. Default: address or email."},
+     .help = "The same for NDJSON, with dots into objects: user.mail. Default: found by name "
+             "and content."},
     {.name = "header",
      .type = CONFIG_CHOICE,
      AT(header),

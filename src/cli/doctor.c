@@ -117,8 +117,9 @@ static int open_shared(struct doctor *doctor, const char *url, struct store **re
     }
     if (code != ERROR_NOT_FOUND)
         return code;
-    doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
-                      "the store has no tables yet: they are made at the first start");
+    doctor_report_add(
+        &doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
+        "the store has no tables yet: they are made at the first start, by a role that may");
     return 1;
 }
 
@@ -133,7 +134,12 @@ static void check_shared_store(struct doctor *doctor, const char *url)
         advice = code == 0 ? store_advise(store, &error) : 0;
     }
     store_close(store);
-    if (code < 0 || advice < 0)
+    if (code == ERROR_FORMAT)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
+                          "Use the version of mailknock that the other programs on this store are, "
+                          "or name another store with --store.",
+                          "%s", error.message);
+    else if (code < 0 || advice < 0)
         doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
                           "Let serve's role reach the database and own the tables there, or name "
                           "another with --store.",

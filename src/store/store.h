@@ -336,10 +336,10 @@ int store_note_get(struct store *store, const char *kind, const char *id, struct
 /* The note with the next id after `after`: 1; none: 0. `after` may point into the same arena. */
 int store_note_next(struct store *store, const char *kind, struct slice after, struct arena *arena,
                     struct slice *ret_id, struct slice *ret_body, struct error *error);
-/* No error when there is none. */
 /* A number that is another one when a note of the kind is put, changed or removed. */
 int store_notes_mark(struct store *store, const char *kind, uint64_t *ret_mark,
                      struct error *error);
+/* No error when there is none. */
 int store_note_remove(struct store *store, const char *kind, const char *id, struct error *error);
 /* Take away at most `max` whose time is over; how many. */
 int store_note_expire(struct store *store, int64_t now_unix_ms, size_t max, struct error *error);
