@@ -45,7 +45,10 @@ static int no_memory(const struct bulk_source *source, struct error *error)
     return error_set(error, ERROR_NOMEM, "%s: no memory to read it", source->name);
 }
 
-/* Bytes as they come; *ret_len 0 at the end. */
+/*
+ * Bytes as they come; *ret_len 0 at the end. A signal ends the wait for them (standard input may be
+ * silent for ever) where its handler was set without SA_RESTART: whoever does so wants that.
+ */
 static int read_raw(struct bulk_source *source, char *out, size_t size, size_t *ret_len,
                     struct error *error)
 {
@@ -59,9 +62,9 @@ static int read_raw(struct bulk_source *source, char *out, size_t size, size_t *
         source->bytes = slice_from_offset(source->bytes, piece.len);
         len = (ssize_t)piece.len;
     } else {
-        do
-            len = read(source->fd, out, size);
-        while (len < 0 && errno == EINTR);
+        len = read(source->fd, out, size);
+        if (len < 0 && errno == EINTR)
+            return error_set(error, ERROR_IO, "%s: a signal ended the wait for it", source->name);
         if (len < 0)
             return error_set(error, ERROR_IO, "%s: reading failed after %llu bytes: %s",
                              source->name, (unsigned long long)source->offset, strerror(errno));

@@ -102,6 +102,27 @@ static void offline_summary(struct clean *clean, const struct bulk_reader *reade
     clean_summary(clean, progress->by_reason, took_ms);
 }
 
+/* A file appears when it is whole; what went to standard output is with others already. */
+static int stop_offline(struct clean *clean, struct bulk_writer **writer, struct error *error)
+{
+    uint64_t rows;
+    int code;
+
+    clean_progress_clear(&clean->progress);
+    if (*writer == NULL || !bulk_writer_is_stream(*writer)) {
+        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped; nothing was written");
+        return 1;
+    }
+    rows = bulk_writer_rows(*writer);
+    code = bulk_writer_finish(*writer, error);
+    *writer = NULL;
+    if (code != 0)
+        return code;
+    cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped: %" PRIu64 " row%s written", rows,
+             rows == 1 ? " was" : "s were");
+    return 1;
+}
+
 int clean_offline(struct clean *clean)
 {
     struct bulk_offline_options options = {
@@ -131,6 +152,8 @@ int clean_offline(struct clean *clean)
         code = bulk_offline_open(reader, writer, &options, &offline, &error);
     if (code == 0)
         code = offline_rows(clean, offline, reader, &error);
+    if (clean_was_stopped(code))
+        code = stop_offline(clean, &writer, &error);
     if (code == 0) {
         clean->written = bulk_writer_rows(writer);
         code = bulk_writer_finish(writer, &error);
@@ -144,8 +167,6 @@ int clean_offline(struct clean *clean)
         cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);
     else if (code == 0)
         offline_summary(clean, reader, bulk_offline_progress(offline), clean_clock_ms() - begun_ms);
-    else
-        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped; nothing was written");
     bulk_offline_close(offline);
     bulk_writer_abandon(writer);
     bulk_reader_close(reader);

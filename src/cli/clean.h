@@ -126,9 +126,11 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
 
 /* --- signals outside of loops ---------------------------------------------------------------- */
 
-/* SIGINT and SIGTERM only set a flag from now on. */
+/* SIGINT and SIGTERM only set a flag from now on, and end the wait for a list's next bytes. */
 void clean_catch_signals(void);
 bool clean_is_interrupted(void);
+/* Did work end by such a signal: between two steps (1), or while it waited (ERROR_IO)? */
+bool clean_was_stopped(int code);
 /* SIGUSR1 came since the last call. */
 bool clean_is_asked(void);
 

@@ -232,6 +232,8 @@ int clean_plan(struct clean *clean)
     table_init(&plan.domains, 0);
     bulk_seen_init(&plan.seen, SEEN_MEMORY);
     code = count_rows(&plan, &error);
+    if (clean_was_stopped(code))
+        code = 0;
     if (code < 0)
         cli_fail(clean->call, CLI_EXIT_USAGE, "%s", error.message);
     else if (clean_is_interrupted())

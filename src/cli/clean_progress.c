@@ -30,17 +30,24 @@ static void note_signal(int number)
 
 void clean_catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    /* Who waits for standard input is woken to stop, and not to show progress. */
+    struct sigaction stop = {.sa_handler = note_signal};
+    struct sigaction show = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
 
     interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGUSR1, &show, NULL);
 }
 
 bool clean_is_interrupted(void)
 {
     return interrupted != 0;
+}
+
+bool clean_was_stopped(int code)
+{
+    return interrupted != 0 && (code == 1 || code == ERROR_IO);
 }
 
 bool clean_is_asked(void)

@@ -133,6 +133,41 @@ class Offline(WithFolder):
         _, err = self.syntax(self.list)
         self.assertIn("people.csv has no rows", err)
 
+    def test_stopped_while_it_waits(self):
+        """A signal ends the wait for standard input, and what was written till then is said."""
+        given = b"email\n" + b"u1@fast.example\n" * 20000
+        for words, said in ((("-o", "-", "--format", "csv"), " rows were written"),
+                            (("-o", self.folder / "out.csv"), "stopped; nothing was written"),
+                            (("--dry-run",), "stopped after ")):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                shown = tempfile.TemporaryFile()  # a pipe would be full before all is given
+                self.addCleanup(shown.close)
+                child = start("clean", "-", "--depth", "syntax", *map(str, words),
+                              stdin=subprocess.PIPE, stdout=shown, stderr=subprocess.PIPE)
+                self.addCleanup(child.kill)
+                child.stdin.write(given)
+                child.stdin.flush()
+                # Open till the end: nothing else is to end it.
+                pipe, child.stdin = child.stdin, None
+                self.assertIn(b"standard input: ", child.stderr.readline())
+                time.sleep(0.2)
+                err = self.signal_until_it_ends(child, number)
+                pipe.close()
+                self.assertEqual(child.returncode, 3, err)
+                self.assertIn(said, err)
+                if "-" in words:
+                    shown.seek(0)
+                    self.assertIn(f"stopped: {len(shown.readlines()) - 1} rows", err)
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+
+    def signal_until_it_ends(self, child, number):
+        """Once, but for a busy machine, where it may come just before the wait: people do it again."""
+        for _ in range(10):
+            child.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return " ".join(child.communicate(timeout=5)[1].decode().split())
+        self.fail("it did not end")
+
     def test_slips(self):
         for words, said in (
                 ((self.list, "-o", self.list), "the list itself"),
