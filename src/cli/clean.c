@@ -86,7 +86,8 @@ static int offline_rows(struct clean *clean, struct bulk_offline *offline,
         clean_progress_reading(&clean->progress, bulk_offline_progress(offline)->rows,
                                bulk_reader_offset(reader), bulk_reader_size(reader), "checking");
     }
-    return code;
+    /* The signal may have ended who writes to us, too: then this is not the end of the list. */
+    return code == 0 && clean_is_interrupted() ? 1 : code;
 }
 
 static void offline_summary(struct clean *clean, const struct bulk_reader *reader,
