@@ -302,6 +302,28 @@ void lab_act_broken_pipelining(struct lab_visit *visit, const struct lab_behavio
     visit->loses_pipelined = true;
 }
 
+void lab_act_careless(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
+{
+    visit->is_careless = true;
+}
+
+void lab_act_gather(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
+{
+    visit->gathers = true;
+}
+
+void lab_act_hasty_quit(struct lab_visit *visit, const struct lab_behaviour *b,
+                        struct lab_turn *turn)
+{
+    visit->is_hasty = true;
+}
+
+void lab_act_lose_replies(struct lab_visit *visit, const struct lab_behaviour *b,
+                          struct lab_turn *turn)
+{
+    turn->mute = turn->mute || (b->count > 0 && visit->rcpts % b->count == 0);
+}
+
 void lab_act_garbage(struct lab_visit *visit, const struct lab_behaviour *b, struct lab_turn *turn)
 {
     turn->settled = true;

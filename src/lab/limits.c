@@ -125,6 +125,10 @@ void lab_limits_rcpt(struct lab_site_run *site, struct lab_visit *visit)
     if (site->model->rcpts_per_session != 0 && visit->rcpts == site->model->rcpts_per_session + 1)
         lab_visit_violate(visit, "more than %u RCPTs in one session of site %.*s",
                           site->model->rcpts_per_session, SLICE_ARG(site->model->name));
+    if (site->model->rcpts_per_transaction != 0 &&
+        visit->transaction_rcpts == site->model->rcpts_per_transaction + 1)
+        lab_visit_violate(visit, "more than %u RCPTs in one transaction of site %.*s",
+                          site->model->rcpts_per_transaction, SLICE_ARG(site->model->name));
     if (site->model->gap_ms != 0 && visit->rcpts > 1 &&
         now - visit->last_rcpt_ms + slack < site->model->gap_ms)
         lab_visit_violate(visit, "RCPTs %llu ms apart, site %.*s wants %llu ms",

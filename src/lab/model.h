@@ -103,7 +103,8 @@ struct lab_site {
     struct lab_site *next;
     struct slice name;
     /* Limits; 0: none. */
-    unsigned connections, per_minute, rcpts_per_session, unknowns_per_session;
+    unsigned connections, per_minute, rcpts_per_session, rcpts_per_transaction,
+        unknowns_per_session;
     uint64_t gap_ms;
 };
 

@@ -21,6 +21,7 @@ static int site_limit(struct lab_parser *p, struct lab_site *site, struct slice 
         {{"connections", 11}, offsetof(struct lab_site, connections)},
         {{"per-minute", 10}, offsetof(struct lab_site, per_minute)},
         {{"rcpts-per-session", 17}, offsetof(struct lab_site, rcpts_per_session)},
+        {{"rcpts-per-transaction", 21}, offsetof(struct lab_site, rcpts_per_transaction)},
         {{"unknowns-per-session", 20}, offsetof(struct lab_site, unknowns_per_session)},
     };
 
@@ -37,7 +38,7 @@ static int site_limit(struct lab_parser *p, struct lab_site *site, struct slice 
         }
     return lab_parser_fail(p,
                            "unknown limit %.*s (connections, per-minute, rcpts-per-session, "
-                           "unknowns-per-session, gap)",
+                           "rcpts-per-transaction, unknowns-per-session, gap)",
                            SLICE_ARG(name));
 }
 

@@ -69,7 +69,8 @@ struct lab_visit {
     size_t out_at;
     bool fresh; /* the first byte of what is in `in` came after our last answer */
     bool previous_may_be_followed; /* by a pipelined command (RFC 2920) */
-    bool greeted, hello, extended, tls, smtputf8, in_transaction, said_quit, counted;
+    bool greeted, hello, extended, tls, smtputf8, in_transaction, mail_was_refused, said_quit,
+        counted;
     char helo[256], sender[512], domain[256]; /* domain: of the first RCPT of the transaction */
     unsigned rcpts, unknowns, transaction_rcpts, rcpts_after_limit;
     uint64_t last_rcpt_ms, unknown_limit_ms;
@@ -77,7 +78,7 @@ struct lab_visit {
     uint64_t drip_ms;
     uint64_t idle_ms;
     struct slice idle_reply;
-    bool splits, bare_lf, loses_pipelined;
+    bool splits, bare_lf, loses_pipelined, loses_line, is_careless, gathers, is_hasty;
     struct slice flood;
 };
 

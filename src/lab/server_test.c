@@ -24,6 +24,7 @@ struct talk {
     struct slice script; /* lines split by ";", "*" at the front: do not wait for the reply */
     struct buffer heard;
     size_t line_start;
+    unsigned pieces; /* in which it was heard */
     bool script_over, quiet;
     int closed;
     uint64_t end_ms;
@@ -71,6 +72,7 @@ static void talk_received(void *user, const char *bytes, size_t len)
     struct talk *talk = user;
 
     talk->end_ms = io_now_ms(talk->loop);
+    talk->pieces++;
     assert_true(buffer_append(&talk->heard, bytes, len));
     if (talk->heard.len > 100000) { /* an endless one: it is enough */
         io_stream_close(talk->stream);
@@ -236,6 +238,18 @@ static const struct {
      NULL}, /* the RCPT was lost */
     {"  offer pipelining\n", "EHLO c.example;*MAIL FROM:<>;*" ASK("alice") ASK("zed") "QUIT",
      "250 2.1.5 Ok\r\n550 5.1.1", NULL},
+    {"  offer pipelining\n  behave lose-replies 2\n",
+     "EHLO c.example;*MAIL FROM:<>;*" ASK("zed") "*" ASK("alice") ASK("zoe") "QUIT",
+     "250 2.1.0 Ok\r\n550 5.1.1 <zed@example.com>: Recipient address rejected: User unknown in "
+     "local recipient table\r\n550 5.1.1 <zoe@",
+     NULL},
+    {"  offer pipelining\n  behave careless\n  behave block mail\n",
+     "EHLO c.example;*MAIL FROM:<>;*" ASK("alice") ASK("zed") "QUIT", "250 2.1.5 Ok\r\n550 5.1.1",
+     NULL},
+    {"  offer pipelining\n  behave gather\n", "EHLO c.example;*MAIL FROM:<>;" ASK("alice") "QUIT",
+     "250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n", NULL},
+    {"  offer pipelining\n  behave hasty-quit\n", "EHLO c.example;QUIT", "250 PIPELINING", NULL},
+    {"  behave careless\n", "EHLO c.example;" ASK("alice") "QUIT", "503 5.5.1", "RCPT outside"},
     /* what clients must not do */
     {"", HELLO ASK("alice") "DATA;QUIT", "554 5.5.1 The lab takes no messages", "DATA"},
     {"", HELLO ASK("alice") "BDAT 10 LAST;QUIT", "554 5.5.1", "BDAT"},
@@ -262,6 +276,10 @@ static const struct {
     {"  site s rcpts-per-session 1\n", HELLO ASK("alice") ASK("alice") "QUIT", "250",
      "more than 1 RCPTs"},
     {"  site s rcpts-per-session 2\n", HELLO ASK("alice") ASK("alice") "QUIT", "250", NULL},
+    {"  site s rcpts-per-transaction 1\n", HELLO ASK("alice") ASK("alice") "QUIT", "250",
+     "more than 1 RCPTs in one transaction"},
+    {"  site s rcpts-per-transaction 1\n",
+     HELLO ASK("alice") "RSET;MAIL FROM:<>;" ASK("alice") "QUIT", "250", NULL},
     {"  site s gap 1s\n", HELLO ASK("alice") ASK("alice") "QUIT", "250", "wants 1000 ms"},
     {"  site s gap 20ms\n", HELLO ASK("alice") ASK("alice") "QUIT", "250", NULL},
     {"  site s unknowns-per-session 1\n", HELLO ASK("x") ASK("alice") "QUIT", "250",
@@ -328,6 +346,11 @@ static void connections_break_where_they_should(void **state)
         {"  offer starttls\n  behave starttls-silent\n", "EHLO c.example;STARTTLS;TLS", "TLS\r\n",
          -1},
         {"", HELLO "QUIT", "221 2.0.0 Bye\r\n", IO_CLOSED_BY_PEER},
+        {"  offer pipelining\n  behave hasty-quit\n",
+         "EHLO c.example;*MAIL FROM:<>;*" ASK("alice") "QUIT", "250 PIPELINING\r\n",
+         IO_CLOSED_BY_PEER},
+        {"  offer pipelining\n  behave gather\n  behave drop rcpt\n",
+         "EHLO c.example;*MAIL FROM:<>;" ASK("alice"), "250 2.1.0 Ok\r\n", IO_CLOSED_BY_PEER},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(breaks); i++) {
@@ -347,6 +370,37 @@ static void connections_break_where_they_should(void **state)
         if (!slice_ends_with(buffer_slice(&talk.heard), slice_from_string(breaks[i].heard_last)) ||
             talk.closed != breaks[i].closed)
             fail_msg("row %zu: closed %d, heard %s", i, talk.closed, talk.heard.ptr);
+        assert_null(lab_world_violation(world, 0));
+        buffer_done(&talk.heard);
+        lab_world_free(world);
+        lab_scenario_free(scenario);
+        io_loop_free(loop);
+    }
+}
+
+/* How many pieces the answers to a batch come in. */
+static void batches_are_answered_in_one_piece_or_many(void **state)
+{
+    static const struct {
+        const char *server;
+        unsigned pieces; /* greeting, EHLO, the batch, QUIT */
+    } ways[] = {{"  offer pipelining\n", 6}, {"  offer pipelining\n  behave gather\n", 4}};
+
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct lab_sim_plan plan = {.latency_min_ms = 3, .latency_max_ms = 3};
+        struct io_loop *loop = lab_sim_loop_new(&plan);
+        struct lab_scenario *scenario;
+        struct lab_world *world;
+        struct talk talk;
+        char text[2000];
+
+        (void)snprintf(text, sizeof(text), "%s%s", SCENARIO_HEAD, ways[i].server);
+        scenario = scenario_of(text);
+        world = lab_world_new(loop, scenario, 25, 1, NULL);
+        assert_non_null(world);
+        (void)talk_run(&talk, loop,
+                       "EHLO c.example;*MAIL FROM:<>;*" ASK("alice") ASK("zed") "QUIT");
+        assert_int_equal(talk.pieces, ways[i].pieces);
         assert_null(lab_world_violation(world, 0));
         buffer_done(&talk.heard);
         lab_world_free(world);
@@ -524,6 +578,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_behaviour_acts),
         cmocka_unit_test(connections_break_where_they_should),
+        cmocka_unit_test(batches_are_answered_in_one_piece_or_many),
         cmocka_unit_test(greylisting_ends_and_counters_expire),
         cmocka_unit_test(scenarios_name_the_line_that_is_wrong),
         cmocka_unit_test(scenarios_are_understood),

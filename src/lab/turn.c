@@ -47,7 +47,7 @@ static void say(struct lab_visit *visit, enum lab_text text)
 
 static void transaction_end(struct lab_visit *visit)
 {
-    visit->in_transaction = false;
+    visit->in_transaction = visit->mail_was_refused = false;
     visit->transaction_rcpts = 0;
     visit->domain[0] = '\0';
 }
@@ -163,6 +163,8 @@ static void command_mail(struct lab_visit *visit, const struct lab_command *comm
     if (command->smtputf8 &&
         (!visit->extended || (visit->server->model->offers & LAB_OFFER_SMTPUTF8) == 0))
         lab_visit_violate(visit, "SMTPUTF8 where it was not offered");
+    visit->mail_was_refused = false;
+    visit->transaction_rcpts = 0; /* those of the careless, behind a refused MAIL, were others */
     behaviours_act(visit, &turn, LAB_STAGE_MAIL);
     if (!turn.settled)
         turn_settle_text(visit, &turn, LAB_TEXT_MAIL);
@@ -171,6 +173,8 @@ static void command_mail(struct lab_visit *visit, const struct lab_command *comm
     if (turn.reply.len > 0 && turn.reply.ptr[0] == '2') {
         visit->in_transaction = true;
         visit->smtputf8 = command->smtputf8;
+    } else {
+        visit->mail_was_refused = true;
     }
     lab_visit_answer(visit, &turn);
 }
@@ -242,14 +246,21 @@ static void rcpt_settle(struct lab_visit *visit, struct lab_turn *turn)
     }
 }
 
+static bool may_pipeline(const struct lab_visit *visit)
+{
+    return visit->extended && (visit->server->model->offers & LAB_OFFER_PIPELINING) != 0;
+}
+
 static void command_rcpt(struct lab_visit *visit, const struct lab_command *command, bool pipelined)
 {
     struct lab_turn turn = {.stage = LAB_STAGE_RCPT, .argument = command->argument};
+    bool is_behind_refusal = visit->mail_was_refused && may_pipeline(visit);
     char folded[LAB_LINE_MAX];
 
-    if (!visit->in_transaction) {
-        if (!pipelined) /* in a batch behind a refused MAIL it can't be helped */
-            lab_visit_violate(visit, "RCPT outside a transaction");
+    /* In a batch behind a refused MAIL it can't be helped, though the batch may come in pieces. */
+    if (!visit->in_transaction && !pipelined && !is_behind_refusal)
+        lab_visit_violate(visit, "RCPT outside a transaction");
+    if (!visit->in_transaction && !(is_behind_refusal && visit->is_careless)) {
         say(visit, LAB_TEXT_BAD_SEQUENCE);
         return;
     }
@@ -281,7 +292,7 @@ static void pipelining_judge(struct lab_visit *visit, const struct lab_command *
 {
     if (command->verb == LAB_VERB_QUIT) /* giving up without waiting is everyone's right */
         return;
-    if (!visit->extended || (visit->server->model->offers & LAB_OFFER_PIPELINING) == 0)
+    if (!may_pipeline(visit))
         lab_visit_violate(visit, "a command before the answer to the last one, without PIPELINING");
     else if (!visit->previous_may_be_followed)
         lab_visit_violate(visit, "a command pipelined behind one that must end a batch");

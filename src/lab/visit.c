@@ -110,6 +110,13 @@ static void idle_start(struct lab_visit *visit)
         (void)io_timer_start(&visit->idle_timer, lab_visit_now_ms(visit) + visit->idle_ms);
 }
 
+/* Whole lines, the last of which may still be on its way. */
+static void lose_input(struct lab_visit *visit)
+{
+    visit->loses_line = visit->in.len > 0 && visit->in.ptr[visit->in.len - 1] != '\n';
+    buffer_clear(&visit->in);
+}
+
 /* Everything is said: do what comes after. */
 static void answer_said(struct lab_visit *visit)
 {
@@ -120,7 +127,7 @@ static void answer_said(struct lab_visit *visit)
     visit->out_at = 0;
     visit->then = LAB_THEN_GO_ON;
     if (visit->loses_pipelined)
-        buffer_clear(&visit->in);
+        lose_input(visit);
     visit->greeted = true;
     switch (then) {
     case LAB_THEN_GO_ON:
@@ -244,6 +251,11 @@ static void turn_render(struct lab_visit *visit, const struct lab_turn *turn)
         bare_lf_make(&visit->out);
 }
 
+static bool has_line(const struct lab_visit *visit)
+{
+    return slice_find_byte(buffer_slice(&visit->in), '\n') >= 0;
+}
+
 void lab_visit_answer(struct lab_visit *visit, const struct lab_turn *turn)
 {
     size_t before = visit->out.len;
@@ -263,6 +275,8 @@ void lab_visit_answer(struct lab_visit *visit, const struct lab_turn *turn)
         delay_ms += LOSE_MS;
     if (delay_ms != 0)
         (void)io_timer_start(&visit->timer, lab_visit_now_ms(visit) + delay_ms);
+    else if (visit->gathers && visit->then == LAB_THEN_GO_ON && has_line(visit))
+        visit->mode = LAB_MODE_READY; /* it is said with the next answer */
     else
         answer_write(visit);
 }
@@ -299,17 +313,35 @@ static void visit_pump(struct lab_visit *visit)
     }
 }
 
+static bool has_quit(const struct lab_visit *visit)
+{
+    struct slice rest = buffer_slice(&visit->in), line;
+
+    while (slice_split(&rest, '\n', &line))
+        if (slice_equal_nocase(line, SLICE("QUIT\r")))
+            return true;
+    return false;
+}
+
 static void on_received(void *user, const char *bytes, size_t len)
 {
     struct lab_visit *visit = user;
 
     if (visit->mode == LAB_MODE_SILENT || visit->mode == LAB_MODE_FLOOD)
         return;
+    if (visit->loses_line) {
+        const char *end = memchr(bytes, '\n', len);
+        size_t lost = end != NULL ? (size_t)(end - bytes) + 1 : len;
+
+        visit->loses_line = end == NULL;
+        bytes += lost;
+        len -= lost;
+    }
     if (!visit->greeted && visit->in.len == 0)
         lab_visit_violate(visit, "the client spoke before the greeting");
     if (visit->mode == LAB_MODE_READY && visit->in.len == 0)
         visit->fresh = true;
-    if (!buffer_append(&visit->in, bytes, len))
+    if (!buffer_append(&visit->in, bytes, len) || (visit->is_hasty && has_quit(visit)))
         lab_visit_close(visit);
     visit_pump(visit);
     lab_visit_leave(visit);
