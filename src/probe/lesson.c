@@ -105,12 +105,15 @@ static unsigned least(unsigned a, unsigned b)
 
 /*
  * Servers count every recipient that they refuse, for whatever reason and with whatever code
- * (Postfix smtpd_soft_error_limit and smtpd_hard_error_limit), so that is what we count.
+ * (Postfix smtpd_soft_error_limit and smtpd_hard_error_limit), so that is what we count; and those
+ * whose MAIL was refused, for in a batch their RCPTs were refused behind it.
  */
 static bool was_refused(const struct probe_answer *answer)
 {
+    enum smtp_stage stage = answer->result->stage;
+
     return answer->result->outcome == SMTP_OUTCOME_REPLY &&
-           answer->result->stage == SMTP_STAGE_RCPT && answer->input.code >= 400;
+           (stage == SMTP_STAGE_RCPT || stage == SMTP_STAGE_MAIL) && answer->input.code >= 400;
 }
 
 /* A server that hangs up after somebody's unknown recipient is asked for fewer of them. */
