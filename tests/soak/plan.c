@@ -120,6 +120,10 @@ void soak_plan_settings(const struct soak_plan *plan, struct probe_settings *set
     settings->seed = plan->seed;
     settings->patience = plan->patience;
     settings->transcripts = plan->transcripts;
+    if (plan->world.has_batches) {
+        settings->limits_override = plan->world.limits;
+        settings->limits_opened = true;
+    }
     if (plan->few_connections)
         settings->connections_max = 2;
     if (plan->few_cases)

@@ -193,6 +193,9 @@ static bool shrink_site(struct shrinking *s, unsigned number)
         smaller = s->plan;
         smaller.world.sites[number].quirks[h] = 0;
         did = keep_if_fails(s, &smaller) || did;
+        smaller = s->plan;
+        smaller.world.sites[number].pipelines[h] = false;
+        did = keep_if_fails(s, &smaller) || did;
     }
     return did;
 }

@@ -16,11 +16,16 @@ static const char *const quirks[] = {
     "  behave rate-connections 3 60s\n",
     "  behave max-connections 1\n",
     "  behave rcpts-per-session 4\n",
+    "  behave rcpts-per-session 3 552 Too many recipients\n",
     "  behave rcpts-per-transaction 2\n",
     "  behave session-limit 4\n",
+    "  behave session-limit 2\n",
     "  behave tarpit 2s\n",
     "  behave block rcpt\n",
     "  behave block mail\n",
+    "  behave careless\n  behave block mail\n",
+    "  behave careless\n  behave refuse mail 451 4.3.0 Temporary failure, try again later\n",
+    "  behave careless\n  behave refuse-null\n",
     "  behave relay-denied\n",
     "  behave refuse-all\n",
     "  behave refuse-null\n",
@@ -29,6 +34,11 @@ static const char *const quirks[] = {
     "  behave silent rcpt\n",
     "  behave garbage rcpt\n",
     "  behave split\n",
+    "  behave gather\n",
+    "  behave gather\n  behave split\n",
+    "  behave gather\n  behave session-limit 3\n",
+    "  behave gather\n  behave harvest-hangup 3\n",
+    "  behave hasty-quit\n",
     "  behave down\n",
     "  behave blackhole\n",
     "  behave postscreen\n",
@@ -43,10 +53,31 @@ static const char *const quirks[] = {
     "  offer nothing\n",
 };
 
+static uint16_t one_to(struct random *random, unsigned most)
+{
+    return (uint16_t)(1 + random_below(random, most));
+}
+
+static void make_limits(struct random *random, struct soak_world *world)
+{
+    world->limits = provider_generic()->limits;
+    world->has_batches = random_chance(random, 1, 2);
+    if (!world->has_batches)
+        return;
+    world->limits = (struct provider_limits){
+        .connections = one_to(random, 3),
+        .connections_per_minute = one_to(random, 40),
+        .rcpts_per_session = one_to(random, 20),
+        .rcpts_per_transaction = one_to(random, 10),
+        .unknowns_per_session = random_chance(random, 1, 3) ? 0 : one_to(random, 8),
+    };
+}
+
 void soak_world_make(struct random *random, struct soak_world *ret_world)
 {
     struct soak_world world = {.site_count = 1 + (unsigned)random_below(random, SOAK_SITES_MAX)};
 
+    make_limits(random, &world);
     for (unsigned s = 0; s < world.site_count; s++) {
         struct soak_site *site = &world.sites[s];
 
@@ -55,18 +86,25 @@ void soak_world_make(struct random *random, struct soak_world *ret_world)
         for (unsigned d = 0; d < site->domain_count; d++)
             for (unsigned h = 0; h < site->host_count; h++)
                 site->preferences[d][h] = (unsigned)random_below(random, 3) * 10;
-        for (unsigned h = 0; h < site->host_count; h++)
+        for (unsigned h = 0; h < site->host_count; h++) {
             site->quirks[h] = (unsigned)random_below(random, ARRAY_LEN(quirks));
+            site->pipelines[h] = world.has_batches && random_chance(random, 3, 4);
+        }
     }
     *ret_world = world;
 }
 
-static void write_site(const struct soak_site *site, unsigned number, struct buffer *text)
+static void write_site(const struct soak_world *world, unsigned number, struct buffer *text)
 {
+    const struct soak_site *site = &world->sites[number];
+    const struct provider_limits *limits = &world->limits;
+
     (void)buffer_printf(text,
-                        "site s%u connections 2 per-minute 20 rcpts-per-session 10 "
-                        "unknowns-per-session 4 gap 500ms\n",
-                        number);
+                        "site s%u connections %u per-minute %u rcpts-per-session %u "
+                        "rcpts-per-transaction %u unknowns-per-session %u gap %ums\n",
+                        number, limits->connections, limits->connections_per_minute,
+                        limits->rcpts_per_session, limits->rcpts_per_transaction,
+                        limits->unknowns_per_session, limits->gap_ms);
     for (unsigned d = 0; d < site->domain_count; d++) {
         (void)buffer_printf(text, "domain d%u.op%u.example\n", d, number);
         for (unsigned h = 0; h < site->host_count; h++)
@@ -75,14 +113,15 @@ static void write_site(const struct soak_site *site, unsigned number, struct buf
     }
     for (unsigned h = 0; h < site->host_count; h++)
         (void)buffer_printf(
-            text, "server mx%u.op%u.example 192.0.2.%u\n  site s%u\n  mailbox u*\n%s", h, number,
-            1 + number * SOAK_HOSTS_MAX + h, number, quirks[site->quirks[h]]);
+            text, "server mx%u.op%u.example 192.0.2.%u\n  site s%u\n  mailbox u*\n%s%s", h, number,
+            1 + number * SOAK_HOSTS_MAX + h, number,
+            site->pipelines[h] ? "  offer pipelining\n" : "", quirks[site->quirks[h]]);
 }
 
 void soak_world_write(const struct soak_world *world, struct buffer *text)
 {
     for (unsigned s = 0; s < world->site_count; s++)
         if (world->sites[s].domain_count > 0)
-            write_site(&world->sites[s], s, text);
+            write_site(world, s, text);
     (void)buffer_append_byte(text, '\0');
 }

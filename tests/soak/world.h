@@ -1,5 +1,7 @@
 /*
  * Random worlds for the soak: mail operators with limits, hosts, domains, and one quirk a host.
+ * Every other world has limits under which recipients go out in batches (RFC 2920), and hosts that
+ * offer that.
  *
  * Mailboxes that begin with "u" exist everywhere, others nowhere, so what is true of an address is
  * known without asking. Domains beyond domain_count of a site do not exist. A world is a structure
@@ -11,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "provider/profile.h"
 
 #define SOAK_SITES_MAX   4
 #define SOAK_DOMAINS_MAX 4
@@ -20,9 +23,12 @@ struct soak_site {
     unsigned domain_count, host_count; /* no domains: it is not there */
     unsigned preferences[SOAK_DOMAINS_MAX][SOAK_HOSTS_MAX];
     unsigned quirks[SOAK_HOSTS_MAX]; /* 0: none */
+    bool pipelines[SOAK_HOSTS_MAX];
 };
 
 struct soak_world {
+    bool has_batches;              /* its limits are not those of unknown operators */
+    struct provider_limits limits; /* of every site */
     unsigned site_count;
     struct soak_site sites[SOAK_SITES_MAX];
 };
