@@ -369,6 +369,11 @@ bool bulk_writer_is_stream(const struct bulk_writer *writer)
     return writer->is_stream;
 }
 
+bool bulk_writer_wants_json(const struct bulk_writer *writer)
+{
+    return writer->context.kind == BULK_KIND_NDJSON;
+}
+
 uint64_t bulk_writer_rows(const struct bulk_writer *writer)
 {
     return writer->rows;

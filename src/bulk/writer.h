@@ -46,6 +46,8 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                     const struct bulk_outcome *outcome, struct error *error);
 /* Somebody reads along, row by row: none should wait for others. */
 bool bulk_writer_is_stream(const struct bulk_writer *writer);
+/* Does it want whole results (bulk_outcome.json)? Tables do without. */
+bool bulk_writer_wants_json(const struct bulk_writer *writer);
 /* Rows put into the output so far: those that are wanted. */
 uint64_t bulk_writer_rows(const struct bulk_writer *writer);
 /*

@@ -148,7 +148,8 @@ int clean_offline(struct clean *clean)
         code = clean_open_reader(clean, &reader, &error);
     if (code == 0)
         code = clean_open_writer(clean, reader, &writer, &error);
-    options.with_json = clean_wants_json(clean);
+    if (code == 0)
+        options.with_json = bulk_writer_wants_json(writer);
     if (code == 0)
         code = bulk_offline_open(reader, writer, &options, &offline, &error);
     if (code == 0)

@@ -112,8 +112,6 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
  * caller closes it; NULL: no page or no place, or it can't be read (said on standard error).
  */
 struct store *clean_open_outcomes(const struct clean *clean);
-/* Does the output want whole results? */
-bool clean_wants_json(const struct clean *clean);
 
 /* --- ways ----------------------------------------------------------------------------------- */
 

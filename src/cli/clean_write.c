@@ -9,17 +9,6 @@
 #include "cli/clean.h"
 #include "config/prober.h"
 
-bool clean_wants_json(const struct clean *clean)
-{
-    struct slice name = slice_from_string(clean->output);
-
-    /* Only tables do without. */
-    return clean->options->out.format == 2 || slice_equal(name, SLICE("-")) ||
-           (clean->options->out.format == 0 && (clean->format.kind == BULK_KIND_NDJSON ||
-                                                slice_ends_with_nocase(name, SLICE("json")) ||
-                                                slice_ends_with_nocase(name, SLICE("jsonl"))));
-}
-
 int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_unix_ms,
                  int64_t finished_unix_ms, struct error *error)
 {
@@ -85,7 +74,6 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     struct bulk_export_options options = {
         .rest = rest,
         .unix_ms = (int64_t)time(NULL) * 1000,
-        .with_json = clean_wants_json(clean),
     };
     struct bulk_stats stats;
     struct lists_operator *lists = NULL;
@@ -104,6 +92,8 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         code = clean_open_reader(clean, &reader, error);
     if (code == 0)
         code = clean_open_writer(clean, reader, &writer, error);
+    if (code == 0)
+        options.with_json = bulk_writer_wants_json(writer);
     if (code == 0)
         code = bulk_export_open(store, job->id, reader, writer, &options, &export, error);
     if (code == 0)

@@ -115,9 +115,12 @@ class Offline(WithFolder):
         self.assertEqual([o["mailknock"]["status"] for o in objects], ["unknown", "invalid"])
         packed = self.folder / "people.csv.gz"
         packed.write_bytes(gzip.compress(self.list.read_bytes()))
-        self.syntax(packed, "-o", self.folder / "out.ndjson")
-        lines = (self.folder / "out.ndjson").read_text(encoding="utf-8").splitlines()
-        self.assertEqual(len(lines), len(ROWS))
+        for name, opener in (("out.ndjson", open), ("out.ndjson.gz", gzip.open)):
+            self.syntax(packed, "-o", self.folder / name)
+            with opener(self.folder / name, "rt", encoding="utf-8") as file:
+                results = [json.loads(line)["mailknock"] for line in file]
+            # Whole results, whatever the ending.
+            self.assertEqual([r["schema"] for r in results], [1] * len(ROWS))
 
     def test_what_was_read_is_said(self):
         """Where rows can't be read, how many were written, and that there are none."""
