@@ -154,16 +154,23 @@ static bool give_up_quote(struct walk *walk, const char *opening, size_t cells, 
     return true;
 }
 
-/* Would the row have as many cells as others if the quote that runs over lines were a letter? */
+/*
+ * Would the row have as many cells as others if the quote that runs over lines were a letter? Then
+ * its last line would be a row too, and not the rest of one.
+ */
 static bool is_likelier_plain(const struct walk *walk)
 {
     size_t columns = walk->shape->columns;
-    const char *to;
+    const char *to, *last = walk->at;
 
     if (walk->opening == NULL || columns == 0 || walk->cells == columns)
         return false;
     to = find_line_end(walk, walk->opening);
-    return to != NULL && walk->opening_cells + count_plain(walk, walk->opening, to) == columns;
+    if (to == NULL || walk->opening_cells + count_plain(walk, walk->opening, to) != columns)
+        return false;
+    while (last[-1] != walk->shape->line_end)
+        last--;
+    return count_plain(walk, last, walk->at) >= columns;
 }
 
 /* Cell by cell. walk->at ends at the line end, or at the end of the last row. */
@@ -349,6 +356,11 @@ bool bulk_csv_unquote(struct slice cell, struct buffer *scratch, struct slice *r
         return true;
     }
     buffer_clear(scratch);
+    if (after < end && *after == '@') {
+        buffer_append_slice(scratch, cell);
+        *ret_text = buffer_slice(scratch);
+        return !scratch->failed;
+    }
     for (const char *stop = after - 1; at < stop; at++) {
         /* `\""` is a doubled one; what would be beyond the closing quote is not ours to look at. */
         if (at + 1 < stop && at[1] == '"' && (*at == '"' || (*at == '\\' && at[2] != '"')))

@@ -53,7 +53,10 @@ bool bulk_csv_next_cell(const struct bulk_csv_shape *shape, struct slice *rest,
                         struct slice *ret_cell);
 size_t bulk_csv_count_cells(const struct bulk_csv_shape *shape, struct slice raw);
 
-/* A cell's text: itself, or made in `scratch` where it was quoted. False: no memory. */
+/*
+ * A cell's text: itself, or made in `scratch` where it was quoted. The quotes of `"Jo Doe"@x.org`
+ * are the address's (RFC 5321 4.1.2), not the cell's. False: no memory.
+ */
 bool bulk_csv_unquote(struct slice cell, struct buffer *scratch, struct slice *ret_text);
 
 /* Append a cell that reads back as `text`, quoted where it must be. A failure shows in `out`. */

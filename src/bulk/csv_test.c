@@ -158,6 +158,13 @@ static void the_number_of_columns_tells(void **state)
     assert_true(found.has_fault);
     assert_string_equal(found.cell, "a@x");
     scan_every_prefix(&shape, text, strlen(text), 2);
+    /* A row with more cells than others, where the quote is one: its last line is no row. */
+    text = "1,a@x,\"foo\nbar\",more\n2,b@x,\n";
+    assert_true(scan_at(&shape, text, strlen(text), true, 1, &found));
+    assert_int_equal(found.lines, 2);
+    assert_int_equal(found.cells, 4);
+    assert_false(found.has_fault);
+    scan_every_prefix(&shape, text, strlen(text), 1);
 }
 
 static void long_things_are_bounded(void **state)
@@ -207,6 +214,7 @@ static void cells_are_unquoted(void **state)
         {"\"a \\\"b\\\" c\"", "a \"b\" c"},
         {"\"a\\\"\"b\"", "a\\\"b"},
         {"\"a\"b", "ab"},
+        {"\"a b\"@c", "\"a b\"@c"},
         {"\"open", "\"open"},
         {"a\"b\"", "a\"b\""},
     };
