@@ -584,6 +584,26 @@ static bool is_readable(struct slice address)
     return address_parse(address.ptr, address.len, &parsed);
 }
 
+/*
+ * A row with more cells than others has a delimiter in one of them (`Acme, Inc.`), mostly in a name
+ * that stands before the address: then that stands as many cells further on. Is the cell there one?
+ */
+static bool find_further(struct bulk_reader *reader, struct slice raw, struct slice *ret_cell)
+{
+    size_t count = bulk_csv_count_cells(&reader->shape, raw);
+    size_t steps = reader->format.column + count - reader->shape.columns;
+    struct slice text;
+
+    if (count <= reader->shape.columns)
+        return false;
+    do {
+        if (!bulk_csv_next_cell(&reader->shape, &raw, ret_cell))
+            return false;
+    } while (steps-- > 0);
+    return bulk_format_text(&reader->format, *ret_cell, reader->scratch, &text) &&
+           is_readable(text);
+}
+
 static void keep_fault(struct bulk_reader *reader, const struct bulk_row *row)
 {
     if (reader->fault_count < BULK_FAULTS_KEPT)
@@ -594,7 +614,7 @@ static void keep_fault(struct bulk_reader *reader, const struct bulk_row *row)
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
 {
     struct bulk_csv_row scanned = {0};
-    struct slice cell = SLICE_EMPTY;
+    struct slice cell = SLICE_EMPTY, further;
     int code = take_row(reader, &scanned, ret_row, error);
 
     if (code <= 0)
@@ -611,6 +631,12 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         ret_row->fault = fault_short;
     }
     code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
+    if (code == 0 && reader->format.kind == BULK_KIND_CSV && scanned.fault == NULL &&
+        slice_trim(ret_row->address).len > 0 && slice_find_byte(ret_row->address, '@') < 0) {
+        if (find_further(reader, ret_row->raw, &further))
+            cell = further;
+        code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
+    }
     if (code != 0)
         return code;
     ret_row->is_unbalanced =

@@ -99,6 +99,18 @@ static void formats_are_found(void **state)
          "NDJSON, field \"user.mail\"", "a@b.example  ! ! ! "},
         {"a.csv", "id,email\n1,a@b.example\n2\n\n3,c@d.example,surplus\n",
          "CSV, header, addresses in column 2 \"email\"", "a@b.example !  c@d.example "},
+        /* an unquoted delimiter before the address moves it; nothing else in a row is one */
+        {"a.csv",
+         "id,email,note\n1,a@b.example,\nAcme, Inc.,c@d.example,\n3,e@f.example,\n"
+         "4,none,,x@y.example\n5,,x@y.example,\n6,none,z\n7,g@h.example,i,j\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example c@d.example e@f.example none  none g@h.example "},
+        /* quotes that are the address's own */
+        {"a.csv", "id,email\n1,\"a b\"@c.example\n2,\"a,b\"@c.example\n3,\"\"\"d\"\"@e.example\"\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "\"a b\"@c.example \"a,b\"@c.example \"d\"@e.example "},
+        {"a.txt", "\"a b\"@c.example\nd@e.example\n", "CSV, no header, addresses in column 1",
+         "\"a b\"@c.example d@e.example "},
         {"a.csv", "email,note\na@b.example,\"open\nc@d.example,x\ne@f.example,\"y\nz\"\n",
          "CSV, header, addresses in column 1 \"email\"", "a@b.example c@d.example e@f.example "},
         /* no quotes in these, whatever they look like; but one in the address is one too many */
