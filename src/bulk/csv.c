@@ -311,6 +311,15 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
     return true;
 }
 
+bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw)
+{
+    struct bulk_csv_row row;
+    size_t quiet = 0;
+
+    return raw.len > 0 && bulk_csv_scan(shape, raw.ptr, raw.len, true, 0, &quiet, &row) &&
+           row.is_unbalanced;
+}
+
 bool bulk_csv_next_cell(const struct bulk_csv_shape *shape, struct slice *rest,
                         struct slice *ret_cell)
 {

@@ -48,6 +48,9 @@ struct bulk_csv_row {
 bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t len, bool at_end,
                    size_t column, size_t *quiet, struct bulk_csv_row *ret_row);
 
+/* A row that was found earlier, by itself: was one of its quotes taken for a letter? */
+bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw);
+
 /* The cells of one row, quotes and all: start with *rest the row; false after the last. */
 bool bulk_csv_next_cell(const struct bulk_csv_shape *shape, struct slice *rest,
                         struct slice *ret_cell);

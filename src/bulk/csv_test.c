@@ -164,6 +164,8 @@ static void the_number_of_columns_tells(void **state)
     assert_int_equal(found.lines, 2);
     assert_int_equal(found.cells, 4);
     assert_false(found.has_fault);
+    assert_false(bulk_csv_is_unbalanced(&shape, slice_from(text, found.raw_len)));
+    assert_true(bulk_csv_is_unbalanced(&shape, SLICE("1,\"foo,a@x")));
     scan_every_prefix(&shape, text, strlen(text), 1);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "bulk/format.h"
 #include "bulk/job_outcome.h"
 #include "bulk/job_request.h"
 #include "cli/clean_run.h"
@@ -21,7 +22,8 @@
 static int stream_line(struct clean_run *run, const struct store_line *line,
                        const struct bulk_outcome *outcome, struct error *error)
 {
-    const struct bulk_row row = {
+    const struct bulk_csv_shape shape = bulk_format_shape(&run->clean->format);
+    struct bulk_row row = {
         .number = line->row.number,
         .line = line->row.number,
         .file = run->clean->files[0],
@@ -30,6 +32,8 @@ static int stream_line(struct clean_run *run, const struct store_line *line,
         .fault = line->row.fault.len > 0 ? line->row.fault.ptr : NULL,
     };
 
+    if (row.fault == NULL)
+        row.is_unbalanced = bulk_csv_is_unbalanced(&shape, row.raw);
     return bulk_writer_put(run->stream, &row, outcome, error);
 }
 

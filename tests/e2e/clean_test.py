@@ -306,6 +306,14 @@ class Online(WithFolder):
         self.assertEqual(by_row[6], "accepted")  # a duplicate
         self.assertEqual(by_row[4], "accepts_all")
 
+    def test_rows_that_come_as_a_table(self):
+        """Kept by the job and written as they come: an open quote reaches no other row."""
+        self.list.write_bytes(b'name,email,size\nAnn,u1@fast.example,"5\nBob,u2@fast.example,6\n')
+        out, _ = self.clean(self.list, "-o", "-", "--format", "csv")
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        self.assertEqual(sorted((r["size"], r["mk_status"]) for r in rows),
+                         [('"5', "valid"), ("6", "valid")])
+
     def test_stopped_and_gone_on(self):
         self.slow_list()
         child, job = self.begin()
