@@ -184,9 +184,13 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
 
         return place != NULL ? writer_sheet_open(place, context, &sink->sheet, error) : ERROR_IO;
     }
-    if (!context->has_header || context->kind != BULK_KIND_CSV)
+    if (context->kind != BULK_KIND_CSV)
         return 0;
     begin_line(writer, sink);
+    if (!writer_csv_begin(context))
+        return no_memory(error);
+    if (!context->has_header)
+        return 0;
     return writer_csv_header(context) ? end_line(writer, sink, error) : no_memory(error);
 }
 

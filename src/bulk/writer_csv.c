@@ -84,12 +84,17 @@ static size_t append_own(struct writer_context *context, const struct bulk_row *
     return count;
 }
 
-bool writer_csv_header(struct writer_context *context)
+bool writer_csv_begin(struct writer_context *context)
 {
     if (context->input.has_bom && is_table(context))
         buffer_append(context->line, "\xef\xbb\xbf", 3);
     if (context->input.has_separator_line && is_table(context))
         buffer_printf(context->line, "sep=%c%s", context->shape.delimiter, context->input.line_end);
+    return !context->line->failed;
+}
+
+bool writer_csv_header(struct writer_context *context)
+{
     if (context->header.len > 0) {
         buffer_append_slice(context->line, context->header);
         pad(context, bulk_csv_count_cells(&context->shape, context->header));

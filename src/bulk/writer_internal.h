@@ -32,6 +32,8 @@ struct writer_context {
 #define WRITER_LINE_COLUMN   "address"
 #define WRITER_OBJECT_COLUMN "input"
 
+/* What stands before the first line of a table, header or not. False: no memory. */
+bool writer_csv_begin(struct writer_context *context);
 /* The row as a line of CSV, without its end, behind what is in context->line. False: no memory. */
 bool writer_csv_header(struct writer_context *context);
 bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,

@@ -208,7 +208,9 @@ static void write_cells(struct writer_context *context, struct slice raw)
     size_t index = 0;
 
     buffer_append_byte(context->line, has_names ? '{' : '[');
-    for (; raw.len > 0 && bulk_csv_next_cell(&context->shape, &raw, &cell); index++) {
+    if (raw.len == 0) /* a blank row has none */
+        raw.ptr = NULL;
+    for (; bulk_csv_next_cell(&context->shape, &raw, &cell); index++) {
         if (has_names && index < context->column_count) {
             name = context->names_before[index];
         } else if (has_names) {

@@ -169,6 +169,9 @@ static void tables_keep_their_bytes(void **state)
          "id,email," NAMES "\n1,v@a.example," GOOD "\n2,x," BAD "\n"},
         /* no header: none in the result; the last line had no end */
         {{"a.csv", "1,v@a.example\n2,x@", "o.csv", {0}}, "1,v@a.example," GOOD "\n2,x@," BAD "\n"},
+        /* what stands before the first row stays there without one, too */
+        {{"a.csv", "\xef\xbb\xbfsep=;\n1;v@a.example\n", "o.csv", {0}},
+         "\xef\xbb\xbfsep=;\n1;v@a.example;" GOOD_SEMICOLON "\n"},
         /* Excel's: mark, semicolons, CR LF; a quoted line break */
         {{"a.csv",
           "\xef\xbb\xbf\"Name\";Mail\r\n\"M\xc3\xbcller; \"\"Jo\"\"\r\nB\";v@a.example\r\n",
@@ -316,6 +319,15 @@ static void objects_keep_their_bytes(void **state)
          "{\"row\":1,\"input\":{\"id\":\"01\",\"email\":\"v@a.example\",\"id_2\":\"2\",\"a "
          "\\\"b\\\"\":"
          "\"M\xc3\xbc\",\"column_5\":\"5\"},\"mailknock\":{\"status\":\"valid\"}}\n",
+         0},
+        {"a.csv", "email,note\nv@a.example,\n\nv@a.example,x\n",
+         "{\"row\":1,\"input\":{\"email\":\"v@a.example\",\"note\":\"\"},"
+         "\"mailknock\":{\"status\":\"valid\"}}\n"
+         "{\"row\":2,\"input\":{},\"mailknock\":{\"status\":\"invalid\",\"reason\":"
+         "\"bad_syntax\",\"score\":1,\"action\":\"suppress\",\"retry_after\":null,\"flags\":[],"
+         "\"suggestion\":null,\"domain\":null,\"provider\":null,\"explanation\":null}}\n"
+         "{\"row\":3,\"input\":{\"email\":\"v@a.example\",\"note\":\"x\"},"
+         "\"mailknock\":{\"status\":\"valid\"}}\n",
          0},
         {"a.csv", "1,v@a.example\n",
          "{\"row\":1,\"input\":[\"1\",\"v@a.example\"],\"mailknock\":"
