@@ -40,6 +40,8 @@ const char *error_name(int code)
         return "not found";
     case ERROR_BUSY:
         return "busy";
+    case ERROR_STOPPED:
+        return "stopped";
     default:
         return "internal";
     }

@@ -19,6 +19,7 @@ enum error_code {
     ERROR_NOT_FOUND = -7,
     ERROR_BUSY = -8,     /* held by another process, or already under way */
     ERROR_INTERNAL = -9, /* a library misbehaved */
+    ERROR_STOPPED = -10, /* a signal ended a wait, as was asked for */
 };
 
 struct error {

@@ -3,17 +3,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/instant.h"
 #include "base/memory.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
+#define LAST_MS     (3 * (int64_t)SECOND_MS) /* for what is left when we are to stop */
+#define LAST_PIECE  512 /* _POSIX_PIPE_BUF: does not wait where poll(2) says so */
 
 struct bulk_output {
     char *path;      /* to appear under; links resolved */
@@ -22,9 +27,16 @@ struct bulk_output {
     bool is_direct;
     bool is_handed_over;
     bool is_passing; /* needs no fsync */
-    gzFile gz;       /* owns a duplicate of fd; or NULL */
+    unsigned (*stops)(void);
+    gzFile gz; /* owns a duplicate of fd; or NULL */
     struct buffer pending;
+    struct error failed; /* what ended the writing; code 0: nothing did */
 };
+
+static unsigned times_stopped(const struct bulk_output *output)
+{
+    return output->is_direct && output->stops != NULL ? output->stops() : 0;
+}
 
 static int io_error(const struct bulk_output *output, const char *doing, int number,
                     struct error *error)
@@ -35,8 +47,12 @@ static int io_error(const struct bulk_output *output, const char *doing, int num
                              ? "; choose a folder that can be written"
                              : "";
 
+    if (number == EINTR)
+        return error_set(error, ERROR_STOPPED, "%s: a signal ended the wait for its reader",
+                         output->path);
     if (number == EPIPE)
-        return error_set(error, ERROR_IO, "%s: nobody reads it any more", output->path);
+        return error_set(error, times_stopped(output) > 0 ? ERROR_STOPPED : ERROR_IO,
+                         "%s: nobody reads it any more", output->path);
     return error_set(error, ERROR_IO, "%s: %s failed: %s%s", output->path, doing, strerror(number),
                      advice);
 }
@@ -136,9 +152,41 @@ int bulk_output_open(const char *path, struct bulk_output **ret_output, struct e
     return 0;
 }
 
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND_MS + now.tv_nsec / 1000000;
+}
+
+/* In pieces that don't wait, so that time and the next signal can end it. */
+static int write_last(struct bulk_output *output, struct slice bytes, struct error *error)
+{
+    int64_t until = clock_ms() + (times_stopped(output) > 1 ? 0 : LAST_MS);
+
+    while (bytes.len > 0) {
+        struct pollfd place = {.fd = output->fd, .events = POLLOUT};
+        int64_t left = until - clock_ms();
+        ssize_t len = -1;
+
+        errno = EINTR;
+        if (poll(&place, 1, left > 0 ? (int)left : 0) > 0)
+            len = write(output->fd, bytes.ptr, bytes.len < LAST_PIECE ? bytes.len : LAST_PIECE);
+        if (len < 0 && errno == EINTR)
+            return error_set(error, ERROR_STOPPED,
+                             "%s: nobody read on when we were to stop: it breaks off",
+                             output->path);
+        if (len < 0)
+            return io_error(output, "writing", errno, error);
+        bytes = slice_from_offset(bytes, (size_t)len);
+    }
+    return 0;
+}
+
 static int write_all(struct bulk_output *output, struct slice bytes, struct error *error)
 {
-    while (bytes.len > 0) {
+    while (bytes.len > 0 && times_stopped(output) == 0) {
         ssize_t len = write(output->fd, bytes.ptr, bytes.len);
 
         if (len < 0 && errno == EINTR)
@@ -147,22 +195,26 @@ static int write_all(struct bulk_output *output, struct slice bytes, struct erro
             return io_error(output, "writing", errno, error);
         bytes = slice_from_offset(bytes, (size_t)len);
     }
-    return 0;
+    return write_last(output, bytes, error);
 }
 
 static int write_pending(struct bulk_output *output, struct error *error)
 {
     struct slice bytes = buffer_slice(&output->pending);
-    int code = 0;
+    struct error *failed = &output->failed;
 
-    if (output->gz == NULL) {
-        code = write_all(output, bytes, error);
-    } else if (bytes.len > 0 && gzwrite(output->gz, bytes.ptr, (unsigned)bytes.len) == 0) {
-        code = io_error(output, "writing", errno, error);
-    }
-    if (code == 0)
-        buffer_clear(&output->pending);
-    return code;
+    if (failed->code == 0 && output->gz == NULL)
+        (void)write_all(output, bytes, failed);
+    else if (failed->code == 0 && bytes.len > 0 &&
+             gzwrite(output->gz, bytes.ptr, (unsigned)bytes.len) == 0)
+        (void)io_error(output, "writing", errno, failed);
+    buffer_clear(&output->pending);
+    return failed->code == 0 ? 0 : error_set(error, failed->code, "%s", failed->message);
+}
+
+void bulk_output_heed(struct bulk_output *output, unsigned (*stops)(void))
+{
+    output->stops = stops;
 }
 
 void bulk_output_skip_sync(struct bulk_output *output)

@@ -15,13 +15,22 @@
 
 struct bulk_output;
 
-/* path "-": standard output. A link is followed: what it points to is replaced. ERROR_IO,
- * ERROR_NOMEM. */
+/*
+ * path "-": standard output. A link is followed: what it points to is replaced. ERROR_IO,
+ * ERROR_NOMEM; ERROR_STOPPED: a signal ended the wait for somebody to open a named pipe.
+ */
 int bulk_output_open(const char *path, struct bulk_output **ret_output, struct error *error);
 
+/*
+ * Whoever reads a pipe or terminal may leave it full without going away, and a write waits for
+ * ever. A signal (its handler set without SA_RESTART) ends that wait when `stops`, which counts how
+ * often we were told to stop, is not 0: what is left may take some seconds more the first time, and
+ * none the second. Then, and where the reader goes away after it, ERROR_STOPPED.
+ */
+void bulk_output_heed(struct bulk_output *output, unsigned (*stops)(void));
 /* It is read back at once and removed: no power failure needs to be survived. */
 void bulk_output_skip_sync(struct bulk_output *output);
-/* Append. After an error the output can only be abandoned. */
+/* Append. After an error all that follows fails with the same. */
 int bulk_output_write(struct bulk_output *output, struct slice bytes, struct error *error);
 /*
  * The same without a copy: append to what waits to be written, then push. Valid as long as the

@@ -64,7 +64,8 @@ static int read_raw(struct bulk_source *source, char *out, size_t size, size_t *
     } else {
         len = read(source->fd, out, size);
         if (len < 0 && errno == EINTR)
-            return error_set(error, ERROR_IO, "%s: a signal ended the wait for it", source->name);
+            return error_set(error, ERROR_STOPPED, "%s: a signal ended the wait for it",
+                             source->name);
         if (len < 0)
             return error_set(error, ERROR_IO, "%s: reading failed after %llu bytes: %s",
                              source->name, (unsigned long long)source->offset, strerror(errno));
@@ -333,6 +334,8 @@ static int open_file(struct bulk_source *source, const char *path, struct error 
         source->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     else
         source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (source->fd < 0 && errno == EINTR) /* a pipe without a writer */
+        return error_set(error, ERROR_STOPPED, "%s: a signal ended the wait for it", source->name);
     if (source->fd < 0 || fstat(source->fd, &about) != 0)
         return error_set(error, ERROR_IO, "%s: can't be opened: %s", source->name, strerror(errno));
     if (S_ISDIR(about.st_mode))

@@ -48,8 +48,8 @@ struct slice bulk_source_window(const struct bulk_source *source);
 bool bulk_source_at_end(const struct bulk_source *source); /* nothing comes after the window */
 /* The first len bytes of the window were used. */
 void bulk_source_use(struct bulk_source *source, size_t len);
-/* More bytes into the window, or at_end. 0, ERROR_IO, ERROR_FORMAT (gzip damaged or cut off),
- * ERROR_LIMIT, ERROR_NOMEM. */
+/* More bytes into the window, or at_end. 0, ERROR_IO, ERROR_STOPPED (a signal ended the wait),
+ * ERROR_FORMAT (gzip damaged or cut off), ERROR_LIMIT, ERROR_NOMEM. */
 int bulk_source_more(struct bulk_source *source, struct error *error);
 
 /* Bytes taken from the file, and its size (0: not known). */

@@ -22,7 +22,7 @@ int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error 
     return 0;
 }
 
-static int copy_stdin(int fd, const char *path, struct error *error)
+static int copy_stdin(int fd, const char *path, bool (*is_stopped)(void), struct error *error)
 {
     static const size_t size = 65536;
     char bytes[65536];
@@ -32,8 +32,9 @@ static int copy_stdin(int fd, const char *path, struct error *error)
         int code;
 
         len = read(STDIN_FILENO, bytes, size);
-        if (len < 0 && errno == EINTR)
-            continue;
+        if ((len < 0 && errno == EINTR) || (len >= 0 && is_stopped()))
+            return error_set(error, ERROR_STOPPED,
+                             "standard input: a signal ended the wait for it");
         if (len < 0)
             return error_set(error, ERROR_IO, "standard input: reading failed: %s",
                              strerror(errno));
@@ -48,18 +49,27 @@ static int copy_stdin(int fd, const char *path, struct error *error)
     return 0;
 }
 
-int bulk_spool_stdin(const char *path, struct error *error)
+int bulk_spool_stdin(const char *path, bool (*is_stopped)(void), struct error *error)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), code;
+    char part[PATH_MAX];
+    int fd = -1, code;
 
+    if (snprintf(part, sizeof(part), "%s.part", path) < (int)sizeof(part)) {
+        unlink(part);
+        fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    } else {
+        errno = ENAMETOOLONG;
+    }
     if (fd < 0)
         return error_set(error, ERROR_IO, "%s: can't be made to keep standard input in: %s", path,
                          strerror(errno));
-    code = copy_stdin(fd, path, error);
+    code = copy_stdin(fd, part, is_stopped, error);
     if (close(fd) != 0 && code == 0)
-        code = error_set(error, ERROR_IO, "%s: closing failed: %s", path, strerror(errno));
+        code = error_set(error, ERROR_IO, "%s: closing failed: %s", part, strerror(errno));
+    if (code == 0 && rename(part, path) != 0)
+        code = error_set(error, ERROR_IO, "%s: renaming failed: %s", path, strerror(errno));
     if (code != 0)
-        unlink(path);
+        unlink(part);
     return code;
 }
 

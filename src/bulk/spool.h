@@ -7,14 +7,19 @@
 #ifndef MK_BULK_SPOOL_H
 #define MK_BULK_SPOOL_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "bulk/source.h"
 
 /*
- * Copy standard input to a new file at `path` (only its owner may read it), flushed to the disk;
- * nothing is left of it after an error. ERROR_IO.
+ * Copy standard input to a file at `path` (only its owner may read it), flushed to the disk. What
+ * stood there is replaced when the copy is whole, and stays after an error. ERROR_IO;
+ * ERROR_STOPPED: a signal whose handler was set without SA_RESTART ended the wait for more, or
+ * `is_stopped` says that one came. It may have ended whoever writes to us, too: then the end is not
+ * the list's.
  */
-int bulk_spool_stdin(const char *path, struct error *error);
+int bulk_spool_stdin(const char *path, bool (*is_stopped)(void), struct error *error);
 
 /* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
 int bulk_spool_unnamed(int *ret_fd, struct error *error);

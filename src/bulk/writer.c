@@ -177,6 +177,7 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
 
     if (code != 0)
         return code;
+    bulk_output_heed(sink->output, writer->options.stops);
     if (writer->options.is_passing)
         bulk_output_skip_sync(sink->output);
     if (context->kind == BULK_KIND_XLSX) {

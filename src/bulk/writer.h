@@ -35,10 +35,11 @@ struct bulk_writer_options {
     bool split;       /* one file a status beside `path`: NAME.valid.csv, ... */
     bool with_all;    /* with split: beside these NAME.all.csv, with every row */
     bool is_passing;  /* read back at once and removed: nothing waits for the disk */
+    unsigned (*stops)(void); /* signals that told us to stop (bulk/output.h); NULL: none */
 };
 
 /* path "-": standard output, flushed row by row unless bulk_writer_gather was called. ERROR_IO,
- * ERROR_USAGE, ERROR_NOMEM. */
+ * ERROR_USAGE, ERROR_NOMEM, ERROR_STOPPED. */
 int bulk_writer_open(const char *path, const struct bulk_writer_options *options,
                      struct bulk_writer **ret_writer, struct error *error);
 /* outcome NULL: not determined yet (partial exports): empty cells, JSON null. */

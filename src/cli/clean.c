@@ -117,10 +117,13 @@ static int stop_offline(struct clean *clean, struct bulk_writer **writer, struct
     rows = bulk_writer_rows(*writer);
     code = bulk_writer_finish(*writer, error);
     *writer = NULL;
-    if (code != 0)
+    if (code < 0 && code != ERROR_STOPPED)
         return code;
-    cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped: %" PRIu64 " row%s written", rows,
-             rows == 1 ? " was" : "s were");
+    if (code == ERROR_STOPPED)
+        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped: %s", error->message);
+    else
+        cli_fail(clean->call, CLI_EXIT_UNDETERMINED, "stopped: %" PRIu64 " row%s written", rows,
+                 rows == 1 ? " was" : "s were");
     return 1;
 }
 

@@ -122,12 +122,16 @@ int clean_plan(struct clean *clean);    /* --dry-run */
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
                    uint64_t took_ms);
 
-/* --- signals outside of loops ---------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
-/* SIGINT and SIGTERM only set a flag from now on, and end the wait for a list's next bytes. */
+/*
+ * SIGINT and SIGTERM are only counted from now on, and end the wait for a list's next bytes, or for
+ * whoever reads the output.
+ */
 void clean_catch_signals(void);
 bool clean_is_interrupted(void);
-/* Did work end by such a signal: between two steps (1), or while it waited (ERROR_IO)? */
+unsigned clean_interrupts(void);
+/* Did work end by such a signal: between two steps (1), or while it waited (ERROR_STOPPED)? */
 bool clean_was_stopped(int code);
 /* SIGUSR1 came since the last call. */
 bool clean_is_asked(void);

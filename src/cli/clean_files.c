@@ -296,6 +296,7 @@ int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
         return code;
     options.input = bulk_reader_format(reader);
     options.header = bulk_reader_header(reader);
+    options.stops = clean_interrupts;
     /* As it comes, a line a result. */
     if (is_stdin(clean->output) && options.kind == BULK_KIND_UNKNOWN)
         options.kind = BULK_KIND_NDJSON;

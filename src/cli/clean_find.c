@@ -131,8 +131,7 @@ static int spool_input(struct clean_run *run, struct error *error)
         if (run->spool == NULL)
             return error_set(error, ERROR_NOMEM, "out of memory");
         files[i] = run->spool;
-        unlink(run->spool);
-        code = bulk_spool_stdin(run->spool, error);
+        code = bulk_spool_stdin(run->spool, clean_is_interrupted, error);
     }
     clean->files = files;
     return code;

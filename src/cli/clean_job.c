@@ -16,7 +16,7 @@ enum went clean_run_fail(struct clean_run *run, const struct error *error)
 {
     clean_progress_clear(&run->clean->progress);
     cli_fail(run->clean->call, CLI_EXIT_USAGE, "%s", error->message);
-    return WENT_WRONG;
+    return clean_was_stopped(error->code) ? WENT_PARTWAY : WENT_WRONG;
 }
 
 bool clean_run_streams(const struct clean_run *run)
@@ -68,7 +68,8 @@ static void write_stopped(struct clean_run *run)
     json_name_int(&json, "done", (int64_t)run->job.done);
     json_name_int(&json, "left", (int64_t)store_job_left(&run->job));
     json_name(&json, "job");
-    json_cstring(&json, run->clean->job_is_temporary ? NULL : run->clean->job_path);
+    json_cstring(&json,
+                 run->clean->job_is_temporary || run->job.id == 0 ? NULL : run->clean->job_path);
     json_object_end(&json);
     if (!line.failed)
         fprintf(run->clean->call->err, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
@@ -89,6 +90,11 @@ static void say_how_to_go_on(struct clean_run *run)
         fprintf(call->err, "stopped\n");
         return;
     }
+    if (run->job.id == 0 || run->job.state == STORE_JOB_LOADING) {
+        fprintf(call->err, "stopped: the list was not read to its end, and nobody was asked\n"
+                           "  to go on:      the same command again\n");
+        return;
+    }
     fprintf(call->err,
             "stopped: %" PRIu64 " of %" PRIu64 " results are kept in %s\n"
             "  to go on:      the same command again\n"
@@ -97,21 +103,26 @@ static void say_how_to_go_on(struct clean_run *run)
             run->clean->job_path);
 }
 
+/* The next part, unless one before ended otherwise, or a signal came between two. */
+static enum went then(struct clean_run *run, enum went went, enum went (*part)(struct clean_run *))
+{
+    if (went == WENT_WELL && clean_is_interrupted())
+        return WENT_PARTWAY;
+    return went == WENT_WELL ? part(run) : went;
+}
+
 static enum went go(struct clean_run *run)
 {
     struct error error = {0};
     enum went went = clean_run_find(run);
 
-    if (went == WENT_WELL)
-        went = clean_run_load(run);
-    if (went == WENT_WELL && clean_run_streams(run))
-        went = clean_run_stream_open(run);
-    if (went == WENT_WELL)
-        went = clean_run_probe(run);
+    went = then(run, went, clean_run_load);
+    if (clean_run_streams(run))
+        went = then(run, went, clean_run_stream_open);
+    went = then(run, went, clean_run_probe);
     if (run->store != NULL && run->job.id != 0)
         (void)store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
-    if (went == WENT_WELL)
-        went = run->stream != NULL ? clean_run_stream_finish(run) : write_out(run);
+    went = then(run, went, clean_run_streams(run) ? clean_run_stream_finish : write_out);
     if (went == WENT_WELL)
         summarise(run);
     /* After all counts, so that it is seen. */

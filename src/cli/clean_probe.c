@@ -1,5 +1,4 @@
 /* A job's rows probed, with what is seen and written meanwhile. */
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,7 +8,6 @@
 #include "bulk/job_outcome.h"
 #include "bulk/job_request.h"
 #include "cli/clean_run.h"
-#include "io/uv_loop.h"
 
 #define GRACE_MS         (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
 #define GOODBYE_MS       (2 * SECOND_MS)
@@ -176,22 +174,17 @@ static void work_ended(void *user, enum bulk_job_end end)
     io_loop_stop(run->prober.loop);
 }
 
-static void signalled(void *user, int signal_number)
+static void heed_signals(struct clean_run *run)
 {
-    struct clean_run *run = user;
+    unsigned count = clean_interrupts();
 
-    if (signal_number == SIGUSR1) {
-        clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
-                           true);
-        clean_progress_sites(&run->clean->progress, run->prober.engine, run->prober.loop);
-        return;
-    }
-    if (run->signals++ == 0) {
+    if (count > 0 && run->signals == 0) {
         clean_say(run->clean, "stopping: what is under way gets some seconds (again: at once)");
         bulk_job_stop(run->work, GRACE_MS);
-    } else {
-        bulk_job_stop(run->work, 0);
     }
+    if (count > 1 && run->signals < count)
+        bulk_job_stop(run->work, 0);
+    run->signals = count;
 }
 
 /* `mailknock jobs pause` wants the same as Ctrl-C. */
@@ -226,23 +219,19 @@ static void look_around(struct io_timer *timer)
 {
     struct clean_run *run = timer->user;
     uint64_t now = io_now_ms(run->prober.loop);
+    bool is_asked = clean_is_asked();
 
+    heed_signals(run);
     if (now >= run->heeded_ms + HEED_MS) {
         run->heeded_ms = now;
         heed_requests(run);
         say_what_holds(run);
     }
     clean_progress_job(&run->clean->progress, run->work, run->prober.engine, run->prober.loop,
-                       clean_is_asked());
+                       is_asked);
+    if (is_asked)
+        clean_progress_sites(&run->clean->progress, run->prober.engine, run->prober.loop);
     (void)io_timer_start(timer, now + LOOK_MS);
-}
-
-static void listen_to_signals(struct clean_run *run, bool on)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGUSR1};
-
-    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-        io_uv_loop_on_signal(run->prober.loop, signals[i], on ? signalled : NULL, run);
 }
 
 /* What is learnt of domains stays in the job file, for the next time; own outcomes are history's.
@@ -289,11 +278,8 @@ static enum went run_work(struct clean_run *run)
 
     io_timer_init(run->prober.loop, &run->look, look_around, run);
     (void)io_timer_start(&run->look, io_now_ms(run->prober.loop) + LOOK_MS);
-    listen_to_signals(run, true);
     io_loop_run(run->prober.loop);
     io_timer_stop(&run->look);
-    listen_to_signals(run, false);
-    clean_catch_signals();
     clean_progress_job(progress, run->work, run->prober.engine, run->prober.loop,
                        progress->is_json || progress->drawn_lines > 0);
     clean_progress_clear(progress);

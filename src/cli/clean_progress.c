@@ -18,14 +18,14 @@
 #define JSON_MS     SECOND_MS
 #define BAR_COLUMNS 20
 
-static volatile sig_atomic_t interrupted, asked;
+static volatile sig_atomic_t interrupts, asked;
 
 static void note_signal(int number)
 {
     if (number == SIGUSR1)
         asked = 1;
     else
-        interrupted = 1;
+        interrupts++;
 }
 
 void clean_catch_signals(void)
@@ -34,7 +34,9 @@ void clean_catch_signals(void)
     struct sigaction stop = {.sa_handler = note_signal};
     struct sigaction show = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
 
-    interrupted = 0;
+    interrupts = 0;
+    sigaddset(&stop.sa_mask, SIGINT);
+    sigaddset(&stop.sa_mask, SIGTERM);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGUSR1, &show, NULL);
@@ -42,12 +44,17 @@ void clean_catch_signals(void)
 
 bool clean_is_interrupted(void)
 {
-    return interrupted != 0;
+    return interrupts != 0;
+}
+
+unsigned clean_interrupts(void)
+{
+    return (unsigned)interrupts;
 }
 
 bool clean_was_stopped(int code)
 {
-    return interrupted != 0 && (code == 1 || code == ERROR_IO);
+    return interrupts != 0 && (code == 1 || code == ERROR_STOPPED);
 }
 
 bool clean_is_asked(void)

@@ -33,8 +33,8 @@ struct clean_run {
     uint64_t heeded_ms; /* when requests of others were looked for */
     bool said_what_holds;
     enum bulk_job_end end;
-    unsigned signals;
-    unsigned alarms; /* what only the operator can mend: bits of enum health_alarm */
+    unsigned signals; /* heeded */
+    unsigned alarms;  /* what only the operator can mend: bits of enum health_alarm */
     /* Output as it comes; NULL: at the end. */
     struct bulk_reader *reader;
     struct bulk_writer *stream;
@@ -42,7 +42,7 @@ struct clean_run {
     struct error error; /* of the stream */
 };
 
-/* Say the error; WENT_WRONG. */
+/* Say the error: WENT_WRONG, or WENT_PARTWAY where it is that a signal ended a wait. */
 enum went clean_run_fail(struct clean_run *run, const struct error *error);
 /* Are results written as they come? */
 bool clean_run_streams(const struct clean_run *run);

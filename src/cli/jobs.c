@@ -213,14 +213,17 @@ static int run_export(struct jobs *jobs)
         clean.format = source.format;
         code = clean_write(&clean, jobs->store, &job, BULK_EXPORT_REST_EMPTY, &error);
     }
+    if (clean_was_stopped(code))
+        return cli_fail(jobs->call, CLI_EXIT_UNDETERMINED, "stopped%s",
+                        strcmp(clean.output, "-") != 0 ? "; nothing was written" : "");
     if (code < 0)
         return jobs_fail(jobs, &error);
-    if (code == 0 && strcmp(clean.output, "-") != 0)
+    if (strcmp(clean.output, "-") != 0)
         clean_say(&clean,
                   "%" PRIu64 " of %" PRIu64 " results are known; %" PRIu64 " row%s written to %s",
                   job.done, job.rows - job.duplicates, clean.written, clean.written == 1 ? "" : "s",
                   clean.output);
-    return code == 0 ? CLI_EXIT_OK : CLI_EXIT_UNDETERMINED;
+    return CLI_EXIT_OK;
 }
 
 /* --- taking away ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import select
 import signal
 import sqlite3
 import subprocess
@@ -72,6 +73,28 @@ class WithFolder(unittest.TestCase):
         got, out, err = run("clean", *map(str, more), **how)
         self.assertEqual(got, status, err.decode())
         return out, err.decode()
+
+    def signal_until_it_ends(self, child, number):
+        """Once, but for a busy machine, where it may come just before the wait: people do it again."""
+        for _ in range(10):
+            child.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return " ".join(child.communicate(timeout=5)[1].decode().split())
+        self.fail("it did not end")
+
+    def blocked(self, *words):
+        """A child that writes to a pipe until it is full, and the pipe's other end."""
+        ours, theirs = os.pipe()
+        child = start("clean", str(self.list), "-o", "-", *map(str, words), stdout=theirs,
+                      stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.addCleanup(child.kill)
+        until = time.monotonic() + 30
+        while select.select([], [theirs], [], 0)[1]:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+        os.close(theirs)
+        time.sleep(0.1)
+        return child, ours
 
 
 class Offline(WithFolder):
@@ -163,13 +186,43 @@ class Offline(WithFolder):
                     self.assertIn(f"stopped: {len(shown.readlines()) - 1} rows", err)
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
 
-    def signal_until_it_ends(self, child, number):
-        """Once, but for a busy machine, where it may come just before the wait: people do it again."""
-        for _ in range(10):
-            child.send_signal(number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return " ".join(child.communicate(timeout=5)[1].decode().split())
-        self.fail("it did not end")
+    def full_list(self):
+        write_list(self.list, [("row", f"u{i}@fast.example") for i in range(20000)])
+
+    def test_nobody_reads(self):
+        """A reader that stays and does not read: the first signal waits a little, the second not."""
+        self.full_list()
+        child, ours = self.blocked("--depth", "syntax", "--format", "csv")
+        begun = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        self.assertIsNone(child.poll(), "no time for the reader")
+        _, err = child.communicate(timeout=30)
+        self.assertGreater(time.monotonic() - begun, 2)
+        self.assertEqual(child.returncode, 3)
+        self.assertIn(b"stopped: standard output: nobody read on", err)
+        os.close(ours)
+        child, ours = self.blocked("--depth", "syntax", "--format", "csv")
+        begun = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        err = self.signal_until_it_ends(child, signal.SIGINT)
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertEqual(child.returncode, 3)
+        self.assertIn("stopped: standard output: nobody read on", err)
+        os.close(ours)
+
+    def test_a_slow_reader_gets_whole_rows(self):
+        self.full_list()
+        child, ours = self.blocked("--depth", "syntax", "--format", "csv")
+        child.send_signal(signal.SIGTERM)
+        with os.fdopen(ours, "rb") as reader:
+            out = reader.read()
+        _, err = child.communicate(timeout=30)
+        self.assertEqual(child.returncode, 3)
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        self.assertTrue(out.endswith(b"\n") and rows[-1]["mk_status"], rows[-1])
+        self.assertIn(f"stopped: {len(rows)} rows were written".encode(), err)
 
     def test_slips(self):
         for words, said in (
@@ -338,6 +391,61 @@ class Online(WithFolder):
         self.assertEqual({r["mk_status"] for r in read_list(self.folder / "people.cleaned.csv")},
                          {"valid"})
         self.assertFalse(job.exists())
+
+    def begin_on_a_pipe(self, out):
+        child = start("clean", "-", "-o", str(out), "--config", self.lab.config,
+                      stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(child.kill)
+        pipe, child.stdin = child.stdin, None
+        pipe.write(b"email\nu1@fast.example\n")
+        pipe.flush()
+        until = time.monotonic() + 20
+        while not (self.folder / "out.csv.mkjob.input.part").exists():
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.02)
+        time.sleep(0.1)
+        return child, pipe
+
+    def test_stopped_before_the_list_is_read(self):
+        """A pipe that stays silent, or ends together with the signal, is no list."""
+        out = self.folder / "out.csv"
+        for ends in (False, True):
+            child, pipe = self.begin_on_a_pipe(out)
+            if ends:
+                child.send_signal(signal.SIGSTOP)
+                child.send_signal(signal.SIGINT)
+                pipe.close()
+                child.send_signal(signal.SIGCONT)
+                _, err = child.communicate(timeout=30)
+                err = err.decode()
+            else:
+                err = self.signal_until_it_ends(child, signal.SIGINT)
+            pipe.close()
+            self.assertEqual(child.returncode, 3, err)
+            self.assertIn("the list was not read to its end", err)
+            self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+
+    def test_what_was_kept_of_a_pipe_stays(self):
+        out = self.folder / "out.csv"
+        self.clean("-", "-o", out, "--keep-job", given=self.list.read_bytes())
+        child, pipe = self.begin_on_a_pipe(out)
+        err = self.signal_until_it_ends(child, signal.SIGTERM)
+        pipe.close()
+        self.assertEqual(child.returncode, 3, err)
+        status, shown, err = run("jobs", "export", str(out) + ".mkjob", "--format", "csv")
+        self.assertEqual((status, shown), (0, out.read_bytes()), err)
+
+    def test_nobody_reads_results(self):
+        write_list(self.list, [("row", f"u{i}@fast.example") for i in range(600)])
+        child, ours = self.blocked("--config", self.lab.config)
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        begun = time.monotonic()
+        err = self.signal_until_it_ends(child, signal.SIGINT)
+        self.assertLess(time.monotonic() - begun, 4)
+        self.assertEqual(child.returncode, 3, err)
+        self.assertIn("stopped", err)
+        os.close(ours)
 
     def test_one_at_a_time(self):
         self.slow_list()
