@@ -208,8 +208,10 @@ static int refuse_column(const struct format_survey *survey, const char *wanted,
         sentence_add(&sentence, is_table ? "no column looks like e-mail addresses"
                                          : "no field looks like e-mail addresses");
     }
-    sentence_add(&sentence, "; there are: ");
-    list_columns(survey, &sentence);
+    if (survey->column_count > 0) {
+        sentence_add(&sentence, "; there are: ");
+        list_columns(survey, &sentence);
+    }
     sentence_printf(&sentence, ". Say which: --%s%s", is_table ? "column NAME or N" : "field NAME",
                     survey->format->kind == BULK_KIND_XLSX ? ", or another sheet: --sheet NAME"
                                                            : "");
@@ -234,6 +236,22 @@ static bool find_named_column(const struct format_survey *survey, size_t *ret_co
     return true;
 }
 
+/* A number may be wrong, too; not where it was found by an earlier look at the list. */
+static bool may_have_column(const struct format_survey *survey)
+{
+    return survey->wanted->column < survey->column_count ||
+           survey->column_count == FORMAT_COLUMNS_MAX || !survey->has_first ||
+           survey->wanted->line_end[0] != '\0';
+}
+
+static int refuse_number(const struct format_survey *survey, struct error *error)
+{
+    char number[24];
+
+    snprintf(number, sizeof(number), "%zu", survey->wanted->column + 1);
+    return refuse_column(survey, number, error);
+}
+
 static int choose_column(struct format_survey *survey, struct error *error)
 {
     const struct bulk_format *wanted = survey->wanted;
@@ -241,7 +259,7 @@ static int choose_column(struct format_survey *survey, struct error *error)
 
     if (wanted->column != SIZE_MAX) {
         format->column = wanted->column;
-        return 0;
+        return may_have_column(survey) ? 0 : refuse_number(survey, error);
     }
     if (wanted->column_name != NULL) {
         if (find_named_column(survey, &format->column))

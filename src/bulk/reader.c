@@ -241,6 +241,23 @@ static int sample_sheet(struct bulk_reader *reader, struct buffer *rows, struct 
     return bulk_sheet_rewind(reader->sheet, error);
 }
 
+/* A first row that is longer than what is looked at would be none. */
+static int sample_text(struct bulk_reader *reader, struct bulk_format_sample *sample,
+                       struct error *error)
+{
+    struct bulk_source *source = reader->source;
+    int code = 0;
+
+    for (;;) {
+        sample->bytes = bulk_source_window(source);
+        sample->is_whole = bulk_source_at_end(source);
+        if (code != 0 || sample->is_whole || sample->bytes.len >= BULK_CSV_ROW_MAX ||
+            slice_find_byte(sample->bytes, '\n') >= 0 || slice_find_byte(sample->bytes, '\r') >= 0)
+            return code;
+        code = bulk_source_more(source, error);
+    }
+}
+
 /* Find the format of the file that was opened. */
 static int find_format(struct bulk_reader *reader, const struct bulk_format *wanted,
                        struct bulk_format *format, struct error *error)
@@ -265,8 +282,7 @@ static int find_format(struct bulk_reader *reader, const struct bulk_format *wan
         format->encoding = bulk_source_encoding(reader->source);
         format->has_bom = bulk_source_has_bom(reader->source);
         format->gzipped = bulk_source_container(reader->source) == BULK_CONTAINER_GZIP;
-        sample.is_whole = bulk_source_at_end(reader->source);
-        sample.bytes = bulk_source_window(reader->source);
+        code = sample_text(reader, &sample, error);
         if (wanted->kind == BULK_KIND_UNKNOWN || wanted->kind == BULK_KIND_CSV)
             separator_len = bulk_format_separator_line(sample.bytes, &known.delimiter);
         format->has_separator_line = separator_len > 0;

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "bulk/csv.h"
 #include "bulk/reader.h"
+#include "bulk/source.h"
 
 static struct bulk_reader *open_bytes(const char *name, const char *bytes, size_t len, size_t piece)
 {
@@ -171,6 +172,7 @@ static void bad_wishes_are_explained(void **state)
         {"id,email\n1,a@b.example\n", "3",
          "a.csv: there is no column \"3\"; there are: 1 \"id\", 2 \"email\". Say which: --column "
          "NAME or N"},
+        {"{}\n", NULL, "a.csv: no field looks like e-mail addresses. Say which: --field NAME"},
         {"{\"id\":1,\"who\":\"x\"}\n", NULL,
          "a.csv: no field looks like e-mail addresses; there are: \"id\", \"who\". Say which: "
          "--field "
@@ -251,6 +253,47 @@ static void a_column_can_be_named(void **state)
 }
 
 /* A field that is named may stand far down, or in the first of several files alone. */
+static void a_number_may_be_too_high(void **state)
+{
+    struct bulk_format wanted = {.has_header = -1, .column = 2};
+    struct bulk_reader *reader;
+    struct error error = {0};
+
+    assert_int_equal(bulk_reader_open_bytes("a.csv", SLICE("id,email\n1,a@b.example\n"), 0, &wanted,
+                                            &reader, &error),
+                     ERROR_FORMAT);
+    assert_string_equal(error.message, "a.csv: there is no column \"3\"; there are: 1 \"id\", 2 "
+                                       "\"email\". Say which: --column NAME or N");
+    /* a list that goes on may have longer rows than it began with */
+    snprintf(wanted.line_end, sizeof(wanted.line_end), "\n");
+    assert_int_equal(
+        bulk_reader_open_bytes("a.csv", SLICE("id,email\n"), 0, &wanted, &reader, &error), 0);
+    bulk_reader_close(reader);
+}
+
+/* A header that is longer than what is looked at otherwise. */
+static void a_first_row_is_seen_whole(void **state)
+{
+    size_t commas = 2 * BULK_SOURCE_SAMPLE;
+    char *text = malloc(2 * commas + 100), *end, found[100];
+    struct bulk_reader *reader;
+
+    assert_non_null(text);
+    strcpy(text, "email");
+    memset(text + 5, ',', commas);
+    strcpy(text + 5 + commas, "\na@b.example");
+    end = text + strlen(text);
+    memset(end, ',', commas);
+    strcpy(end + commas, "\n");
+    reader = open_bytes("a.csv", text, strlen(text), 4096);
+    assert_string_equal(bulk_reader_format(reader)->note,
+                        "CSV, header, addresses in column 1 \"email\"");
+    addresses_of(reader, found, sizeof(found));
+    assert_string_equal(found, "a@b.example ");
+    bulk_reader_close(reader);
+    free(text);
+}
+
 static void a_field_may_come_late(void **state)
 {
     static const struct {
@@ -538,6 +581,8 @@ int main(void)
         cmocka_unit_test(bad_wishes_are_explained),
         cmocka_unit_test(a_workbook_that_is_none_is_refused),
         cmocka_unit_test(a_column_can_be_named),
+        cmocka_unit_test(a_number_may_be_too_high),
+        cmocka_unit_test(a_first_row_is_seen_whole),
         cmocka_unit_test(a_long_list_in_pieces),
         cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(gzip_is_inflated),

@@ -142,7 +142,7 @@ static int wanted_format(const struct clean_options *options, struct bulk_format
                          "--column is for tables and --field for NDJSON: give one of them");
     wanted->column_name = options->field != NULL ? options->field : options->column;
     if (options->column != NULL &&
-        slice_to_u64(slice_from_string(options->column), 16384, &number)) {
+        slice_to_u64(slice_from_string(options->column), 1000000, &number)) {
         if (number == 0)
             return error_set(error, ERROR_USAGE, "columns are counted from 1");
         wanted->column = (size_t)number - 1;
