@@ -2,9 +2,10 @@
  * A cleaned list: the rows as they came, and what was found out about them behind each.
  *
  * CSV keeps the original bytes of a row and appends columns in the list's own delimiter and
- * quoting, defused against formula injection; NDJSON keeps the object and adds the result under
- * "mailknock"; XLSX is written anew. Files appear under their names only when they are complete
- * (temporary file, fsync, rename).
+ * quoting, defused against formula injection; cells for which the list has no column stand behind
+ * them, so that those are found under their names; NDJSON keeps the object and adds the result
+ * under "mailknock"; XLSX is written anew. Files appear under their names only when they are
+ * complete (temporary file, fsync, rename).
  */
 #ifndef MK_BULK_WRITER_H
 #define MK_BULK_WRITER_H

@@ -39,49 +39,66 @@ static bool is_open(struct writer_context *context, struct slice cell)
            (!bulk_csv_unquote(cell, &context->extra, &text) || text.ptr == cell.ptr);
 }
 
-/* From an open quote on: its cells by delimiters alone. How many there are. */
-static size_t append_plain(struct writer_context *context, struct slice rest)
+/* From an open quote on: cells parted by delimiters alone. */
+static void append_plain(struct buffer *out, char delimiter, struct slice rest)
 {
-    for (size_t count = 1;; count++) {
-        ptrdiff_t at = slice_find_byte(rest, context->shape.delimiter);
+    for (;;) {
+        ptrdiff_t at = slice_find_byte(rest, delimiter);
         struct slice cell = at >= 0 ? slice_from(rest.ptr, (size_t)at) : rest;
 
         if (cell.len > 0 && cell.ptr[0] == '"')
-            bulk_csv_append_cell(context->line, context->shape.delimiter, cell);
+            bulk_csv_append_cell(out, delimiter, cell);
         else
-            buffer_append_slice(context->line, cell);
+            buffer_append_slice(out, cell);
         if (at < 0)
-            return count;
-        append_delimiter(context);
+            return;
+        buffer_append_byte(out, delimiter);
         rest = slice_from_offset(rest, (size_t)at + 1);
     }
 }
 
 /*
- * The list's own cells; how many there are. Byte for byte, but for a quote that is never closed:
- * other programs would read up to the next one, over our columns and the rows that follow. Between
- * tabs quotes are mostly letters.
+ * The list's own cells. Byte for byte, but for a quote that is never closed: other programs would
+ * read up to the next one, over our columns and the rows that follow. Between tabs quotes are
+ * mostly letters.
  */
-static size_t append_own(struct writer_context *context, const struct bulk_row *row)
+static struct slice own_cells(struct writer_context *context, const struct bulk_row *row)
 {
+    struct buffer *mended = &context->scratch[0];
     struct slice rest = row->raw, cell;
+
+    if (!row->is_unbalanced || context->shape.delimiter == '\t')
+        return row->raw;
+    while (bulk_csv_next_cell(&context->shape, &rest, &cell))
+        if (is_open(context, cell)) {
+            size_t before = (size_t)(cell.ptr - row->raw.ptr);
+
+            buffer_clear(mended);
+            buffer_append_slice(mended, slice_prefix(row->raw, before));
+            append_plain(mended, context->shape.delimiter, slice_from_offset(row->raw, before));
+            return buffer_slice(mended);
+        }
+    return row->raw;
+}
+
+/*
+ * The cells that have a column, so many of them that ours stand under their names. What a row has
+ * beyond these, with the delimiter before it, is for behind ours: it stands under no name anyway.
+ */
+static void append_columns(struct writer_context *context, struct slice own,
+                           struct slice *ret_beyond)
+{
+    struct slice rest = own, cell;
     size_t count = 0;
 
-    if (!row->is_unbalanced || context->shape.delimiter == '\t') {
-        buffer_append_slice(context->line, row->raw);
-        return bulk_csv_count_cells(&context->shape, row->raw);
-    }
-    while (bulk_csv_next_cell(&context->shape, &rest, &cell)) {
-        if (count > 0)
-            append_delimiter(context);
-        if (is_open(context, cell))
-            return count +
-                   append_plain(context, slice_from(cell.ptr, (size_t)(row->raw.ptr + row->raw.len -
-                                                                       cell.ptr)));
-        buffer_append_slice(context->line, cell);
+    do
         count++;
-    }
-    return count;
+    while (bulk_csv_next_cell(&context->shape, &rest, &cell) && rest.ptr != NULL &&
+           count < context->column_count);
+    *ret_beyond =
+        rest.ptr != NULL ? slice_from_offset(own, (size_t)(rest.ptr - own.ptr) - 1) : SLICE_EMPTY;
+    buffer_append_slice(context->line, slice_prefix(own, own.len - ret_beyond->len));
+    pad(context, count);
 }
 
 bool writer_csv_begin(struct writer_context *context)
@@ -117,10 +134,12 @@ bool writer_csv_header(struct writer_context *context)
 bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
                     const struct bulk_outcome *outcome)
 {
+    struct slice beyond = SLICE_EMPTY;
+
     if (!appended_fill(&context->cells, context->dialect, row, outcome))
         return false;
     if (is_table(context)) {
-        pad(context, append_own(context, row));
+        append_columns(context, own_cells(context, row), &beyond);
     } else if (context->input.kind == BULK_KIND_NDJSON) {
         append_cell(context, row->address);
         append_delimiter(context);
@@ -134,5 +153,6 @@ bool writer_csv_row(struct writer_context *context, const struct bulk_row *row,
         append_delimiter(context);
         append_cell(context, context->cells.cells[i]);
     }
-    return !context->line->failed && !context->extra.failed;
+    buffer_append_slice(context->line, beyond);
+    return !context->line->failed && !context->extra.failed && !context->scratch[0].failed;
 }

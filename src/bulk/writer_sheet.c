@@ -139,8 +139,8 @@ int writer_sheet_open(const char *path, struct writer_context *context,
     return 0;
 }
 
-/* The row's own cells. */
-static int put_own(struct writer_sheet *sheet, const struct bulk_row *row, size_t *ret_count,
+/* The row's own cells; what stands beyond the columns that have names, behind ours (`count`). */
+static int put_own(struct writer_sheet *sheet, const struct bulk_row *row, size_t count,
                    struct error *error)
 {
     struct writer_context *context = sheet->context;
@@ -148,17 +148,18 @@ static int put_own(struct writer_sheet *sheet, const struct bulk_row *row, size_
     struct slice rest = row->raw, cell, text;
     int code = 0;
 
-    *ret_count = 0;
     if (!context->shape.quotes) {
-        code = put_text(sheet, (*ret_count)++, row->address, false, NULL, error);
+        code = put_text(sheet, 0, row->address, false, NULL, error);
         if (code == 0 && context->input.kind == BULK_KIND_NDJSON)
-            code = put_text(sheet, (*ret_count)++, row->raw, false, NULL, error);
+            code = put_text(sheet, 1, row->raw, false, NULL, error);
         return code;
     }
-    while (code == 0 && rest.len > 0 && bulk_csv_next_cell(&context->shape, &rest, &cell)) {
+    for (size_t i = 0;
+         code == 0 && rest.len > 0 && bulk_csv_next_cell(&context->shape, &rest, &cell); i++) {
         if (!bulk_format_text(&context->input, cell, context->scratch, &text))
             return no_memory(sheet, error);
-        code = put_text(sheet, (*ret_count)++, text, has_numbers, NULL, error);
+        code = put_text(sheet, i < context->column_count ? i : i + count, text, has_numbers, NULL,
+                        error);
     }
     return code;
 }
@@ -167,21 +168,20 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
                      const struct bulk_outcome *outcome, struct error *error)
 {
     struct writer_context *context = sheet->context;
-    size_t column;
-    int code;
+    size_t column = context->column_count;
+    int code = 0;
 
     if (sheet->row >= ROWS_MAX)
         return error_set(error, ERROR_LIMIT,
                          "a sheet holds %u rows, this list has more; write CSV instead", ROWS_MAX);
-    code = put_own(sheet, row, &column, error);
-    if (column < context->column_count)
-        column = context->column_count;
-    if (code == 0 && !appended_fill(&context->cells, context->dialect, row, outcome))
+    if (!appended_fill(&context->cells, context->dialect, row, outcome))
         code = no_memory(sheet, error);
     for (size_t i = 0; code == 0 && i < APPENDED_COLUMN_COUNT; i++)
         if (context->names.names[i] != NULL)
             code = put_text(sheet, column++, context->cells.cells[i], i == APPENDED_SCORE, NULL,
                             error);
+    if (code == 0)
+        code = put_own(sheet, row, column - context->column_count, error);
     sheet->row++;
     return code;
 }

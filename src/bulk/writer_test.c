@@ -205,6 +205,12 @@ static void tables_keep_their_bytes(void **state)
         /* the rows are longer than the header */
         {{"a.csv", "id,email\n1,v@a.example,\n2,v@a.example,\n", "o.csv", {0}},
          "id,email,," NAMES "\n1,v@a.example,," GOOD "\n2,v@a.example,," GOOD "\n"},
+        /* a row is longer than others: ours stand under their names, the rest behind them */
+        {{"a.csv", "id,email\n1,v@a.example,\"X, Y\",\n2,v@a.example\n", "o.csv", {0}},
+         "id,email," NAMES "\n1,v@a.example," GOOD ",\"X, Y\",\n2,v@a.example," GOOD "\n"},
+        {{"a.csv", "id,email\n1,v@a.example,\"X\n2,v@a.example\n3,v@a.example\n", "o.csv", {0}},
+         "id,email," NAMES "\n1,v@a.example," GOOD ",\"\"\"X\"\n2,v@a.example," GOOD
+         "\n3,v@a.example," GOOD "\n"},
         /* cleaned before */
         {{"a.csv", "email,mk_status\nv@a.example,unknown\n", "o.csv", {0}},
          "email,mk_status,mk2_status,mk2_reason,mk2_score,mk2_action,mk2_flags,mk2_suggestion,"

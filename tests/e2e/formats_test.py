@@ -250,6 +250,16 @@ class Formats(unittest.TestCase):
         with gzip.open(self.path("out.csv.gz"), "rt", newline="", encoding="utf-8") as file:
             self.check_rows(list(csv.reader(file)))
 
+    def test_a_longer_row_in_a_workbook(self):
+        with open(self.path("in.csv"), "w", encoding="ascii") as file:
+            file.write("id,email\n1,a@x.example,more,and more\n2,b@x.example\n")
+        self.clean("in.csv", "out.xlsx")
+        header, *rows = read_xlsx(self.path("out.xlsx"))
+        self.assertEqual((header["C"], header["J"]), ("mk_status", "mk_explanation"))
+        self.assertEqual([row["C"] for row in rows], ["unknown", "unknown"])
+        self.assertEqual((rows[0]["K"], rows[0]["L"]), ("more", "and more"))
+        self.assertNotIn("K", rows[1])
+
     def test_xlsx_in_and_out(self):
         write_xlsx(self.path("in.xlsx"), ROWS)
         self.clean("in.xlsx", "out.csv")
