@@ -150,6 +150,8 @@ static int check_ours(struct sqlite_store *store, int *ret_version, struct error
         code = read_pragma(store, "SELECT count(*) FROM sqlite_master", &tables, error);
     if (code != 0)
         return code;
+    if (application == 0 && tables == 0 && version == 0 && store->mode == STORE_MODE_READ_ONLY)
+        return error_set(error, ERROR_FORMAT, "%s is empty: nothing was kept in it", store->path);
     if (application != APPLICATION_ID &&
         (tables > 0 || version != 0 || store->mode == STORE_MODE_READ_ONLY))
         return error_set(error, ERROR_FORMAT, "%s is no mailknock file", store->path);
