@@ -195,10 +195,9 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
     return writer_csv_header(context) ? end_line(writer, sink, error) : no_memory(error);
 }
 
-/* "list.csv.gz" and "valid": "list.valid.csv.gz". */
-static const char *split_path(struct bulk_writer *writer, const char *status)
+const char *bulk_writer_split_path(const char *whole, const char *word, struct arena *arena)
 {
-    struct slice path = slice_from_string(writer->path), stem = path;
+    struct slice path = slice_from_string(whole), stem = path;
     ptrdiff_t slash = slice_rfind_byte(path, '/'), dot;
 
     if (slice_ends_with_nocase(stem, SLICE(".gz")))
@@ -206,14 +205,14 @@ static const char *split_path(struct bulk_writer *writer, const char *status)
     dot = slice_rfind_byte(stem, '.');
     if (dot > slash + 1)
         stem = slice_prefix(stem, (size_t)dot);
-    return arena_printf(&writer->context.arena, "%.*s.%s%.*s", SLICE_ARG(stem), status,
+    return arena_printf(arena, "%.*s.%s%.*s", SLICE_ARG(stem), word,
                         SLICE_ARG(slice_from_offset(path, stem.len)));
 }
 
 static int open_split(struct bulk_writer *writer, size_t sink, const char *word,
                       struct error *error)
 {
-    const char *path = split_path(writer, word);
+    const char *path = bulk_writer_split_path(writer->path, word, &writer->context.arena);
 
     return path != NULL ? open_sink(writer, &writer->sinks[sink], path, error) : no_memory(error);
 }

@@ -16,8 +16,7 @@
 
 static void say_where(const struct clean *clean, struct buffer *out)
 {
-    struct slice path = slice_from_string(clean->output), stem = path;
-    ptrdiff_t dot;
+    const char *split;
 
     if (clean->options->out.only != NULL || clean->options->out.export != CLEAN_EXPORT_ALL)
         buffer_printf(out, "%" PRIu64 " of these rows ", clean->written);
@@ -25,13 +24,9 @@ static void say_where(const struct clean *clean, struct buffer *out)
         buffer_printf(out, "written to %s\n", clean->output);
         return;
     }
-    if (slice_ends_with_nocase(stem, SLICE(".gz")))
-        stem.len -= 3;
-    dot = slice_rfind_byte(stem, '.');
-    if (dot > slice_rfind_byte(path, '/') + 1)
-        stem.len = (size_t)dot;
-    buffer_printf(out, "written to a file for each status: %.*s.STATUS%.*s\n", SLICE_ARG(stem),
-                  SLICE_ARG(slice_from_offset(path, stem.len)));
+    split = bulk_writer_split_path(clean->output, "STATUS", clean->call->arena);
+    if (split != NULL)
+        buffer_printf(out, "written to a file for each status: %s\n", split);
 }
 
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],

@@ -83,6 +83,9 @@ struct clean {
 
 /* Fill files, output, job_path; ERROR_USAGE when they can't be together. */
 int clean_files(struct clean *clean, struct error *error);
+/* Would the output or the report be written over the list or the job? Files are named already.
+ * ERROR_USAGE, ERROR_IO where they can't be made. */
+int clean_check_places(const struct clean *clean, struct error *error);
 /* Open the list; the first time its format is found and said, later it is the same. */
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error);
 /* The first rows that can't be read, of `faults`. */

@@ -100,9 +100,41 @@ static int check_place(const struct clean *clean, const char *path, const char *
     return 0;
 }
 
-int clean_files(struct clean *clean, struct error *error)
+/* All files of the output. */
+static int check_output(const struct clean *clean, struct error *error)
+{
+    int code = 0;
+
+    if (!clean->options->out.split || is_stdin(clean->output))
+        return check_place(clean, clean->output, "output", error);
+    for (unsigned i = 0; code == 0 && i < VERDICT_STATUS_COUNT; i++) {
+        const char *path = bulk_writer_split_path(
+            clean->output, verdict_status_name((enum verdict_status)i), clean->call->arena);
+
+        code = path != NULL ? check_place(clean, path, "output", error)
+                            : error_set(error, ERROR_NOMEM, "out of memory");
+    }
+    return code;
+}
+
+int clean_check_places(const struct clean *clean, struct error *error)
 {
     const char *report = clean->options->out.report;
+    int code = check_output(clean, error);
+
+    if (code == 0 && report != NULL)
+        code = check_place(clean, report, "report", error);
+    if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))
+        code = error_set(error, ERROR_USAGE, "the report and the output have the same name");
+    if (code == 0 && clean->job_path != NULL && is_same_file(clean->output, clean->job_path))
+        code = error_set(error, ERROR_USAGE,
+                         "the output %.200s is the job file itself: give it another name",
+                         clean->output);
+    return code;
+}
+
+int clean_files(struct clean *clean, struct error *error)
+{
     int code;
 
     clean->files = (const char *const *)clean->call->arguments;
@@ -115,14 +147,8 @@ int clean_files(struct clean *clean, struct error *error)
         return error_set(error, ERROR_NOMEM, "out of memory");
     if (clean->options->dry_run)
         return 0;
-    code = check_place(clean, clean->output, "output", error);
-    if (code == 0 && report != NULL)
-        code = check_place(clean, report, "report", error);
-    if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))
-        code = error_set(error, ERROR_USAGE, "the report and the output have the same name");
-    if (code != 0)
-        return code;
-    return choose_job(clean, error);
+    code = clean_check_places(clean, error);
+    return code == 0 ? choose_job(clean, error) : code;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */

@@ -211,6 +211,10 @@ static int run_export(struct jobs *jobs)
         clean.files = source.files;
         clean.file_count = source.file_count;
         clean.format = source.format;
+        clean.job_path = store_url_path(jobs->url);
+        code = clean_check_places(&clean, &error);
+    }
+    if (code == 0) {
         code = clean_write(&clean, jobs->store, &job, BULK_EXPORT_REST_EMPTY, &error);
     }
     if (clean_was_stopped(code))

@@ -244,6 +244,12 @@ class Offline(WithFolder):
             _, err = self.syntax(*words, status=2)
             self.assertIn(said, " ".join(err.split()), words)
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+        # One file a status, one of which is the list.
+        before = self.list.read_bytes()
+        self.list = self.list.rename(self.folder / "people.valid.csv")
+        _, err = self.syntax(self.list, "-o", self.folder / "people.csv", "--split", status=2)
+        self.assertIn("the list itself", " ".join(err.split()))
+        self.assertEqual(self.list.read_bytes(), before)
 
     def test_plan_asks_nobody(self):
         out, _ = self.clean(self.list, "--dry-run")
@@ -383,6 +389,12 @@ class Online(WithFolder):
         self.assertEqual(len(rows), 60)
         done = [r for r in rows if r["mk_status"]]
         self.assertTrue(0 < len(done) < 60, len(done))
+        for name, said in ((self.list, "the list itself"), (job, "the job file itself")):
+            before = name.read_bytes()
+            status, _, err = run("jobs", "export", str(job), "-o", str(name))
+            self.assertEqual(status, 2)
+            self.assertIn(said, " ".join(err.decode().split()))
+            self.assertEqual(name.read_bytes(), before)
         status, out, _ = run("jobs", "show", str(job), "--json")
         self.assertEqual(json.loads(out)["done"], len(done))
         self.assertEqual(json.loads(out)["state"], "paused")
