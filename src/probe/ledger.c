@@ -246,8 +246,13 @@ static int load(struct probe_ledger *ledger, size_t slots, uint64_t now_ms)
 
     if (fstat(ledger->fd, &about) != 0)
         return ERROR_IO;
-    if (about.st_size == 0)
-        return make(ledger, slots, 0);
+    if (about.st_size == 0) {
+        code = make(ledger, slots, 0);
+        /* Half of a new one would be one that can't be read, and hold everything for a minute. */
+        if (code != 0 && ftruncate(ledger->fd, 0) != 0)
+            return ERROR_IO;
+        return code;
+    }
     code = read_all(ledger, now_ms);
     if (code == 0)
         return make(ledger, slots, now_ms + PROBE_LIMITS_WINDOW_MS);

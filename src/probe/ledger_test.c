@@ -353,6 +353,25 @@ static void what_cannot_be_noted_is_told(void **state)
 }
 
 /* Whoever may write the list's own file must be able to go on with it. */
+/* No room to begin one: nothing is left that would hold every site when there is. */
+static void half_a_beginning_is_none(void **state)
+{
+    struct probe_ledger *ledger = NULL;
+    struct rlimit before, little;
+    struct error error = {0};
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = (struct rlimit){.rlim_cur = 1000, .rlim_max = before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    assert_int_equal(probe_ledger_open(path, 100, "a", HOUR_MS, &ledger, &error), ERROR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_non_null(strstr(error.message, path));
+    ledger = open_at("a", 100, HOUR_MS + 1000);
+    assert_int_equal(next_open(ledger, "other", HOUR_MS + 1000), HOUR_MS + 1000);
+    probe_ledger_close(ledger);
+}
+
 static void its_mode_is_the_umasks(void **state)
 {
     mode_t before = umask(0007);
@@ -424,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup(rests_grow_over_processes, clear),
         cmocka_unit_test_setup(long_rests_are_kept_before_short_ones, clear),
         cmocka_unit_test_setup(what_cannot_be_noted_is_told, clear),
+        cmocka_unit_test_setup(half_a_beginning_is_none, clear),
         cmocka_unit_test_setup(its_mode_is_the_umasks, clear),
         cmocka_unit_test_setup(the_file_may_not_be_had, clear),
     };
