@@ -281,7 +281,7 @@ static int set_up(struct sqlite_store *store, struct error *error)
                                                     : "PRAGMA query_only=ON;",
                      CACHE_KIB, LOG_PAGES);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return sqlite_store_fail(store, "open", error);
+        return sqlite_store_fail(store, "open the store", error);
     return 0;
 }
 

@@ -116,7 +116,7 @@ static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_val
         sqlite3_step(statement) == SQLITE_ROW)
         *ret_value = sqlite3_column_int(statement, 0);
     else
-        code = sqlite_store_fail(store, "open", error);
+        code = sqlite_store_fail(store, "open the store", error);
     sqlite3_finalize(statement);
     return code;
 }
