@@ -8,6 +8,9 @@
 /* No time-out is scaled below this: a slow path alone can take it. */
 #define TIMEOUT_FLOOR_MS 2000
 
+/* Of a server that then hangs up: longer than answering takes, shorter than any waits for us. */
+#define SILENCE_MS (5 * SECOND_MS)
+
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session)
 {
     return smtp_machine_table[session->state].stage;
@@ -28,17 +31,24 @@ void smtp_machine_note(struct smtp_session *session, const char *words)
         smtp_transcript_note(session->transcript, slice_from_string(words), session->now_ms);
 }
 
+const char smtp_session_no_memory[] = "no memory";
+
+static void came_back(struct smtp_session *session, struct smtp_recipient *recipient)
+{
+    if (!recipient->is_sent)
+        return;
+    CHECK(session->in_flight > 0);
+    session->in_flight--;
+    recipient->is_sent = false;
+}
+
 static void settle_one(struct smtp_session *session, struct smtp_recipient *recipient,
                        enum smtp_outcome outcome, enum smtp_stage stage, const char *detail)
 {
     recipient->outcome = (uint8_t)outcome;
     recipient->stage = (uint8_t)stage;
     recipient->detail = detail;
-    if (recipient->is_sent) {
-        CHECK(session->in_flight > 0);
-        session->in_flight--;
-        recipient->is_sent = false;
-    }
+    came_back(session, recipient);
     smtp_queue_push(&session->settled, recipient);
 }
 
@@ -58,6 +68,71 @@ void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome o
 
     CHECK(recipient != NULL);
     settle_one(session, recipient, outcome, stage, detail);
+}
+
+static bool begin_held(struct smtp_session *session)
+{
+    struct smtp_desk *desk = smtp_machine_desk(session);
+
+    if (session->held != NULL)
+        return true;
+    session->held = desk->spare_held != NULL ? desk->spare_held : smtp_held_new();
+    desk->spare_held = NULL;
+    return session->held != NULL;
+}
+
+void smtp_machine_forget_held(struct smtp_session *session)
+{
+    struct smtp_desk *desk = session->plan->desk;
+
+    smtp_held_clear(session->held);
+    if (desk->spare_held == NULL)
+        desk->spare_held = session->held;
+    else
+        smtp_held_free(session->held);
+    session->held = NULL;
+    session->held_counts = false;
+}
+
+void smtp_machine_hold_first(struct smtp_session *session)
+{
+    struct smtp_reply reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
+    struct smtp_recipient *recipient = smtp_queue_pop(&session->transaction);
+
+    CHECK(recipient != NULL && !session->held_counts);
+    if (begin_held(session) && smtp_held_push(session->held, recipient, &reply, session->now_ms)) {
+        came_back(session, recipient);
+        return;
+    }
+    settle_one(session, recipient, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_RCPT, smtp_session_no_memory);
+    session->lacks_memory = true;
+}
+
+void smtp_machine_release(struct smtp_session *session)
+{
+    session->held_counts = session->held != NULL;
+}
+
+/*
+ * Whoever waits for a command while we wait for a reply has lost one of them, and gives up after a
+ * while: that is no server that hangs up on a recipient.
+ */
+static bool has_waited(const struct smtp_session *session)
+{
+    return session->now_ms - session->held->last_ms >= SILENCE_MS;
+}
+
+void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
+                            const char *detail)
+{
+    if (session->held == NULL || session->held_counts)
+        return;
+    if (outcome == SMTP_OUTCOME_DISCONNECTED && !has_waited(session)) {
+        smtp_machine_release(session);
+        return;
+    }
+    smtp_machine_settle(session, &session->held->recipients, outcome, SMTP_STAGE_RCPT, detail);
+    smtp_machine_forget_held(session);
 }
 
 bool smtp_machine_has_leftover(const struct smtp_session *session)
@@ -107,7 +182,8 @@ void smtp_machine_enter(struct smtp_session *session, enum smtp_state state)
     if (is_spoken_to(session, state))
         return;
     if (state == SMTP_STATE_QUIT || state == SMTP_STATE_DONE) {
-        CHECK(session->waiting.count == 0 && session->transaction.count == 0);
+        CHECK(session->waiting.count == 0 && session->transaction.count == 0 &&
+              (session->held == NULL || session->held_counts));
         session->is_ending = true;
     }
     session->deadline_ms = deadline_of(session, state);
@@ -136,10 +212,9 @@ void smtp_machine_break(struct smtp_session *session, enum smtp_event event,
     smtp_machine_dispatch(session, event);
 }
 
-const char smtp_session_no_memory[] = "no memory";
-
 void smtp_machine_give_up(struct smtp_session *session)
 {
+    smtp_machine_end_batch(session, SMTP_OUTCOME_UNTRIED, smtp_session_no_memory);
     smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_UNTRIED,
                         smtp_machine_stage(session), smtp_session_no_memory);
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED,

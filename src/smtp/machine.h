@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "smtp/held.h"
 #include "smtp/queue.h"
 #include "smtp/reply.h"
 #include "smtp/session.h"
@@ -87,6 +88,7 @@ struct smtp_session {
     unsigned rcpt_count;                /* RCPT commands sent */
     struct slice in;                    /* bytes received and not read yet; borrowed */
     char *domain;                       /* of the transaction; owned; NULL: none so far */
+    struct smtp_held *held;             /* of the batch under way; owned; NULL: nothing */
     struct smtp_reply_part *part;       /* of a reply that came by halves; owned; NULL: none */
     char *greeting;                     /* owned; NULL: none, or forgotten */
     struct smtp_transcript *transcript; /* NULL: not kept */
@@ -104,6 +106,7 @@ struct smtp_session {
     bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;     /* nothing is asked any more */
     bool is_time_stale : 1; /* time may have passed since it was told */
+    bool held_counts : 1;   /* what is held is to be told */
     bool lacks_memory : 1;
     bool is_flooded : 1; /* more bytes came than are kept */
     bool has_mail : 1;   /* a transaction is open at the server */
@@ -139,6 +142,21 @@ void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
 /* End the first recipient of the transaction. */
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail);
+/*
+ * The first recipient of the transaction is answered, and others of its batch are not: it is put
+ * by, until they are, or until the batch is over.
+ */
+void smtp_machine_hold_first(struct smtp_session *session);
+/* All that was held is told or settled: the memory is for the next batch. */
+void smtp_machine_forget_held(struct smtp_session *session);
+/* As many replies came as were due: those that were put by count. */
+void smtp_machine_release(struct smtp_session *session);
+/*
+ * The batch is over before all of it was answered. What was said to the first ones counts, unless a
+ * reply seems to have been lost: then they share the fate of the others.
+ */
+void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
+                            const char *detail);
 void smtp_machine_note(struct smtp_session *session, const char *words);
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session);
 /* True when bytes are there that nothing asked for, as far as now known. */

@@ -45,6 +45,7 @@ bool smtp_react_break_asked(struct smtp_session *session)
 {
     enum smtp_stage stage = smtp_machine_stage(session);
 
+    smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     while (session->transaction.count > 0 &&
            (session->state == SMTP_STATE_MAIL || smtp_queue_first(&session->transaction)->is_sent))
         smtp_machine_settle_first(session, session->broken_outcome, stage, session->broken_detail);
@@ -58,6 +59,7 @@ bool smtp_react_break_asked(struct smtp_session *session)
  */
 bool smtp_react_break_late(struct smtp_session *session)
 {
+    smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     settle_all(session, session->rcpt_count > 0 ? SMTP_OUTCOME_UNTRIED : session->broken_outcome,
                session->broken_detail);
     return true;
@@ -68,6 +70,8 @@ bool smtp_react_leave(struct smtp_session *session)
 {
     struct smtp_recipient *last_sent = NULL, *recipient;
 
+    if (session->outstanding == 0)
+        smtp_machine_release(session);
     for (recipient = smtp_queue_first(&session->transaction);
          recipient != NULL && recipient->is_sent;
          recipient = smtp_queue_after(&session->transaction, recipient))
@@ -247,7 +251,10 @@ bool smtp_react_mail_shutdown(struct smtp_session *session)
 /* True: more answers are due. */
 bool smtp_react_rcpt(struct smtp_session *session)
 {
-    smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
+    if (session->outstanding > 0 || session->held != NULL)
+        smtp_machine_hold_first(session);
+    else
+        smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
     return session->outstanding > 0;
 }
 
@@ -266,6 +273,8 @@ bool smtp_react_rcpt_refused(struct smtp_session *session)
 
 bool smtp_react_rcpt_shutdown(struct smtp_session *session)
 {
+    smtp_machine_end_batch(session, SMTP_OUTCOME_DISCONNECTED,
+                           "the server closed the session (421)");
     smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
     settle_all(session, SMTP_OUTCOME_UNTRIED, "the server closed the session (421)");
     return true;

@@ -34,6 +34,7 @@ const char *smtp_outcome_name(enum smtp_outcome outcome)
 void smtp_desk_init(struct smtp_desk *desk)
 {
     desk->user = NULL;
+    desk->spare_held = NULL;
     buffer_init(&desk->out, 0);
     smtp_reply_parser_init(&desk->parser);
 }
@@ -41,6 +42,7 @@ void smtp_desk_init(struct smtp_desk *desk)
 void smtp_desk_done(struct smtp_desk *desk)
 {
     CHECK(desk->user == NULL);
+    smtp_held_free(desk->spare_held);
     buffer_done(&desk->out);
 }
 
@@ -89,6 +91,7 @@ void smtp_session_free(struct smtp_session *session)
     if (session == NULL)
         return;
     leave_desk(session);
+    smtp_held_free(session->held);
     memory_free(session->part);
     memory_free(session->domain);
     memory_free(session->greeting);
@@ -336,6 +339,18 @@ static bool take_time(struct smtp_session *session)
     return true;
 }
 
+/* Nothing is under way. When all of a batch is answered and nothing is left over, it counts. */
+static void leave_ready(struct smtp_session *session)
+{
+    if (session->held == NULL)
+        smtp_machine_enter(session, smtp_machine_choose(session));
+    else if (smtp_machine_has_leftover(session))
+        smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
+                           "the server spoke out of turn");
+    else
+        smtp_machine_release(session);
+}
+
 /* Let the machine act on one thing that happened; false when nothing is left. */
 static bool step(struct smtp_session *session)
 {
@@ -363,7 +378,7 @@ static bool step(struct smtp_session *session)
     if (take_time(session))
         return true;
     if (session->state == SMTP_STATE_READY) {
-        smtp_machine_enter(session, smtp_machine_choose(session));
+        leave_ready(session);
         return true;
     }
     if (session->state == SMTP_STATE_IDLE && session->waiting.count > 0 &&
@@ -389,6 +404,21 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
         ret->result.reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
 }
 
+/* False: all are told, and what was borrowed for it is not needed any more. */
+static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
+{
+    struct smtp_result result = {.outcome = SMTP_OUTCOME_REPLY, .stage = SMTP_STAGE_RCPT};
+
+    result.recipient = smtp_held_pop(session->held, &result.reply);
+    if (result.recipient == NULL) {
+        smtp_machine_forget_held(session);
+        return false;
+    }
+    ret->kind = SMTP_OUTPUT_RESULT;
+    ret->result = result;
+    return true;
+}
+
 static void tell_bytes(struct smtp_session *session, struct smtp_output *ret)
 {
     ret->kind = SMTP_OUTPUT_SEND;
@@ -401,6 +431,8 @@ static void tell_bytes(struct smtp_session *session, struct smtp_output *ret)
 /* What is to be told, most urgent first; false: nothing. */
 static bool tell(struct smtp_session *session, struct smtp_output *ret)
 {
+    if (session->held_counts && tell_held(session, ret))
+        return true;
     if (session->settled.count > 0) {
         tell_result(session, ret);
         return true;

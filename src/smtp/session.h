@@ -18,8 +18,10 @@
  *
  * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
  * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
- * allows. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS (RFC 3207): bytes
- * that came before the handshake are an attack and end the session.
+ * allows; what is answered to a batch is told when all of it is, or it is over: where a server lost
+ * a reply, the others would be taken for those of their neighbours. SMTPUTF8 (RFC 6531) is asked
+ * only where offered and needed. STARTTLS (RFC 3207): bytes that came before the handshake are an
+ * attack and end the session.
  */
 #ifndef MK_SMTP_SESSION_H
 #define MK_SMTP_SESSION_H
@@ -34,13 +36,15 @@
 #include "smtp/reply.h"
 
 struct smtp_session; /* see machine.h; size by smtp_session_new */
+struct smtp_held;
 
 /*
  * Where sessions work, one after the other: from the call that tells of something until WAIT or
  * CLOSE the desk is one session's (a CHECK). Outlives its sessions.
  */
 struct smtp_desk {
-    struct smtp_session *user; /* NULL: free */
+    struct smtp_session *user;    /* NULL: free */
+    struct smtp_held *spare_held; /* for the next batch; NULL: none */
     struct buffer out;
     struct smtp_reply_parser parser;
 };

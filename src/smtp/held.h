@@ -1,0 +1,38 @@
+/*
+ * What a batch was answered so far, and is not told yet.
+ *
+ * With PIPELINING a reply belongs to a command by its place alone (RFC 2920 3.2): where a server
+ * loses a command or a reply, all that follow are taken for those of others. So what is said to a
+ * batch is kept, and counts when as many replies have come as were due.
+ *
+ * First in, first out; made when it is needed, so that a session that waits for no batch has none.
+ * Internal to the session.
+ */
+#ifndef MK_SMTP_HELD_H
+#define MK_SMTP_HELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "smtp/queue.h"
+#include "smtp/reply.h"
+
+struct smtp_held {
+    struct smtp_queue recipients;
+    struct buffer replies; /* to them, in their order */
+    size_t at;             /* of the oldest */
+    uint64_t last_ms;      /* when the newest came */
+};
+
+struct smtp_held *smtp_held_new(void); /* NULL: no memory */
+/* The reply is copied. False: no memory, and the recipient is not in. */
+bool smtp_held_push(struct smtp_held *held, struct smtp_recipient *recipient,
+                    const struct smtp_reply *reply, uint64_t now_ms);
+/* The oldest; NULL: none is left. The reply's text is borrowed until smtp_held_clear. */
+struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *ret_reply);
+void smtp_held_clear(struct smtp_held *held); /* keeps the memory */
+void smtp_held_free(struct smtp_held *held);  /* NULL accepted */
+
+#endif
