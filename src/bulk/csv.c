@@ -154,17 +154,73 @@ static bool give_up_quote(struct walk *walk, const char *opening, size_t cells, 
     return true;
 }
 
+/* Cell `index` of a line that is parted by delimiters alone; the line has that many. */
+static struct slice plain_cell(const struct walk *walk, const char *from, const char *to,
+                               size_t index)
+{
+    const char *stop;
+
+    for (; index > 0; index--)
+        from = (const char *)memchr(from, walk->shape->delimiter, (size_t)(to - from)) + 1;
+    stop = memchr(from, walk->shape->delimiter, (size_t)(to - from));
+    return slice_from(from, (size_t)((stop != NULL ? stop : to) - from));
+}
+
+/* Something, an @, something, without a blank: no more is asked for, quotes are left aside. */
+static bool is_like_address(struct slice cell)
+{
+    ptrdiff_t at;
+
+    cell = slice_trim(cell);
+    while (cell.len > 0 && cell.ptr[0] == '"')
+        cell = slice_from_offset(cell, 1);
+    while (cell.len > 0 && cell.ptr[cell.len - 1] == '"')
+        cell.len--;
+    at = slice_find_byte(cell, '@');
+    return at > 0 && (size_t)at + 1 < cell.len && slice_find_byte(cell, ' ') < 0;
+}
+
+/*
+ * Quotes of two rows (marks of inches, say) may be an opening and a closing one, and all between
+ * them one cell, with as many cells in sum as a row has. But text of several lines is no table: is
+ * each line a row by itself, an address where addresses stand?
+ */
+static bool is_each_line_a_row(const struct walk *walk, size_t column,
+                               const struct bulk_csv_row *row)
+{
+    size_t before = walk->opening_cells, columns = walk->shape->columns;
+    const char *from = walk->opening;
+
+    if (columns < 2 || column >= columns || (column < before && !is_like_address(row->cell)))
+        return false;
+    while (from < walk->at) {
+        const char *to = find_line_end(walk, from);
+
+        if (to == NULL || to > walk->at)
+            to = walk->at;
+        if (before + count_plain(walk, from, to) != columns ||
+            (column >= before && !is_like_address(plain_cell(walk, from, to, column - before))))
+            return false;
+        before = 0;
+        from = to + 1;
+    }
+    return true;
+}
+
 /*
  * Would the row have as many cells as others if the quote that runs over lines were a letter? Then
  * its last line would be a row too, and not the rest of one.
  */
-static bool is_likelier_plain(const struct walk *walk)
+static bool is_likelier_plain(const struct walk *walk, size_t column,
+                              const struct bulk_csv_row *row)
 {
     size_t columns = walk->shape->columns;
     const char *to, *last = walk->at;
 
-    if (walk->opening == NULL || columns == 0 || walk->cells == columns)
+    if (walk->opening == NULL || columns == 0)
         return false;
+    if (walk->cells == columns)
+        return is_each_line_a_row(walk, column, row);
     to = find_line_end(walk, walk->opening);
     if (to == NULL || walk->opening_cells + count_plain(walk, walk->opening, to) != columns)
         return false;
@@ -194,7 +250,7 @@ static bool walk_cells(struct walk *walk, size_t column, struct bulk_csv_row *ro
             break;
         walk->at++;
     }
-    if (is_likelier_plain(walk))
+    if (is_likelier_plain(walk, column, row))
         return give_up_quote(walk, walk->opening, walk->opening_cells, column, row);
     return true;
 }

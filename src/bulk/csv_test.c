@@ -169,6 +169,44 @@ static void the_number_of_columns_tells(void **state)
     scan_every_prefix(&shape, text, strlen(text), 1);
 }
 
+/* Marks of inches that could be one quoted cell, whose row has as many cells as others. */
+static void lines_that_are_rows_are_not_joined(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t columns, column, lines; /* of the first row */
+        const char *cell;
+    } rows[] = {
+        {"1,a@x,\"24\n2,b@x,17\"\n", 3, 1, 1, "a@x"},
+        {"1,a@x,\"24\r\n2,b@x,8\r\n3,c@x,17\"\r\n", 3, 1, 1, "a@x"},
+        {"\"1,a@x,b\n2\",b@x,c\n", 3, 1, 1, "a@x"},
+        {"1,\"a@x\n2,b@x\"\n", 2, 1, 1, "\"a@x"},
+        {"a@x,\"24\nb@x,17\"\n", 2, 0, 1, "a@x"},
+        /* text: a line of another width, one without an address, a list within one column */
+        {"1,a@x,\"24\nor so\"\n", 3, 1, 2, "a@x"},
+        {"1,a@x,\"24\n2,b@x,8\nand more\"\n", 3, 1, 3, "a@x"},
+        {"1,a@x,\"24\n2,b at x,17\"\n", 3, 1, 2, "a@x"},
+        {"1,a@x,\"24\n2,write to b@x,17\"\n", 3, 1, 2, "a@x"},
+        {"1,?,\"24\n2,b@x,17\"\n", 3, 1, 2, "?"},
+        {"\"a@x\nb@x\"\n", 1, 0, 2, "\"a@x\nb@x\""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_csv_shape shape = commas;
+        size_t len = strlen(rows[i].text);
+        struct found found;
+
+        shape.columns = rows[i].columns;
+        assert_true(scan_at(&shape, rows[i].text, len, true, rows[i].column, &found));
+        if (found.lines != rows[i].lines)
+            print_error("row %zu\n", i);
+        assert_int_equal(found.lines, rows[i].lines);
+        assert_string_equal(found.cell, rows[i].cell);
+        assert_int_equal(found.has_fault, rows[i].lines == 1);
+        scan_every_prefix(&shape, rows[i].text, len, rows[i].column);
+    }
+}
+
 static void long_things_are_bounded(void **state)
 {
     size_t size = BULK_CSV_ROW_MAX + 100;
@@ -290,6 +328,7 @@ int main(void)
         cmocka_unit_test(first_row),
         cmocka_unit_test(carriage_returns_alone),
         cmocka_unit_test(the_number_of_columns_tells),
+        cmocka_unit_test(lines_that_are_rows_are_not_joined),
         cmocka_unit_test(long_things_are_bounded),
         cmocka_unit_test(cells_are_unquoted),
         cmocka_unit_test(written_cells_read_back),
