@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "bulk/blanks.h"
 #include "bulk/format.h"
 #include "bulk/ndjson.h"
 #include "bulk/sheet.h"
@@ -33,10 +34,8 @@ struct bulk_reader {
     size_t quiet; /* see bulk_csv_scan */
     uint64_t line;
 
-    /* Blank rows, all alike, that are rows if another follows, and the row that came after them. */
-    struct buffer blank;
-    struct bulk_csv_row blank_row;    /* the first of them; its cell is in `blank` */
-    uint64_t blank_count, blank_line; /* yet to be given; where the next of them stands */
+    /* Blank rows that are rows if another follows, and the row that came after them. */
+    struct bulk_blanks blanks;
     struct bulk_csv_row held;
     struct slice held_raw;
     uint64_t held_line;
@@ -413,7 +412,7 @@ static int start(struct bulk_reader *reader, const char *const *files, size_t fi
 
     arena_init(&reader->arena);
     buffer_init(&reader->header, 0);
-    buffer_init(&reader->blank, 0);
+    bulk_blanks_init(&reader->blanks);
     buffer_init(&reader->scratch[0], 0);
     buffer_init(&reader->scratch[1], 0);
     reader->wanted = wanted != NULL ? *wanted : anything;
@@ -479,7 +478,7 @@ void bulk_reader_close(struct bulk_reader *reader)
         return;
     close_file(reader);
     buffer_done(&reader->header);
-    buffer_done(&reader->blank);
+    bulk_blanks_done(&reader->blanks);
     buffer_done(&reader->scratch[0]);
     buffer_done(&reader->scratch[1]);
     arena_done(&reader->arena);
@@ -515,7 +514,7 @@ static int hold_row(struct bulk_reader *reader, struct error *error)
         code = scan(reader, &reader->held, &reader->held_raw, error);
         if (code != 0)
             break;
-        reader->blank_count = 0;
+        bulk_blanks_drop(&reader->blanks);
         if (reader->file + 1 == reader->file_count)
             return 0;
         close_file(reader);
@@ -540,26 +539,6 @@ static bool is_blank(const struct bulk_reader *reader, struct slice raw)
     return true;
 }
 
-/* Is the row that is held blank, as those before it? Then it is counted. 1, 0, ERROR_NOMEM. */
-static int count_blank(struct bulk_reader *reader, struct error *error)
-{
-    struct slice raw = reader->held_raw;
-
-    if (!is_blank(reader, raw) ||
-        (reader->blank_count > 0 && !slice_equal(raw, buffer_slice(&reader->blank))))
-        return 0;
-    if (reader->blank_count++ > 0)
-        return 1;
-    buffer_clear(&reader->blank);
-    if (!buffer_append_slice(&reader->blank, raw))
-        return error_set(error, ERROR_NOMEM, "%s: no memory", file_name(reader));
-    reader->blank_row = reader->held;
-    if (reader->held.has_cell && raw.len > 0)
-        reader->blank_row.cell.ptr = reader->blank.ptr + (reader->held.cell.ptr - raw.ptr);
-    reader->blank_line = reader->held_line;
-    return 1;
-}
-
 /* The row to give next: 1, 0 at the end. */
 static int take_row(struct bulk_reader *reader, struct bulk_csv_row *ret_scanned,
                     struct bulk_row *ret_row, struct error *error)
@@ -569,22 +548,21 @@ static int take_row(struct bulk_reader *reader, struct bulk_csv_row *ret_scanned
 
         if (code <= 0)
             return code;
-        code = count_blank(reader, error);
+        if (is_blank(reader, reader->held_raw))
+            code = bulk_blanks_hold(&reader->blanks, reader->held_raw, &reader->held,
+                                    reader->held_line);
+        else
+            code = 0;
         if (code < 0)
-            return code;
+            return error_set(error, code, "%s: no memory", file_name(reader));
         reader->is_held = code == 0;
     }
-    if (reader->blank_count > 0) {
-        reader->blank_count--;
-        *ret_scanned = reader->blank_row;
-        ret_row->raw = buffer_slice(&reader->blank);
-        ret_row->line = reader->blank_line++;
-    } else {
-        reader->is_held = false;
-        *ret_scanned = reader->held;
-        ret_row->raw = reader->held_raw;
-        ret_row->line = reader->held_line;
-    }
+    if (bulk_blanks_take(&reader->blanks, &ret_row->raw, ret_scanned, &ret_row->line))
+        return 1;
+    reader->is_held = false;
+    *ret_scanned = reader->held;
+    ret_row->raw = reader->held_raw;
+    ret_row->line = reader->held_line;
     return 1;
 }
 

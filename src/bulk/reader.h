@@ -92,8 +92,8 @@ struct slice bulk_reader_header(const struct bulk_reader *reader);
 /*
  * The next row: 1; the end: 0; ERROR_IO (reading failed), ERROR_FORMAT (gzip damaged or cut off:
  * says where), ERROR_NOMEM. Slices are valid until the next call. Blank rows at the end of a file
- * (nothing, or nothing but delimiters and blanks, all alike) are none; elsewhere they are rows, as
- * others are told from them by their place.
+ * (nothing, or nothing but delimiters and blanks, of BULK_BLANKS_RUNS kinds in turn at most) are
+ * none; elsewhere they are rows, as others are told from them by their place.
  */
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error);
 

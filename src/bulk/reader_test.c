@@ -124,7 +124,11 @@ static void formats_are_found(void **state)
          "CSV, header, addresses in column 2 \"email\"", "a@b.example   c@d.example "},
         {"a.csv", "id;email;x\r\n;;\r\n1;a@b.example;\r\n;;\r\n;;\r\n",
          "CSV with ';', header, addresses in column 2 \"email\"", " a@b.example "},
-        {"a.txt", "a@b.example\n\n  \n\n\n", "plain text", "a@b.example     "},
+        {"a.txt", "a@b.example\n\n  \n\n\nc@d.example\n", "plain text",
+         "a@b.example       c@d.example "},
+        {"a.txt", "a@b.example\n\n  \n\n\n", "plain text", "a@b.example "},
+        {"a.csv", "id,email\n,\n\n1,a@b.example\n,\n,\n\n ,\n",
+         "CSV, header, addresses in column 2 \"email\"", "  a@b.example "},
         {"a.json", "{\"email\":\"a@b.example\"}\n\n{\"email\":\"c@d.example\"}\n\n",
          "NDJSON, field \"email\"", "a@b.example  c@d.example "},
         /* two that could be it are said */
