@@ -58,11 +58,14 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
                       "%" PRIu64 " are unknown: no mail server was asked about them "
                       "(--depth smtp does)\n",
                       summary.by_status[VERDICT_UNKNOWN]);
-    else if (summary.by_status[VERDICT_UNKNOWN] > 0)
+    else if (summary.by_status[VERDICT_UNKNOWN] > clean->unasked)
         buffer_printf(&out,
                       "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
                       "again later (--only unknown writes them alone)\n",
-                      summary.by_status[VERDICT_UNKNOWN]);
+                      summary.by_status[VERDICT_UNKNOWN] - clean->unasked);
+    if (clean->unasked > 0)
+        buffer_printf(&out, "%" PRIu64 " are not_probed: their turn did not come in time\n",
+                      clean->unasked);
     if (!out.failed)
         fwrite(out.ptr, 1, out.len, clean->call->err);
     fflush(clean->call->err);

@@ -76,6 +76,7 @@ struct clean {
     bool job_is_temporary;
     struct bulk_format format; /* of the list, as found */
     uint64_t written;          /* rows that went into the output */
+    uint64_t unasked;          /* rows for which no time was left: unknown, too */
     struct clean_progress progress;
 };
 

@@ -40,19 +40,24 @@ static enum went write_out(struct clean_run *run)
 
 static void summarise(struct clean_run *run)
 {
-    uint64_t rows[VERDICT_REASON_COUNT];
+    uint64_t rows[VERDICT_REASON_COUNT], known = 0;
     struct store_counts counts;
     struct error error = {0};
 
     if (store_counts(run->store, run->job.id, &counts, &error) != 0)
         return;
-    for (size_t i = 0; i < VERDICT_REASON_COUNT; i++)
+    for (size_t i = 0; i < VERDICT_REASON_COUNT; i++) {
         rows[i] = run->clean->options->out.duplicates == BULK_DUPLICATES_ANSWER ? counts.rows[i]
                                                                                 : counts.results[i];
+        known += rows[i];
+    }
     if (run->clean->options->out.duplicates == BULK_DUPLICATES_SKIP)
         rows[REASON_DUPLICATE] += run->job.duplicates;
     if (run->end == BULK_JOB_OUT_OF_TIME)
-        rows[REASON_NOT_PROBED] += store_job_left(&run->job);
+        run->clean->unasked = run->clean->options->out.duplicates == BULK_DUPLICATES_ANSWER
+                                  ? run->job.rows - known
+                                  : store_job_left(&run->job);
+    rows[REASON_NOT_PROBED] += run->clean->unasked;
     clean_summary(run->clean, rows, clean_clock_ms() - run->begun_ms);
 }
 

@@ -168,8 +168,9 @@ static void print_domains(struct plan *plan)
 
     if (sites == NULL)
         return;
-    fprintf(out, "\n%zu%s domains, the largest:\n", plan->domains.count,
-            plan->other_domains > 0 ? " and more" : "");
+    fprintf(out, "\n%zu%s domain%s, the largest:\n", plan->domains.count,
+            plan->other_domains > 0 ? " and more" : "",
+            plan->domains.count == 1 && plan->other_domains == 0 ? "" : "s");
     for (size_t i = 0; i < count && i < SHOWN; i++)
         fprintf(out, "  %9" PRIu64 "  %s\n", sites[i].count, sites[i].name);
     memory_free(sites);

@@ -536,10 +536,14 @@ class Online(WithFolder):
         self.assertFalse(job.exists())
 
     def test_a_time_limit(self):
-        self.slow_list()
+        write_list(self.list, [(f"row {i}", f"u{i % 60}@slow.example") for i in range(90)])
         _, err = self.clean(self.list, "--max-time", "2s", status=3)
         reasons = [r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")]
         self.assertEqual(set(reasons), {"accepted", "not_probed"})
+        # Rows, not mailboxes, and nobody is told to ask later about what goes on at once.
+        self.assertRegex(err, r"total +90 ")
+        self.assertIn(f"{reasons.count('not_probed')} are not_probed", err)
+        self.assertNotIn("are unknown", err)
         self.clean(self.list)
         self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
                          {"accepted"})
