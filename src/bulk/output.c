@@ -18,7 +18,8 @@
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define LAST_MS     (3 * (int64_t)SECOND_MS) /* for what is left when we are to stop */
-#define LAST_PIECE  512 /* _POSIX_PIPE_BUF: does not wait where poll(2) says so */
+#define LAST_PIECE  512       /* _POSIX_PIPE_BUF: does not wait where poll(2) says so */
+#define PIPE_SIZE   (1 << 20) /* what a process may have without privileges (pipe(7)) */
 
 struct bulk_output {
     char *path;      /* to appear under; links resolved */
@@ -114,6 +115,22 @@ static int open_path(struct bulk_output *output, const char *path, struct error 
     return code;
 }
 
+/*
+ * Results come a batch at a time: as much as fits into the pipe does not wait for its reader.
+ * Anything else than a pipe, and a system that grants no more, stays as it is.
+ */
+static void widen_pipe(int fd)
+{
+#ifdef F_SETPIPE_SZ
+    int size = fcntl(fd, F_GETPIPE_SZ);
+
+    if (size >= 0 && size < PIPE_SIZE)
+        (void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+#else
+    (void)fd;
+#endif
+}
+
 int bulk_output_open(const char *path, struct bulk_output **ret_output, struct error *error)
 {
     struct bulk_output *output = memory_zalloc(1, sizeof(*output));
@@ -134,6 +151,8 @@ int bulk_output_open(const char *path, struct bulk_output **ret_output, struct e
     } else {
         code = open_path(output, path, error);
     }
+    if (code == 0 && output->is_direct)
+        widen_pipe(output->fd);
     if (code == 0 && slice_ends_with_nocase(slice_from_string(path), SLICE(".gz"))) {
         int copy = fcntl(output->fd, F_DUPFD_CLOEXEC, 3);
 
