@@ -4,10 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define PAGE_MOST   ((size_t)64 << 10) /* small pages are no larger on any system */
-#define LARGE_BYTES ((size_t)4 << 20)  /* smaller ones may have no whole large page in them */
-#define SMALL_BYTES 1024               /* of which the C library keeps freed blocks at hand */
+#define PAGE_LEAST  4096
+#define LARGE_BYTES ((size_t)4 << 20) /* smaller ones may have no whole large page in them */
+#define SMALL_BYTES 1024              /* of which the C library keeps freed blocks at hand */
+
+#define HEAP_STEP (8 << 20)
+#define HEAP_KEPT (32 << 20)
 
 static bool failing;
 static int64_t successes_left;
@@ -25,11 +34,72 @@ static bool must_fail(void)
     return true;
 }
 
+/* --- large pages ---------------------------------------------------------------------------- */
+
+#ifdef MADV_HUGEPAGE
+static void advise_large(void *block, size_t size)
+{
+    size_t before = -(uintptr_t)block & (PAGE_MOST - 1);
+
+    /* A wish: where it is not granted all is as before. */
+    if (size > before)
+        (void)madvise((char *)block + before, (size - before) & ~(PAGE_MOST - 1), MADV_HUGEPAGE);
+}
+#else
+static void advise_large(void *block, size_t size)
+{
+}
+#endif
+
+#if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
+static char *advised_until; /* of the heap; NULL: nobody wants it */
+
+static void advise_heap(void)
+{
+    char *end = sbrk(0); /* no system call */
+
+    if (end > advised_until)
+        advise_large(advised_until, (size_t)(end - advised_until));
+    advised_until = end;
+}
+
+void memory_use_large_pages(void)
+{
+    if (advised_until != NULL)
+        return;
+    advised_until = sbrk(0);
+    mallopt(M_TOP_PAD, HEAP_STEP);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
+static void look_at_heap(size_t size)
+{
+    if (size >= PAGE_LEAST && advised_until != NULL)
+        advise_heap();
+}
+#else
+void memory_use_large_pages(void)
+{
+}
+
+static void look_at_heap(size_t size)
+{
+    (void)size;
+}
+#endif
+
+/* --- the heap ------------------------------------------------------------------------------- */
+
 void *memory_alloc(size_t size)
 {
+    void *block;
+
     if (must_fail())
         return NULL;
-    return malloc(size > 0 ? size : 1);
+    block = malloc(size > 0 ? size : 1);
+    look_at_heap(size);
+    return block;
 }
 
 void *memory_zalloc(size_t count, size_t size)
@@ -48,20 +118,6 @@ void *memory_zalloc(size_t count, size_t size)
     }
     return calloc(count, size);
 }
-
-#ifdef MADV_HUGEPAGE
-static void advise_large(void *block, size_t size)
-{
-    size_t before = -(uintptr_t)block & (PAGE_MOST - 1);
-
-    /* A wish: where it is not granted all is as before. */
-    (void)madvise((char *)block + before, (size - before) & ~(PAGE_MOST - 1), MADV_HUGEPAGE);
-}
-#else
-static void advise_large(void *block, size_t size)
-{
-}
-#endif
 
 void *memory_zalloc_table(size_t count, size_t size)
 {

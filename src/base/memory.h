@@ -23,6 +23,13 @@ void *memory_zalloc(size_t count, size_t size);
  */
 void *memory_zalloc_table(size_t count, size_t size);
 
+/*
+ * From now on the whole heap grows by some megabytes at a time, in large pages where the system has
+ * them, and keeps what is freed: for a process that works through a list, where each small page
+ * that is touched first, or again, is a call into the kernel.
+ */
+void memory_use_large_pages(void);
+
 /* As realloc(3), but count * size is checked for overflow; on failure the old block stays valid. */
 void *memory_resize(void *block, size_t count, size_t size);
 

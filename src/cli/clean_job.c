@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "bulk/job_file.h"
 #include "cli/clean_run.h"
 
@@ -143,6 +144,7 @@ int clean_by_job(struct clean *clean)
     enum went went;
     bool is_done;
 
+    memory_use_large_pages();
     arena_init(&run.arena);
     store_page_init(&run.page);
     clean_catch_signals();
