@@ -188,7 +188,9 @@ enum went clean_run_find(struct clean_run *run)
     int code = bulk_job_lock(clean->job_path, &run->lock, &run->is_new, &error);
 
     if (code == 0)
-        code = store_open(clean->job_path, STORE_MODE_CREATE, &run->store, &error);
+        code = store_open(clean->job_path,
+                          clean->job_is_temporary ? STORE_MODE_TEMPORARY : STORE_MODE_CREATE,
+                          &run->store, &error);
     if (code == 0)
         code = find_job(run, &error);
     return code == 0 ? WENT_WELL : clean_run_fail(run, &error);

@@ -48,6 +48,7 @@ struct history {
     struct buffer scratch;
     struct io_timer flush_timer;
     struct io_timer tidy_timer;
+    struct io_timer reads_timer; /* runs while the store is read as by one reader */
 
     struct table refreshes; /* by key */
     struct list to_refresh; /* not begun */
@@ -337,6 +338,24 @@ static enum probe_recall recall_evidence_of(struct history *history, struct slic
     return is_stale ? PROBE_RECALL_STALE : PROBE_RECALL_FRESH;
 }
 
+/*
+ * Whoever feeds a list asks for many mailboxes in one turn of the loop: they are read as by one
+ * reader, who lets go in the next turn.
+ */
+static void begin_to_read(struct history *history)
+{
+    if (!io_timer_is_running(&history->reads_timer) &&
+        io_timer_start(&history->reads_timer, io_now_ms(history->loop)) == 0)
+        store_reads_begin(history->store);
+}
+
+static void turn_is_over(struct io_timer *timer)
+{
+    struct history *history = timer->user;
+
+    store_reads_end(history->store);
+}
+
 static enum probe_recall recall(void *user, const struct address *address, bool wants_evidence,
                                 struct arena *arena, struct evidence_history *ret_outcomes,
                                 struct evidence *ret_evidence)
@@ -348,6 +367,7 @@ static enum probe_recall recall(void *user, const struct address *address, bool 
     struct known known;
 
     wants_evidence = wants_evidence && !history->options.asks_always;
+    begin_to_read(history);
     get_known(history, key, wants_evidence, arena, &known);
     read_outcomes(history, &known, ret_outcomes);
     if (!wants_evidence)
@@ -524,6 +544,7 @@ int history_open(struct io_loop *loop, struct store *store, struct probe_engine 
     io_timer_init(loop, &history->flush_timer, flush_time_came, history);
     io_timer_init(loop, &history->refresh_timer, refresh_time_came, history);
     io_timer_init(loop, &history->tidy_timer, tidy, history);
+    io_timer_init(loop, &history->reads_timer, turn_is_over, history);
     if (options->refreshes_behind)
         (void)io_timer_start(&history->tidy_timer, io_now_ms(loop));
     probe_engine_set_past(engine, &past);
@@ -544,11 +565,14 @@ void history_close(struct history *history)
         refresh_free(LIST_ELEMENT(node, struct refresh, node));
     CHECK(history->refreshes_open == 0);
     (void)history_flush(history, NULL);
+    if (io_timer_is_running(&history->reads_timer))
+        turn_is_over(&history->reads_timer);
     if (!history->options.refreshes_behind)
         tidy(&history->tidy_timer); /* whoever does not live long does it once */
     io_timer_stop(&history->flush_timer);
     io_timer_stop(&history->refresh_timer);
     io_timer_stop(&history->tidy_timer);
+    io_timer_stop(&history->reads_timer);
     table_done(&history->refreshes);
     buffer_done(&history->scratch);
     arena_done(&history->arena);

@@ -3,6 +3,8 @@
  *
  * synchronous=NORMAL: a killed process loses nothing; a machine that loses its power may lose the
  * last commits, never the file (sqlite.org/wal.html). What is lost so is probed again.
+ *
+ * A temporary one is SQLite's file without a name: no locks, no log, no waiting for a disk.
  */
 #include <errno.h>
 #include <string.h>
@@ -67,7 +69,7 @@ int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error
 
 /* --- statements ---------------------------------------------------------------------------- */
 
-sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which)
+static sqlite3_stmt *prepare(struct sqlite_store *store, enum sqlite_statement which)
 {
     static const char *const texts[] = {
 #define X(symbol, sql) sql,
@@ -84,6 +86,25 @@ sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_state
                               NULL) == SQLITE_OK
                ? *statement
                : NULL;
+}
+
+static void stop_reading(struct sqlite_store *store)
+{
+    sqlite3_stmt *statement = store->is_reading ? prepare(store, STATEMENT_COMMIT) : NULL;
+
+    store->is_reading = false;
+    if (statement != NULL)
+        (void)sqlite_store_do(store, statement, "read", NULL);
+}
+
+sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which)
+{
+    sqlite3_stmt *statement = prepare(store, which);
+
+    /* It would be kept only when the reading ends. */
+    if (store->is_reading && statement != NULL && !sqlite3_stmt_readonly(statement))
+        stop_reading(store);
+    return statement;
 }
 
 int sqlite_store_do(struct sqlite_store *store, sqlite3_stmt *statement, const char *what,
@@ -122,14 +143,22 @@ int sqlite_store_end(struct sqlite_store *store, int code, const char *what, str
 }
 
 /* Without it each statement takes and gives back the lock of a reader by itself: four calls. */
-static int reads_begin(struct store *base, struct error *error)
+static void reads_begin(struct store *base)
 {
-    return do_simple(sqlite_store_of(base), STATEMENT_READS_BEGIN, "read", error);
+    struct sqlite_store *store = sqlite_store_of(base);
+
+    store->readers++;
+    if (!store->is_reading)
+        store->is_reading = do_simple(store, STATEMENT_READS_BEGIN, "read", NULL) == 0;
 }
 
 static void reads_end(struct store *base)
 {
-    (void)do_simple(sqlite_store_of(base), STATEMENT_COMMIT, "read", NULL);
+    struct sqlite_store *store = sqlite_store_of(base);
+
+    CHECK(store->readers > 0);
+    if (--store->readers == 0)
+        stop_reading(store);
 }
 
 void sqlite_store_bind_text(sqlite3_stmt *statement, int index, struct slice text)
@@ -265,8 +294,17 @@ static int open_as(const char *path, enum store_mode mode, sqlite3 **ret_db)
         return open_read_only(path, ret_db);
     case STORE_MODE_NOTES:
         return open_for_notes(path, ret_db);
+    case STORE_MODE_TEMPORARY:
+        return try_open("", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret_db);
     }
     return SQLITE_MISUSE;
+}
+
+static const char *mode_pragma(enum store_mode mode)
+{
+    if (mode == STORE_MODE_TEMPORARY)
+        return "PRAGMA journal_mode=MEMORY;";
+    return store_mode_writes(mode) ? "PRAGMA journal_mode=WAL;" : "PRAGMA query_only=ON;";
 }
 
 static int set_up(struct sqlite_store *store, struct error *error)
@@ -277,9 +315,7 @@ static int set_up(struct sqlite_store *store, struct error *error)
                      "%s PRAGMA synchronous=NORMAL; PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
                      " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE;"
                      " PRAGMA wal_autocheckpoint=%d",
-                     store_mode_writes(store->mode) ? "PRAGMA journal_mode=WAL;"
-                                                    : "PRAGMA query_only=ON;",
-                     CACHE_KIB, LOG_PAGES);
+                     mode_pragma(store->mode), CACHE_KIB, LOG_PAGES);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_store_fail(store, "open the store", error);
     return 0;
@@ -361,7 +397,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         code = error_set(error, ERROR_NOMEM, "no memory for the store");
         goto done;
     }
-    if (mode != STORE_MODE_CREATE && access(path, F_OK) != 0) {
+    if (mode != STORE_MODE_CREATE && mode != STORE_MODE_TEMPORARY && access(path, F_OK) != 0) {
         code = error_set(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open %s: %s",
                          path, strerror(errno));
         goto done;

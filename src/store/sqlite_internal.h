@@ -144,6 +144,8 @@ struct sqlite_store {
     char *path;
     enum store_mode mode;
     struct store_pack *pack;
+    unsigned readers; /* who want to be one reader */
+    bool is_reading;  /* as one, since the first of them, until somebody writes */
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 

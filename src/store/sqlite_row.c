@@ -116,10 +116,15 @@ int sqlite_rows_mark(struct store *base, uint64_t job, const struct store_mark *
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
-/* A connection of its own: its view of the rows must not stand in the way of writing. */
+/*
+ * A connection of its own: its view of the rows must not stand in the way of writing. A temporary
+ * file has one connection only, and nobody whom a view stands in the way of: all is sorted before
+ * the first is told.
+ */
 struct sqlite_keys {
     struct store_keys base;
     sqlite3 *db;
+    bool is_borrowed; /* the store's own connection */
     sqlite3_stmt *statement;
 };
 
@@ -128,13 +133,13 @@ void sqlite_keys_close(struct store_keys *base)
     struct sqlite_keys *keys = (struct sqlite_keys *)base;
 
     sqlite3_finalize(keys->statement);
-    CHECK(sqlite3_close(keys->db) == SQLITE_OK);
+    if (!keys->is_borrowed)
+        CHECK(sqlite3_close(keys->db) == SQLITE_OK);
     memory_free(keys);
 }
 
-static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job)
+static int connect_for_keys(struct sqlite_keys *keys, const char *path)
 {
-    static const char text[] = "SELECT key, row FROM row WHERE job=?1 AND key<>0 ORDER BY key, row";
     char *uri = sqlite_store_uri(path, "mode=ro");
     char pragma[64];
     int result;
@@ -145,8 +150,19 @@ static int start_walk(struct sqlite_keys *keys, const char *path, uint64_t job)
                              SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     memory_free(uri);
     sqlite3_snprintf((int)sizeof(pragma), pragma, "PRAGMA cache_size=-%d", SORT_CACHE_KIB);
-    if (result == SQLITE_OK)
-        result = sqlite3_exec(keys->db, pragma, NULL, NULL, NULL);
+    return result == SQLITE_OK ? sqlite3_exec(keys->db, pragma, NULL, NULL, NULL) : result;
+}
+
+static int start_walk(struct sqlite_keys *keys, const struct sqlite_store *store, uint64_t job)
+{
+    static const char text[] = "SELECT key, row FROM row WHERE job=?1 AND key<>0 ORDER BY key, row";
+    int result = SQLITE_OK;
+
+    keys->is_borrowed = store->mode == STORE_MODE_TEMPORARY;
+    if (keys->is_borrowed)
+        keys->db = store->db;
+    else
+        result = connect_for_keys(keys, store->path);
     if (result == SQLITE_OK)
         result = sqlite3_prepare_v2(keys->db, text, -1, &keys->statement, NULL);
     if (result == SQLITE_OK)
@@ -164,7 +180,7 @@ int sqlite_keys_open(struct store *base, uint64_t job, struct store_keys **ret_k
     if (keys == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to sort the rows");
     keys->base.store = base;
-    result = start_walk(keys, store->path, job);
+    result = start_walk(keys, store, job);
     if (result != SQLITE_OK) {
         code = sqlite_store_error(keys->db, store->path, result, "sort the rows", error);
         sqlite_keys_close(&keys->base);

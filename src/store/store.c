@@ -69,7 +69,7 @@ void store_close(struct store *store)
 
 bool store_mode_writes(enum store_mode mode)
 {
-    return mode == STORE_MODE_CREATE || mode == STORE_MODE_EXISTING;
+    return mode == STORE_MODE_CREATE || mode == STORE_MODE_EXISTING || mode == STORE_MODE_TEMPORARY;
 }
 
 int store_others_mark(struct store *store, uint64_t *ret_mark, struct error *error)
@@ -259,15 +259,26 @@ int store_page_read(struct store *store, uint64_t job, const struct store_query 
     return code == 0 ? store->ops->page_read(store, job, query, page, error) : code;
 }
 
+void store_reads_begin(struct store *store)
+{
+    if (store->ops->reads_begin != NULL)
+        store->ops->reads_begin(store);
+}
+
+void store_reads_end(struct store *store)
+{
+    if (store->ops->reads_end != NULL)
+        store->ops->reads_end(store);
+}
+
 /* One by one, onto an empty page, as one reader. */
 static int read_by_number(struct store *store, uint64_t job, struct store_query query,
                           const uint64_t *rows, size_t count, struct store_page *page,
                           struct error *error)
 {
-    int code = store->ops->reads_begin != NULL ? store->ops->reads_begin(store, error) : 0;
+    int code = 0;
 
-    if (code != 0)
-        return code;
+    store_reads_begin(store);
     for (size_t i = 0; code == 0 && i < count; i++) {
         CHECK(rows[i] > query.until);
         query.after = rows[i] - 1;
@@ -275,8 +286,7 @@ static int read_by_number(struct store *store, uint64_t job, struct store_query 
         query.limit = page->count + 1;
         code = store->ops->page_read(store, job, &query, page, error);
     }
-    if (store->ops->reads_begin != NULL)
-        store->ops->reads_end(store);
+    store_reads_end(store);
     page->at_end = true;
     return code;
 }

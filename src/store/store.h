@@ -40,6 +40,12 @@ enum store_mode {
      * they are, and beside a file nothing is left. No notes so far: ERROR_NOT_FOUND.
      */
     STORE_MODE_NOTES,
+    /*
+     * A new file without a name, gone with whoever has it open: nobody else can look at it, and
+     * nothing is written before it outgrows the memory that a file may use. The URL, a file's, only
+     * says what errors call it.
+     */
+    STORE_MODE_TEMPORARY,
 };
 bool store_mode_writes(enum store_mode mode);
 
@@ -389,6 +395,13 @@ struct store_record {
  */
 int store_records_put(struct store *store, const struct store_record *records, size_t count,
                       struct error *error);
+/*
+ * Many records are going to be read: till the end as one reader, who sees the store as it is at the
+ * first of them. Only a saving: it can't fail, calls may be nested, and whatever this handle writes
+ * meanwhile is written at once, and seen.
+ */
+void store_reads_begin(struct store *store);
+void store_reads_end(struct store *store);
 struct store_record_name {
     enum store_record_kind kind;
     struct slice key;
@@ -479,8 +492,8 @@ struct store_ops {
     /* As store_pending_read, onto an empty page; NULL: by page_reads. */
     int (*pending_read)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                         struct store_page *page, struct error *error);
-    /* Around several page_reads at once; NULL where that spares nothing. */
-    int (*reads_begin)(struct store *store, struct error *error);
+    /* NULL where that spares nothing. */
+    void (*reads_begin)(struct store *store);
     void (*reads_end)(struct store *store);
     int (*note_put)(struct store *store, const char *kind, const char *id, struct slice body,
                     int64_t until_unix_ms, struct error *error);

@@ -27,12 +27,13 @@
 enum kind {
     MEMORY,
     SQLITE_FILE,
+    NAMELESS_FILE,
     POSTGRES,
 };
 
 struct bench {
     enum kind kind;
-    bool is_memory;
+    bool is_memory; /* gone when it is closed */
     char folder[64];
     char path[256]; /* or the URL */
     struct store *store;
@@ -46,7 +47,10 @@ static void open_again(struct bench *bench, enum store_mode mode)
 
     store_close(bench->store);
     bench->store = NULL;
-    if (store_open(bench->is_memory ? "memory:" : bench->path, mode, &bench->store, &error) != 0)
+    if (bench->kind == NAMELESS_FILE)
+        mode = STORE_MODE_TEMPORARY;
+    if (store_open(bench->kind == MEMORY ? "memory:" : bench->path, mode, &bench->store, &error) !=
+        0)
         fail_msg("%s", error.message);
 }
 
@@ -55,7 +59,7 @@ static int set_up(void **state, enum kind kind)
     struct bench *bench = calloc(1, sizeof(*bench));
 
     bench->kind = kind;
-    bench->is_memory = kind == MEMORY;
+    bench->is_memory = kind == MEMORY || kind == NAMELESS_FILE;
     strcpy(bench->folder, "/tmp/mk-store-XXXXXX");
     if (mkdtemp(bench->folder) == NULL)
         return -1;
@@ -78,6 +82,11 @@ static int set_up_memory(void **state)
 static int set_up_sqlite(void **state)
 {
     return set_up(state, SQLITE_FILE);
+}
+
+static int set_up_nameless(void **state)
+{
+    return set_up(state, NAMELESS_FILE);
 }
 
 static int set_up_postgres(void **state)
@@ -920,6 +929,66 @@ static void readers_see_what_was_kept_while_it_is_written(void **state)
     store_close(reader);
 }
 
+static int64_t checked_ms(struct store *store, struct slice key)
+{
+    struct store_record record = {0};
+    struct arena arena;
+    int code;
+
+    arena_init(&arena);
+    code = store_record_get(store, STORE_RECORD_MAILBOX, key, &arena, &record, NULL);
+    arena_done(&arena);
+    assert_true(code >= 0);
+    return code == 1 ? record.checked_unix_ms : 0;
+}
+
+static void keep_mailbox(struct store *store, struct slice key, int64_t checked_unix_ms)
+{
+    const struct store_record record = {
+        .kind = STORE_RECORD_MAILBOX,
+        .key = key,
+        .group = SLICE("x.example"),
+        .is_proof = true,
+        .checked_unix_ms = checked_unix_ms,
+        .expires_unix_ms = checked_unix_ms + 1000,
+        .body = SLICE("{}"),
+    };
+
+    assert_int_equal(store_records_put(store, &record, 1, NULL), 0);
+}
+
+static void many_reads_are_one_view_until_somebody_writes(void **state)
+{
+    struct bench *bench = *state;
+    struct slice a = SLICE("a@x.example"), b = SLICE("b@x.example");
+    struct store *store = bench->store, *other = NULL;
+
+    assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &other, NULL), 0);
+    keep_mailbox(store, a, 1);
+    store_reads_begin(store);
+    assert_int_equal(checked_ms(store, a), 1);
+    keep_mailbox(other, a, 2);
+    store_reads_begin(store);
+    assert_int_equal(checked_ms(store, a), 1);
+    store_reads_end(store);
+    assert_int_equal(checked_ms(store, a), 1);
+    /* What is written within is written at once, in a transaction or by a statement alone. */
+    keep_mailbox(store, b, 3);
+    assert_int_equal(checked_ms(other, b), 3);
+    assert_int_equal(checked_ms(store, a), 2);
+    store_reads_begin(store);
+    assert_int_equal(checked_ms(store, a), 2);
+    assert_int_equal(store_record_remove(store, STORE_RECORD_MAILBOX, b, NULL), 1);
+    assert_int_equal(checked_ms(other, b), 0);
+    store_reads_end(store);
+    keep_mailbox(other, a, 4);
+    assert_int_equal(checked_ms(store, a), 4);
+    store_reads_end(store);
+    keep_mailbox(other, a, 5);
+    assert_int_equal(checked_ms(store, a), 5);
+    store_close(other);
+}
+
 static void what_others_wrote_is_noticed(void **state)
 {
     struct bench *bench = *state;
@@ -1465,10 +1534,11 @@ static void notes_are_looked_at_as_they_are(void **state)
 }
 #endif
 
-#define BOTH(test)                                                                                 \
+#define EVERYWHERE(test)                                                                           \
     {"memory: " #test, test, set_up_memory, tear_down, NULL},                                      \
+        {"sqlite: " #test, test, set_up_sqlite, tear_down, NULL},                                  \
     {                                                                                              \
-        "sqlite: " #test, test, set_up_sqlite, tear_down, NULL                                     \
+        "sqlite without a name: " #test, test, set_up_nameless, tear_down, NULL                    \
     }
 #define SQLITE(test) cmocka_unit_test_setup_teardown(test, set_up_sqlite, tear_down)
 
@@ -1525,33 +1595,34 @@ static int run_with_postgres(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(jobs_are_kept_and_changed),
-        BOTH(jobs_go_bit_by_bit),
-        BOTH(keys_come_sorted),
-        BOTH(pending_rows_are_read_by_number),
-        BOTH(lines_are_read_by_number),
-        BOTH(results_are_counted_once),
-        BOTH(results_can_be_taken_back),
-        BOTH(results_can_be_replaced),
-        BOTH(rows_can_be_erased),
-        BOTH(pages_show_what_is_asked_for),
-        BOTH(rare_reasons_are_found_far_away),
-        BOTH(notes_are_kept_in_order_and_expire),
-        BOTH(notes_have_a_mark),
-        BOTH(a_note_is_changed_only_as_it_was_read),
-        BOTH(a_job_is_changed_only_as_it_was_read),
-        BOTH(a_failure_never_takes_the_place_of_a_proof),
-        BOTH(records_are_walked_counted_and_removed),
-        BOTH(records_of_several_kinds_are_read_at_once),
-        BOTH(records_that_are_expected_are_those_that_are_there),
-        BOTH(a_long_walk_meets_every_record_as_it_is),
-        BOTH(records_expire_oldest_first_and_keep_below_a_size),
-        BOTH(no_memory_is_an_error),
+        EVERYWHERE(jobs_are_kept_and_changed),
+        EVERYWHERE(jobs_go_bit_by_bit),
+        EVERYWHERE(keys_come_sorted),
+        EVERYWHERE(pending_rows_are_read_by_number),
+        EVERYWHERE(lines_are_read_by_number),
+        EVERYWHERE(results_are_counted_once),
+        EVERYWHERE(results_can_be_taken_back),
+        EVERYWHERE(results_can_be_replaced),
+        EVERYWHERE(rows_can_be_erased),
+        EVERYWHERE(pages_show_what_is_asked_for),
+        EVERYWHERE(rare_reasons_are_found_far_away),
+        EVERYWHERE(notes_are_kept_in_order_and_expire),
+        EVERYWHERE(notes_have_a_mark),
+        EVERYWHERE(a_note_is_changed_only_as_it_was_read),
+        EVERYWHERE(a_job_is_changed_only_as_it_was_read),
+        EVERYWHERE(a_failure_never_takes_the_place_of_a_proof),
+        EVERYWHERE(records_are_walked_counted_and_removed),
+        EVERYWHERE(records_of_several_kinds_are_read_at_once),
+        EVERYWHERE(records_that_are_expected_are_those_that_are_there),
+        EVERYWHERE(a_long_walk_meets_every_record_as_it_is),
+        EVERYWHERE(records_expire_oldest_first_and_keep_below_a_size),
+        EVERYWHERE(no_memory_is_an_error),
         SQLITE(files_that_are_not_ours_are_refused),
         SQLITE(older_files_are_renewed),
         SQLITE(damage_is_noticed),
         SQLITE(folders_may_be_read_only),
         SQLITE(readers_see_what_was_kept_while_it_is_written),
+        SQLITE(many_reads_are_one_view_until_somebody_writes),
         SQLITE(what_others_wrote_is_noticed),
         SQLITE(a_full_disk_loses_nothing),
         cmocka_unit_test(urls_name_their_kind),
