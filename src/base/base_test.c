@@ -254,6 +254,31 @@ static void plain_and_visible_bytes_are_told(void **state)
     }
 }
 
+static void check_milli(int32_t milli)
+{
+    char expected[32];
+    struct buffer out;
+    struct json json;
+
+    buffer_init(&out, 0);
+    json_init(&json, &out);
+    json_milli(&json, milli);
+    snprintf(expected, sizeof(expected), "%.3f", milli / 1000.0);
+    if (!slice_equal(buffer_slice(&out), slice_from_string(expected)))
+        fail_msg("%d: %.*s", (int)milli, SLICE_ARG(buffer_slice(&out)));
+    buffer_done(&out);
+}
+
+static void json_milli_is_as_printf_writes_it(void **state)
+{
+    (void)state;
+    for (int32_t milli = -20000; milli <= 20000; milli++)
+        check_milli(milli);
+    for (int64_t milli = INT32_MIN; milli <= INT32_MAX; milli += 54321)
+        check_milli((int32_t)milli);
+    check_milli(INT32_MAX);
+}
+
 static void json_members_are_copied(void **state)
 {
     struct buffer out;
@@ -466,6 +491,7 @@ int main(void)
         cmocka_unit_test(json_escapes_wherever_it_stands),
         cmocka_unit_test(plain_and_visible_bytes_are_told),
         cmocka_unit_test(json_members_are_copied),
+        cmocka_unit_test(json_milli_is_as_printf_writes_it),
         cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(addresses_parse_and_print),
         cmocka_unit_test(reserved_ranges_are_refused),

@@ -241,6 +241,26 @@ void json_cstring(struct json *json, const char *value)
         json_string(json, slice_from_string(value));
 }
 
+void json_milli(struct json *json, int32_t milli)
+{
+    char digits[16];
+    size_t at = sizeof(digits);
+    uint32_t rest = milli < 0 ? 0 - (uint32_t)milli : (uint32_t)milli;
+
+    before_value(json);
+    for (unsigned i = 0; i < 5 || rest > 0; i++) {
+        if (i == 3) {
+            digits[--at] = '.';
+            continue;
+        }
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (milli < 0)
+        digits[--at] = '-';
+    put(json->out, digits + at, sizeof(digits) - at);
+}
+
 void json_int(struct json *json, int64_t value)
 {
     char digits[24];

@@ -37,6 +37,7 @@ void json_string(struct json *json, struct slice value);
 void json_cstring(struct json *json, const char *value); /* NULL writes null */
 void json_int(struct json *json, int64_t value);
 void json_double(struct json *json, double value, int decimals); /* not finite: null */
+void json_milli(struct json *json, int32_t milli);               /* thousandths, as 0.001 */
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 /* One value that is JSON already. */

@@ -419,7 +419,7 @@ static void write_peers(struct json *json, const struct evidence_peers *peers)
 static void write_milli(struct json *json, const char *name, int32_t milli)
 {
     json_name(json, name);
-    json_double(json, milli / 1000.0, 3);
+    json_milli(json, milli);
 }
 
 /* Log odds, and what they are the sum of. */
