@@ -1,6 +1,7 @@
 """Lists as people clean them: files, formats, what goes wrong, stopping and going on."""
 import contextlib
 import csv
+import fcntl
 import gzip
 import json
 import os
@@ -82,9 +83,12 @@ class WithFolder(unittest.TestCase):
                 return " ".join(child.communicate(timeout=5)[1].decode().split())
         self.fail("it did not end")
 
-    def blocked(self, *words):
-        """A child that writes to a pipe until it is full, and the pipe's other end."""
+    def blocked(self, *words, left=None):
+        """A child that writes to a pipe until it is full, and the pipe's other end. left: octets of
+        room where what comes is less than a pipe that was widened holds."""
         ours, theirs = os.pipe()
+        if left is not None:
+            os.write(theirs, b"\n" * (fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 1 << 20) - left))
         child = start("clean", str(self.list), "-o", "-", *map(str, words), stdout=theirs,
                       stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.addCleanup(child.kill)
@@ -449,7 +453,7 @@ class Online(WithFolder):
 
     def test_nobody_reads_results(self):
         write_list(self.list, [("row", f"u{i}@fast.example") for i in range(600)])
-        child, ours = self.blocked("--config", self.lab.config)
+        child, ours = self.blocked("--config", self.lab.config, left=65536)
         child.send_signal(signal.SIGINT)
         time.sleep(0.3)
         begun = time.monotonic()
