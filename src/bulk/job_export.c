@@ -125,12 +125,13 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
     struct bulk_row row;
     int code = bulk_reader_next(export->reader, &row, error);
 
-    if (code < 0)
+    if (code < 0 || (code == 0 && line->row.address.len == 0))
         return code;
     if (code == 0 || row.number != line->row.number ||
         !slice_equal(bulk_job_address(row.address), line->row.address))
-        return error_set(error, ERROR_FORMAT,
-                         "the list is not the one that was checked: its row %llu differs",
+        return error_set(error, ERROR_RANGE,
+                         "the list is not the one that was checked, or an earlier version of "
+                         "mailknock read it otherwise: its row %llu differs",
                          (unsigned long long)line->row.number);
     export->rows++;
     if (!store_filter_passes(&export->options.filter, line))

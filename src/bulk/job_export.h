@@ -37,8 +37,12 @@ int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *read
                      struct bulk_export **ret_export, struct error *error);
 /* Other lists from now on: whoever replaces those that were given calls it before the next step. */
 void bulk_export_set_lists(struct bulk_export *export, const struct lists_operator *lists);
-/* Some hundred rows more: 1; all are written: 0; ERROR_FORMAT: the list is another one; the errors
-   of store, reader and writer. */
+/*
+ * Some hundred rows more: 1; all are written: 0; ERROR_RANGE: the list's rows are not those that
+ * were loaded (another list, or an earlier version read it otherwise); the errors of store, reader
+ * and writer. Rows without address after the list's last, which earlier versions took blank lines
+ * for, are left out.
+ */
 int bulk_export_step(struct bulk_export *export, struct error *error);
 uint64_t bulk_export_rows(const struct bulk_export *export); /* written so far */
 void bulk_export_close(struct bulk_export *export);          /* NULL accepted */

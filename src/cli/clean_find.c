@@ -112,6 +112,19 @@ static int make_job(struct clean_run *run, struct slice fingerprint, struct slic
     return code == 0 ? store_job_get(run->store, id, &run->arena, &run->job, error) : code;
 }
 
+int clean_run_read_anew(struct clean_run *run, struct error *error)
+{
+    if (run->clean->options->dedupe == BULK_DEDUPE_OFF)
+        return error_set(error, ERROR_USAGE,
+                         "an earlier version of mailknock read the list otherwise, and without "
+                         "--dedupe nothing can be taken over from %s: start over with --new, or "
+                         "write what is known with that version's mailknock jobs export",
+                         run->clean->job_path);
+    clean_say(run->clean, "an earlier version of mailknock read the list otherwise: reading it "
+                          "anew");
+    return make_job(run, run->job.fingerprint, run->job.options, error);
+}
+
 /* Standard input is read twice and more: it lies beside the job as long as that is there. */
 static int spool_input(struct clean_run *run, struct error *error)
 {

@@ -25,6 +25,27 @@ bool clean_run_streams(const struct clean_run *run)
     return strcmp(run->clean->output, "-") == 0;
 }
 
+/* The next part, unless one before ended otherwise, or a signal came between two. */
+static enum went then(struct clean_run *run, enum went went, enum went (*part)(struct clean_run *))
+{
+    if (went == WENT_WELL && clean_is_interrupted())
+        return WENT_PARTWAY;
+    return went == WENT_WELL ? part(run) : went;
+}
+
+static enum went load_and_probe(struct clean_run *run)
+{
+    struct error error = {0};
+    enum went went = clean_run_load(run);
+
+    if (clean_run_streams(run))
+        went = then(run, went, clean_run_stream_open);
+    went = then(run, went, clean_run_probe);
+    if (run->job.id != 0)
+        (void)store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
+    return went;
+}
+
 /* --- writing out ----------------------------------------------------------------------------- */
 
 static enum went write_out(struct clean_run *run)
@@ -32,6 +53,12 @@ static enum went write_out(struct clean_run *run)
     struct error error = {0};
     int code = clean_write(run->clean, run->store, &run->job, BULK_EXPORT_REST_NOT_PROBED, &error);
 
+    if (code == ERROR_RANGE && !run->is_read_anew) {
+        run->is_read_anew = true;
+        code = clean_run_read_anew(run, &error);
+        if (code == 0)
+            return then(run, load_and_probe(run), write_out);
+    }
     if (code < 0)
         return clean_run_fail(run, &error);
     return code == 0 ? WENT_WELL : WENT_PARTWAY;
@@ -109,25 +136,10 @@ static void say_how_to_go_on(struct clean_run *run)
             run->clean->job_path);
 }
 
-/* The next part, unless one before ended otherwise, or a signal came between two. */
-static enum went then(struct clean_run *run, enum went went, enum went (*part)(struct clean_run *))
-{
-    if (went == WENT_WELL && clean_is_interrupted())
-        return WENT_PARTWAY;
-    return went == WENT_WELL ? part(run) : went;
-}
-
 static enum went go(struct clean_run *run)
 {
-    struct error error = {0};
-    enum went went = clean_run_find(run);
+    enum went went = then(run, clean_run_find(run), load_and_probe);
 
-    went = then(run, went, clean_run_load);
-    if (clean_run_streams(run))
-        went = then(run, went, clean_run_stream_open);
-    went = then(run, went, clean_run_probe);
-    if (run->store != NULL && run->job.id != 0)
-        (void)store_job_get(run->store, run->job.id, &run->arena, &run->job, &error);
     went = then(run, went, clean_run_streams(run) ? clean_run_stream_finish : write_out);
     if (went == WENT_WELL)
         summarise(run);

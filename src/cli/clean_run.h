@@ -21,6 +21,7 @@ struct clean_run {
     int lock;
     bool is_new;       /* the job file was not there before */
     const char *spool; /* standard input as a file; NULL: not read */
+    bool is_read_anew; /* the list, once */
     struct store *store;
     struct arena arena;
     struct store_job job;
@@ -54,6 +55,11 @@ void clean_options_compare(struct slice before, struct slice now, struct buffer 
 
 /* Lock and open the job file; the job of this list in run->job, made if need be. */
 enum went clean_run_find(struct clean_run *run);
+/*
+ * The same list as a new job, to be loaded: an earlier version of ours read other rows in it. What
+ * is known of its mailboxes is taken over when it is.
+ */
+int clean_run_read_anew(struct clean_run *run, struct error *error);
 /* Take away all jobs of the file but one (0: all). */
 int clean_run_remove_others(struct clean_run *run, uint64_t but, struct error *error);
 /* The list's rows, and what other jobs of the file know of them. */

@@ -220,6 +220,11 @@ static int run_export(struct jobs *jobs)
     if (clean_was_stopped(code))
         return cli_fail(jobs->call, CLI_EXIT_UNDETERMINED, "stopped%s",
                         strcmp(clean.output, "-") != 0 ? "; nothing was written" : "");
+    if (code == ERROR_RANGE)
+        return cli_fail(jobs->call, CLI_EXIT_USAGE,
+                        "%s. The clean command that began it reads it anew and takes over what is "
+                        "known",
+                        error.message);
     if (code < 0)
         return jobs_fail(jobs, &error);
     if (strcmp(clean.output, "-") != 0)

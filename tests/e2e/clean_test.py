@@ -565,6 +565,34 @@ class Online(WithFolder):
             "--export", "safe")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 4)
 
+    def test_a_job_of_an_earlier_version(self):
+        """Whose rows are others than those that are read today."""
+        job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
+        self.clean(self.list, "--keep-job")
+        wanted = out.read_bytes()
+        out.unlink()
+        # Blank lines at the end were rows.
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute(f"INSERT INTO row SELECT job, {len(ROWS) + 1}, 0, 0, key, turn, X'', fault, raw"
+                       " FROM row WHERE row = 1")
+            db.execute("UPDATE job SET rows = rows + 1")
+        status, shown, err = run("jobs", "export", str(job), "--format", "csv")
+        self.assertEqual((status, shown), (0, wanted), err)
+        _, err = self.clean(self.list, "--keep-job")
+        self.assertEqual(out.read_bytes(), wanted)
+        # Another cell was taken for an address.
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("UPDATE row SET address = CAST('Gus' AS BLOB) WHERE row = 8")
+        status, shown, err = run("jobs", "export", str(job), "--format", "csv")
+        self.assertEqual(status, 2)
+        self.assertIn("row 8 differs. The clean command that began it", " ".join(err.decode().split()))
+        _, err = self.clean(self.list, "--keep-job")
+        self.assertIn("version of mailknock read the list otherwise: reading it anew", err)
+        self.assertIn(" results taken over", err)
+        self.assertEqual(out.read_bytes(), wanted)
+        with contextlib.closing(sqlite3.connect(job)) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM job").fetchone(), (1,))
+
     def test_damaged_jobs(self):
         job = self.folder / "people.cleaned.csv.mkjob"
         job.write_bytes(b"this is no job file at all, but someone's letter" * 300)
