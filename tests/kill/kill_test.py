@@ -1,14 +1,16 @@
 """SIGKILL at random moments, on real sockets: nothing is lost, nothing that was kept is asked again.
 
 A list is cleaned once in peace. Then it is cleaned by a program that is killed again and again, at
-moments of a seeded generator, and started with the same command. At the end every row must have one
-result, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
+moments of a seeded generator, and started with the same command; each list comes out in another
+format than the one before. At the end every row must have one result, in its place and with what
+it was given, the same verdict as in peace, and between a kill and the next no mailbox may be asked whose
 result was in the job file already, and no domain by a stranger again whose habits were: what was in
 flight may. Limits a minute hold over a death: no list is killed so often that it would wait for them.
 
     kill_test.py PROGRAM KILLS [SEED]
 """
 import csv
+import json
 import os
 import pathlib
 import random
@@ -21,6 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+from formats_test import read_xlsx  # noqa: E402
 from lab import Lab  # noqa: E402
 
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -30,6 +33,44 @@ DOMAINS, ROWS = 24, 480
 RCPT = re.compile(r"RCPT TO:<([^>]*)>", re.I)
 SECONDS_OF_A_LIFE = 1.0
 KILLS_OF_A_LIST = 8
+VERDICT = ("status", "reason", "action", "provider")
+COLUMNS = ["name", "email"] + ["mk_" + name for name in VERDICT]
+ENDINGS = [".csv", ".ndjson", ".xlsx", ".split.csv"]
+
+
+def read_csv(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return [[row[name] for name in COLUMNS] for row in csv.DictReader(file)]
+
+
+def read_ndjson(path):
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [row["row"] for row in rows] == list(range(1, len(rows) + 1)), "rows are out of order"
+    return [[row["input"]["name"], row["input"]["email"],
+             *(row["mailknock"][name] or "" for name in VERDICT)] for row in rows]
+
+
+def read_sheet(path):
+    header, *rows = read_xlsx(path)
+    letters = {name: letter for letter, name in header.items()}
+    return [[row.get(letters[name], "") for name in COLUMNS] for row in rows]
+
+
+def read_split(path):
+    """One file a status; together they are the list again."""
+    rows = []
+    for part in path.parent.glob(path.stem + ".*.csv"):
+        found = read_csv(part)
+        assert all(part.name == f"{path.stem}.{row[2]}.csv" for row in found), part
+        rows += found
+    return sorted(rows, key=lambda row: int(row[0].split()[1]))
+
+
+def read_rows(path):
+    readers = {".ndjson": read_ndjson, ".xlsx": read_sheet}
+    if path.name.endswith(".split.csv"):
+        return read_split(path)
+    return readers.get(path.suffix, read_csv)(path)
 
 
 def scenario():
@@ -67,17 +108,17 @@ class Cleaner:
             writer.writerows([f"row {i}", a] for i, a in enumerate(addresses()))
 
     def command(self, name):
+        split = ["--split"] if name.endswith(".split.csv") else []
         return [PROGRAM, "clean", str(self.list), "-o", str(self.folder / name), "--config",
-                self.config, "--quiet"]
+                self.config, "--quiet", *split]
 
     def verdicts(self, name):
-        with open(self.folder / name, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_rows(self.folder / name)
         assert len(rows) == ROWS, f"{len(rows)} rows of {ROWS}"
         for i, (row, address) in enumerate(zip(rows, addresses())):
-            assert (row["name"], row["email"]) == (f"row {i}", address), row
-            assert row["mk_status"], row
-        return [(row["mk_status"], row["mk_reason"]) for row in rows]
+            assert row[:2] == [f"row {i}", address], row
+            assert row[2] and row[3], row
+        return [tuple(row[2:]) for row in rows]
 
     def kept(self, name):
         """Mailboxes with a result in the job file; reading it must always work."""
@@ -162,17 +203,18 @@ def main():
             cleaner = Cleaner(folder, lab.config, lab.log)
             subprocess.run(cleaner.command("peace.csv"), check=True, timeout=120)
             verdicts = cleaner.verdicts("peace.csv")
-            valid = {a.lower() for a, (status, _) in zip(addresses(), verdicts) if status == "valid"}
+            valid = {a.lower() for a, (status, *_) in zip(addresses(), verdicts) if status == "valid"}
             assert valid and valid <= cleaner.asked(0), "the wire log is not whole"
             return verdicts
 
         def killed_again_and_again(lab):
             cleaner = Cleaner(folder, lab.config, lab.log)
             kills = min(KILLS - killed, KILLS_OF_A_LIST)
-            return one_list(cleaner, f"killed{lists}.csv", peace, chance, kills)
+            name = f"killed{lists}" + ENDINGS[lists % len(ENDINGS)]
+            return one_list(cleaner, name, peace, chance, kills)
 
         peace = in_a_lab(plot, in_peace)
-        assert {s for s, _ in peace} >= {"valid", "invalid", "catch_all"}, set(peace)
+        assert {s for s, *_ in peace} >= {"valid", "invalid", "catch_all"}, set(peace)
         killed = lists = 0
         while killed < KILLS:
             killed += in_a_lab(plot, killed_again_and_again)
