@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -120,29 +121,40 @@ class Cleaner:
             assert row[2] and row[3], row
         return [tuple(row[2:]) for row in rows]
 
-    def kept(self, name):
-        """Mailboxes with a result in the job file; reading it must always work."""
+    def looked_into(self, name, work):
+        """What work says of the job; None: there is no job yet. A copy is looked into, so that the
+        next life finds what the kill left, a journal to roll back maybe."""
         job = self.folder / (name + ".mkjob")
         if not job.exists() or job.stat().st_size == 0:
-            return set()
-        with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name='result'").fetchone():
-                return set()
+            return None
+        with tempfile.TemporaryDirectory(prefix="mk-kill-") as folder:
+            for ending in ("", "-wal", "-journal"):
+                if os.path.exists(str(job) + ending):
+                    shutil.copy(str(job) + ending, os.path.join(folder, "job" + ending))
+            db = sqlite3.connect(os.path.join(folder, "job"))
+            try:
+                tables = {name for name, in db.execute("SELECT name FROM sqlite_master")}
+                return work(db) if {"result", "record"} <= tables else None
+            finally:
+                db.close()
+
+    def kept(self, name):
+        """Mailboxes with a result in the job file; reading it must always work."""
+        def work(db):
             rows = db.execute("SELECT address FROM row JOIN result USING (job, row)").fetchall()
             done, counted = db.execute("SELECT (SELECT sum(done) FROM job),"
                                        " (SELECT sum(results) FROM tally)").fetchone()
-        assert (done or 0) == (counted or 0) == len(rows), (done, counted, len(rows))
-        return {bytes(address).decode().lower() for address, in rows}
+            assert (done or 0) == (counted or 0) == len(rows), (done, counted, len(rows))
+            return {bytes(address).decode().lower() for address, in rows}
+
+        return self.looked_into(name, work) or set()
 
     def habits(self, name):
         """Domains whose dealings with strangers are known in the job file."""
-        job = self.folder / (name + ".mkjob")
-        if not job.exists() or job.stat().st_size == 0:
-            return set()
-        with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name='record'").fetchone():
-                return set()
+        def work(db):
             return {bytes(key).decode() for key, in db.execute("SELECT key FROM record")}
+
+        return self.looked_into(name, work) or set()
 
     def asked(self, since):
         with open(self.log, encoding="utf-8", errors="replace") as file:
