@@ -65,8 +65,8 @@
      .type = CONFIG_TEXT, \
      .offset = offsetof(owner, member.prefix), \
      .value_name = "TEXT", \
-     .fallback = "mk_", \
-     .help = "How the names of the added columns begin."}, \
+     .help = "How the names of the added columns begin. Default: mk_, but the verdict in a " \
+             "vendor's words has the vendor's names."}, \
     {.name = "report", \
      .type = CONFIG_TEXT, \
      .offset = offsetof(owner, member.report), \

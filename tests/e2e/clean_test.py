@@ -126,6 +126,17 @@ class Offline(WithFolder):
         self.syntax(self.list, "--duplicates", "drop")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), len(ROWS) - 1)
 
+    def test_words_of_vendors(self):
+        """Under their names, so that what reads the vendor's files reads ours; a prefix goes before all."""
+        for more, names in (((), ["status", "sub_status", "mk_score"]),
+                            (("--prefix", "mk_"), ["mk_status", "mk_sub_status", "mk_score"]),
+                            (("--prefix", "z_"), ["z_status", "z_sub_status", "z_score"])):
+            self.syntax(self.list, "--profile", "zerobounce", *more)
+            rows = read_list(self.folder / "people.cleaned.csv")
+            self.assertEqual(list(rows[0])[2:5], names)
+        self.syntax(self.list)
+        self.assertIn("mk_status", read_list(self.folder / "people.cleaned.csv")[0])
+
     def test_choices_of_rows(self):
         self.syntax(self.list, "--export", "remove")
         self.assertEqual({r["mk_status"] for r in read_list(self.folder / "people.cleaned.csv")},
