@@ -16,7 +16,7 @@
 #include "store/sqlite_internal.h"
 
 #define BUSY_TIMEOUT_MS 10000
-#define CACHE_KIB       65536 /* half of the index of ten million results; taken as it is used */
+#define CACHE_KIB       65536 /* rows are read from all over a list; taken as it is used */
 #define LOG_PAGES       8192  /* written back at once: the same pages change again and again */
 
 /* --- errors -------------------------------------------------------------------------------- */
@@ -129,6 +129,7 @@ static int do_simple(struct sqlite_store *store, enum sqlite_statement which, co
 
 int sqlite_store_begin(struct sqlite_store *store, const char *what, struct error *error)
 {
+    sqlite_places_begin(store);
     return do_simple(store, STATEMENT_BEGIN, what, error);
 }
 
@@ -139,20 +140,24 @@ int sqlite_store_end(struct sqlite_store *store, int code, const char *what, str
     /* Some failures have rolled back already. */
     if (code != 0 && sqlite3_get_autocommit(store->db) == 0)
         (void)do_simple(store, STATEMENT_ROLLBACK, what, NULL);
+    if (code != 0)
+        sqlite_places_drop(store);
     return code;
 }
 
 /* Without it each statement takes and gives back the lock of a reader by itself: four calls. */
-static void reads_begin(struct store *base)
+void sqlite_reads_begin(struct store *base)
 {
     struct sqlite_store *store = sqlite_store_of(base);
 
     store->readers++;
-    if (!store->is_reading)
-        store->is_reading = do_simple(store, STATEMENT_READS_BEGIN, "read", NULL) == 0;
+    if (store->is_reading)
+        return;
+    sqlite_places_begin(store);
+    store->is_reading = do_simple(store, STATEMENT_READS_BEGIN, "read", NULL) == 0;
 }
 
-static void reads_end(struct store *base)
+void sqlite_reads_end(struct store *base)
 {
     struct sqlite_store *store = sqlite_store_of(base);
 
@@ -328,6 +333,7 @@ static void sqlite_close(struct store *base)
     for (size_t i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     CHECK(sqlite3_close(store->db) == SQLITE_OK);
+    sqlite_places_free(store->places);
     store_pack_free(store->pack);
     memory_free(store->path);
     memory_free(store);
@@ -365,8 +371,8 @@ static const struct store_ops sqlite_ops = {
     .row_erase = sqlite_row_erase,
     .counts = sqlite_counts,
     .page_read = sqlite_page_read,
-    .reads_begin = reads_begin,
-    .reads_end = reads_end,
+    .reads_begin = sqlite_reads_begin,
+    .reads_end = sqlite_reads_end,
     .note_put = sqlite_note_put,
     .note_change = sqlite_note_change,
     .note_next = sqlite_note_next,
@@ -393,7 +399,8 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
     store->mode = mode;
     store->path = memory_copy_string(path, strlen(path));
     store->pack = store_pack_new();
-    if (store->path == NULL || store->pack == NULL) {
+    store->places = sqlite_places_new();
+    if (store->path == NULL || store->pack == NULL || store->places == NULL) {
         code = error_set(error, ERROR_NOMEM, "no memory for the store");
         goto done;
     }
@@ -403,6 +410,8 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         goto done;
     }
     result = open_as(path, mode, &store->db);
+    if (result == SQLITE_OK)
+        result = sqlite_places_register(store);
     if (result != SQLITE_OK) {
         code = sqlite_store_error(store->db, path, result, "open the store", error);
         goto done;

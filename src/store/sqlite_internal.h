@@ -2,8 +2,8 @@
  * The SQLite store's own parts: connection, schema, prepared statements, transactions.
  *
  * sqlite.c opens and closes; sqlite_schema.c makes and migrates tables; sqlite_job.c, sqlite_row.c,
- * sqlite_result.c, sqlite_note.c and sqlite_record.c are the interface's parts. Nothing outside
- * src/store includes this.
+ * sqlite_result.c, sqlite_note.c and sqlite_record.c are the interface's parts; sqlite_place.c
+ * knows which result is whose. Nothing outside src/store includes this.
  */
 #ifndef MK_STORE_SQLITE_INTERNAL_H
 #define MK_STORE_SQLITE_INTERNAL_H
@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "store/pack.h"
+#include "store/sqlite_place.h"
 #include "store/store.h"
 
 #define SQLITE_STORE_STATEMENTS(X)                                                                 \
@@ -35,8 +36,7 @@
     X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3 WHERE id=?1")                     \
     X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+?2 WHERE id=?1")                           \
     X(JOB_DONE, "UPDATE job SET done=done+?2 WHERE id=?1")                                         \
-    X(RESULTS_DELETE, "DELETE FROM result WHERE job=?1 AND row<=(SELECT max(row) FROM"             \
-                      " (SELECT row FROM result WHERE job=?1 ORDER BY row LIMIT ?2))")             \
+    X(RESULT_DELETE, "DELETE FROM result WHERE seq=?1 AND job=?2")                                 \
     X(ROWS_DELETE, "DELETE FROM row WHERE job=?1 AND row<=(SELECT max(row) FROM"                   \
                    " (SELECT row FROM row WHERE job=?1 ORDER BY row LIMIT ?2))")                   \
     X(TALLY_DELETE, "DELETE FROM tally WHERE job=?1")                                              \
@@ -46,35 +46,42 @@
     X(ROW_COPIES, "UPDATE row SET copies=copies+?3 WHERE job=?1 AND row=?2")                       \
     X(RESULT_ADD, "INSERT INTO result (job, row, reason, action, score, flags, retry_after,"       \
                   " checked_ms, provider, domain, suggestion, explanation, json)"                  \
-                  " SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13 WHERE NOT EXISTS"            \
-                  " (SELECT 1 FROM result WHERE job=?1 AND row=?2)")                               \
+                  " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")                          \
     X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms, r.fault IS NULL OR r.fault=''"         \
                   " FROM result s JOIN row r ON r.job=s.job AND r.row=s.row"                       \
-                  " WHERE s.job=?1 AND s.row=?2")                                                  \
-    X(RESULT_FORGET, "DELETE FROM result WHERE job=?1 AND row=?2")                                 \
+                  " WHERE s.seq=place(?1,?2) AND s.job=?1 AND s.row=?2")                           \
+    X(RESULT_FORGET, "DELETE FROM result WHERE seq=place(?1,?2) AND job=?1 AND row=?2")            \
     X(RESULT_ERASE, "UPDATE result SET provider=NULL, domain=NULL, suggestion=NULL,"               \
-                    " explanation=NULL, json=NULL WHERE job=?1 AND row=?2")                        \
+                    " explanation=NULL, json=NULL"                                                 \
+                    " WHERE seq=place(?1,?2) AND job=?1 AND row=?2")                               \
     X(ROW_ERASE, "UPDATE row SET address=x'', raw=NULL, key=0, fault=?3 WHERE job=?1 AND row=?2")  \
     X(TALLY_TAKE, "UPDATE tally SET results=results-1, rows=rows-?3 WHERE job=?1 AND reason=?2")   \
     X(TALLY_ADD, "INSERT INTO tally (job, reason, results, rows) VALUES (?1,?2,?3,?4)"             \
                  " ON CONFLICT (job, reason) DO UPDATE SET results=results+excluded.results,"      \
                  " rows=rows+excluded.rows")                                                       \
     X(TALLY_READ, "SELECT reason, results, rows FROM tally WHERE job=?1")                          \
-    X(PAGE_ROWS, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND"                         \
+    X(PAGE_ROWS, SQLITE_STORE_LINE "LEFT JOIN result s ON s.seq=place(r.job,"                      \
+                                   " CASE r.first WHEN 0 THEN r.row ELSE r.first END)"             \
+                                   " AND s.job=r.job AND"                                          \
                                    " s.row=CASE r.first WHEN 0 THEN r.row ELSE r.first END"        \
                                    " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 ORDER BY r.row")    \
-    X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.job=r.job AND s.row=r.row"        \
+    X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.seq=place(r.job, r.row)"          \
+                                        " AND s.job=r.job AND s.row=r.row"                         \
                                         " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
                                         " ORDER BY r.row")                                         \
-    X(ROWS_OF_REASONS, "SELECT row FROM result WHERE job=?1 AND row>?2 AND row<=?3"                \
-                       " AND (?4>>reason)&1 ORDER BY row")                                         \
     X(ROWS_DUPLICATE, "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2"       \
                       " AND row<=?3 AND first<>0 ORDER BY row")                                    \
     X(ROW_AFTER, "SELECT 1 FROM row WHERE job=?1 AND row>?2 AND row<=?3 LIMIT 1")                  \
     X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL, r.turn FROM row r" \
-                    " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0 AND NOT EXISTS"      \
-                    " (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"                  \
-                    " ORDER BY r.row")                                                             \
+                    " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0"                     \
+                    " AND place(r.job, r.row) IS NULL ORDER BY r.row")                             \
+    X(PLACE_READ, "SELECT packed FROM place WHERE id=?1")                                          \
+    X(PLACE_WRITE, "INSERT OR REPLACE INTO place (id, packed) VALUES (?1,?2)")                     \
+    X(PLACE_DELETE, "DELETE FROM place WHERE id=?1")                                               \
+    X(PLACES_NEXT, "SELECT id, packed FROM place WHERE id>=?1 AND id<?2 ORDER BY id")              \
+    X(PLACES_LOG, "INSERT OR REPLACE INTO place_log (id, packed) VALUES (?1,?2)")                  \
+    X(PLACES_LOGGED, "SELECT id, packed FROM place_log WHERE id>=?1 AND id<?2 ORDER BY id")        \
+    X(PLACES_FORGET, "DELETE FROM place_log WHERE id>?1 AND id<=?2")                               \
     X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES (?1,?2,?3,?4)"                 \
                 " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
                 " until_ms=excluded.until_ms")                                                     \
@@ -144,6 +151,7 @@ struct sqlite_store {
     char *path;
     enum store_mode mode;
     struct store_pack *pack;
+    struct sqlite_places *places;
     unsigned readers; /* who want to be one reader */
     bool is_reading;  /* as one, since the first of them, until somebody writes */
     sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -203,6 +211,9 @@ int sqlite_row_erase(struct store *store, uint64_t job, uint64_t row, struct sli
                      struct error *error);
 int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,
                   struct error *error);
+/* One view of the file for all that is read between. */
+void sqlite_reads_begin(struct store *store);
+void sqlite_reads_end(struct store *store);
 int sqlite_page_read(struct store *store, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error);
 

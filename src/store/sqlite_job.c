@@ -142,7 +142,7 @@ int sqlite_job_clear(struct store *base, uint64_t id, size_t max, bool job_too, 
 
     if (code != 0)
         return code;
-    code = take_away(store, STATEMENT_RESULTS_DELETE, id, &left, error);
+    code = sqlite_places_clear(store, id, &left, error);
     if (code == 0 && left > 0)
         code = take_away(store, STATEMENT_ROWS_DELETE, id, &left, error);
     if (code == 0)

@@ -1,15 +1,16 @@
 /*
  * Pages in SQLite.
  *
- * Mostly a walk over the rows. Where certain reasons are wanted, a cursor walks the index of
- * results, another the duplicates, whose reason is their first's, and the smaller row of the two
- * comes next: rare reasons cost a walk over the index, not over millions of rows.
+ * Mostly a walk over the rows. Where certain reasons are wanted, one cursor goes through the places
+ * of results, another through the duplicates, whose reason is their first's, and the smaller row of
+ * the two comes next: rare reasons cost a look at six bytes a row, not a walk over millions of
+ * rows.
  */
 #include "base/check.h"
 #include "store/sqlite_internal.h"
 
 #define WHAT            "read results"
-#define ENTRIES_PER_ROW 50 /* of the index, in the time that a row takes */
+#define ENTRIES_PER_ROW 50 /* places, in the time that a row takes */
 
 /* Column names of SQLITE_STORE_LINE. */
 enum column {
@@ -162,55 +163,46 @@ static int walk_rows(struct sqlite_store *store, uint64_t job, const struct stor
 /* --- by reason ----------------------------------------------------------------------------- */
 
 /* Rows in rising order: those whose results have one of the reasons, and duplicates. */
-enum {
-    OF_REASONS,
-    DUPLICATES,
-    CURSOR_COUNT,
-};
-
 struct cursors {
-    sqlite3_stmt *statements[CURSOR_COUNT]; /* NULL: at its end */
-    uint64_t rows[CURSOR_COUNT];            /* where each stands; UINT64_MAX: at its end */
+    sqlite3_stmt *duplicates;  /* NULL: none are wanted */
+    uint64_t duplicate, found; /* where each stands; UINT64_MAX: at its end */
 };
 
-static int advance(struct sqlite_store *store, struct cursors *cursors, size_t index,
-                   struct error *error)
+static int advance_duplicates(struct sqlite_store *store, struct cursors *cursors,
+                              struct error *error)
 {
-    int result = sqlite3_step(cursors->statements[index]);
+    int result = sqlite3_step(cursors->duplicates);
 
     if (result == SQLITE_ROW) {
-        cursors->rows[index] = (uint64_t)sqlite3_column_int64(cursors->statements[index], 0);
+        cursors->duplicate = (uint64_t)sqlite3_column_int64(cursors->duplicates, 0);
         return 0;
     }
     if (result != SQLITE_DONE)
         return sqlite_store_fail(store, WHAT, error);
-    cursors->rows[index] = UINT64_MAX;
+    cursors->duplicate = UINT64_MAX;
     return 0;
 }
 
-static int open_cursor(struct sqlite_store *store, uint64_t job, const struct store_query *query,
-                       uint64_t until, struct cursors *cursors, size_t index, struct error *error)
+static int open_duplicates(struct sqlite_store *store, uint64_t job, uint64_t after, uint64_t until,
+                           struct cursors *cursors, struct error *error)
 {
-    static const enum sqlite_statement statements[] = {
-        [OF_REASONS] = STATEMENT_ROWS_OF_REASONS,
-        [DUPLICATES] = STATEMENT_ROWS_DUPLICATE,
-    };
-    sqlite3_stmt *statement = sqlite_store_prepare(store, statements[index]);
-
-    if (statement == NULL)
+    cursors->duplicates = sqlite_store_prepare(store, STATEMENT_ROWS_DUPLICATE);
+    if (cursors->duplicates == NULL)
         return sqlite_store_fail(store, WHAT, error);
-    sqlite3_bind_int64(statement, 1, (int64_t)job);
-    sqlite3_bind_int64(statement, 2, (int64_t)query->after);
-    sqlite3_bind_int64(statement, 3, (int64_t)until);
-    if (index == OF_REASONS)
-        sqlite3_bind_int64(statement, 4, (int64_t)query->filter.reasons);
-    cursors->statements[index] = statement;
-    return advance(store, cursors, index, error);
+    sqlite3_bind_int64(cursors->duplicates, 1, (int64_t)job);
+    sqlite3_bind_int64(cursors->duplicates, 2, (int64_t)after);
+    sqlite3_bind_int64(cursors->duplicates, 3, (int64_t)until);
+    return advance_duplicates(store, cursors, error);
 }
 
-static size_t smaller(const struct cursors *cursors)
+static int advance_found(struct sqlite_store *store, uint64_t job, uint64_t after, uint64_t until,
+                         uint64_t reasons, struct cursors *cursors, struct error *error)
 {
-    return cursors->rows[DUPLICATES] < cursors->rows[OF_REASONS] ? DUPLICATES : OF_REASONS;
+    int code = sqlite_places_next(store, job, after, until, reasons, &cursors->found, error);
+
+    if (code == 0)
+        cursors->found = UINT64_MAX;
+    return code < 0 ? code : 0;
 }
 
 static int read_one(struct sqlite_store *store, uint64_t job, uint64_t row,
@@ -253,7 +245,7 @@ static int has_more(struct sqlite_store *store, uint64_t job, uint64_t after, ui
     return 0;
 }
 
-/* How far one call looks through the index, where an entry costs a fiftieth of a row. */
+/* How far one call looks through places, where one costs a fiftieth of a row. */
 static uint64_t end_of_stretch(const struct store_query *query)
 {
     uint64_t until = query->after + ENTRIES_PER_ROW * store_query_scan(query);
@@ -264,38 +256,48 @@ static uint64_t end_of_stretch(const struct store_query *query)
 static int merge_reasons(struct sqlite_store *store, uint64_t job, const struct store_query *query,
                          struct store_page *page, struct error *error)
 {
-    uint64_t until = end_of_stretch(query);
-    struct cursors cursors = {.rows = {UINT64_MAX, UINT64_MAX}};
+    uint64_t until = end_of_stretch(query), reasons = query->filter.reasons;
+    struct cursors cursors = {.duplicate = UINT64_MAX};
     size_t looked_at = 0;
     bool more = false;
-    int code = open_cursor(store, job, query, until, &cursors, OF_REASONS, error);
+    int code = advance_found(store, job, query->after, until, reasons, &cursors, error);
 
     if (code == 0 && query->scope == STORE_SCOPE_ROWS)
-        code = open_cursor(store, job, query, until, &cursors, DUPLICATES, error);
+        code = open_duplicates(store, job, query->after, until, &cursors, error);
     while (code == 0 && page->count < query->limit && looked_at++ < store_query_scan(query)) {
-        size_t next = smaller(&cursors);
+        bool is_duplicate = cursors.duplicate < cursors.found;
+        uint64_t row = is_duplicate ? cursors.duplicate : cursors.found;
 
-        if (cursors.rows[next] == UINT64_MAX) {
+        if (row == UINT64_MAX) {
             code = has_more(store, job, until, last_row(query), &more, error);
             page->at_end = code == 0 && !more;
             page->after = more ? until : page->after;
             break;
         }
-        code = read_one(store, job, cursors.rows[next], query, page, error);
+        code = read_one(store, job, row, query, page, error);
         if (code == 0)
-            code = advance(store, &cursors, next, error);
+            code = is_duplicate ? advance_duplicates(store, &cursors, error)
+                                : advance_found(store, job, row, until, reasons, &cursors, error);
     }
-    for (size_t i = 0; i < CURSOR_COUNT; i++)
-        sqlite3_reset(cursors.statements[i]);
+    sqlite3_reset(cursors.duplicates);
     return code;
+}
+
+static int read_page(struct sqlite_store *store, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error)
+{
+    if (query->scope != STORE_SCOPE_PENDING && query->filter.reasons != 0)
+        return merge_reasons(store, job, query, page, error);
+    return walk_rows(store, job, query, page, error);
 }
 
 int sqlite_page_read(struct store *base, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error)
 {
-    struct sqlite_store *store = sqlite_store_of(base);
+    int code;
 
-    if (query->scope != STORE_SCOPE_PENDING && query->filter.reasons != 0)
-        return merge_reasons(store, job, query, page, error);
-    return walk_rows(store, job, query, page, error);
+    sqlite_reads_begin(base);
+    code = read_page(sqlite_store_of(base), job, query, page, error);
+    sqlite_reads_end(base);
+    return code;
 }

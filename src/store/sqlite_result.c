@@ -5,10 +5,14 @@
 #include "base/memory.h"
 #include "store/sqlite_internal.h"
 
+/* *ret_place: where it stands then. */
 static int add_result(struct sqlite_store *store, sqlite3_stmt *statement,
-                      const struct store_result *result, struct error *error)
+                      const struct store_result *result, struct place *ret_place,
+                      struct error *error)
 {
     struct slice packed = store_pack(store->pack, result->json);
+    uint64_t number;
+    int code;
 
     if (packed.ptr == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to pack a result");
@@ -27,7 +31,15 @@ static int add_result(struct sqlite_store *store, sqlite3_stmt *statement,
         sqlite_store_bind_blob(statement, 13, packed);
     else
         sqlite3_bind_null(statement, 13);
-    return sqlite_store_do(store, statement, "keep results", error);
+    code = sqlite_store_do(store, statement, "keep results", error);
+    if (code != 0)
+        return code;
+    number = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    if (number >= PLACE_NUMBER_MAX)
+        return error_set(error, ERROR_LIMIT, "%s is full: it has had %llu results", store->path,
+                         (unsigned long long)number);
+    *ret_place = (struct place){result->row, place_at(number, result->reason)};
+    return 0;
 }
 
 static int add_tally(struct sqlite_store *store, uint64_t job, const struct store_counts *counts,
@@ -76,49 +88,86 @@ static int compare_rows(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* results: sorted by row, so that neighbours go into the same pages of the index. */
+/* results: sorted by row; places: room for as many. */
 static int put_results(struct sqlite_store *store, uint64_t job,
-                       const struct store_result *const *results, size_t count, struct error *error)
+                       const struct store_result *const *results, size_t count,
+                       struct place *places, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RESULT_ADD);
     struct store_counts counts = {0};
-    uint64_t done = 0;
+    size_t done = 0;
     int code = 0;
 
     if (statement == NULL)
         return sqlite_store_fail(store, "keep results", error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
     for (size_t i = 0; i < count && code == 0; i++) {
-        code = add_result(store, statement, results[i], error);
-        if (code == 0 && sqlite3_changes(store->db) > 0) {
-            counts.results[results[i]->reason]++;
-            counts.rows[results[i]->reason] += 1 + results[i]->copies;
-            done++;
-        }
+        uint64_t at = 0;
+
+        if (i > 0 && results[i]->row == results[i - 1]->row)
+            continue;
+        code = sqlite_places_find(store, job, results[i]->row, &at, error);
+        if (code != 0 || at != 0)
+            continue;
+        code = add_result(store, statement, results[i], &places[done], error);
+        counts.results[results[i]->reason]++;
+        counts.rows[results[i]->reason] += 1 + results[i]->copies;
+        done++;
     }
+    if (code == 0)
+        code = sqlite_places_add(store, job, places, done, error);
     if (code == 0)
         code = add_tally(store, job, &counts, error);
     return code == 0 ? count_done(store, job, done, error) : code;
+}
+
+/* Results in order of rows, so that neighbours are looked for and kept together, and room for
+   their places. */
+struct batch {
+    const struct store_result **sorted;
+    struct place *places;
+};
+
+static void free_batch(struct batch *batch)
+{
+    memory_free(batch->sorted);
+    memory_free(batch->places);
+}
+
+static int sort_batch(const struct store_result *results, size_t count, struct batch *ret_batch,
+                      struct error *error)
+{
+    struct batch batch = {
+        .sorted = memory_zalloc(count + 1, sizeof(*batch.sorted)),
+        .places = memory_zalloc(count + 1, sizeof(*batch.places)),
+    };
+
+    if (batch.sorted == NULL || batch.places == NULL) {
+        free_batch(&batch);
+        return error_set(error, ERROR_NOMEM, "no memory to sort results");
+    }
+    for (size_t i = 0; i < count; i++)
+        batch.sorted[i] = &results[i];
+    qsort(batch.sorted, count, sizeof(batch.sorted[0]), compare_rows);
+    *ret_batch = batch;
+    return 0;
 }
 
 int sqlite_results_put(struct store *base, uint64_t job, const struct store_result *results,
                        size_t count, struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
-    const struct store_result **sorted = memory_zalloc(count + 1, sizeof(*sorted));
-    int code;
+    struct batch batch;
+    int code = sort_batch(results, count, &batch, error);
 
-    if (sorted == NULL)
-        return error_set(error, ERROR_NOMEM, "no memory to sort results");
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = &results[i];
-    qsort(sorted, count, sizeof(sorted[0]), compare_rows);
+    if (code != 0)
+        return code;
     code = sqlite_store_begin(store, "keep results", error);
     if (code == 0) {
-        code = put_results(store, job, sorted, count, error);
+        code = put_results(store, job, batch.sorted, count, batch.places, error);
         code = sqlite_store_end(store, code, "keep results", error);
     }
-    memory_free(sorted);
+    free_batch(&batch);
     return code;
 }
 
@@ -205,31 +254,63 @@ static int forget_row(struct sqlite_store *store, uint64_t job, uint64_t row, st
     return code == 0 ? 1 : code;
 }
 
-int sqlite_results_forget(struct store *base, uint64_t job, const uint64_t *rows, size_t count,
-                          uint64_t *ret_forgotten, struct error *error)
+static int compare_places(const void *left, const void *right)
 {
-    struct sqlite_store *store = sqlite_store_of(base);
-    uint64_t forgotten = 0;
-    int code = sqlite_store_begin(store, "take results back", error);
+    const struct place *a = left, *b = right;
 
-    if (code != 0)
-        return code;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* places: rows, sorted, some perhaps twice. */
+static int forget_rows(struct sqlite_store *store, uint64_t job, struct place *places, size_t count,
+                       size_t *ret_forgotten, struct error *error)
+{
+    size_t forgotten = 0;
+    int code = 0;
+
     for (size_t i = 0; i < count && code == 0; i++) {
-        code = forget_row(store, job, rows[i], error);
+        if (i > 0 && places[i].row == places[i - 1].row)
+            continue;
+        code = forget_row(store, job, places[i].row, error);
         if (code == 1) {
-            forgotten++;
+            places[forgotten++] = places[i];
             code = 0;
         }
     }
     if (code == 0)
+        code = sqlite_places_add(store, job, places, forgotten, error);
+    if (code == 0)
         code = count_done(store, job, (uint64_t) - (int64_t)forgotten, error);
     *ret_forgotten = code == 0 ? forgotten : 0;
-    return sqlite_store_end(store, code, "take results back", error);
+    return code;
+}
+
+int sqlite_results_forget(struct store *base, uint64_t job, const uint64_t *rows, size_t count,
+                          uint64_t *ret_forgotten, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    struct place *places = memory_zalloc(count + 1, sizeof(*places));
+    size_t forgotten = 0;
+    int code;
+
+    if (places == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to take results back");
+    for (size_t i = 0; i < count; i++)
+        places[i].row = rows[i];
+    qsort(places, count, sizeof(places[0]), compare_places);
+    code = sqlite_store_begin(store, "take results back", error);
+    if (code == 0) {
+        code = forget_rows(store, job, places, count, &forgotten, error);
+        code = sqlite_store_end(store, code, "take results back", error);
+    }
+    *ret_forgotten = code == 0 ? forgotten : 0;
+    memory_free(places);
+    return code;
 }
 
 /* 1: it was replaced, and is in *counts. */
 static int replace_row(struct sqlite_store *store, uint64_t job, const struct store_result *result,
-                       struct store_counts *counts, struct error *error)
+                       struct store_counts *counts, struct place *ret_place, struct error *error)
 {
     sqlite3_stmt *statement;
     struct kept kept = {0};
@@ -246,35 +327,57 @@ static int replace_row(struct sqlite_store *store, uint64_t job, const struct st
     if (statement == NULL)
         return sqlite_store_fail(store, "keep results", error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
-    code = add_result(store, statement, result, error);
+    code = add_result(store, statement, result, ret_place, error);
     counts->results[result->reason]++;
     counts->rows[result->reason] += kept.rows;
     return code == 0 ? 1 : code;
 }
 
-int sqlite_results_replace(struct store *base, uint64_t job, const struct store_result *results,
-                           size_t count, uint64_t *ret_replaced, struct error *error)
+static int replace_rows(struct sqlite_store *store, uint64_t job,
+                        const struct store_result *const *results, size_t count,
+                        struct place *places, size_t *ret_replaced, struct error *error)
 {
-    struct sqlite_store *store = sqlite_store_of(base);
     struct store_counts counts = {0};
-    uint64_t replaced = 0;
-    int code = sqlite_store_begin(store, "replace results", error);
+    size_t replaced = 0;
+    int code = 0;
 
-    if (code != 0)
-        return code;
     for (size_t i = 0; i < count && code == 0; i++) {
-        code = replace_row(store, job, &results[i], &counts, error);
+        if (i > 0 && results[i]->row == results[i - 1]->row)
+            continue;
+        code = replace_row(store, job, results[i], &counts, &places[replaced], error);
         if (code == 1) {
             replaced++;
             code = 0;
         }
     }
     if (code == 0)
+        code = sqlite_places_add(store, job, places, replaced, error);
+    if (code == 0)
         code = add_tally(store, job, &counts, error);
     if (code == 0)
         code = count_done(store, job, 0, error); /* is there such a list? */
+    *ret_replaced = replaced;
+    return code;
+}
+
+int sqlite_results_replace(struct store *base, uint64_t job, const struct store_result *results,
+                           size_t count, uint64_t *ret_replaced, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    struct batch batch;
+    size_t replaced = 0;
+    int code = sort_batch(results, count, &batch, error);
+
+    if (code != 0)
+        return code;
+    code = sqlite_store_begin(store, "replace results", error);
+    if (code == 0) {
+        code = replace_rows(store, job, batch.sorted, count, batch.places, &replaced, error);
+        code = sqlite_store_end(store, code, "replace results", error);
+    }
     *ret_replaced = code == 0 ? replaced : 0;
-    return sqlite_store_end(store, code, "replace results", error);
+    free_batch(&batch);
+    return code;
 }
 
 int sqlite_row_erase(struct store *base, uint64_t job, uint64_t row, struct slice fault,

@@ -8,8 +8,9 @@
 /*
  * One entry a version, never changed once released. Rows are clustered by (job, row): they are
  * written and read in runs of neighbours. Results come in no order of rows, so they are appended as
- * they come and only narrow indexes are written all over the place: clustered, a result cost five
- * times as much. `tally` is what pages and summaries count by.
+ * they come: clustered, a result cost five times as much, with an index by row twice. Which one is
+ * a row's is said by `place` and `place_log` (sqlite_place.h). `tally` is what pages and summaries
+ * count by.
  */
 static const char *const migrations[] = {
     "CREATE TABLE job ("
@@ -104,6 +105,12 @@ static const char *const migrations[] = {
     "DROP INDEX result_reason;"
     "DROP INDEX result_row;"
     "CREATE UNIQUE INDEX result_row ON result (job, row, reason);",
+    /* Chunks of places, keyed by job and number. Since then JSON may be packed by LZ4, too. */
+    "CREATE TABLE place (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);"
+    "CREATE TABLE place_log (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);"
+    "INSERT INTO place SELECT job<<32|(row-1)/672, pack_places(row, seq, reason) FROM result"
+    " GROUP BY 1;"
+    "DROP INDEX result_row;",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

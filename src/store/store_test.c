@@ -806,6 +806,21 @@ static void run_sql(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
+static int64_t count_sql(const char *path, const char *sql)
+{
+    sqlite3_stmt *statement;
+    int64_t count;
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    count = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return count;
+}
+
 static void files_that_are_not_ours_are_refused(void **state)
 {
     struct bench *bench = *state;
@@ -834,30 +849,53 @@ static void files_that_are_not_ours_are_refused(void **state)
     assert_int_equal(garbage[100], 'x'); /* and it is left as it was */
 }
 
-/* As files of version 4 are: an index of results for rows, another for reasons. */
-static void older_files_are_renewed(void **state)
+/* As files of version 4 are: an index of results for rows, another for reasons; of 5: one for
+   both. */
+static const char version_4[] = "DROP TABLE place; DROP TABLE place_log;"
+                                "CREATE UNIQUE INDEX result_row ON result (job, row);"
+                                "CREATE INDEX result_reason ON result (job, reason, row);"
+                                "PRAGMA user_version=4";
+static const char version_5[] = "DROP TABLE place; DROP TABLE place_log;"
+                                "CREATE UNIQUE INDEX result_row ON result (job, row, reason);"
+                                "PRAGMA user_version=5";
+
+static void renew(struct bench *bench, const char *older)
 {
-    struct bench *bench = *state;
     uint64_t id = add_job(bench->store), numbers[8];
     struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 8};
     struct error error = {0};
 
     add_rows(bench->store, id, 1, 5, 1000);
+    add_rows(bench->store, id, 1001, 2000, 1000);
+    put(bench->store, id, 1500, REASON_TIMEOUT);
     put(bench->store, id, 1, REASON_ACCEPTED);
     put(bench->store, id, 4, REASON_TIMEOUT);
     store_close(bench->store);
     bench->store = NULL;
-    run_sql(bench->path, "DROP INDEX result_row;"
-                         "CREATE UNIQUE INDEX result_row ON result (job, row);"
-                         "CREATE INDEX result_reason ON result (job, reason, row);"
-                         "PRAGMA user_version=4");
+    run_sql(bench->path, older);
     assert_int_equal(try_open(bench, STORE_MODE_READ_ONLY, &error), ERROR_FORMAT);
     open_again(bench, STORE_MODE_EXISTING);
     put(bench->store, id, 4, REASON_ACCEPTED); /* it has one */
     assert_int_equal(counts_of(bench->store, id).results[REASON_ACCEPTED], 1);
     query.filter.reasons = UINT64_C(1) << REASON_TIMEOUT;
-    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 1);
-    assert_int_equal(numbers[0], 4);
+    assert_int_equal(collect(bench->store, id, query, numbers, ARRAY_LEN(numbers)), 2);
+    assert_true(numbers[0] == 4 && numbers[1] == 1500);
+    put(bench->store, id, 5, REASON_ACCEPTED);
+    assert_int_equal(get_job(bench->store, id).done, 4);
+    while (store_job_remove(bench->store, id, 100, &error) == 1)
+        ;
+    assert_int_equal(count_sql(bench->path, "SELECT (SELECT count(*) FROM result) +"
+                                            " (SELECT count(*) FROM place) +"
+                                            " (SELECT count(*) FROM place_log)"),
+                     0);
+}
+
+static void older_files_are_renewed(void **state)
+{
+    struct bench *bench = *state;
+
+    renew(bench, version_5);
+    renew(bench, version_4);
 }
 
 static void damage_is_noticed(void **state)

@@ -1,0 +1,380 @@
+/*
+ * Tests of places in SQLite: results put, replaced and taken back at random, through two handles
+ * that hold few places and are closed and opened, stand where they should after each step.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "store/sqlite_internal.h"
+
+enum {
+    ROWS = 3000, /* five chunks */
+    BATCH = 120,
+    HELD = 40,
+    STEPS = 400,
+};
+
+struct bench {
+    char folder[64], path[96];
+    struct store *stores[2]; /* of the same file */
+    uint64_t jobs[2];
+    struct random random;
+    /* What should be there: reason + 1, or 0; and when it was checked. */
+    uint8_t reasons[2][ROWS + 1];
+    int64_t checked[2][ROWS + 1];
+};
+
+static uint64_t below(struct bench *bench, uint64_t end)
+{
+    return random_below(&bench->random, end);
+}
+
+static void open_store(struct bench *bench, size_t which)
+{
+    struct error error = {0};
+
+    store_close(bench->stores[which]);
+    bench->stores[which] = NULL;
+    if (store_open(bench->path, STORE_MODE_CREATE, &bench->stores[which], &error) != 0)
+        fail_msg("%s", error.message);
+    sqlite_places_hold(sqlite_store_of(bench->stores[which]), HELD);
+    /* The disk is not what is tested. */
+    assert_int_equal(sqlite3_exec(sqlite_store_of(bench->stores[which])->db,
+                                  "PRAGMA synchronous=OFF", NULL, NULL, NULL),
+                     SQLITE_OK);
+}
+
+static void add_job(struct bench *bench, size_t job)
+{
+    const struct store_job info = {.name = SLICE("list")};
+    struct store_row rows[ROWS];
+
+    for (uint64_t i = 0; i < ROWS; i++)
+        rows[i] = (struct store_row){.number = i + 1, .address = SLICE("a@b.example")};
+    assert_int_equal(store_job_add(bench->stores[0], &info, &bench->jobs[job], NULL), 0);
+    assert_int_equal(store_rows_add(bench->stores[0], bench->jobs[job], rows, ROWS, NULL), 0);
+    memset(bench->reasons[job], 0, sizeof(bench->reasons[job]));
+}
+
+static int set_up(void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+
+    if (bench == NULL)
+        return -1;
+    snprintf(bench->folder, sizeof(bench->folder), "/tmp/mk-place-test-XXXXXX");
+    if (mkdtemp(bench->folder) == NULL)
+        return -1;
+    snprintf(bench->path, sizeof(bench->path), "%s/list.mkjob", bench->folder);
+    for (size_t i = 0; i < 2; i++)
+        open_store(bench, i);
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+
+    for (size_t i = 0; i < 2; i++)
+        store_close(bench->stores[i]);
+    unlink(bench->path);
+    rmdir(bench->folder);
+    free(bench);
+    return 0;
+}
+
+/* --- what is there --------------------------------------------------------------------------- */
+
+/* Lines of a page, whole or of one reason, against what should be there. */
+static void check_pages(struct bench *bench, struct store *store, size_t job, unsigned reason)
+{
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 700};
+    const uint8_t *reasons = bench->reasons[job];
+    struct store_page page;
+    struct error error = {0};
+    uint64_t row = 0;
+
+    if (reason != 0)
+        query.filter.reasons = UINT64_C(1) << (reason - 1);
+    store_page_init(&page);
+    do {
+        if (store_page_read(store, bench->jobs[job], &query, &page, &error) != 0)
+            fail_msg("%s", error.message);
+        for (size_t i = 0; i < page.count; i++) {
+            const struct store_line *line = &page.lines[i];
+
+            for (row++; reason != 0 && row <= ROWS && reasons[row] != reason; row++)
+                ;
+            assert_int_equal(line->row.number, row);
+            assert_int_equal(line->has_result, reasons[row] != 0);
+            if (!line->has_result)
+                continue;
+            assert_int_equal(line->result.reason + 1, reasons[row]);
+            assert_int_equal(line->result.checked_unix_ms, bench->checked[job][row]);
+        }
+        query.after = page.after;
+    } while (!page.at_end);
+    for (row++; reason != 0 && row <= ROWS && reasons[row] != reason; row++)
+        ;
+    assert_int_equal(row, ROWS + 1);
+    store_page_done(&page);
+}
+
+static void check_pending(struct bench *bench, struct store *store, size_t job)
+{
+    struct store_query query = {.scope = STORE_SCOPE_PENDING, .limit = 700};
+    struct store_page page;
+    uint64_t row = 0;
+
+    store_page_init(&page);
+    do {
+        assert_int_equal(store_page_read(store, bench->jobs[job], &query, &page, NULL), 0);
+        for (size_t i = 0; i < page.count; i++) {
+            for (row++; row <= ROWS && bench->reasons[job][row] != 0; row++)
+                ;
+            assert_int_equal(page.lines[i].row.number, row);
+        }
+        query.after = page.after;
+    } while (!page.at_end);
+    for (row++; row <= ROWS && bench->reasons[job][row] != 0; row++)
+        ;
+    assert_int_equal(row, ROWS + 1);
+    store_page_done(&page);
+}
+
+static void check(struct bench *bench)
+{
+    size_t job = (size_t)below(bench, 2);
+    struct store *store = bench->stores[below(bench, 2)];
+
+    switch (below(bench, 3)) {
+    case 0:
+        check_pages(bench, store, job, 0);
+        break;
+    case 1:
+        check_pages(bench, store, job, 1 + (unsigned)below(bench, 5));
+        break;
+    default:
+        check_pending(bench, store, job);
+    }
+}
+
+/* --- what happens ---------------------------------------------------------------------------- */
+
+/* A batch of rows in no order, now and then near each other, some perhaps twice. */
+static size_t choose(struct bench *bench, uint64_t rows[BATCH])
+{
+    size_t count = 1 + (size_t)below(bench, below(bench, 3) == 0 ? 3 : BATCH);
+    uint64_t near = below(bench, 4) == 0 ? 300 : ROWS, from = below(bench, ROWS - near + 1);
+
+    for (size_t i = 0; i < count; i++)
+        rows[i] = 1 + from + below(bench, near);
+    return count;
+}
+
+static size_t make_results(struct bench *bench, int64_t checked, struct store_result results[BATCH])
+{
+    uint64_t rows[BATCH];
+    size_t count = choose(bench, rows);
+
+    for (size_t i = 0; i < count; i++)
+        results[i] = (struct store_result){.row = rows[i],
+                                           .reason = (enum verdict_reason)below(bench, 5),
+                                           .checked_unix_ms = checked};
+    return count;
+}
+
+static void put(struct bench *bench, struct store *store, size_t job, int64_t now)
+{
+    struct store_result results[BATCH];
+    size_t count = make_results(bench, now, results);
+    struct error error = {0};
+
+    if (store_results_put(store, bench->jobs[job], results, count, &error) != 0)
+        fail_msg("%s", error.message);
+    for (size_t i = 0; i < count; i++) {
+        if (bench->reasons[job][results[i].row] != 0)
+            continue;
+        bench->reasons[job][results[i].row] = (uint8_t)(results[i].reason + 1);
+        bench->checked[job][results[i].row] = now;
+    }
+}
+
+static void replace(struct bench *bench, struct store *store, size_t job)
+{
+    struct store_result results[BATCH];
+    size_t count = make_results(bench, 0, results);
+    bool seen[ROWS + 1] = {false};
+    uint64_t replaced, expected = 0;
+
+    for (size_t i = 0; i < count; i++)
+        results[i].checked_unix_ms = bench->checked[job][results[i].row] - (i % 5 == 0);
+    assert_int_equal(
+        store_results_replace(store, bench->jobs[job], results, count, &replaced, NULL), 0);
+    /* Of one row, the first. */
+    for (size_t i = 0; i < count; i++) {
+        uint64_t row = results[i].row;
+
+        if (seen[row])
+            continue;
+        seen[row] = true;
+        if (i % 5 == 0 || bench->reasons[job][row] == 0)
+            continue;
+        bench->reasons[job][row] = (uint8_t)(results[i].reason + 1);
+        expected++;
+    }
+    assert_int_equal(replaced, expected);
+}
+
+static void forget(struct bench *bench, struct store *store, size_t job)
+{
+    uint64_t rows[BATCH], forgotten, expected = 0;
+    size_t count = choose(bench, rows);
+
+    for (size_t i = 0; i < count; i++) {
+        expected += bench->reasons[job][rows[i]] != 0;
+        bench->reasons[job][rows[i]] = 0;
+    }
+    assert_int_equal(store_results_forget(store, bench->jobs[job], rows, count, &forgotten, NULL),
+                     0);
+    assert_int_equal(forgotten, expected);
+}
+
+/* A commit that does not come about leaves all as it was. */
+static void break_off(struct bench *bench, struct store *store, int64_t now)
+{
+    struct store_result results[BATCH];
+    size_t count = make_results(bench, now, results);
+
+    assert_int_equal(store_results_put(store, 999, results, count, NULL), ERROR_NOT_FOUND);
+}
+
+static void results_stand_where_they_should(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t seed = 20261127;
+
+    print_message("seed %llu\n", (unsigned long long)seed);
+    random_init(&bench->random, seed);
+    for (size_t job = 0; job < 2; job++)
+        add_job(bench, job);
+    for (int step = 1; step <= STEPS; step++) {
+        size_t job = (size_t)below(bench, 2);
+        struct store *store = bench->stores[below(bench, 8) == 0];
+
+        switch (below(bench, 12)) {
+        case 0:
+        case 1:
+            forget(bench, store, job);
+            break;
+        case 2:
+            replace(bench, store, job);
+            break;
+        case 3:
+            open_store(bench, (size_t)below(bench, 2));
+            break;
+        case 4:
+            break_off(bench, store, step);
+            break;
+        default:
+            put(bench, store, job, step);
+        }
+        check(bench);
+    }
+    for (unsigned reason = 0; reason <= 5; reason++)
+        check_pages(bench, bench->stores[1], 0, reason);
+}
+
+static int64_t count_of(struct store *store, const char *table)
+{
+    char sql[64];
+    sqlite3_stmt *statement;
+    int64_t count;
+
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(sqlite_store_of(store)->db, sql, -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    count = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return count;
+}
+
+/* A whole list in random order: chunks are all written, and the log does not grow with the list. */
+static void what_is_written_leaves_the_log(void **state)
+{
+    struct bench *bench = *state;
+    struct store *store = bench->stores[0];
+    int64_t logged = 0;
+
+    random_init(&bench->random, 3);
+    add_job(bench, 0);
+    for (uint64_t i = 0; i < ROWS; i += 10) {
+        struct store_result results[10];
+
+        for (uint64_t j = 0; j < 10; j++)
+            results[j] = (struct store_result){.row = (i + j) * 1009 % ROWS + 1};
+        assert_int_equal(store_results_put(store, bench->jobs[0], results, 10, NULL), 0);
+        for (size_t j = 0; j < 10; j++)
+            bench->reasons[0][results[j].row] = 1;
+        memset(bench->checked[0], 0, sizeof(bench->checked[0]));
+        logged = count_of(store, "place_log") > logged ? count_of(store, "place_log") : logged;
+    }
+    assert_int_equal(count_of(store, "place"), (ROWS + PLACE_CHUNK_ROWS - 1) / PLACE_CHUNK_ROWS);
+    assert_in_range(logged, 1, 4 * HELD / 10);
+    check_pages(bench, bench->stores[1], 0, 0);
+}
+
+/* Bit by bit, with the places of another list untouched, also when it is broken off. */
+static void lists_go_with_their_places(void **state)
+{
+    struct bench *bench = *state;
+    struct store_job job;
+    struct arena arena;
+    int code;
+
+    random_init(&bench->random, 4);
+    for (size_t i = 0; i < 2; i++)
+        add_job(bench, i);
+    for (int step = 1; step <= 60; step++) {
+        put(bench, bench->stores[0], (size_t)step % 2, step);
+        forget(bench, bench->stores[0], (size_t)step % 2);
+        put(bench, bench->stores[0], (size_t)step % 2, step);
+    }
+    while ((code = store_job_remove(bench->stores[below(bench, 2)], bench->jobs[0],
+                                    1 + (size_t)below(bench, 100), NULL)) == 1)
+        if (below(bench, 10) == 0)
+            open_store(bench, (size_t)below(bench, 2));
+    assert_int_equal(code, 0);
+    arena_init(&arena);
+    assert_int_equal(store_job_get(bench->stores[0], bench->jobs[1], &arena, &job, NULL), 0);
+    assert_int_equal(count_of(bench->stores[0], "result"), job.done);
+    arena_done(&arena);
+    for (size_t i = 0; i < 2; i++)
+        check_pages(bench, bench->stores[i], 1, 0);
+    while (store_job_remove(bench->stores[0], bench->jobs[1], 1000, NULL) == 1)
+        ;
+    assert_int_equal(count_of(bench->stores[0], "result") + count_of(bench->stores[0], "place") +
+                         count_of(bench->stores[0], "place_log"),
+                     0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(results_stand_where_they_should, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_written_leaves_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lists_go_with_their_places, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
