@@ -106,20 +106,28 @@ static void check_hardening(struct doctor *doctor)
 static int open_shared(struct doctor *doctor, const char *url, struct store **ret_store,
                        struct error *error)
 {
-    int code = store_open(url, STORE_MODE_READ_ONLY, ret_store, error);
-
+    int code = store_open(url, STORE_MODE_READ_ONLY, ret_store, error), may;
     /* Of an older program; those of a newer one are refused for a look at notes too. */
-    if (code == ERROR_FORMAT && store_open(url, STORE_MODE_NOTES, ret_store, NULL) == 0) {
+    bool is_old = code == ERROR_FORMAT && store_open(url, STORE_MODE_NOTES, ret_store, NULL) == 0;
+
+    if (!is_old && code != ERROR_NOT_FOUND)
+        return code;
+    may = store_may_prepare(url, error);
+    if (may < 0)
+        return may;
+    if (may == 0)
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_FAILED,
+                          "Let serve's role own the tables there, or start serve or worker once "
+                          "with a role that may.",
+                          "the store has %s, and %s",
+                          is_old ? "tables of an older version" : "no tables yet", error->message);
+    else if (is_old)
         doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_WARNING,
                           "Start serve or worker of this version once, when it suits you.",
                           "the store has tables of an older version: the first start renews them");
-        return 1;
-    }
-    if (code != ERROR_NOT_FOUND)
-        return code;
-    doctor_report_add(
-        &doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
-        "the store has no tables yet: they are made at the first start, by a role that may");
+    else
+        doctor_report_add(&doctor->report, DOCTOR_STORE, DOCTOR_OK, "",
+                          "the store has no tables yet: they are made at the first start");
     return 1;
 }
 

@@ -65,8 +65,9 @@ bool store_has_postgres(void)
     return true;
 }
 
-int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
-                        struct error *error)
+/* Its tables were not looked at. */
+static int connect_to(const char *url, enum store_mode mode, struct postgres_store **ret_store,
+                      struct error *error)
 {
     struct postgres_store *store = memory_zalloc(1, sizeof(*store));
     int code;
@@ -87,12 +88,38 @@ int store_postgres_open(const char *url, enum store_mode mode, struct store **re
         goto done;
     }
     code = postgres_store_connect(store, error);
-    if (code == 0)
-        code = postgres_store_migrate(store, error);
 done:
+    if (code == 0)
+        *ret_store = store;
+    else
+        close_store(&store->base);
+    return code;
+}
+
+int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
+                        struct error *error)
+{
+    struct postgres_store *store = NULL;
+    int code = connect_to(url, mode, &store, error);
+
+    if (code != 0)
+        return code;
+    code = postgres_store_migrate(store, error);
     if (code == 0)
         *ret_store = &store->base;
     else
         close_store(&store->base);
+    return code;
+}
+
+int store_postgres_may_prepare(const char *url, struct error *error)
+{
+    struct postgres_store *store = NULL;
+    int code = connect_to(url, STORE_MODE_READ_ONLY, &store, error);
+
+    if (code != 0)
+        return code;
+    code = postgres_may_prepare(store, error);
+    close_store(&store->base);
     return code;
 }

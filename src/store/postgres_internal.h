@@ -363,6 +363,8 @@ uint64_t postgres_clock_ms(void);
 int postgres_store_migrate(struct postgres_store *store, struct error *error);
 /* As store_may_write. */
 int postgres_may_write(struct store *store, struct error *error);
+/* As store_may_prepare; the tables were not looked at yet. */
+int postgres_may_prepare(struct postgres_store *store, struct error *error);
 
 /* --- postgres_part.c ----------------------------------------------------------------------------
  */

@@ -14,6 +14,11 @@ int store_postgres_open(const char *url, enum store_mode mode, struct store **re
                      "sqlite:PATH, or build it with -Dpostgres=enabled");
 }
 
+int store_postgres_may_prepare(const char *url, struct error *error)
+{
+    return store_postgres_open(url, STORE_MODE_READ_ONLY, NULL, error);
+}
+
 int store_postgres_files(const char *url, int (*each)(void *user, const char *path), void *user)
 {
     return 0;

@@ -218,7 +218,9 @@ static int migrate(struct postgres_store *store, struct error *error)
         code = look(store, &version, error); /* somebody else may have been faster */
     if (code == 0 && version == 0)
         code = postgres_store_run(store,
-                                  "CREATE SCHEMA IF NOT EXISTS mailknock;"
+                                  /* IF NOT EXISTS asks for the right even where it exists */
+                                  "DO $$ BEGIN IF to_regnamespace('mailknock') IS NULL THEN"
+                                  " CREATE SCHEMA mailknock; END IF; END $$;"
                                   "CREATE TABLE mailknock.version (version integer PRIMARY KEY,"
                                   " oldest integer NOT NULL)",
                                   "prepare the tables", error);
@@ -282,6 +284,38 @@ int postgres_may_write(struct store *base, struct error *error)
     if (code == 0)
         error_set(error, ERROR_IO, "%s: this role may not write to the table mailknock.%.*s",
                   store->place, SLICE_ARG(table));
+    PQclear(answer);
+    return code;
+}
+
+/* What migrations do: a schema, tables in it, and changes of tables, which is their owners' right.
+ */
+static const struct postgres_text prepare_text = {
+    "MAY_PREPARE",
+    "SELECT convert_to(CASE"
+    " WHEN n.oid IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')"
+    " THEN 'make a schema in this database'"
+    " WHEN n.oid IS NOT NULL AND NOT has_schema_privilege(n.oid, 'CREATE')"
+    " THEN 'make tables in the schema mailknock'"
+    " ELSE coalesce((SELECT 'change the table mailknock.'||min(c.relname::text) FROM pg_class c"
+    " WHERE c.relnamespace=n.oid AND c.relkind IN ('r', 'p')"
+    " AND NOT pg_has_role(c.relowner, 'USAGE')), '') END, 'UTF8')"
+    " FROM (SELECT to_regnamespace('mailknock')::oid AS oid) n",
+    true,
+};
+
+int postgres_may_prepare(struct postgres_store *store, struct error *error)
+{
+    PGresult *answer;
+    struct slice what;
+    int code = postgres_store_ask(store, &prepare_text, NULL, &answer, "look at rights", error);
+
+    if (code != 0)
+        return code;
+    what = postgres_bytes(answer, 0, 0);
+    code = what.len == 0;
+    if (code == 0)
+        error_set(error, ERROR_IO, "%s: this role may not %.*s", store->place, SLICE_ARG(what));
     PQclear(answer);
     return code;
 }

@@ -90,6 +90,11 @@ int store_may_write(struct store *store, struct error *error)
     return store->ops->may_write != NULL ? store->ops->may_write(store, error) : 1;
 }
 
+int store_may_prepare(const char *url, struct error *error)
+{
+    return store_url_is_shared(url) ? store_postgres_may_prepare(url, error) : 1;
+}
+
 const char *store_job_state_name(enum store_job_state state)
 {
     static const char *const names[] = {

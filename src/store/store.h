@@ -85,6 +85,12 @@ int store_advise(struct store *store, struct error *error);
  * not. Also of one that was opened to read only.
  */
 int store_may_write(struct store *store, struct error *error);
+/*
+ * May this user make our tables in the database behind the URL where there are none, and renew
+ * those of an older program? 1; 0: *error says what it may not; the errors of store_open. Nothing
+ * is changed; not known of files, so 1.
+ */
+int store_may_prepare(const char *url, struct error *error);
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
@@ -542,6 +548,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
 /* ERROR_USAGE where the program was built without it (store/postgres_none.c). */
 int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
                         struct error *error);
+int store_postgres_may_prepare(const char *url, struct error *error);
 /* store_url_files of such a one. */
 int store_postgres_files(const char *url, int (*each)(void *user, const char *path), void *user);
 /* Does the line pass? One meaning for all back ends. */

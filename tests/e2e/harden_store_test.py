@@ -189,6 +189,21 @@ class Store(Case):
         self.assertEqual(result, "ok")
         self.assertIn("no tables yet", detail)
         self.assertEqual(SERVER.sql("SELECT count(*) FROM pg_namespace WHERE nspname='mailknock'"), "0")
+        # Whoever could not make them is told before serve fails.
+        SERVER.sql("CREATE ROLE guest LOGIN")
+        result, detail = self.doctor("guest")
+        self.assertEqual(result, "failed")
+        self.assertIn("this role may not make a schema in this database", detail)
+        SERVER.sql("CREATE SCHEMA mailknock; GRANT USAGE ON SCHEMA mailknock TO guest")
+        self.assertIn("this role may not make tables in the schema mailknock", self.doctor("guest")[1])
+        # A schema that it may use is enough, for the doctor and for what makes tables.
+        SERVER.sql("GRANT CREATE ON SCHEMA mailknock TO guest")
+        self.assertEqual(self.doctor("guest")[0], "ok")
+        guest = f"postgresql://guest@/postgres?host={SERVER.folder}&port={PORT}"
+        with contextlib.closing(Service(LAB.config, self.folder, "--depth", "syntax", "--store", guest)):
+            self.assertEqual(SERVER.sql("SELECT tableowner FROM pg_tables WHERE tablename='job'"), "guest")
+        self.assertEqual(self.doctor("guest"), ("ok", "the store has its tables, and this role may write to them"))
+        SERVER.sql(drop)
         self.serve(f"postgresql://mailknock@/postgres?host={SERVER.folder}&port={PORT}")
         self.assertEqual(self.doctor(), ("ok", "the store has its tables, and this role may write to them"))
         SERVER.sql("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA mailknock TO reader;"
@@ -200,6 +215,13 @@ class Store(Case):
         result, detail = self.doctor()
         self.assertEqual(result, "warning")
         self.assertIn("older version", detail)
+        SERVER.sql("GRANT CREATE ON SCHEMA mailknock TO guest")
+        SERVER.sql("GRANT USAGE ON SCHEMA mailknock TO guest;"
+                   " GRANT SELECT ON ALL TABLES IN SCHEMA mailknock TO guest")
+        result, detail = self.doctor("guest")
+        self.assertEqual(result, "failed")
+        self.assertIn("tables of an older version", detail)
+        self.assertIn("this role may not change the table mailknock.", detail)
         SERVER.sql("UPDATE mailknock.version SET oldest=1000")
         result, detail = self.doctor()
         self.assertEqual(result, "failed")
