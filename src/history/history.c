@@ -43,7 +43,8 @@ struct history {
     struct arena arena; /* of the pending ones */
     struct store_record pending[PENDING_MAX];
     size_t pending_count;
-    unsigned failures; /* of the store, in a row */
+    struct table proofs; /* of the pending ones, by key: the latest */
+    unsigned failures;   /* of the store, in a row */
     struct error trouble;
     struct buffer scratch;
     struct io_timer flush_timer;
@@ -130,6 +131,7 @@ static uint64_t refresh_ms(const struct history *history, enum verdict_reason re
 static void forget_pending(struct history *history)
 {
     history->pending_count = 0;
+    table_done(&history->proofs); /* its keys stand in the arena */
     arena_reset(&history->arena);
 }
 
@@ -186,7 +188,11 @@ static void add_pending(struct history *history, struct store_record *record)
         history->counts.lost++;
         return;
     }
-    history->pending[history->pending_count++] = *record;
+    history->pending[history->pending_count] = *record;
+    /* Without it a mailbox may be asked once more. */
+    if (record->is_proof)
+        (void)table_put(&history->proofs, record->key, &history->pending[history->pending_count]);
+    history->pending_count++;
     if (history->pending_count == PENDING_MAX || history->arena.used_bytes > PENDING_BYTES)
         (void)history_flush(history, NULL);
     else if (!io_timer_is_running(&history->flush_timer))
@@ -247,18 +253,16 @@ static const struct store_record *known_of(const struct known *known, enum store
 static void know_pending(struct history *history, struct slice key, struct arena *arena,
                          struct known *known)
 {
-    for (size_t i = history->pending_count; i-- > 0;) {
-        struct store_record record = history->pending[i];
+    const struct store_record *pending = table_get(&history->proofs, key);
+    struct store_record *record = &known->records[STORE_RECORD_MAILBOX];
 
-        if (!record.is_proof || !slice_equal(record.key, key))
-            continue;
-        record.body = arena_slice(arena, record.body);
-        known->found &= ~(1U << STORE_RECORD_MAILBOX);
-        if (record.body.ptr != NULL)
-            known->found |= 1U << STORE_RECORD_MAILBOX;
-        known->records[STORE_RECORD_MAILBOX] = record;
+    if (pending == NULL)
         return;
-    }
+    *record = *pending;
+    record->body = arena_slice(arena, pending->body);
+    known->found &= ~(1U << STORE_RECORD_MAILBOX);
+    if (record->body.ptr != NULL)
+        known->found |= 1U << STORE_RECORD_MAILBOX;
 }
 
 /* A store that fails knows nothing. */
@@ -539,6 +543,7 @@ int history_open(struct io_loop *loop, struct store *store, struct probe_engine 
     fill_in(&history->options);
     arena_init(&history->arena);
     buffer_init(&history->scratch, 0);
+    table_init_borrowing(&history->proofs, hash_bytes(&history, sizeof(history), 1));
     table_init(&history->refreshes, hash_bytes(&history, sizeof(history), 0));
     list_init(&history->to_refresh);
     io_timer_init(loop, &history->flush_timer, flush_time_came, history);
@@ -574,6 +579,7 @@ void history_close(struct history *history)
     io_timer_stop(&history->tidy_timer);
     io_timer_stop(&history->reads_timer);
     table_done(&history->refreshes);
+    table_done(&history->proofs);
     buffer_done(&history->scratch);
     arena_done(&history->arena);
     memory_free(history);
