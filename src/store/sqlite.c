@@ -312,7 +312,7 @@ static const char *mode_pragma(enum store_mode mode)
     return store_mode_writes(mode) ? "PRAGMA journal_mode=WAL;" : "PRAGMA query_only=ON;";
 }
 
-static int set_up(struct sqlite_store *store, struct error *error)
+int sqlite_store_set_up(struct sqlite_store *store, struct error *error)
 {
     char sql[256];
 
@@ -417,8 +417,6 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         goto done;
     }
     code = sqlite_store_migrate(store, error);
-    if (code == 0)
-        code = set_up(store, error);
 done:
     if (code == 0)
         *ret_store = &store->base;

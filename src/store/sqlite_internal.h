@@ -179,7 +179,9 @@ void sqlite_store_bind_blob(sqlite3_stmt *statement, int index, struct slice byt
 /* Borrowed until the next step; NULL gives "". */
 struct slice sqlite_store_column(sqlite3_stmt *statement, int index);
 
-/* Make the tables or bring them up to date; check that the file is ours. */
+/* How a file is used that is ours. */
+int sqlite_store_set_up(struct sqlite_store *store, struct error *error);
+/* Check that the file is ours, set it up, and make the tables or bring them up to date. */
 int sqlite_store_migrate(struct sqlite_store *store, struct error *error);
 /* The path as a URI with these parameters. NULL: no memory. On the heap. */
 char *sqlite_store_uri(const char *path, const char *parameters);

@@ -175,6 +175,9 @@ int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
 {
     int version = 0, code = check_ours(store, &version, error);
 
+    /* Before tables are made: in the log they wait for no disk. */
+    if (code == 0)
+        code = sqlite_store_set_up(store, error);
     if (code != 0 || version == (int)ARRAY_LEN(migrations))
         return code;
     if (store->mode == STORE_MODE_NOTES)
