@@ -40,6 +40,7 @@ struct bulk_job_options {
     enum probe_patience patience;
     bool asks_anew;             /* whatever was found out before (probe/past.h) */
     bool without_json;          /* keep columns only */
+    bool json_in_passing;       /* told with `kept`; kept of rows that have duplicates alone */
     bool with_evidence;         /* transcripts and DNS answers in the JSON */
     uint64_t max_time_ms;       /* of this run; 0: as long as it takes */
     struct bulk_habits *habits; /* kept before results are; borrowed; NULL: none */

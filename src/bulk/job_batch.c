@@ -15,6 +15,30 @@ static void empty_batch(struct bulk_job *job)
     arena_reset(&job->arena);
 }
 
+/* What is told as it comes need not be kept, but where duplicates will be answered with it. */
+static int put(struct bulk_job *job)
+{
+    struct slice *jsons;
+    int code;
+
+    if (!job->options.json_in_passing)
+        return store_results_put(job->store, job->info.id, job->results, job->result_count,
+                                 &job->error);
+    jsons = arena_array(&job->arena, job->result_count, sizeof(*jsons));
+    if (jsons == NULL)
+        return error_set(&job->error, ERROR_NOMEM, "no memory to keep results");
+    for (size_t i = 0; i < job->result_count; i++) {
+        jsons[i] = job->results[i].json;
+        if (job->results[i].copies == 0)
+            job->results[i].json = SLICE_EMPTY;
+    }
+    code =
+        store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
+    for (size_t i = 0; i < job->result_count; i++)
+        job->results[i].json = jsons[i];
+    return code;
+}
+
 /*
  * The next batch is so large that its commit holds the loop no longer than a moment: other jobs,
  * and people with a browser, wait meanwhile. A disk that is slow for once costs a few small
@@ -27,9 +51,7 @@ static int commit(struct bulk_job *job)
 
     (void)io_pace_begin(&job->commits);
     bulk_habits_flush(job->options.habits);
-    code =
-        store_results_put(job->store, job->info.id, job->results, job->result_count, &job->error);
-
+    code = put(job);
     if (code == 0)
         code = bulk_job_read_info(job, &job->error);
     took_ms = io_pace_end(&job->commits, job->result_count) / 1000;

@@ -128,7 +128,7 @@ struct run {
     unsigned ended;
     enum bulk_job_end end;
     uint64_t ended_ms;
-    uint64_t kept;
+    uint64_t kept, kept_with_json;
     uint64_t in_flight_most, held_most;
     uint64_t stop_after_kept, stop_grace_ms;
     uint64_t rcpts_at_stop;
@@ -183,6 +183,8 @@ static void kept(void *user, const struct store_result *results, size_t count)
 
     assert_true(count > 0 && results[0].row > 0);
     run->kept += count;
+    for (size_t i = 0; i < count; i++)
+        run->kept_with_json += results[i].json.len > 0;
     look(run);
     if (before < run->stop_after_kept && run->kept >= run->stop_after_kept)
         stop(run);
@@ -376,6 +378,33 @@ static void a_list_is_cleaned(void **state)
     assert_int_equal(progress.eta_ms, 0);
     assert_int_equal(progress.counts.rows[REASON_BAD_SYNTAX], 6);
     assert_int_equal(run.in_flight_most, 40);
+    run_done(&run);
+    store_close(store);
+}
+
+static void json_in_passing_is_kept_where_duplicates_need_it(void **state)
+{
+    const struct store_query query = {
+        .scope = STORE_SCOPE_ROWS, .limit = ROWS + 1, .with_json = true};
+    struct store *store = memory_store();
+    struct store_page page;
+    struct run run;
+
+    run_init(&run, store, load(store), 1);
+    run.options.json_in_passing = true;
+    run_build(&run);
+    run_live(&run);
+    assert_int_equal(run.end, BULK_JOB_FINISHED);
+    assert_int_equal(run.kept, ROWS - 2);
+    assert_int_equal(run.kept_with_json, ROWS - 2);
+    store_page_init(&page);
+    assert_int_equal(store_page_read(store, run.id, &query, &page, NULL), 0);
+    assert_int_equal(page.count, ROWS);
+    for (size_t i = 0; i < page.count; i++) {
+        assert_true(page.lines[i].has_result);
+        assert_int_equal(page.lines[i].result.json.len > 0, i == 0 || is_duplicate(i + 1));
+    }
+    store_page_done(&page);
     run_done(&run);
     store_close(store);
 }
@@ -1130,6 +1159,7 @@ int main(void)
         cmocka_unit_test(outcomes_acquaint_with_a_domain),
         cmocka_unit_test(many_outcomes_keep_their_shares),
         cmocka_unit_test(a_list_is_cleaned),
+        cmocka_unit_test(json_in_passing_is_kept_where_duplicates_need_it),
         cmocka_unit_test(killed_jobs_go_on),
         cmocka_unit_test(left_jobs_keep_what_was_answered),
         cmocka_unit_test(stopped_jobs_keep_what_they_have),

@@ -258,6 +258,7 @@ static int open_work(struct clean_run *run, struct error *error)
         .depth = (enum evidence_depth)config->depth,
         .patience = (enum probe_patience)config->patience,
         .with_evidence = run->clean->options->keep_evidence,
+        .json_in_passing = run->clean->job_is_temporary, /* nobody can read it there */
         .max_time_ms = run->clean->options->max_time_ms,
     };
     const struct bulk_job_events events = {
