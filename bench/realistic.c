@@ -374,7 +374,7 @@ struct realistic_bound realistic_bound(const struct realistic_list *list, bool p
         enum realistic_owner o = s < SITES_OF_MANY ? (enum realistic_owner)s : REALISTIC_OWN;
         const struct realistic_limits *limits = &realistic_limits[o];
         double rtt = rtts[s] / 1e3, rcpts = limits->rcpts_per_session;
-        double session = pipelined ? 4 * rtt : 4 * rtt + rcpts * rtt;
+        double session = pipelined ? 3 * rtt : 4 * rtt + rcpts * rtt;
         double rate = limits->connections * rcpts / (session > 0 ? session : 1);
 
         if (limits->gap_ms > 0)

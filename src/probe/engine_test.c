@@ -567,6 +567,61 @@ static void a_hang_up_is_not_the_next_ones_fault(void **state)
     bench_free(bench);
 }
 
+/* So that MAIL and RCPTs go out together, and QUIT with the last of `rcpts`. */
+static void open_limits(struct bench *bench, unsigned rcpts)
+{
+    bench->settings.limits_opened = true;
+    bench->settings.limits_override = (struct provider_limits){
+        .connections = 5,
+        .rcpts_per_session = (uint16_t)rcpts,
+        .rcpts_per_transaction = (uint16_t)rcpts,
+    };
+}
+
+/* The same five, and a stranger: how many sessions of at most `rcpts` they need. */
+static void run_with_quit(const char *behaviour, unsigned rcpts, unsigned connections)
+{
+    struct bench *bench = bench_new();
+    char text[1024];
+
+    open_limits(bench, rcpts);
+    snprintf(text, sizeof(text),
+             SERVER_A "%s"
+                      "expect ann@a.example valid accepted\n"
+                      "expect bob@a.example valid accepted\n"
+                      "expect n1@a.example invalid mailbox_not_found\n"
+                      "expect n2@a.example invalid mailbox_not_found\n"
+                      "expect cas@a.example do_not_mail mailbox_full\n",
+             behaviour);
+    assert_true(bench_build(bench, text));
+    bench_run(bench);
+    if (counts_of(bench).connections != connections)
+        fail_msg("%srcpts %u: %llu connections, not %u", behaviour, rcpts,
+                 (unsigned long long)counts_of(bench).connections, connections);
+    bench_free(bench);
+}
+
+/*
+ * QUIT goes with the last that a session may ask. A server that then owes answers, or gives another
+ * to QUIT, has said nothing of those mailboxes: they are asked again, and it is told QUIT apart.
+ */
+static void quit_goes_with_the_last(void **state)
+{
+    run_with_quit("", 3, 2); /* with the stranger they are six */
+    run_with_quit("", 1, 6);
+    run_with_quit("", 50, 1); /* one session has room for the stranger, who comes later */
+    run_with_quit("  behave hasty-quit\n", 3, 3);
+    run_with_quit("  behave hasty-quit\n", 1, 7);
+    run_with_quit("  behave hasty-quit\n", 50, 1);
+    run_with_quit("  behave drop quit\n", 3, 2);
+    run_with_quit("  behave silent quit\n", 3, 2);
+    run_with_quit("  behave refuse quit 500 what\n", 3, 3); /* no answer to QUIT: out of step */
+    run_with_quit("  behave rcpts-per-session 2\n", 3, 3);
+    run_with_quit("  behave hangup bad-rcpt\n", 5, 5); /* what it said before may be out of step */
+    run_with_quit("  behave fail-first 1\n", 5, 4);
+    run_with_quit("  offer starttls\n  behave tls-only\n", 3, 2);
+}
+
 static void full_sessions_go_on_in_another(void **state)
 {
     struct bench *bench = bench_new();
@@ -1049,7 +1104,8 @@ static void run_against_bound(bool pipelined, int order, unsigned connections_ma
     io_loop_run(bench->loop);
     everybody_ended_once(bench);
     nobody_was_annoyed(bench);
-    session = 4 * trip + (pipelined ? 0 : r * trip); /* pipelined, RCPTs travel with MAIL */
+    /* Pipelined, RCPTs and QUIT travel with MAIL. */
+    session = pipelined ? 3 * trip : 4 * trip + r * trip;
     bound = BOUND_CASES * shares[0] / 100 * session / (c * r);
     took = (double)bench->last_done_ms / 1000;
     if (getenv("MK_TIMES") != NULL)
@@ -1456,6 +1512,7 @@ int main(void)
         cmocka_unit_test(the_second_sender_is_used_where_needed),
         cmocka_unit_test(broken_tls_is_done_without),
         cmocka_unit_test(a_hang_up_is_not_the_next_ones_fault),
+        cmocka_unit_test(quit_goes_with_the_last),
         cmocka_unit_test(full_sessions_go_on_in_another),
         cmocka_unit_test(refusals_of_everybody_prove_nothing),
         cmocka_unit_test(habits_belong_to_hosts),

@@ -26,6 +26,21 @@ static bool is_too_many(const struct smtp_result *result)
             slice_find_nocase(reply->text, SLICE("too many recipients")) >= 0);
 }
 
+/*
+ * QUIT went out with the recipients, and there is no reply: the server may have left at QUIT
+ * without giving the answers that it owed. (Those untried behind a 421 were cut off by that.)
+ */
+static bool is_lost_to_quit(const struct probe_session *session, const struct smtp_result *result)
+{
+    struct smtp_session_facts facts;
+
+    if (result->outcome == SMTP_OUTCOME_REPLY || session->host->engine->cancelled ||
+        (result->outcome == SMTP_OUTCOME_UNTRIED && result->stage != SMTP_STAGE_RSET))
+        return false;
+    smtp_session_facts(session->smtp, &facts);
+    return facts.quit_with_last;
+}
+
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
                           struct probe_answer *ret_answer)
 {
@@ -57,6 +72,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .code = result->outcome == SMTP_OUTCOME_REPLY ? result->reply.code : 0,
         .classified = answer.classified,
         .first_in_session = session->answered == 0,
+        .lost_to_quit = is_lost_to_quit(session, result),
         .was_tls_tried = session->in_clear,
         .may_do_without_tls = session->host->engine->settings.tls != SMTP_TLS_REQUIRED,
         .too_many = is_too_many(result),
@@ -120,9 +136,11 @@ static bool was_refused(const struct probe_answer *answer)
 static void learn_hangup(struct probe_session *session, const struct probe_answer *answer)
 {
     struct probe_host *host = session->host;
-    bool broke = answer->result->outcome == SMTP_OUTCOME_DISCONNECTED ||
+    bool lost_to_quit = answer->input.lost_to_quit;
+    bool broke = (answer->result->outcome == SMTP_OUTCOME_DISCONNECTED && !lost_to_quit) ||
                  (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
 
+    host->quit_alone |= lost_to_quit;
     if (broke && session->unknowns_in_a_row > 0 && !session->host->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;

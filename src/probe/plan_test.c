@@ -127,6 +127,7 @@ static void broken_conversations_lead_to_steps(void **state)
         bool first, tls_optional;
         unsigned again;
         enum probe_step step;
+        bool lost_to_quit;
     } rows[] = {
         {SMTP_OUTCOME_CONNECT_FAILED, true, true, 0, PROBE_STEP_NEXT_ADDRESS},
         {SMTP_OUTCOME_DISCONNECTED, true, true, 0, PROBE_STEP_NEXT_HOST},
@@ -139,6 +140,10 @@ static void broken_conversations_lead_to_steps(void **state)
         {SMTP_OUTCOME_SMTPUTF8_NOT_OFFERED, true, true, 0, PROBE_STEP_FINISH},
         {SMTP_OUTCOME_PROTOCOL_ERROR, true, true, 0, PROBE_STEP_NEXT_HOST},
         {SMTP_OUTCOME_UNTRIED, true, true, 7, PROBE_STEP_AGAIN},
+        {SMTP_OUTCOME_DISCONNECTED, true, true, 0, PROBE_STEP_AGAIN, true},
+        {SMTP_OUTCOME_DISCONNECTED, true, true, 2, PROBE_STEP_NEXT_HOST, true},
+        {SMTP_OUTCOME_TLS_FAILED, true, true, 0, PROBE_STEP_AGAIN, true},
+        {SMTP_OUTCOME_TIMEOUT, true, true, 0, PROBE_STEP_NEXT_HOST, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -148,6 +153,7 @@ static void broken_conversations_lead_to_steps(void **state)
             .first_in_session = rows[i].first,
             .may_do_without_tls = rows[i].tls_optional,
             .again_count = rows[i].again,
+            .lost_to_quit = rows[i].lost_to_quit,
         };
         struct probe_plan plan;
 

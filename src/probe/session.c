@@ -107,10 +107,12 @@ static void stop_talking(struct probe_session *session)
 
 static void session_close(struct probe_session *session)
 {
-    bool seen =
-        (session->stream == NULL && !session->was_reset) || !session->connected ||
-        (session->awaits_goodbye && probe_engine_now(session->host->engine) < session->until_ms);
+    struct smtp_session_facts facts;
+    bool seen;
 
+    smtp_session_facts(session->smtp, &facts);
+    seen = (session->stream == NULL && !session->was_reset) || !session->connected ||
+           facts.quit_answered;
     if (session->stream != NULL)
         io_stream_close(session->stream);
     session->stream = NULL;
@@ -230,8 +232,7 @@ static void note_quit(struct probe_session *session)
     smtp_session_facts(session->smtp, &facts);
     if (!session->greeting_read)
         read_greeting(session, facts.greeting);
-    session->awaits_goodbye = facts.stage == SMTP_STAGE_QUIT;
-    if (session->awaits_goodbye && session->until_ms == INSTANT_NEVER)
+    if (facts.stage == SMTP_STAGE_QUIT && session->until_ms == INSTANT_NEVER)
         session->until_ms = probe_engine_now(session->host->engine) + QUIT_MS;
 }
 
@@ -399,7 +400,8 @@ static struct probe_session *session_new(struct probe_host *host)
     session->alone = !list_is_empty(&host->solo);
     session->last_answer_ms = probe_engine_now(engine);
     session->until_ms = session->last_answer_ms + engine->settings.connect_timeout_ms;
-    session->plan = probe_site_plan(host->site, session->in_clear, session->alone);
+    session->plan =
+        probe_site_plan(host->site, session->in_clear, session->alone, host->quit_alone);
     session->smtp = session->plan != NULL ? smtp_session_new(session->plan) : NULL;
     if (session->smtp == NULL ||
         probe_alarms_admit(&engine->alarms, &session->alarm, alarm_rang, session) != 0) {

@@ -43,9 +43,8 @@ struct probe_session {
     bool trial : 1;    /* the one conversation of a half-open breaker */
     bool alone : 1;    /* for one random recipient only */
     bool finishing : 1, finish_said : 1;
-    bool awaits_goodbye : 1; /* QUIT was said; only the 221 or the peer's close is missing */
-    bool was_reset : 1;      /* maybe not by the server, which may still hold the connection */
-    bool leaving : 1;        /* closed by us; the slot waits for the server to notice */
+    bool was_reset : 1; /* maybe not by the server, which may still hold the connection */
+    bool leaving : 1;   /* closed by us; the slot waits for the server to notice */
 };
 
 /* The site's, or what the greeting gave away. */

@@ -115,11 +115,12 @@ static unsigned timeout_percent(const struct probe_site *site)
     return percent < 1 ? 1 : percent > 100 ? 100 : percent;
 }
 
-const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone)
+const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone,
+                                        bool quit_alone)
 {
     const struct probe_settings *settings = &site->engine->settings;
     const struct provider_limits *ceiling = &site->limits.ceiling;
-    size_t at = site->use_second_sender * 4u + in_clear * 2u + alone;
+    size_t at = site->use_second_sender * 8u + quit_alone * 4u + in_clear * 2u + alone;
     struct smtp_plan *plan = site->plans[at];
 
     if (plan != NULL)
@@ -133,6 +134,7 @@ const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, 
         .sender = probe_site_sender(site),
         .tls = in_clear ? SMTP_TLS_NEVER : settings->tls,
         .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
+        .quit_with_last = !quit_alone,
         .keep_transcript = settings->transcripts,
         .rcpts_per_transaction = ceiling->rcpts_per_transaction,
         .rcpts_per_session = alone ? 1 : ceiling->rcpts_per_session,

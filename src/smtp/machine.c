@@ -127,7 +127,9 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
 {
     if (session->held == NULL || session->held_counts)
         return;
-    if (outcome == SMTP_OUTCOME_DISCONNECTED && !has_waited(session)) {
+    /* With QUIT in the batch it leaves at once, also when it has lost one. */
+    if (outcome == SMTP_OUTCOME_DISCONNECTED && !has_waited(session) &&
+        !(session->quit_is_said && session->is_closed)) {
         smtp_machine_release(session);
         return;
     }
@@ -138,6 +140,11 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
 bool smtp_machine_has_leftover(const struct smtp_session *session)
 {
     return session->in.len > 0 || session->part != NULL || session->is_reading;
+}
+
+bool smtp_machine_awaits_more(const struct smtp_session *session)
+{
+    return session->outstanding > (session->quit_is_said ? 1U : 0U);
 }
 
 static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
@@ -183,7 +190,8 @@ void smtp_machine_enter(struct smtp_session *session, enum smtp_state state)
         return;
     if (state == SMTP_STATE_QUIT || state == SMTP_STATE_DONE) {
         CHECK(session->waiting.count == 0 && session->transaction.count == 0 &&
-              (session->held == NULL || session->held_counts));
+              (session->held == NULL || session->held_counts ||
+               (state == SMTP_STATE_QUIT && session->quit_with_last)));
         session->is_ending = true;
     }
     session->deadline_ms = deadline_of(session, state);
@@ -307,7 +315,7 @@ static void leave_rest(struct smtp_session *session, const char *why)
 
 enum smtp_state smtp_machine_choose(struct smtp_session *session)
 {
-    CHECK(session->outstanding == 0 && session->in_flight == 0);
+    CHECK(!smtp_machine_awaits_more(session) && session->in_flight == 0);
     if (session->is_ending) {
         leave_rest(session, NULL);
         return SMTP_STATE_QUIT;

@@ -101,12 +101,14 @@ struct smtp_session {
     bool pipelining_offered : 1;
     bool smtputf8_offered : 1;
     bool size_offered : 1;
-    bool is_closed : 1;     /* the connection is gone */
-    bool closed_is_new : 1; /* and the machine does not know yet */
-    bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
-    bool is_ending : 1;     /* nothing is asked any more */
-    bool is_time_stale : 1; /* time may have passed since it was told */
-    bool held_counts : 1;   /* what is held is to be told */
+    bool is_closed : 1;      /* the connection is gone */
+    bool closed_is_new : 1;  /* and the machine does not know yet */
+    bool quit_is_said : 1;   /* it is the last of the commands outstanding, or answered */
+    bool quit_with_last : 1; /* it went out behind RCPTs */
+    bool finish_is_new : 1;  /* finish was asked for, and the machine does not know yet */
+    bool is_ending : 1;      /* nothing is asked any more */
+    bool is_time_stale : 1;  /* time may have passed since it was told */
+    bool held_counts : 1;    /* what is held is to be told */
     bool lacks_memory : 1;
     bool is_flooded : 1; /* more bytes came than are kept */
     bool has_mail : 1;   /* a transaction is open at the server */
@@ -157,6 +159,8 @@ void smtp_machine_release(struct smtp_session *session);
  */
 void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
                             const char *detail);
+/* Is more asked than QUIT, if that is said already? */
+bool smtp_machine_awaits_more(const struct smtp_session *session);
 void smtp_machine_note(struct smtp_session *session, const char *words);
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session);
 /* True when bytes are there that nothing asked for, as far as now known. */
@@ -178,6 +182,7 @@ smtp_reaction smtp_react_break_all, smtp_react_break_connecting, smtp_react_brea
     smtp_react_greeting, smtp_react_ehlo, smtp_react_ehlo_refused, smtp_react_helo,
     smtp_react_helo_refused, smtp_react_starttls, smtp_react_starttls_refused, smtp_react_secured,
     smtp_react_rset, smtp_react_mail, smtp_react_mail_refused, smtp_react_mail_shutdown,
-    smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown, smtp_react_drained;
+    smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown, smtp_react_drained,
+    smtp_react_parted, smtp_react_parted_badly, smtp_react_parted_silently;
 
 #endif

@@ -220,7 +220,7 @@ bool smtp_react_rset(struct smtp_session *session)
 bool smtp_react_mail(struct smtp_session *session)
 {
     session->has_mail = true;
-    return session->outstanding > 0;
+    return smtp_machine_awaits_more(session);
 }
 
 /* True: RCPTs went out with MAIL, whose replies mean nothing now. */
@@ -238,7 +238,7 @@ bool smtp_react_mail_refused(struct smtp_session *session)
         smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_REPLY, SMTP_STAGE_MAIL,
                             NULL);
     }
-    return session->outstanding > 0;
+    return smtp_machine_awaits_more(session);
 }
 
 bool smtp_react_mail_shutdown(struct smtp_session *session)
@@ -255,7 +255,7 @@ bool smtp_react_rcpt(struct smtp_session *session)
         smtp_machine_hold_first(session);
     else
         smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
-    return session->outstanding > 0;
+    return smtp_machine_awaits_more(session);
 }
 
 bool smtp_react_rcpt_refused(struct smtp_session *session)
@@ -268,7 +268,7 @@ bool smtp_react_rcpt_refused(struct smtp_session *session)
     recipient->is_sent = false;
     session->in_flight--;
     smtp_queue_push(&session->waiting, recipient);
-    return session->outstanding > 0;
+    return smtp_machine_awaits_more(session);
 }
 
 bool smtp_react_rcpt_shutdown(struct smtp_session *session)
@@ -283,5 +283,33 @@ bool smtp_react_rcpt_shutdown(struct smtp_session *session)
 /* True: the last of the replies that were still due has come. */
 bool smtp_react_drained(struct smtp_session *session)
 {
-    return session->outstanding == 0;
+    return !smtp_machine_awaits_more(session);
+}
+
+/*
+ * True: QUIT is answered, too. Only 221 answers it (RFC 5321 4.2.3): whatever else stands in that
+ * place belongs to somebody in the batch.
+ */
+bool smtp_react_parted(struct smtp_session *session)
+{
+    if (session->outstanding > 0)
+        return false;
+    if (reply_of(session).code != 221)
+        return smtp_react_parted_badly(session);
+    smtp_machine_release(session);
+    return true;
+}
+
+bool smtp_react_parted_badly(struct smtp_session *session)
+{
+    smtp_machine_end_batch(session, SMTP_OUTCOME_PROTOCOL_ERROR,
+                           "QUIT was not answered by 221: replies are out of step");
+    return true;
+}
+
+/* The recipients are answered, and nothing stands in the place of the answer to QUIT. */
+bool smtp_react_parted_silently(struct smtp_session *session)
+{
+    smtp_machine_release(session);
+    return true;
 }

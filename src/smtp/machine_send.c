@@ -1,6 +1,7 @@
 /*
  * Saying the commands. With PIPELINING (RFC 2920), RSET, MAIL and the RCPTs of a transaction are
- * written at once; the states behind the first then find theirs already sent.
+ * written at once, and QUIT where the plan wants it and nobody can follow; the states behind the
+ * first then find theirs already sent.
  */
 #include "base/check.h"
 #include "base/instant.h"
@@ -54,7 +55,33 @@ void smtp_send_starttls(struct smtp_session *session)
 
 void smtp_send_quit(struct smtp_session *session)
 {
+    if (session->quit_is_said)
+        return;
+    session->quit_is_said = true;
     sent(session, smtp_command_quit(fresh_out(session)));
+}
+
+/*
+ * The session may ask nobody else, whatever the replies are. (A plan that waits to be told to use
+ * TLS may have to ask the same again.)
+ */
+static bool is_last_batch(const struct smtp_session *session)
+{
+    bool may_yet_be_secured = session->starttls_offered && !session->is_tls &&
+                              !session->tls_tried && session->plan->tls != SMTP_TLS_NEVER;
+
+    return session->plan->quit_with_last && is_batching(session) && session->plan->gap_ms == 0 &&
+           session->rcpt_count >= session->plan->rcpts_per_session && session->waiting.count == 0 &&
+           !may_yet_be_secured;
+}
+
+static void write_last(struct smtp_session *session)
+{
+    if (!is_last_batch(session))
+        return;
+    session->quit_with_last = true;
+    session->is_ending = true;
+    smtp_send_quit(session);
 }
 
 static void write_rcpts(struct smtp_session *session)
@@ -79,6 +106,7 @@ static void write_rcpts(struct smtp_session *session)
     }
     session->next_rcpt_ms =
         session->now_ms > INSTANT_NEVER - gap_ms ? INSTANT_NEVER : session->now_ms + gap_ms;
+    write_last(session);
 }
 
 void smtp_send_rcpt(struct smtp_session *session)

@@ -251,7 +251,9 @@ static void take_reply(struct smtp_session *session)
     if (code == 221 && session->state != SMTP_STATE_QUIT) {
         /* "221 I can break rules, too. Goodbye." accepts nothing. */
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
-                           "the server said goodbye (221) unasked");
+                           session->quit_is_said
+                               ? "the server said goodbye (221) before it had answered"
+                               : "the server said goodbye (221) unasked");
         return;
     }
     smtp_machine_dispatch(session, event);
@@ -356,6 +358,10 @@ static bool step(struct smtp_session *session)
 {
     if (session->lacks_memory) {
         smtp_machine_give_up(session);
+        return true;
+    }
+    if (session->state == SMTP_STATE_READY && session->quit_is_said) {
+        smtp_machine_enter(session, smtp_machine_choose(session)); /* what comes answers QUIT */
         return true;
     }
     if (take_input(session))
@@ -508,6 +514,8 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .smtputf8_offered = session->smtputf8_offered,
         .size_offered = session->size_offered,
         .used_helo = session->used_helo,
+        .quit_with_last = session->quit_with_last,
+        .quit_answered = session->quit_is_said && session->outstanding == 0,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),
         .greeting = slice_from_string(session->greeting != NULL ? session->greeting : ""),

@@ -18,10 +18,12 @@
  *
  * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
  * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
- * allows; what is answered to a batch is told when all of it is, or it is over: where a server lost
- * a reply, the others would be taken for those of their neighbours. SMTPUTF8 (RFC 6531) is asked
- * only where offered and needed. STARTTLS (RFC 3207): bytes that came before the handshake are an
- * attack and end the session.
+ * allows, and QUIT with the last recipients that the session may ask: RFC 2920 3.1 lets it end a
+ * batch. What is answered to a batch is told when all of it is, QUIT too, or it is over: where a
+ * server lost a reply, the others would be taken for those of their neighbours. When it leaves at
+ * QUIT before that, nothing that it said to the batch counts, and smtp_session_facts says that it
+ * may have been for the QUIT. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS
+ * (RFC 3207): bytes that came before the handshake are an attack and end the session.
  */
 #ifndef MK_SMTP_SESSION_H
 #define MK_SMTP_SESSION_H
@@ -68,6 +70,7 @@ struct smtp_plan {
                                smtp_sender_is_safe (smtp/command.h) */
     enum smtp_tls_policy tls;
     bool use_pipelining;
+    bool quit_with_last; /* QUIT goes with the last of rcpts_per_session, where batches are sent */
     bool keep_transcript;
     unsigned rcpts_per_transaction; /* at least 1 */
     unsigned rcpts_per_session;     /* at least 1 */
@@ -176,6 +179,8 @@ struct smtp_session_facts {
     bool tls; /* the conversation is encrypted now */
     bool starttls_offered, pipelining_offered, smtputf8_offered, size_offered;
     bool used_helo;        /* EHLO was refused, HELO used */
+    bool quit_with_last;   /* QUIT went out with RCPTs: what is missing may be lost to it */
+    bool quit_answered;    /* the server knows that it is over */
     unsigned rcpt_count;   /* RCPT commands sent */
     unsigned rcpt_room;    /* how many more recipients may be added */
     struct slice greeting; /* text of the greeting, borrowed; "": none yet, or forgotten */

@@ -2,8 +2,8 @@
  * For the tests and the fuzzer of the session only: a caller that holds the session to its word.
  *
  * It takes the outputs and aborts (CHECK) when one breaks the contract: a recipient told twice or
- * never, IDLE said twice or too early, something after CLOSE, a line that is no allowed command, a
- * limit of the plan exceeded.
+ * never, IDLE said twice or too early, something after CLOSE or QUIT, QUIT before it is time, a
+ * line that is no allowed command, a limit of the plan exceeded.
  */
 #ifndef MK_SMTP_SESSION_RIG_H
 #define MK_SMTP_SESSION_RIG_H
@@ -36,7 +36,7 @@ struct rig {
     unsigned outputs, rcpts, transaction_rcpts;
     uint64_t last_rcpt_ms;
     char domain[520]; /* of the transaction */
-    bool is_idle, is_closed, tls_started, is_tls;
+    bool is_idle, is_closed, tls_started, is_tls, said_quit;
     /* Called with each output after it was checked; may be NULL. */
     void (*watch)(struct rig *rig, const struct smtp_output *output);
     void *user;
@@ -107,8 +107,18 @@ static inline void rig_check_rcpt(struct rig *rig, struct slice line)
     rig->last_rcpt_ms = rig->now_ms;
 }
 
+/* Behind RCPTs only where they are the last that there can be. */
+static inline void rig_check_quit(struct rig *rig)
+{
+    rig->said_quit = true;
+    if (rig->told < rig->accepted)
+        CHECK(rig->plan.quit_with_last && rig->plan.use_pipelining && rig->plan.gap_ms == 0 &&
+              rig->rcpts == rig->plan.rcpts_per_session);
+}
+
 static inline void rig_check_line(struct rig *rig, struct slice line)
 {
+    CHECK(!rig->said_quit);
     CHECK(line.len >= 4 && line.len <= 510);
     for (size_t i = 0; i < line.len; i++)
         CHECK((unsigned char)line.ptr[i] >= 0x20 && line.ptr[i] != 0x7f);
@@ -117,10 +127,11 @@ static inline void rig_check_line(struct rig *rig, struct slice line)
     } else if (slice_starts_with(line, SLICE("MAIL FROM:<"))) {
         CHECK(rig->plan.tls != SMTP_TLS_REQUIRED || rig->is_tls);
         rig->transaction_rcpts = 0;
+    } else if (slice_equal(line, SLICE("QUIT"))) {
+        rig_check_quit(rig);
     } else {
         CHECK(slice_starts_with(line, SLICE("EHLO ")) || slice_starts_with(line, SLICE("HELO ")) ||
-              slice_equal(line, SLICE("STARTTLS")) || slice_equal(line, SLICE("RSET")) ||
-              slice_equal(line, SLICE("QUIT")));
+              slice_equal(line, SLICE("STARTTLS")) || slice_equal(line, SLICE("RSET")));
     }
 }
 
