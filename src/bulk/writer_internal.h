@@ -18,6 +18,7 @@ struct writer_context {
     struct slice header;         /* own copy, as it came; "" for none */
     struct slice *columns;       /* the list's own columns, as text; unique */
     struct slice *names_before;  /* the same as JSON strings, with a colon; NULL: no header */
+    size_t names_len;            /* bytes of all of these */
     size_t column_count;         /* width: the header's, or of most rows */
     bool has_header;             /* only where the list had one, or a plain list becomes a table */
     struct appended_names names;

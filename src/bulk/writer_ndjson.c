@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/eight.h"
 #include "base/json.h"
 #include "bulk/format.h"
 #include "bulk/ndjson.h"
@@ -199,27 +200,80 @@ static void put_cell(struct writer_context *context, bool is_first, struct slice
     }
 }
 
+/* What stands before cell number `index`: its name as a JSON string and a colon, or "". */
+static struct slice name_before(const struct writer_context *context, size_t index,
+                                char made_up[40])
+{
+    if (context->names_before == NULL)
+        return SLICE_EMPTY;
+    if (index < context->column_count)
+        return context->names_before[index];
+    snprintf(made_up, 40, "\"column_%zu\":", index + 1);
+    return slice_from_string(made_up);
+}
+
+/*
+ * Cells of a row that is JSON's text as it stands: delimiters alone part them, and they are copied
+ * within their names. False: they need another look, and nothing was written.
+ */
+static bool put_plain_cells(struct writer_context *context, struct slice raw)
+{
+    const char *at = raw.ptr, *end = raw.ptr + raw.len, *stop;
+    bool has_names = context->names_before != NULL;
+    char *to;
+
+    if (!json_is_plain(raw) || raw.len == 0)
+        return false;
+    /* Each cell has a comma or bracket before it and two quotes; each but the first a delimiter. */
+    to = buffer_room(context->line, context->names_len + 3 * (raw.len + 1) + raw.len + 1);
+    if (to == NULL)
+        return true; /* the buffer remembers it */
+    for (size_t index = 0; at != NULL; index++) {
+        stop = memchr(at, context->shape.delimiter, (size_t)(end - at));
+        if (has_names && index == context->column_count)
+            return false;
+        *to++ = index > 0 ? ',' : has_names ? '{' : '[';
+        if (has_names) {
+            eight_copy(to, context->names_before[index].ptr, context->names_before[index].len);
+            to += context->names_before[index].len;
+        }
+        *to++ = '"';
+        eight_copy(to, at, (size_t)((stop != NULL ? stop : end) - at));
+        to += (stop != NULL ? stop : end) - at;
+        *to++ = '"';
+        at = stop != NULL ? stop + 1 : NULL;
+    }
+    *to++ = has_names ? '}' : ']';
+    context->line->len = (size_t)(to - context->line->ptr);
+    return true;
+}
+
 /* The cells of a table's row: an object by names, where there are any, or an array. */
 static void write_cells(struct writer_context *context, struct slice raw)
 {
     bool has_names = context->names_before != NULL;
-    struct slice name = {"", 0}, cell;
+    struct slice cell;
     char made_up[40];
-    size_t index = 0;
 
+    if (put_plain_cells(context, raw))
+        return;
     buffer_append_byte(context->line, has_names ? '{' : '[');
     if (raw.len == 0) /* a blank row has none */
         raw.ptr = NULL;
-    for (; bulk_csv_next_cell(&context->shape, &raw, &cell); index++) {
-        if (has_names && index < context->column_count) {
-            name = context->names_before[index];
-        } else if (has_names) {
-            snprintf(made_up, sizeof(made_up), "\"column_%zu\":", index + 1);
-            name = slice_from_string(made_up);
-        }
-        put_cell(context, index == 0, name, cell);
-    }
+    for (size_t index = 0; bulk_csv_next_cell(&context->shape, &raw, &cell); index++)
+        put_cell(context, index == 0, name_before(context, index, made_up), cell);
     buffer_append_byte(context->line, has_names ? '}' : ']');
+}
+
+/* What needs no escaping. */
+static inline void put_text(struct buffer *out, struct slice text)
+{
+    char *to = buffer_room(out, text.len);
+
+    if (to == NULL)
+        return;
+    memcpy(to, text.ptr, text.len);
+    out->len += text.len;
 }
 
 /* Up to the place of the result, which closes the object. */
@@ -228,20 +282,20 @@ static void write_row(struct writer_context *context, const struct bulk_row *row
     struct json json;
 
     json_init(&json, context->line);
-    json_object_begin(&json);
-    json_name_int(&json, "row", (int64_t)row->number);
-    json_name(&json, "input");
-    if (context->input.kind == BULK_KIND_NDJSON) {
+    put_text(context->line, SLICE("{\"row\":"));
+    json_int(&json, (int64_t)row->number);
+    put_text(context->line, SLICE(",\"input\":"));
+    if (context->input.kind == BULK_KIND_NDJSON)
         json_string(&json, row->raw);
-    } else if (context->input.kind == BULK_KIND_TEXT) {
+    else if (context->input.kind == BULK_KIND_TEXT)
         json_string(&json, row->address);
-    } else {
+    else
         write_cells(context, row->raw);
-        json_value_is_written(&json);
+    if (row->fault != NULL) {
+        put_text(context->line, SLICE(",\"fault\":"));
+        json_cstring(&json, row->fault);
     }
-    if (row->fault != NULL)
-        json_name_cstring(&json, "fault", row->fault);
-    buffer_append_byte(context->line, ',');
+    put_text(context->line, SLICE(","));
 }
 
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
@@ -276,6 +330,7 @@ bool writer_ndjson_prepare(struct writer_context *context)
         context->names_before[i] = arena_slice(&context->arena, buffer_slice(out));
         if (out->failed || context->names_before[i].ptr == NULL)
             return false;
+        context->names_len += context->names_before[i].len;
     }
     return true;
 }
