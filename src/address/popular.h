@@ -19,6 +19,7 @@ struct popular_domain {
     uint64_t name_letters; /* distance_letters of the name ... */
     uint64_t rest_letters; /* ... and of the rest */
     unsigned weight;       /* roughly how popular, gmail.com being 1000 */
+    bool is_name_told;     /* one that is more popular has the same name */
 };
 
 /* A mistyped top level domain. */

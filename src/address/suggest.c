@@ -117,13 +117,14 @@ static bool mend_tld(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1])
     struct slice stem = slice_prefix(domain, dot < 0 ? 0 : (size_t)dot);
     struct slice tld = slice_from_offset(domain, stem.len + 1);
     struct slice meant = SLICE_EMPTY;
-    const struct tld_typo *typo = tld_typo_find(tld);
+    const struct tld_typo *typo;
     unsigned nearest = DISTANCE_FAR;
 
     /* A popular name has been searched for already: "gmail.edd" is not gmail.edu. */
     if (stem.len < STEM_MIN || address_tld_find(tld) != ADDRESS_TLD_UNKNOWN ||
         popular_name_is_known(stem))
         return false;
+    typo = tld_typo_find(tld);
     if (typo != NULL)
         meant = typo->meant;
     for (size_t i = 0; typo == NULL && tld.len >= TLD_MIN && i < sizeof(common) / sizeof(*common);
@@ -159,15 +160,18 @@ static bool mend_regional(struct slice domain, const struct suggest_world *world
     struct distance_word typed;
     bool is_prepared = false;
 
-    if (world == NULL || world->is_real == NULL || popular_name_is_known(name))
+    if (world == NULL || world->is_real == NULL)
         return false;
     for (size_t i = 0; i < popular_domain_count; i++) {
         struct slice meant = popular_domains[i].name;
 
-        if (meant.len < NAME_MIN || meant.len + rest.len > ADDRESS_DOMAIN_MAX ||
+        if (popular_domains[i].is_name_told || meant.len < NAME_MIN ||
             !distance_is_within_reach(name.len, letters, meant.len, popular_domains[i].name_letters,
-                                      CAP))
+                                      CAP) ||
+            meant.len + rest.len > ADDRESS_DOMAIN_MAX)
             continue;
+        if (!is_prepared && popular_name_is_known(name))
+            return false;
         if (!is_prepared)
             distance_prepare(name, &typed);
         is_prepared = true;

@@ -109,17 +109,12 @@ static unsigned target_cost(const struct search *search, const struct popular_do
 
 /*
  * Sorts out at little cost what target_cost would: a name that is nobody's must be near the one
- * that was meant, and behind a rest that exists only the same rest can have been meant, unless it
- * is a slip that is known.
+ * that was meant.
  */
 static bool may_be_meant(const struct search *search, const struct popular_domain *popular)
 {
-    if (search->is_popular_name)
-        return true;
-    if (search->is_delegated && search->typo == NULL &&
-        popular->rest_letters != search->rest_letters)
-        return false;
-    return distance_is_within_reach(search->name.len, search->name_letters, popular->name.len,
+    return search->is_popular_name ||
+           distance_is_within_reach(search->name.len, search->name_letters, popular->name.len,
                                     popular->name_letters, name_cap(popular->name.len));
 }
 
@@ -150,6 +145,21 @@ static void consider(struct search *search, const struct popular_domain *popular
     }
 }
 
+static void look_through(struct search *search)
+{
+    /* Behind a rest that exists only the same can have been meant, unless it is a known slip. */
+    bool is_rest_meant = !search->is_popular_name && search->is_delegated && search->typo == NULL;
+
+    for (size_t i = 0; i < popular_domain_count; i++) {
+        const struct popular_domain *popular = &popular_domains[i];
+
+        if (is_rest_meant && popular->rest_letters != search->rest_letters)
+            continue;
+        if (may_be_meant(search, popular))
+            consider(search, popular);
+    }
+}
+
 bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_found)
 {
     ptrdiff_t dot = slice_find_byte(domain, '.');
@@ -167,10 +177,7 @@ bool suggest_search(struct slice domain, bool is_delegated, struct slice *ret_fo
         return false;
     search.name_letters = distance_letters(search.name);
     search.rest_letters = distance_letters(search.rest);
-    for (size_t i = 0; i < popular_domain_count; i++) {
-        if (may_be_meant(&search, &popular_domains[i]))
-            consider(&search, &popular_domains[i]);
-    }
+    look_through(&search);
     if (search.best == NULL || search.is_tied)
         return false;
     *ret_found = search.best->domain;

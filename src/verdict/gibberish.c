@@ -98,21 +98,24 @@ static bool has_row(uint64_t letters, unsigned len)
     return letters != 0;
 }
 
+static size_t count_of(uint64_t bits)
+{
+    return (size_t)__builtin_popcountll(bits);
+}
+
+/* Most names have none of them, which is seen before anything is counted. */
 static bool has_odd_traits(struct slice local, const struct traits *traits)
 {
-    size_t letters = (size_t)__builtin_popcountll(traits->letters);
-    size_t vowel_count = (size_t)__builtin_popcountll(traits->vowels);
-    size_t changes = (size_t)__builtin_popcountll((traits->letters << 1 & traits->digits) |
-                                                  (traits->digits << 1 & traits->letters));
+    uint64_t letters = traits->letters, vowels = traits->vowels, digits = traits->digits;
 
-    if (letters >= 8 && vowel_count == 0)
+    if (vowels == 0 && count_of(letters) >= 8)
         return true;
-    if (changes >= 5 && local.len >= 12)
+    if (local.len >= 12 && count_of((letters << 1 & digits) | (digits << 1 & letters)) >= 5)
         return true;
-    if (local.len >= 16 && (size_t)__builtin_popcountll(traits->hexadecimals) == local.len &&
-        traits->digits != 0 && letters > 0)
+    if (local.len >= 16 && digits != 0 && letters != 0 &&
+        count_of(traits->hexadecimals) == local.len)
         return true;
-    return vowel_count * 4 < letters && has_row(traits->letters & ~traits->vowels, ROW_LEN) &&
+    return has_row(letters & ~vowels, ROW_LEN) && count_of(vowels) * 4 < count_of(letters) &&
            consonants_in_row(local, traits) >= ROW_LEN;
 }
 
