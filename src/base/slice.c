@@ -80,15 +80,18 @@ ptrdiff_t slice_find_nocase(struct slice s, struct slice needle)
     return -1;
 }
 
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 struct slice slice_trim(struct slice s)
 {
-    static const char blanks[] = " \t\r\n";
-
-    while (s.len > 0 && memchr(blanks, s.ptr[0], 4) != NULL) {
+    while (s.len > 0 && is_blank(s.ptr[0])) {
         s.ptr++;
         s.len--;
     }
-    while (s.len > 0 && memchr(blanks, s.ptr[s.len - 1], 4) != NULL)
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
 }

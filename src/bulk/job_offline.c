@@ -56,6 +56,8 @@ int bulk_offline_open(struct bulk_reader *reader, struct bulk_writer *writer,
     buffer_init(&offline->scratch, 0);
     buffer_init(&offline->bytes, 0);
     probe_offline_memory_init(&offline->memory);
+    for (size_t i = 0; i < ROWS_ABREAST; i++)
+        probe_offline_begin(&offline->terms, &offline->kept[i].each);
     *ret_offline = offline;
     return 0;
 }
@@ -98,7 +100,7 @@ static void parse_row(struct bulk_offline *offline, struct kept_row *kept)
 {
     kept->hash = 0;
     kept->address = bulk_job_address(kept->row.address);
-    probe_offline_parse(kept->address, &offline->memory, &offline->terms, &kept->each);
+    probe_offline_parse(kept->address, &offline->memory, &kept->each);
 }
 
 static void look_row_up(struct bulk_offline *offline, struct kept_row *kept)

@@ -626,7 +626,7 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     }
     code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
     if (code == 0 && reader->format.kind == BULK_KIND_CSV && scanned.fault == NULL &&
-        slice_trim(ret_row->address).len > 0 && slice_find_byte(ret_row->address, '@') < 0) {
+        slice_find_byte(ret_row->address, '@') < 0 && slice_trim(ret_row->address).len > 0) {
         if (find_further(reader, ret_row->raw, &further))
             cell = further;
         code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);

@@ -121,6 +121,9 @@ enum {
     NAME_MAX_LEN = 31, /* longer ones are too rare to be remembered */
     MEMORY_SHAPES_LOG2 = 9,
     MEMORY_SHAPES = 1 << MEMORY_SHAPES_LOG2,
+    MEMORY_MENDED_LOG2 = 8,
+    MEMORY_MENDED = 1 << MEMORY_MENDED_LOG2,
+    MEANT_MAX_LEN = 63,
 };
 
 /* One line of the processor's cache. */
@@ -136,6 +139,13 @@ struct probe_offline_shape {
     uint64_t shape; /* 0: nothing here */
     struct verdict verdict;
     struct result_pattern pattern;
+};
+
+/* A domain that was mistyped, and what is suggested instead. */
+struct probe_offline_mended {
+    uint64_t hash; /* 0: nothing here */
+    uint8_t name_len, meant_len;
+    char name[NAME_MAX_LEN], meant[MEANT_MAX_LEN];
 };
 
 /* Room for domains, each in one line. The last one's places lie behind the last one. */
@@ -156,6 +166,7 @@ void probe_offline_memory_init(struct probe_offline_memory *memory)
 {
     *memory = (struct probe_offline_memory){
         .shapes = memory_zalloc(MEMORY_SHAPES, sizeof(*memory->shapes)),
+        .mended = memory_zalloc(MEMORY_MENDED, sizeof(*memory->mended)),
     };
     (void)make_domains(memory, MEMORY_ROOM_LEAST);
 }
@@ -165,6 +176,7 @@ void probe_offline_memory_done(struct probe_offline_memory *memory)
     for (size_t i = 0; memory->shapes != NULL && i < MEMORY_SHAPES; i++)
         result_pattern_done(&memory->shapes[i].pattern);
     memory_free(memory->shapes);
+    memory_free(memory->mended);
     memory_free(memory->block);
     *memory = (struct probe_offline_memory){.domains = NULL};
 }
@@ -228,6 +240,66 @@ static const struct probe_offline_known *find_domain(struct probe_offline_memory
     return &entry->known;
 }
 
+/* --- suggestions that were made before -------------------------------------------------------- */
+
+/* Nothing that suggest_address could take for anything but a name. */
+static bool is_simple_name(struct slice local)
+{
+    for (size_t i = 0; i < local.len; i++) {
+        char c = local.ptr[i];
+
+        if (!ascii_is_alnum(c) && c != '.' && c != '_' && c != '-' && c != '+')
+            return false;
+    }
+    return true;
+}
+
+static void keep_mended(struct probe_offline_mended *entry, struct slice local,
+                        const struct probe_offline_case *each, size_t len)
+{
+    struct slice domain = domain_of(&each->evidence.address);
+    size_t before = local.len + 1;
+
+    if (len <= before || len - before > MEANT_MAX_LEN ||
+        memcmp(each->suggestion, local.ptr, local.len) != 0 || each->suggestion[local.len] != '@')
+        return;
+    entry->hash = each->domain_hash;
+    entry->name_len = (uint8_t)domain.len;
+    memcpy(entry->name, domain.ptr, domain.len);
+    entry->meant_len = (uint8_t)(len - before);
+    memcpy(entry->meant, each->suggestion + before, len - before);
+}
+
+/*
+ * suggest_address into the case; its length. Lists have the same few slips again and again: where
+ * the domain alone is mended, what was meant by it before is meant again.
+ */
+static size_t suggest(struct probe_offline_memory *memory, struct probe_offline_case *each)
+{
+    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
+    const struct address *address = &each->evidence.address;
+    struct slice domain = domain_of(address), local = address->local;
+    struct probe_offline_mended *entry;
+    size_t len;
+
+    if (memory == NULL || memory->mended == NULL || each->domain_hash == 0 ||
+        !only_domain_is_mended(address) || !is_simple_name(local))
+        return suggest_address(each->evidence.input, &world, each->suggestion);
+    entry = &memory->mended[each->domain_hash >> (64 - MEMORY_MENDED_LOG2)];
+    if (entry->hash == each->domain_hash && entry->name_len == domain.len &&
+        memcmp(entry->name, domain.ptr, domain.len) == 0) {
+        memcpy(each->suggestion, local.ptr, local.len);
+        each->suggestion[local.len] = '@';
+        memcpy(each->suggestion + local.len + 1, entry->meant, entry->meant_len);
+        len = local.len + 1 + entry->meant_len;
+        each->suggestion[len] = '\0';
+        return len;
+    }
+    len = suggest_address(each->evidence.input, &world, each->suggestion);
+    keep_mended(entry, local, each, len);
+    return len;
+}
+
 /* --- judged ---------------------------------------------------------------------------------- */
 
 /* By the memory of its shape, where it has one; of two that want one place the later stays. */
@@ -253,29 +325,38 @@ static const struct verdict *judge(struct probe_offline_case *each,
     return &entry->verdict;
 }
 
-void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
-                         const struct probe_offline_terms *terms,
+void probe_offline_begin(const struct probe_offline_terms *terms,
                          struct probe_offline_case *ret_case)
 {
-    struct evidence *evidence = &ret_case->evidence;
-    struct slice domain;
-
-    ret_case->domain_hash = 0;
-    *evidence = (struct evidence){
-        .input = input,
+    ret_case->evidence = (struct evidence){
         .depth = terms->stop == EVIDENCE_STOP_DEPTH ? EVIDENCE_DEPTH_SYNTAX : EVIDENCE_DEPTH_SMTP,
         .catch_all_text = SLICE_EMPTY,
         .internal = SLICE_EMPTY,
-        .suggestion = SLICE_EMPTY,
         .checked_unix_ms = terms->unix_ms,
     };
+}
+
+/* All that differs from one address to another is set here; it is a small part of the evidence. */
+void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
+                         struct probe_offline_case *each)
+{
+    struct evidence *evidence = &each->evidence;
+    struct slice domain;
+
+    each->domain_hash = 0;
+    evidence->input = input;
+    evidence->suggestion = SLICE_EMPTY;
+    evidence->builtin_classes = evidence->operator_matches = 0;
+    evidence->mailbox_breach = NULL;
+    evidence->subaddress = false;
+    evidence->stop = EVIDENCE_STOP_NONE;
     if (!address_parse(input.ptr, input.len, &evidence->address))
         return;
     domain = domain_of(&evidence->address);
     if (memory == NULL || memory->domains == NULL || evidence->address.is_literal ||
         domain.len > NAME_MAX_LEN)
         return;
-    ret_case->domain_hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
+    each->domain_hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
 }
 
 void probe_offline_fetch(const struct probe_offline_memory *memory,
@@ -299,7 +380,6 @@ const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory
                                              const struct probe_offline_terms *terms,
                                              struct probe_offline_case *each, struct verdict *room)
 {
-    const struct suggest_world world = {probe_offline_domain_is_real, NULL};
     struct evidence *evidence = &each->evidence;
     const struct address *address = &evidence->address;
     bool is_known = each->domain_hash != 0, is_sound = false;
@@ -316,8 +396,7 @@ const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory
             evidence->stop = terms->stop;
     }
     if (!is_sound)
-        evidence->suggestion = slice_from(
-            each->suggestion, suggest_address(evidence->input, &world, each->suggestion));
+        evidence->suggestion = slice_from(each->suggestion, suggest(memory, each));
     return judge(each, memory, room);
 }
 
@@ -327,7 +406,8 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
 {
     const struct verdict *verdict;
 
-    probe_offline_parse(input, memory, terms, ret_case);
+    probe_offline_begin(terms, ret_case);
+    probe_offline_parse(input, memory, ret_case);
     probe_offline_look_up(memory, ret_case);
     verdict = probe_offline_conclude(memory, terms, ret_case, ret_verdict);
     if (verdict != ret_verdict)

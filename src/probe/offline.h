@@ -49,11 +49,13 @@ bool probe_offline_is_unwelcome(unsigned matches);
  */
 struct probe_offline_domain;
 struct probe_offline_shape;
+struct probe_offline_mended;
 struct probe_offline_memory {
     void *block;                          /* where the domains lie, from a cache line on */
     struct probe_offline_domain *domains; /* NULL: remembers nothing */
     size_t domain_room, domain_count;     /* room: a power of two */
     struct probe_offline_shape *shapes;   /* verdicts (verdict/shape.h); NULL: remembers none */
+    struct probe_offline_mended *mended;  /* what was meant by some domains; NULL: likewise */
 };
 /* Without memory for it, it remembers nothing. */
 void probe_offline_memory_init(struct probe_offline_memory *memory);
@@ -89,9 +91,12 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
  * the processor's caches, and to wait for one takes as long as half of all else: so each step is
  * taken for several addresses before the next, and what they wait for is fetched meanwhile.
  */
-void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
-                         const struct probe_offline_terms *terms,
+/* Once for a case, before its first address. */
+void probe_offline_begin(const struct probe_offline_terms *terms,
                          struct probe_offline_case *ret_case);
+/* Another address for a case that was begun with the same terms; what it held is gone. */
+void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
+                         struct probe_offline_case *each);
 /* What is known of the domain will be asked for soon: begin to fetch it. */
 void probe_offline_fetch(const struct probe_offline_memory *memory,
                          const struct probe_offline_case *each);

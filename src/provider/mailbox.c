@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "provider/data.h"
 
 const struct mailbox_rule *mailbox_rule_of_domain(struct slice domain)
@@ -99,7 +100,7 @@ static size_t fold_local(struct slice local, unsigned folds, char *out, size_t l
     struct slice whole = local;
 
     if (folds == 0) {
-        memcpy(out + len, local.ptr, local.len);
+        eight_copy(out + len, local.ptr, local.len);
         return len + local.len;
     }
     if (folds & MAILBOX_FOLD_PLUS)
@@ -170,7 +171,7 @@ size_t provider_mailbox_key_of(const struct address *address,
     out[len++] = '@';
     if (rule != NULL && rule->key_domain[0] != '\0')
         domain = slice_from_string(rule->key_domain);
-    memcpy(out + len, domain.ptr, domain.len);
+    eight_copy(out + len, domain.ptr, domain.len);
     if (address->is_literal) /* other domains are in lower case */
         ascii_lower_bytes(out + len, domain.len);
     len += domain.len;
@@ -189,7 +190,6 @@ bool provider_mailbox_is_subaddress_of(struct slice local,
                                        const struct provider_profile *profile)
 {
     const struct mailbox_rule *rule = rules->own;
-    ptrdiff_t plus = slice_find_byte(local, '+'), dash = slice_find_byte(local, '-');
 
     if (local.len == 0 || local.ptr[0] == '"')
         return false;
@@ -197,13 +197,13 @@ bool provider_mailbox_is_subaddress_of(struct slice local,
         return true;
     if (rule == NULL)
         rule = rule_of_profile(profile);
-    if (rule != NULL && (rule->folds & MAILBOX_FOLD_DASH) && dash > 0)
+    if (rule != NULL && (rule->folds & MAILBOX_FOLD_DASH) && slice_find_byte(local, '-') > 0)
         return true;
     /* Where "+" is no character of a name and no tag either, there is none. */
     if (rule != NULL && !(rule->folds & MAILBOX_FOLD_PLUS) && rule->has_chars &&
         strchr(rule->chars, '+') == NULL)
         return false;
-    return plus > 0;
+    return slice_find_byte(local, '+') > 0;
 }
 
 bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
