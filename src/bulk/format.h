@@ -14,6 +14,7 @@ struct bulk_format_sample {
     struct slice bytes; /* without BOM; UTF-8 or Latin-1 */
     bool is_whole;      /* nothing comes after */
     const char *file;   /* for its ending and for messages */
+    bool is_later;      /* another list was first, and says what is wanted */
 };
 
 /*

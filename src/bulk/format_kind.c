@@ -214,6 +214,21 @@ static int refuse_others(const struct format_survey *survey, struct error *error
     return 0;
 }
 
+/* Rows of a table are no addresses, and addresses no objects: read as such they all would be bad.
+ */
+static bool is_other_kind(struct format_survey *survey, struct slice line)
+{
+    enum bulk_kind first = survey->wanted->kind;
+    bool is_object = line.len > 0 && line.ptr[0] == '{';
+
+    if (!survey->sample->is_later || line.len == 0)
+        return false;
+    return first == BULK_KIND_NDJSON
+               ? !is_object
+               : first == BULK_KIND_TEXT &&
+                     ((is_object && ndjson_is_object(line)) || find_delimiter(survey));
+}
+
 int format_find_kind(struct format_survey *survey, struct error *error)
 {
     struct bulk_format *format = survey->format;
@@ -223,6 +238,10 @@ int format_find_kind(struct format_survey *survey, struct error *error)
 
     if (code != 0)
         return code;
+    if (is_other_kind(survey, line))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is no %s, as the first list is; lists of one run must be alike", file,
+                         survey->wanted->kind == BULK_KIND_TEXT ? "plain text" : "NDJSON");
     format->delimiter = survey->wanted->delimiter;
     if (survey->wanted->kind != BULK_KIND_UNKNOWN)
         format->kind = survey->wanted->kind;

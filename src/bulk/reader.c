@@ -261,7 +261,7 @@ static int sample_text(struct bulk_reader *reader, struct bulk_format_sample *sa
 static int find_format(struct bulk_reader *reader, const struct bulk_format *wanted,
                        struct bulk_format *format, struct error *error)
 {
-    struct bulk_format_sample sample = {.file = file_name(reader)};
+    struct bulk_format_sample sample = {.file = file_name(reader), .is_later = reader->file > 0};
     struct bulk_format known = *wanted;
     size_t separator_len = 0;
     struct buffer rows;

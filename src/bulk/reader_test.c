@@ -506,6 +506,12 @@ static void several_files(void **state)
           "{\"email\":\"c@d.example\"}\n"},
          "a@b.example ! ! c@d.example ",
          NULL},
+        {{"{\"email\":\"a@b.example\"}\n", "\n", "{\n"}, "a@b.example ! ", NULL},
+        {{"a@b.example\n", "x@y.example\n", "id,email\n1,c@d.example\n"},
+         NULL,
+         "2: is no plain text"},
+        {{"a@b.example\n", "{\"email\":\"c@d.example\"}\n", ""}, NULL, "1: is no plain text"},
+        {{"{\"email\":\"a@b.example\"}\n", "c@d.example\n", ""}, NULL, "1: is no NDJSON"},
     };
     char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
     const char *files[3] = {paths[0], paths[1], paths[2]};
