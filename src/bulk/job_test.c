@@ -674,6 +674,17 @@ static void lack_connections(struct run *run, struct io_loop_ops *ops, uint64_t 
     run->loop->ops = ops;
 }
 
+static int64_t finished_ms(struct store *store, uint64_t id)
+{
+    struct store_job job;
+    struct arena arena;
+
+    arena_init(&arena);
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    arena_done(&arena);
+    return job.finished_unix_ms;
+}
+
 /* For a while, or for good: then it is said so, after minutes, and goes on when it is mended. */
 static void rows_that_we_failed_are_asked_again(void **state)
 {
@@ -703,6 +714,7 @@ static void rows_that_we_failed_are_asked_again(void **state)
         run_live(&run);
         assert_int_equal(run.ended, 1);
         assert_int_equal(run.end, rows[i].why != NULL ? BULK_JOB_FAILED : BULK_JOB_FINISHED);
+        assert_true(finished_ms(store, run.id) > 0); /* retention counts from then */
         if (rows[i].why != NULL) {
             assert_non_null(strstr(bulk_job_error(run.job)->message, rows[i].why));
             assert_true(run.ended_ms > 6 * MINUTE_MS);
@@ -713,6 +725,7 @@ static void rows_that_we_failed_are_asked_again(void **state)
             run_build(&run);
             run_live(&run);
             assert_int_equal(run.end, BULK_JOB_FINISHED);
+            assert_true(finished_ms(store, run.id) > 0);
         }
         assert_int_equal(check_results(store, run.id, false, has_result), ROWS);
         assert_int_equal(store_counts(store, run.id, &counts, NULL), 0);
