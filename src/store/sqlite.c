@@ -62,8 +62,26 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
     }
 }
 
+int sqlite_store_check_still(struct sqlite_store *store, struct error *error)
+{
+    const struct stat *found = &store->found;
+    struct stat now;
+
+    if (!sqlite3_uri_boolean(sqlite3_db_filename(store->db, "main"), "immutable", 0))
+        return 0;
+    if (stat(store->path, &now) == 0 && now.st_ino == found->st_ino &&
+        now.st_size == found->st_size && now.st_mtim.tv_sec == found->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == found->st_mtim.tv_nsec)
+        return 0;
+    return error_set(error, ERROR_BUSY,
+                     "%s was changed while it was read, which this user can't prevent: try again",
+                     store->path);
+}
+
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error)
 {
+    if (sqlite_store_check_still(store, error) != 0)
+        return ERROR_BUSY;
     return sqlite_store_error(store->db, store->path, sqlite3_errcode(store->db), what, error);
 }
 
@@ -236,7 +254,8 @@ static bool has_log(const char *path)
 
 /*
  * A file that nobody has open, in a folder where we may not write, can be read only as one that
- * never changes: SQLite would make its shared index otherwise.
+ * never changes: SQLite would make its shared index otherwise. Whether it did is looked at when it
+ * was read.
  */
 static int open_read_only(const char *path, sqlite3 **ret_db)
 {
@@ -409,6 +428,7 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
                          path, strerror(errno));
         goto done;
     }
+    (void)stat(path, &store->found); /* one that is not there is not read */
     result = open_as(path, mode, &store->db);
     if (result == SQLITE_OK)
         result = sqlite_places_register(store);

@@ -9,6 +9,7 @@
 #define MK_STORE_SQLITE_INTERNAL_H
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "store/pack.h"
 #include "store/sqlite_place.h"
@@ -155,6 +156,7 @@ struct sqlite_store {
     unsigned readers; /* who want to be one reader */
     bool is_reading;  /* as one, since the first of them, until somebody writes */
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct stat found; /* before it was opened */
 };
 
 /* What SQLite's last failure on `db` means for us: "cannot WHAT in PATH: why; what to do". */
@@ -162,6 +164,12 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
                        struct error *error);
 /* The same for the store's own connection. */
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error);
+
+/*
+ * A file that is read without locks, as one that never changes: did it, what was read may be torn.
+ * 0, also of others; ERROR_BUSY.
+ */
+int sqlite_store_check_still(struct sqlite_store *store, struct error *error);
 
 /* The statement, prepared once, reset; NULL on failure, which sqlite_store_fail knows. */
 sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which);

@@ -89,7 +89,7 @@ int sqlite_job_next(struct store *base, uint64_t after, struct arena *arena,
     else if (result != SQLITE_DONE)
         code = sqlite_store_fail(store, "read a job", error);
     sqlite3_reset(statement);
-    return code;
+    return code >= 0 && sqlite_store_check_still(store, error) != 0 ? ERROR_BUSY : code;
 }
 
 int sqlite_job_update(struct store *base, const struct store_job *before,

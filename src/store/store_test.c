@@ -952,6 +952,64 @@ static void folders_may_be_read_only(void **state)
     assert_int_equal(try_open(bench, STORE_MODE_CREATE, &error), ERROR_IO);
 }
 
+/* A child without rights reads what the parent changes. Exit status: 0 as it should be. */
+static int read_without_rights(const char *path, uint64_t job, int told, int go)
+{
+    struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 10};
+    struct error error = {0};
+    struct store *store = NULL;
+    struct store_page page;
+    char byte = 0;
+
+    store_page_init(&page);
+    if (setuid(65534) != 0 || store_open(path, STORE_MODE_READ_ONLY, &store, NULL) != 0)
+        return 1;
+    if (store_page_read(store, job, &query, &page, NULL) != 0 || page.count != 10)
+        return 2;
+    if (write(told, &byte, 1) != 1 || read(go, &byte, 1) != 1)
+        return 3;
+    if (store_page_read(store, job, &query, &page, &error) != ERROR_BUSY)
+        return 4;
+    return strstr(error.message, "changed while it was read") != NULL ? 0 : 5;
+}
+
+static void a_change_under_a_reader_without_locks_is_noticed(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    int told[2], go[2], status;
+    char byte = 0;
+    pid_t child;
+
+    if (getuid() != 0)
+        skip(); /* for another user it takes one */
+    add_rows(bench->store, id, 1, 100, 1000);
+    store_close(bench->store);
+    bench->store = NULL;
+    assert_int_equal(chmod(bench->path, 0644), 0);
+    assert_int_equal(chmod(bench->folder, 0755), 0);
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(go), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(go[1]);
+        _exit(read_without_rights(bench->path, id, told[1], go[0]));
+    }
+    close(told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    open_again(bench, STORE_MODE_EXISTING);
+    add_rows(bench->store, id, 101, 900, 1000);
+    store_close(bench->store); /* the log goes into the file */
+    bench->store = NULL;
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(told[0]);
+    close(go[0]);
+    close(go[1]);
+}
+
 static void readers_see_what_was_kept_while_it_is_written(void **state)
 {
     struct bench *bench = *state;
@@ -1659,6 +1717,7 @@ int main(int argc, char **argv)
         SQLITE(older_files_are_renewed),
         SQLITE(damage_is_noticed),
         SQLITE(folders_may_be_read_only),
+        SQLITE(a_change_under_a_reader_without_locks_is_noticed),
         SQLITE(readers_see_what_was_kept_while_it_is_written),
         SQLITE(many_reads_are_one_view_until_somebody_writes),
         SQLITE(what_others_wrote_is_noticed),
