@@ -257,8 +257,11 @@ static void command_rcpt(struct lab_visit *visit, const struct lab_command *comm
     bool is_behind_refusal = visit->mail_was_refused && may_pipeline(visit);
     char folded[LAB_LINE_MAX];
 
-    /* In a batch behind a refused MAIL it can't be helped, though the batch may come in pieces. */
-    if (!visit->in_transaction && !pipelined && !is_behind_refusal)
+    /*
+     * In a batch behind a refused MAIL it can't be helped, though the batch may come in pieces; nor
+     * behind one that this server has lost.
+     */
+    if (!visit->in_transaction && !pipelined && !is_behind_refusal && !visit->loses_pipelined)
         lab_visit_violate(visit, "RCPT outside a transaction");
     if (!visit->in_transaction && !(is_behind_refusal && visit->is_careless)) {
         say(visit, LAB_TEXT_BAD_SEQUENCE);

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 /* The first is none. */
@@ -121,6 +123,18 @@ static void write_site(const struct soak_world *world, unsigned number, struct b
             text, "server mx%u.op%u.example 192.0.2.%u\n  site s%u\n  mailbox u*\n%s%s", h, number,
             1 + number * SOAK_HOSTS_MAX + h, number,
             site->pipelines[h] ? "  offer pipelining\n" : "", quirks[site->quirks[h]]);
+}
+
+bool soak_world_loses_replies(const struct soak_world *world)
+{
+    for (unsigned s = 0; s < world->site_count; s++)
+        for (unsigned h = 0; h < world->sites[s].host_count; h++) {
+            const char *quirk = quirks[world->sites[s].quirks[h]];
+
+            if (strstr(quirk, "lose-replies") != NULL || strstr(quirk, "broken-pipelining") != NULL)
+                return true;
+        }
+    return false;
 }
 
 void soak_world_write(const struct soak_world *world, struct buffer *text)
