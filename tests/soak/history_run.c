@@ -248,7 +248,8 @@ static void go(void *user, struct soak_stage *stage, bool was_killed)
     if (counts.kept + counts.lost > engine.finished)
         soak_fail(stage, "%" PRIu64 " records were kept and %" PRIu64 " lost of %" PRIu64 " cases",
                   counts.kept, counts.lost, engine.finished);
-    if (counts.fresh + counts.stale + counts.unknown > engine.submitted)
+    /* Without memory for the case the submission fails behind the question. */
+    if (!stage->memory_is_short && counts.fresh + counts.stale + counts.unknown > engine.submitted)
         soak_fail(stage, "the past was asked more often than the engine");
     if (engine.recalled > counts.fresh)
         soak_fail(stage, "%" PRIu64 " were recalled, and %" PRIu64 " were fresh", engine.recalled,
