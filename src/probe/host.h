@@ -44,7 +44,7 @@ struct probe_host {
     const struct provider_profile *greeted_as; /* who its greeting says runs it; NULL: nobody */
     bool alive;                                /* has greeted us since it was last found dead */
     bool tls_broken;                           /* its handshakes fail: speak in clear */
-    bool quit_alone;           /* replies were missing where QUIT went out with RCPTs */
+    bool one_by_one;           /* replies to a batch were missing: no more batches */
     uint16_t rcpts_learned;    /* takes so many recipients a session; 0: not seen */
     uint16_t unknowns_learned; /* hangs up after so many unknown recipients; 0: not seen */
     uint8_t hangups;           /* times it hung up after an unknown recipient */

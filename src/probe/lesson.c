@@ -27,10 +27,10 @@ static bool is_too_many(const struct smtp_result *result)
 }
 
 /*
- * QUIT went out with the recipients, and there is no reply: the server may have left at QUIT
- * without giving the answers that it owed. (Those untried behind a 421 were cut off by that.)
+ * The recipients went out in a batch, and replies are missing: the server may have lost some, or
+ * left at the QUIT behind them. (Those untried behind a 421 were cut off by that.)
  */
-static bool is_lost_to_quit(const struct probe_session *session, const struct smtp_result *result)
+static bool is_lost_in_batch(const struct probe_session *session, const struct smtp_result *result)
 {
     struct smtp_session_facts facts;
 
@@ -38,7 +38,7 @@ static bool is_lost_to_quit(const struct probe_session *session, const struct sm
         (result->outcome == SMTP_OUTCOME_UNTRIED && result->stage != SMTP_STAGE_RSET))
         return false;
     smtp_session_facts(session->smtp, &facts);
-    return facts.quit_with_last;
+    return facts.batch_broke;
 }
 
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
@@ -72,7 +72,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .code = result->outcome == SMTP_OUTCOME_REPLY ? result->reply.code : 0,
         .classified = answer.classified,
         .first_in_session = session->answered == 0,
-        .lost_to_quit = is_lost_to_quit(session, result),
+        .lost_in_batch = is_lost_in_batch(session, result),
         .was_tls_tried = session->in_clear,
         .may_do_without_tls = session->host->engine->settings.tls != SMTP_TLS_REQUIRED,
         .too_many = is_too_many(result),
@@ -122,25 +122,27 @@ static unsigned least(unsigned a, unsigned b)
 /*
  * Servers count every recipient that they refuse, for whatever reason and with whatever code
  * (Postfix smtpd_soft_error_limit and smtpd_hard_error_limit), so that is what we count; and those
- * whose MAIL was refused, for in a batch their RCPTs were refused behind it.
+ * whose MAIL was refused, for in a batch their RCPTs were refused behind it. 421 refuses nobody: it
+ * ends the session.
  */
 static bool was_refused(const struct probe_answer *answer)
 {
     enum smtp_stage stage = answer->result->stage;
 
     return answer->result->outcome == SMTP_OUTCOME_REPLY &&
-           (stage == SMTP_STAGE_RCPT || stage == SMTP_STAGE_MAIL) && answer->input.code >= 400;
+           (stage == SMTP_STAGE_RCPT || stage == SMTP_STAGE_MAIL) && answer->input.code >= 400 &&
+           answer->input.code != 421;
 }
 
 /* A server that hangs up after somebody's unknown recipient is asked for fewer of them. */
 static void learn_hangup(struct probe_session *session, const struct probe_answer *answer)
 {
     struct probe_host *host = session->host;
-    bool lost_to_quit = answer->input.lost_to_quit;
-    bool broke = (answer->result->outcome == SMTP_OUTCOME_DISCONNECTED && !lost_to_quit) ||
+    bool is_lost = answer->input.lost_in_batch;
+    bool broke = (answer->result->outcome == SMTP_OUTCOME_DISCONNECTED && !is_lost) ||
                  (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
 
-    host->quit_alone |= lost_to_quit;
+    host->one_by_one |= is_lost;
     if (broke && session->unknowns_in_a_row > 0 && !session->host->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;

@@ -36,8 +36,8 @@ struct probe_plan_input {
     uint16_t code;                    /* with SMTP_OUTCOME_REPLY */
     struct classification classified; /* with SMTP_OUTCOME_REPLY */
     bool first_in_session;            /* nobody was asked in the session before this recipient */
-    bool lost_to_quit;  /* maybe: QUIT went out with the RCPTs, and there is no reply */
-    bool was_tls_tried; /* the host was known to fail TLS, this was in clear */
+    bool lost_in_batch;               /* maybe: there is no reply, as some were lost */
+    bool was_tls_tried;               /* the host was known to fail TLS, this was in clear */
     bool may_do_without_tls;
     bool too_many;         /* 452 4.5.3: this session or transaction is full */
     bool has_other_sender; /* a second sender is configured and was not used here */

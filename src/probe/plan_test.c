@@ -127,7 +127,7 @@ static void broken_conversations_lead_to_steps(void **state)
         bool first, tls_optional;
         unsigned again;
         enum probe_step step;
-        bool lost_to_quit;
+        bool lost_in_batch;
     } rows[] = {
         {SMTP_OUTCOME_CONNECT_FAILED, true, true, 0, PROBE_STEP_NEXT_ADDRESS},
         {SMTP_OUTCOME_DISCONNECTED, true, true, 0, PROBE_STEP_NEXT_HOST},
@@ -153,7 +153,7 @@ static void broken_conversations_lead_to_steps(void **state)
             .first_in_session = rows[i].first,
             .may_do_without_tls = rows[i].tls_optional,
             .again_count = rows[i].again,
-            .lost_to_quit = rows[i].lost_to_quit,
+            .lost_in_batch = rows[i].lost_in_batch,
         };
         struct probe_plan plan;
 

@@ -401,7 +401,7 @@ static struct probe_session *session_new(struct probe_host *host)
     session->last_answer_ms = probe_engine_now(engine);
     session->until_ms = session->last_answer_ms + engine->settings.connect_timeout_ms;
     session->plan =
-        probe_site_plan(host->site, session->in_clear, session->alone, host->quit_alone);
+        probe_site_plan(host->site, session->in_clear, session->alone, host->one_by_one);
     session->smtp = session->plan != NULL ? smtp_session_new(session->plan) : NULL;
     if (session->smtp == NULL ||
         probe_alarms_admit(&engine->alarms, &session->alarm, alarm_rang, session) != 0) {

@@ -116,11 +116,11 @@ static unsigned timeout_percent(const struct probe_site *site)
 }
 
 const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone,
-                                        bool quit_alone)
+                                        bool one_by_one)
 {
     const struct probe_settings *settings = &site->engine->settings;
     const struct provider_limits *ceiling = &site->limits.ceiling;
-    size_t at = site->use_second_sender * 8u + quit_alone * 4u + in_clear * 2u + alone;
+    size_t at = site->use_second_sender * 8u + one_by_one * 4u + in_clear * 2u + alone;
     struct smtp_plan *plan = site->plans[at];
 
     if (plan != NULL)
@@ -133,8 +133,8 @@ const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, 
         .helo_name = site->egress->helo_name,
         .sender = probe_site_sender(site),
         .tls = in_clear ? SMTP_TLS_NEVER : settings->tls,
-        .use_pipelining = settings->pipelining && ceiling->gap_ms == 0,
-        .quit_with_last = !quit_alone,
+        .use_pipelining = settings->pipelining && ceiling->gap_ms == 0 && !one_by_one,
+        .quit_with_last = true,
         .keep_transcript = settings->transcripts,
         .rcpts_per_transaction = ceiling->rcpts_per_transaction,
         .rcpts_per_session = alone ? 1 : ceiling->rcpts_per_session,

@@ -14,7 +14,7 @@
 struct probe_host;
 struct probe_session;
 
-/* By sender, QUIT alone or not, in clear or not, alone or not. */
+/* By sender, in batches or one by one, in clear or not, alone or not. */
 #define PROBE_SITE_PLANS 16
 
 struct probe_site {
@@ -60,10 +60,10 @@ void probe_site_run(struct probe_site *site);
 struct slice probe_site_sender(const struct probe_site *site);
 /*
  * How conversations with it are held from now on; lives as long as the site. in_clear: without TLS,
- * which fails there. alone: for one recipient. quit_alone: never with recipients. NULL: no memory.
+ * which fails there. alone: for one recipient. one_by_one: without batches. NULL: no memory.
  */
 const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, bool alone,
-                                        bool quit_alone);
+                                        bool one_by_one);
 
 /* What conversations brought. `opens`: a refusal said before RCPT, holding for everybody. */
 void probe_site_succeeded(struct probe_site *site);

@@ -38,12 +38,11 @@ static bool keep_reply(struct buffer *replies, const struct smtp_reply *reply)
 }
 
 bool smtp_held_push(struct smtp_held *held, struct smtp_recipient *recipient,
-                    const struct smtp_reply *reply, uint64_t now_ms)
+                    const struct smtp_reply *reply)
 {
     if (!keep_reply(&held->replies, reply))
         return false;
     smtp_queue_push(&held->recipients, recipient);
-    held->last_ms = now_ms;
     return true;
 }
 

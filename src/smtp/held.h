@@ -23,13 +23,12 @@ struct smtp_held {
     struct smtp_queue recipients;
     struct buffer replies; /* to them, in their order */
     size_t at;             /* of the oldest */
-    uint64_t last_ms;      /* when the newest came */
 };
 
 struct smtp_held *smtp_held_new(void); /* NULL: no memory */
 /* The reply is copied. False: no memory, and the recipient is not in. */
 bool smtp_held_push(struct smtp_held *held, struct smtp_recipient *recipient,
-                    const struct smtp_reply *reply, uint64_t now_ms);
+                    const struct smtp_reply *reply);
 /* The oldest; NULL: none is left. The reply's text is borrowed until smtp_held_clear. */
 struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *ret_reply);
 void smtp_held_clear(struct smtp_held *held); /* keeps the memory */

@@ -8,9 +8,6 @@
 /* No time-out is scaled below this: a slow path alone can take it. */
 #define TIMEOUT_FLOOR_MS 2000
 
-/* Of a server that then hangs up: longer than answering takes, shorter than any waits for us. */
-#define SILENCE_MS (5 * SECOND_MS)
-
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session)
 {
     return smtp_machine_table[session->state].stage;
@@ -100,7 +97,7 @@ void smtp_machine_hold_first(struct smtp_session *session)
     struct smtp_recipient *recipient = smtp_queue_pop(&session->transaction);
 
     CHECK(recipient != NULL && !session->held_counts);
-    if (begin_held(session) && smtp_held_push(session->held, recipient, &reply, session->now_ms)) {
+    if (begin_held(session) && smtp_held_push(session->held, recipient, &reply)) {
         came_back(session, recipient);
         return;
     }
@@ -113,26 +110,16 @@ void smtp_machine_release(struct smtp_session *session)
     session->held_counts = session->held != NULL;
 }
 
-/*
- * Whoever waits for a command while we wait for a reply has lost one of them, and gives up after a
- * while: that is no server that hangs up on a recipient.
- */
-static bool has_waited(const struct smtp_session *session)
-{
-    return session->now_ms - session->held->last_ms >= SILENCE_MS;
-}
-
 void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
                             const char *detail)
 {
     if (session->held == NULL || session->held_counts)
         return;
-    /* With QUIT in the batch it leaves at once, also when it has lost one. */
-    if (outcome == SMTP_OUTCOME_DISCONNECTED && !has_waited(session) &&
-        !(session->quit_is_said && session->is_closed)) {
-        smtp_machine_release(session);
+    if (session->state == SMTP_STATE_READY && outcome != SMTP_OUTCOME_PROTOCOL_ERROR) {
+        smtp_machine_release(session); /* all of it was answered */
         return;
     }
+    session->batch_broke = true;
     smtp_machine_settle(session, &session->held->recipients, outcome, SMTP_STAGE_RCPT, detail);
     smtp_machine_forget_held(session);
 }

@@ -105,6 +105,7 @@ struct smtp_session {
     bool closed_is_new : 1;  /* and the machine does not know yet */
     bool quit_is_said : 1;   /* it is the last of the commands outstanding, or answered */
     bool quit_with_last : 1; /* it went out behind RCPTs */
+    bool batch_broke : 1;    /* before all of it was answered */
     bool finish_is_new : 1;  /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;      /* nothing is asked any more */
     bool is_time_stale : 1;  /* time may have passed since it was told */
@@ -154,8 +155,8 @@ void smtp_machine_forget_held(struct smtp_session *session);
 /* As many replies came as were due: those that were put by count. */
 void smtp_machine_release(struct smtp_session *session);
 /*
- * The batch is over before all of it was answered. What was said to the first ones counts, unless a
- * reply seems to have been lost: then they share the fate of the others.
+ * The batch is over. Before all of it was answered nothing that was said counts, as a reply may
+ * have been lost: all share one fate, and can be asked again one by one.
  */
 void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
                             const char *detail);
@@ -178,11 +179,11 @@ void smtp_send_quit(struct smtp_session *session);
 
 /* What the cells do: machine_react.c. */
 smtp_reaction smtp_react_break_all, smtp_react_break_connecting, smtp_react_break_handshake,
-    smtp_react_break_asked, smtp_react_break_late, smtp_react_leave, smtp_react_refuse_all,
-    smtp_react_greeting, smtp_react_ehlo, smtp_react_ehlo_refused, smtp_react_helo,
-    smtp_react_helo_refused, smtp_react_starttls, smtp_react_starttls_refused, smtp_react_secured,
-    smtp_react_rset, smtp_react_mail, smtp_react_mail_refused, smtp_react_mail_shutdown,
-    smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown, smtp_react_drained,
-    smtp_react_parted, smtp_react_parted_badly, smtp_react_parted_silently;
+    smtp_react_break_asked, smtp_react_break_late, smtp_react_shutdown_late, smtp_react_leave,
+    smtp_react_refuse_all, smtp_react_greeting, smtp_react_ehlo, smtp_react_ehlo_refused,
+    smtp_react_helo, smtp_react_helo_refused, smtp_react_starttls, smtp_react_starttls_refused,
+    smtp_react_secured, smtp_react_rset, smtp_react_mail, smtp_react_mail_refused,
+    smtp_react_mail_shutdown, smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown,
+    smtp_react_drained, smtp_react_parted, smtp_react_parted_badly, smtp_react_parted_silently;
 
 #endif

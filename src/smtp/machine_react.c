@@ -65,6 +65,16 @@ bool smtp_react_break_late(struct smtp_session *session)
     return true;
 }
 
+/*
+ * Between questions, where nothing is due: 421 is the one reply that a server may add (RFC 5321
+ * 3.8), as Postfix does right behind one refusal too many. What came before it was in step.
+ */
+bool smtp_react_shutdown_late(struct smtp_session *session)
+{
+    smtp_machine_release(session);
+    return smtp_react_break_late(session);
+}
+
 /* Those who were not asked end untried; answers that are under way are still taken. */
 bool smtp_react_leave(struct smtp_session *session)
 {
@@ -251,7 +261,11 @@ bool smtp_react_mail_shutdown(struct smtp_session *session)
 /* True: more answers are due. */
 bool smtp_react_rcpt(struct smtp_session *session)
 {
-    if (session->outstanding > 0 || session->held != NULL)
+    /* Something that was not due would follow: whose is what came before it? */
+    bool is_surplus = session->pipelining_offered && session->plan->use_pipelining &&
+                      smtp_machine_has_leftover(session);
+
+    if (session->outstanding > 0 || session->held != NULL || is_surplus)
         smtp_machine_hold_first(session);
     else
         smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);

@@ -514,7 +514,7 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .smtputf8_offered = session->smtputf8_offered,
         .size_offered = session->size_offered,
         .used_helo = session->used_helo,
-        .quit_with_last = session->quit_with_last,
+        .batch_broke = session->batch_broke || session->quit_with_last,
         .quit_answered = session->quit_is_said && session->outstanding == 0,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),
