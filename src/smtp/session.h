@@ -19,10 +19,10 @@
  * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
  * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
  * allows, and QUIT with the last recipients that the session may ask: RFC 2920 3.1 lets it end a
- * batch. What is answered to a batch is told when all of it is, QUIT too, or it is over: where a
- * server lost a reply, the others would be taken for those of their neighbours. When it leaves at
- * QUIT before that, nothing that it said to the batch counts, and smtp_session_facts says that it
- * may have been for the QUIT. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS
+ * batch. What is answered to a batch counts when all of it is, QUIT too: where a server lost a
+ * reply, the others would be taken for those of their neighbours. When the batch ends before that,
+ * nothing that was said to it counts, and smtp_session_facts says so; whoever asks again does it
+ * without batches. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS
  * (RFC 3207): bytes that came before the handshake are an attack and end the session.
  */
 #ifndef MK_SMTP_SESSION_H

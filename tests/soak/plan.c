@@ -98,12 +98,6 @@ void soak_plan_make(uint64_t seed, struct soak_plan *plan)
     plan_begin(seed, &random, plan);
     plan->on_disk = random_chance(&random, 1, 20);
     plan_faults(&random, &plan->faults);
-    /*
-     * A batch that lacks a reply is known by the silence behind it. Where the network resets the
-     * connection meanwhile, or delays what came before the silence, nobody could tell.
-     */
-    if (soak_world_loses_replies(&plan->world))
-        plan->faults.reset_permille = plan->faults.stall_permille = plan->faults.hold_ups = 0;
     plan_addresses(&random, plan, 20 + below(&random, 100));
 }
 

@@ -1,7 +1,5 @@
 #include "world.h"
 
-#include <string.h>
-
 #include "base/check.h"
 
 /* The first is none. */
@@ -41,9 +39,9 @@ static const char *const quirks[] = {
     "  behave gather\n  behave session-limit 3\n",
     "  behave gather\n  behave harvest-hangup 3\n",
     "  behave hasty-quit\n",
-    //"  behave lose-replies 2\n",
-    //"  behave lose-replies 3\n  behave gather\n",
-    //"  behave lose-replies 2\n  behave idle 20s\n",
+    "  behave lose-replies 2\n",
+    "  behave lose-replies 3\n  behave gather\n",
+    "  behave lose-replies 2\n  behave idle 20s\n",
     "  behave broken-pipelining\n",
     "  behave broken-pipelining\n  behave idle 20s\n",
     "  behave down\n",
@@ -123,18 +121,6 @@ static void write_site(const struct soak_world *world, unsigned number, struct b
             text, "server mx%u.op%u.example 192.0.2.%u\n  site s%u\n  mailbox u*\n%s%s", h, number,
             1 + number * SOAK_HOSTS_MAX + h, number,
             site->pipelines[h] ? "  offer pipelining\n" : "", quirks[site->quirks[h]]);
-}
-
-bool soak_world_loses_replies(const struct soak_world *world)
-{
-    for (unsigned s = 0; s < world->site_count; s++)
-        for (unsigned h = 0; h < world->sites[s].host_count; h++) {
-            const char *quirk = quirks[world->sites[s].quirks[h]];
-
-            if (strstr(quirk, "lose-replies") != NULL || strstr(quirk, "broken-pipelining") != NULL)
-                return true;
-        }
-    return false;
 }
 
 void soak_world_write(const struct soak_world *world, struct buffer *text)

@@ -34,8 +34,6 @@ struct soak_world {
 };
 
 void soak_world_make(struct random *random, struct soak_world *ret_world);
-/* Is there a host that loses commands or replies of a batch? */
-bool soak_world_loses_replies(const struct soak_world *world);
 /* As a scenario, NUL-terminated. */
 void soak_world_write(const struct soak_world *world, struct buffer *text);
 
