@@ -111,8 +111,8 @@ static void session_close(struct probe_session *session)
     bool seen;
 
     smtp_session_facts(session->smtp, &facts);
-    seen = (session->stream == NULL && !session->was_reset) || !session->connected ||
-           facts.quit_answered;
+    /* Where we give up while it is being made, the server may have taken the connection. */
+    seen = (session->stream == NULL && !session->was_reset) || facts.quit_answered;
     if (session->stream != NULL)
         io_stream_close(session->stream);
     session->stream = NULL;
