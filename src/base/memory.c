@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,15 +53,18 @@ static void advise_large(void *block, size_t size)
 #endif
 
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
-static char *advised_until; /* of the heap; NULL: nobody wants it */
+/* Of the heap; NULL: nobody wants it. Two threads may give the same advice, which does no harm. */
+static _Atomic(char *) advised_until;
 
 static void advise_heap(void)
 {
     char *end = sbrk(0); /* no system call */
+    char *from = atomic_load_explicit(&advised_until, memory_order_relaxed);
 
-    if (end > advised_until)
-        advise_large(advised_until, (size_t)(end - advised_until));
-    advised_until = end;
+    if (end > from)
+        advise_large(from, (size_t)(end - from));
+    if (end != from)
+        atomic_store_explicit(&advised_until, end, memory_order_relaxed);
 }
 
 void memory_use_large_pages(void)
@@ -75,7 +79,7 @@ void memory_use_large_pages(void)
 
 static void look_at_heap(size_t size)
 {
-    if (size >= PAGE_LEAST && advised_until != NULL)
+    if (size >= PAGE_LEAST && atomic_load_explicit(&advised_until, memory_order_relaxed) != NULL)
         advise_heap();
 }
 #else

@@ -125,7 +125,7 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
     struct bulk_row row;
     int code = bulk_reader_next(export->reader, &row, error);
 
-    if (code < 0 || (code == 0 && line->row.address.len == 0))
+    if (code < 0 || (code == 0 && line->row.address.len == 0 && line->row.fault.len == 0))
         return code;
     if (code == 0 || row.number != line->row.number ||
         !slice_equal(bulk_job_address(row.address), line->row.address))

@@ -187,10 +187,13 @@ static int write_last(struct bulk_output *output, struct slice bytes, struct err
     while (bytes.len > 0) {
         struct pollfd place = {.fd = output->fd, .events = POLLOUT};
         int64_t left = until - clock_ms();
+        int ready = poll(&place, 1, left > 0 ? (int)left : 0);
         ssize_t len = -1;
 
+        if (ready < 0 && errno == EINTR && times_stopped(output) < 2)
+            continue; /* another signal than those that stop us */
         errno = EINTR;
-        if (poll(&place, 1, left > 0 ? (int)left : 0) > 0)
+        if (ready > 0)
             len = write(output->fd, bytes.ptr, bytes.len < LAST_PIECE ? bytes.len : LAST_PIECE);
         if (len < 0 && errno == EINTR)
             return error_set(error, ERROR_STOPPED,

@@ -89,6 +89,9 @@ static int check_place(const struct clean *clean, const char *path, const char *
         if (is_same_file(path, clean->files[i]))
             return error_set(error, ERROR_USAGE,
                              "the %s %.200s is the list itself: give it another name", what, path);
+    if (clean->job_path != NULL && is_same_file(path, clean->job_path))
+        return error_set(error, ERROR_USAGE,
+                         "the %s %.200s is the job file itself: give it another name", what, path);
     if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         return error_set(error, ERROR_USAGE, "%.200s: is a folder; name a file in it", path);
     if (folder == NULL)
@@ -126,10 +129,6 @@ int clean_check_places(const struct clean *clean, struct error *error)
         code = check_place(clean, report, "report", error);
     if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))
         code = error_set(error, ERROR_USAGE, "the report and the output have the same name");
-    if (code == 0 && clean->job_path != NULL && is_same_file(clean->output, clean->job_path))
-        code = error_set(error, ERROR_USAGE,
-                         "the output %.200s is the job file itself: give it another name",
-                         clean->output);
     return code;
 }
 

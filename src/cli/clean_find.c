@@ -114,6 +114,18 @@ static int make_job(struct clean_run *run, struct slice fingerprint, struct slic
 
 int clean_run_read_anew(struct clean_run *run, struct error *error)
 {
+    char fingerprint[BULK_FINGERPRINT_SIZE];
+    int code = bulk_job_fingerprint(run->clean->files, run->clean->file_count, fingerprint, error);
+
+    if (code != 0)
+        return code;
+    if (!slice_equal(run->job.fingerprint, slice_from_string(fingerprint)))
+        return error_set(error, ERROR_USAGE,
+                         "the list was changed while its mailboxes were asked: all results are "
+                         "kept in %s. Put the list back as it was and run the same command again, "
+                         "or take over the results of mailboxes that are in the new one by "
+                         "--resume",
+                         run->clean->job_path);
     if (run->clean->options->dedupe == BULK_DEDUPE_OFF)
         return error_set(error, ERROR_USAGE,
                          "an earlier version of mailknock read the list otherwise, and without "

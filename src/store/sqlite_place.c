@@ -236,9 +236,11 @@ static struct held *use(struct sqlite_store *store, uint64_t job, int *ret_code,
     struct held *held = places->recent, *oldest = places->held;
     uint64_t others;
 
-    if (places->is_current && held != NULL && held->job == job)
+    bool is_current = places->is_current && sqlite3_get_autocommit(store->db) == 0;
+
+    if (is_current && held != NULL && held->job == job)
         return held;
-    if (!places->is_current) {
+    if (!is_current) {
         *ret_code = store->base.ops->others_mark(&store->base, &others, error);
         if (*ret_code != 0)
             return NULL;

@@ -576,6 +576,20 @@ class Online(WithFolder):
             "--export", "safe")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 4)
 
+    def test_a_list_that_changes_meanwhile(self):
+        self.slow_list()
+        child, job = self.begin()
+        self.slow_list(3)
+        status, err = self.end(child)
+        self.assertEqual(status, 2, err)
+        self.assertIn("was changed while its mailboxes were asked", " ".join(err.split()))
+        self.assertFalse((self.folder / "people.cleaned.csv").exists())
+        with contextlib.closing(sqlite3.connect(job)) as db:
+            self.assertEqual(db.execute("SELECT rows, done FROM job").fetchall(), [(60, 60)])
+        self.slow_list()
+        self.clean(self.list)
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 60)
+
     def test_a_job_of_an_earlier_version(self):
         """Whose rows are others than those that are read today."""
         job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
