@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Cells that a row of joined lines may have, beyond twice as many as others, before it is none. */
+#define CHAIN_SLACK 16
+
 static const char fault_quote[] = "unbalanced quote: read up to the end of the line";
 static const char fault_long[] = "longer than 16 MiB: cut";
 
@@ -37,6 +40,7 @@ struct walk {
     size_t cells;         /* that were left behind */
     const char *opening;  /* of the first quoted cell that runs over a line end, or NULL */
     size_t opening_cells; /* cells before that one */
+    bool is_whole;        /* with that quote a letter its line has as many cells as most rows */
     const char *line_at;  /* the next line end, or NULL: kept so that it is looked for once */
     const char *fault;
 };
@@ -83,6 +87,8 @@ static int pass_quoted(struct walk *walk)
         if (walk->opening == NULL && has_line_end(walk, walk->at, after)) {
             walk->opening = walk->at;
             walk->opening_cells = walk->cells;
+            walk->is_whole = walk->cells + count_plain(walk, walk->at, walk->line_at) ==
+                             walk->shape->columns;
         }
         walk->at = after;
         return 1;
@@ -207,6 +213,18 @@ static bool is_each_line_a_row(const struct walk *walk, size_t column,
     return true;
 }
 
+/* Could the line that `at` is in, up to `to`, be a row? Those that leave out last cells are, too. */
+static bool is_line_a_row(const struct walk *walk, const char *at, const char *to, size_t column)
+{
+    size_t count;
+
+    while (at[-1] != walk->shape->line_end)
+        at--;
+    count = count_plain(walk, at, to);
+    return count >= walk->shape->columns ||
+           (count > column && is_like_address(plain_cell(walk, at, to, column)));
+}
+
 /*
  * Would the row have as many cells as others if the quote that runs over lines were a letter? Then
  * its last line would be a row too, and not the rest of one.
@@ -215,18 +233,40 @@ static bool is_likelier_plain(const struct walk *walk, size_t column,
                               const struct bulk_csv_row *row)
 {
     size_t columns = walk->shape->columns;
-    const char *to, *last = walk->at;
 
     if (walk->opening == NULL || columns == 0)
         return false;
     if (walk->cells == columns)
         return is_each_line_a_row(walk, column, row);
-    to = find_line_end(walk, walk->opening);
-    if (to == NULL || walk->opening_cells + count_plain(walk, walk->opening, to) != columns)
+    return walk->is_whole && is_line_a_row(walk, walk->at, walk->at, column);
+}
+
+/*
+ * Lines that all lack a quote (`jo@x.example","Jo`) close each other's properly, to the end of the
+ * list. What is given up is looked at again line by line: this also bounds how often that is.
+ */
+static bool is_endless(const struct walk *walk)
+{
+    size_t columns = walk->shape->columns;
+
+    if (walk->opening == NULL || columns == 0)
         return false;
-    while (last[-1] != walk->shape->line_end)
-        last--;
-    return count_plain(walk, last, walk->at) >= columns;
+    return walk->cells > 2 * columns + CHAIN_SLACK ||
+           (walk->is_whole && (size_t)(walk->at - walk->opening) > BULK_CSV_QUOTED_MAX);
+}
+
+/* The quote at walk->at is a letter; or was the one that joined lines before it? */
+static bool give_up(struct walk *walk, size_t column, struct bulk_csv_row *row)
+{
+    const char *to = find_line_end(walk, walk->at);
+
+    if (walk->is_whole) {
+        if (to == NULL && !walk->at_end)
+            return false;
+        if (is_line_a_row(walk, walk->at, to != NULL ? to : walk->end, column))
+            return give_up_quote(walk, walk->opening, walk->opening_cells, column, row);
+    }
+    return give_up_quote(walk, walk->at, walk->cells, column, row);
 }
 
 /* Cell by cell. walk->at ends at the line end, or at the end of the last row. */
@@ -239,7 +279,7 @@ static bool walk_cells(struct walk *walk, size_t column, struct bulk_csv_row *ro
             int passed = pass_quoted(walk);
 
             if (passed <= 0)
-                return passed < 0 && give_up_quote(walk, from, walk->cells, column, row);
+                return passed < 0 && give_up(walk, column, row);
         }
         pass_plain(walk);
         if (walk->at == walk->end && !walk->at_end)
@@ -248,6 +288,8 @@ static bool walk_cells(struct walk *walk, size_t column, struct bulk_csv_row *ro
         walk->cells++;
         if (walk->at == walk->end || *walk->at == walk->shape->line_end)
             break;
+        if (is_endless(walk))
+            return give_up_quote(walk, walk->opening, walk->opening_cells, column, row);
         walk->at++;
     }
     if (is_likelier_plain(walk, column, row))
@@ -344,7 +386,7 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
             to = walk.at;
             row.fault = walk.fault;
             row.is_unbalanced = walk.fault != NULL;
-            if (walk.opening != NULL && walk.fault == NULL)
+            if (walk.opening != NULL)
                 row.line_count = count_lines(shape, bytes, (size_t)(to - bytes));
         }
     } else {

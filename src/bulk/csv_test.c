@@ -182,12 +182,18 @@ static void lines_that_are_rows_are_not_joined(void **state)
         {"\"1,a@x,b\n2\",b@x,c\n", 3, 1, 1, "a@x"},
         {"1,\"a@x\n2,b@x\"\n", 2, 1, 1, "\"a@x"},
         {"a@x,\"24\nb@x,17\"\n", 2, 0, 1, "a@x"},
+        /* short rows; more quotes after the second; quotes that were lost at the lines' ends */
+        {"1,a@x,\"24,q\n2,b@x,17\"\n", 4, 1, 1, "a@x"},
+        {"1,a@x,\"24,x\n2,b@x,17\",\"30\n3,c@x,1,2\n", 4, 1, 1, "a@x"},
+        {"1,a@x,\"24,x\n2,b@x,\"\",\"30\n3,c@x,1,2\n", 4, 1, 1, "a@x"},
+        {"a@x\",\"b\nc@x\",\"d\ne@x\",\"f\n", 2, 0, 1, "a@x\""},
         /* text: a line of another width, one without an address, a list within one column */
         {"1,a@x,\"24\nor so\"\n", 3, 1, 2, "a@x"},
         {"1,a@x,\"24\n2,b@x,8\nand more\"\n", 3, 1, 3, "a@x"},
         {"1,a@x,\"24\n2,b at x,17\"\n", 3, 1, 2, "a@x"},
         {"1,a@x,\"24\n2,write to b@x,17\"\n", 3, 1, 2, "a@x"},
         {"1,?,\"24\n2,b@x,17\"\n", 3, 1, 2, "?"},
+        {"1,a@x,\"24,q\nwrite,b at x,17\"\n", 4, 1, 2, "a@x"},
         {"\"a@x\nb@x\"\n", 1, 0, 2, "\"a@x\nb@x\""},
     };
 
@@ -205,6 +211,50 @@ static void lines_that_are_rows_are_not_joined(void **state)
         assert_int_equal(found.has_fault, rows[i].lines == 1);
         scan_every_prefix(&shape, rows[i].text, len, rows[i].column);
     }
+}
+
+/* A row with an open quote behind a cell of two lines takes as many lines of the file. */
+static void a_joined_row_may_have_an_open_quote(void **state)
+{
+    static const char text[] = "1,a@x,\"b\nc\",\"d\n2,b@x,,\n";
+    struct bulk_csv_shape shape = commas;
+    struct found found;
+
+    shape.columns = 4;
+    assert_true(scan_at(&shape, text, strlen(text), true, 1, &found));
+    assert_int_equal(found.raw_len, 14);
+    assert_int_equal(found.lines, 2);
+    assert_true(found.has_fault);
+    scan_every_prefix(&shape, text, strlen(text), 1);
+}
+
+/* Quotes that close each other's to the end of the list: few lines are looked at to tell. */
+static void chains_of_quotes_are_bounded(void **state)
+{
+    static const char line[] = "a@x\",\"b\n";
+    size_t len = strlen(line), cell = BULK_CSV_QUOTED_MAX * 3 / 4, size = 2 * cell + 100;
+    struct bulk_csv_shape shape = commas;
+    char *bytes = malloc(size);
+    struct found found;
+
+    assert_non_null(bytes);
+    for (size_t i = 0; i < 100; i++)
+        memcpy(bytes + i * len, line, len);
+    for (shape.columns = 1; shape.columns < 5; shape.columns++) {
+        assert_true(scan_at(&shape, bytes, 100 * len, false, 0, &found));
+        assert_int_equal(found.next, len);
+        assert_true(found.has_fault);
+    }
+    /* few and long ones */
+    shape.columns = 3;
+    memset(bytes, 'x', size);
+    memcpy(bytes, "a@x,y,\"b\n", 9);
+    memcpy(bytes + cell, "\",\"\n", 4);
+    memcpy(bytes + 2 * cell, "\",c\n", 4);
+    assert_true(scan_at(&shape, bytes, size, false, 0, &found));
+    assert_int_equal(found.next, 9);
+    assert_true(found.has_fault);
+    free(bytes);
 }
 
 static void long_things_are_bounded(void **state)
@@ -329,6 +379,8 @@ int main(void)
         cmocka_unit_test(carriage_returns_alone),
         cmocka_unit_test(the_number_of_columns_tells),
         cmocka_unit_test(lines_that_are_rows_are_not_joined),
+        cmocka_unit_test(a_joined_row_may_have_an_open_quote),
+        cmocka_unit_test(chains_of_quotes_are_bounded),
         cmocka_unit_test(long_things_are_bounded),
         cmocka_unit_test(cells_are_unquoted),
         cmocka_unit_test(written_cells_read_back),
