@@ -67,7 +67,7 @@ static struct slice own_cells(struct writer_context *context, const struct bulk_
     struct buffer *mended = &context->scratch[0];
     struct slice rest = row->raw, cell;
 
-    if (!row->is_unbalanced || context->shape.delimiter == '\t')
+    if ((!row->is_unbalanced && row->fault == NULL) || context->shape.delimiter == '\t')
         return row->raw;
     while (bulk_csv_next_cell(&context->shape, &rest, &cell))
         if (is_open(context, cell)) {

@@ -196,6 +196,11 @@ static void tables_keep_their_bytes(void **state)
           {0}},
          "id,name,email,city," NAMES "\n1,\"\"\"Ann\",v@a.example,X," GOOD
          "\n2,\"B, b\",v@a.example,Y," GOOD "\n3,\"C, c\",v@a.example,\"\"\"Z\"," GOOD "\n"},
+        /* and where it makes the row one that can't be read; not all of those have one */
+        {{"a.csv", "id,email,city\n1,\"x@a.example\n2\n3,v@a.example,Y\n", "o.csv", {0}},
+         "id,email,city," NAMES "\n1,\"\"\"x@a.example\",," BAD
+         "unbalanced quote: read up to the end of the line\n2,,," BAD
+         "too few columns: there is none for the address\n3,v@a.example,Y," GOOD "\n"},
         /* between tabs quotes are letters */
         {{"a.tsv", "email\tsize\nv@a.example\t\"3\n", "o.tsv", {0}},
          "email\tsize\tmk_status\tmk_reason\tmk_score\tmk_action\tmk_flags\tmk_suggestion\t"
