@@ -108,6 +108,29 @@ static bool survey_table(struct format_survey *survey)
     return true;
 }
 
+/* Which columns but the one that was chosen hold addresses, in rows as long as most? */
+static bool find_others(struct format_survey *survey)
+{
+    struct bulk_format *format = survey->format;
+    struct bulk_csv_shape shape = bulk_format_shape(format);
+    struct slice raw, cell, text;
+    size_t at = 0;
+
+    for (int i = 0; i < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw); i++) {
+        if (bulk_csv_count_cells(&shape, raw) != format->columns)
+            continue;
+        for (size_t k = 0; k < 64 && bulk_csv_next_cell(&shape, &raw, &cell); k++) {
+            if (k == format->column || slice_find_byte(cell, '@') < 0)
+                continue;
+            if (!bulk_format_text(format, cell, survey->scratch, &text))
+                return false;
+            if (format_address_points(text) == 2)
+                format->others |= UINT64_C(1) << k;
+        }
+    }
+    return true;
+}
+
 /* The first row is a header when it has names, and no address. */
 static bool looks_like_header(const struct format_survey *survey)
 {
@@ -276,6 +299,7 @@ static int find_in_table(struct format_survey *survey, struct error *error)
 {
     struct bulk_format *format = survey->format;
     const struct bulk_format *wanted = survey->wanted;
+    int code;
 
     format->has_header = wanted->has_header == 1;
     if (format->kind == BULK_KIND_TEXT && wanted->column_name != NULL)
@@ -286,7 +310,10 @@ static int find_in_table(struct format_survey *survey, struct error *error)
         format->has_header = looks_like_header(survey);
     if (!format->has_header && survey->has_first)
         count_first_row(survey);
-    return choose_column(survey, error);
+    code = choose_column(survey, error);
+    if (code == 0 && format->kind == BULK_KIND_CSV && !find_others(survey))
+        return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
+    return code;
 }
 
 static struct format_column *field_of(struct format_survey *survey, const char *path)
@@ -471,6 +498,7 @@ int bulk_format_find(const struct bulk_format_sample *sample, const struct bulk_
     buffer_init(&survey->scratch[1], 0);
     format->column = 0;
     format->columns = 0;
+    format->others = 0;
     format_find_line_end(sample->bytes, format->line_end);
     if (format->kind == BULK_KIND_XLSX)
         format->delimiter = ',';

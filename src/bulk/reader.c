@@ -580,7 +580,8 @@ static bool is_readable(struct slice address)
 
 /*
  * A row with more cells than others has a delimiter in one of them (`Acme, Inc.`), mostly in a name
- * that stands before the address: then that stands as many cells further on. Is the cell there one?
+ * that stands before the address: then that stands as many cells further on. Is the cell there one,
+ * and not in a column with addresses of somebody else (`cc`)?
  */
 static bool find_further(struct bulk_reader *reader, struct slice raw, struct slice *ret_cell)
 {
@@ -589,6 +590,8 @@ static bool find_further(struct bulk_reader *reader, struct slice raw, struct sl
     struct slice text;
 
     if (count <= reader->shape.columns)
+        return false;
+    if (steps < reader->shape.columns && steps < 64 && (reader->format.others >> steps & 1) != 0)
         return false;
     do {
         if (!bulk_csv_next_cell(&reader->shape, &raw, ret_cell))

@@ -41,6 +41,7 @@ struct bulk_format {
     size_t column;           /* of the address, from 0; SIZE_MAX: find out */
     const char *column_name; /* --column NAME|N (N from 1) or --field NAME ("a.b": nested); NULL */
     size_t columns;          /* of most rows; found, never wanted */
+    uint64_t others;         /* of its first 64 columns, those (1 << N) with addresses of others */
     const char *sheet;       /* of XLSX; NULL: the first */
     bool has_bom;
     bool has_separator_line; /* "sep=;" before all else, for spreadsheets: no row, and kept */

@@ -106,6 +106,13 @@ static void formats_are_found(void **state)
          "4,none,,x@y.example\n5,,x@y.example,\n6,none,z\n7,g@h.example,i,j\n",
          "CSV, header, addresses in column 2 \"email\"",
          "a@b.example c@d.example e@f.example none  none g@h.example "},
+        /* but not to where somebody else's stand */
+        {"a.csv",
+         "id,email,cc,note\n1,a@b.example,,\n2,c@d.example,boss@y.example,\n"
+         "3,none,boss@y.example,late, ill\n4,none,,boss@y.example,\nAcme, Inc.,e@f.example,,\n"
+         "Acme, Ltd., B,g@h.example,,\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example c@d.example none none  Inc. g@h.example "},
         /* quotes that are the address's own */
         {"a.csv", "id,email\n1,\"a b\"@c.example\n2,\"a,b\"@c.example\n3,\"\"\"d\"\"@e.example\"\n",
          "CSV, header, addresses in column 2 \"email\"",
