@@ -87,8 +87,8 @@ static int pass_quoted(struct walk *walk)
         if (walk->opening == NULL && has_line_end(walk, walk->at, after)) {
             walk->opening = walk->at;
             walk->opening_cells = walk->cells;
-            walk->is_whole = walk->cells + count_plain(walk, walk->at, walk->line_at) ==
-                             walk->shape->columns;
+            walk->is_whole =
+                walk->cells + count_plain(walk, walk->at, walk->line_at) == walk->shape->columns;
         }
         walk->at = after;
         return 1;
@@ -186,16 +186,51 @@ static bool is_like_address(struct slice cell)
     return at > 0 && (size_t)at + 1 < cell.len && slice_find_byte(cell, ' ') < 0;
 }
 
+/* "Ann, by phone": in lists of two columns a blank after the delimiter tells text from a row. */
+static bool is_text(const struct walk *walk, const char *from, const char *to)
+{
+    char delimiter = walk->shape->delimiter;
+
+    if (walk->shape->columns != 2)
+        return false;
+    from = memchr(from, delimiter, (size_t)(to - from));
+    return from != NULL && from + 1 < to && from[1] == ' ';
+}
+
+enum line_kind {
+    LINE_ROW,
+    LINE_MUTE, /* as many cells as a row, but the one for the address is empty */
+    LINE_TEXT,
+};
+
+/* A line within a quoted cell, with `before` cells before its first. */
+static enum line_kind judge_line(const struct walk *walk, const char *from, const char *to,
+                                 size_t before, size_t column)
+{
+    struct slice cell;
+
+    if (before + count_plain(walk, from, to) != walk->shape->columns || is_text(walk, from, to))
+        return LINE_TEXT;
+    if (column < before)
+        return LINE_ROW;
+    cell = plain_cell(walk, from, to, column - before);
+    if (is_like_address(cell))
+        return LINE_ROW;
+    return slice_trim(cell).len == 0 ? LINE_MUTE : LINE_TEXT;
+}
+
 /*
  * Quotes of two rows (marks of inches, say) may be an opening and a closing one, and all between
- * them one cell, with as many cells in sum as a row has. But text of several lines is no table: is
- * each line a row by itself, an address where addresses stand?
+ * them one cell, with as many cells in sum as a row has. But text of several lines is no table: are
+ * the first line, the last and most between them rows by themselves, with an address where
+ * addresses stand?
  */
-static bool is_each_line_a_row(const struct walk *walk, size_t column,
-                               const struct bulk_csv_row *row)
+static bool are_lines_rows(const struct walk *walk, size_t column, const struct bulk_csv_row *row)
 {
     size_t before = walk->opening_cells, columns = walk->shape->columns;
+    size_t lines = 0, texts = 0;
     const char *from = walk->opening;
+    enum line_kind kind = LINE_TEXT;
 
     if (columns < 2 || column >= columns || (column < before && !is_like_address(row->cell)))
         return false;
@@ -204,16 +239,17 @@ static bool is_each_line_a_row(const struct walk *walk, size_t column,
 
         if (to == NULL || to > walk->at)
             to = walk->at;
-        if (before + count_plain(walk, from, to) != columns ||
-            (column >= before && !is_like_address(plain_cell(walk, from, to, column - before))))
+        kind = judge_line(walk, from, to, before, column);
+        if (lines++ == 0 && kind != LINE_ROW)
             return false;
+        texts += kind == LINE_TEXT;
         before = 0;
         from = to + 1;
     }
-    return true;
+    return kind == LINE_ROW && texts * 2 < lines;
 }
 
-/* Could the line that `at` is in, up to `to`, be a row? Those that leave out last cells are, too. */
+/* Could the line that `at` is in, up to `to`, be a row? It may leave out the last cells. */
 static bool is_line_a_row(const struct walk *walk, const char *at, const char *to, size_t column)
 {
     size_t count;
@@ -222,7 +258,7 @@ static bool is_line_a_row(const struct walk *walk, const char *at, const char *t
         at--;
     count = count_plain(walk, at, to);
     return count >= walk->shape->columns ||
-           (count > column && is_like_address(plain_cell(walk, at, to, column)));
+           (count > 1 && count > column && is_like_address(plain_cell(walk, at, to, column)));
 }
 
 /*
@@ -237,7 +273,7 @@ static bool is_likelier_plain(const struct walk *walk, size_t column,
     if (walk->opening == NULL || columns == 0)
         return false;
     if (walk->cells == columns)
-        return is_each_line_a_row(walk, column, row);
+        return are_lines_rows(walk, column, row);
     return walk->is_whole && is_line_a_row(walk, walk->at, walk->at, column);
 }
 

@@ -5,8 +5,8 @@
  * counts only at the start of a cell; `""` inside stands for one, and so does `\"` where no cell
  * could end. After a closing quote the rest of the cell is taken as it is, as spreadsheets do. One
  * unbalanced quote never swallows the list: a quoted cell that runs over line ends must be closed
- * properly, within BULK_CSV_QUOTED_MAX bytes, and not hold rows of its own (each line with as many
- * cells as most rows have, and an address in the column that is asked for), nor begin a chain of
+ * properly, within BULK_CSV_QUOTED_MAX bytes, and not hold rows of its own (most lines with as
+ * many cells as rows have, and an address in the column that is asked for), nor begin a chain of
  * cells over lines that is far longer than a row; otherwise its quote is a letter like others, the
  * row ends where its line ends, and carries a fault. Knows nothing of files, encodings or what else
  * cells mean.

@@ -187,12 +187,21 @@ static void lines_that_are_rows_are_not_joined(void **state)
         {"1,a@x,\"24,x\n2,b@x,17\",\"30\n3,c@x,1,2\n", 4, 1, 1, "a@x"},
         {"1,a@x,\"24,x\n2,b@x,\"\",\"30\n3,c@x,1,2\n", 4, 1, 1, "a@x"},
         {"a@x\",\"b\nc@x\",\"d\ne@x\",\"f\n", 2, 0, 1, "a@x\""},
+        /* a few lines between are none */
+        {"1,a@x,\"24\n2,,5\n3,c@x,6\n4,z@x,17\"\n", 3, 1, 1, "a@x"},
+        {"1,a@x,\"24\n2,,5\n3,z@x,17\"\n", 3, 1, 1, "a@x"},
+        {"1,a@x,\"24\n2,n/a,5\n3,b@x\n4,c@x,6\n5,z@x,17\"\n", 3, 1, 1, "a@x"},
         /* text: a line of another width, one without an address, a list within one column */
         {"1,a@x,\"24\nor so\"\n", 3, 1, 2, "a@x"},
         {"1,a@x,\"24\n2,b@x,8\nand more\"\n", 3, 1, 3, "a@x"},
         {"1,a@x,\"24\n2,b at x,17\"\n", 3, 1, 2, "a@x"},
         {"1,a@x,\"24\n2,write to b@x,17\"\n", 3, 1, 2, "a@x"},
         {"1,?,\"24\n2,b@x,17\"\n", 3, 1, 2, "?"},
+        {"1,a@x,\"24\n2,b@x,5\n3,,17\"\n", 3, 1, 3, "a@x"},
+        {"1,a@x,\"24\nand\nso,on\n3,c@x,17\"\n", 3, 1, 4, "a@x"},
+        {"a@x,\"Contacts:\nc@x, backup\"\n", 2, 0, 2, "a@x"},
+        {"a@x,\"Write, please, to\nc@x\"\n", 4, 0, 2, "a@x"},
+        {"a@x,\"Contacts:\nc@x, backup\nd@x, too\"\n", 2, 0, 3, "a@x"},
         {"1,a@x,\"24,q\nwrite,b at x,17\"\n", 4, 1, 2, "a@x"},
         {"\"a@x\nb@x\"\n", 1, 0, 2, "\"a@x\nb@x\""},
     };
