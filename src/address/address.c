@@ -136,6 +136,36 @@ bool address_parse(const char *bytes, size_t len, struct address *ret_address)
     return false;
 }
 
+struct address_memo address_remember(const struct address *address)
+{
+    bool is_plain = address->diagnosis == ADDRESS_VALID && !address->is_literal &&
+                    address->local.ptr == address->input.ptr &&
+                    address->local.len + 1 + address->domain.len == address->input.len &&
+                    address->local.len <= ADDRESS_LOCAL_MAX &&
+                    slice_equal_nocase(address->domain, slice_from(address->domain_ascii,
+                                                                   address->domain_ascii_len));
+
+    return is_plain ? (struct address_memo){address->flags, (uint8_t)address->local.len}
+                    : (struct address_memo){0};
+}
+
+bool address_parse_again(const char *bytes, size_t len, struct address_memo memo,
+                         struct address *ret_address)
+{
+    if (memo.local_len == 0)
+        return address_parse(bytes, len, ret_address);
+    CHECK(len > memo.local_len + 1U && len - memo.local_len - 1 <= ADDRESS_DOMAIN_MAX);
+    begin(ret_address, slice_from(bytes, len));
+    ret_address->flags = memo.flags;
+    ret_address->local = slice_from(bytes, memo.local_len);
+    ret_address->domain = slice_from_offset(ret_address->input, memo.local_len + 1U);
+    ret_address->domain_ascii_len = (uint16_t)ret_address->domain.len;
+    memcpy(ret_address->domain_ascii, ret_address->domain.ptr, ret_address->domain.len);
+    ascii_lower_bytes(ret_address->domain_ascii, ret_address->domain.len);
+    ret_address->domain_ascii[ret_address->domain.len] = '\0';
+    return true;
+}
+
 enum address_form address_deliverable_form(const struct address *address)
 {
     const uint32_t rejected = ADDRESS_FLAG_NUMERIC_TLD | ADDRESS_FLAG_TLD_ONE_LETTER |

@@ -50,6 +50,18 @@ enum address_form {
  */
 bool address_parse(const char *bytes, size_t len, struct address *ret_address);
 
+/* What tells all that address_parse would say of the same input again. */
+struct address_memo {
+    uint32_t flags;
+    uint8_t local_len; /* 0: nothing is remembered */
+};
+
+/* Of an accepted address whose domain is a name in ASCII; nothing of others. */
+struct address_memo address_remember(const struct address *address);
+/* As address_parse of the input that the memo is of, but quicker; parsed where it holds nothing. */
+bool address_parse_again(const char *bytes, size_t len, struct address_memo memo,
+                         struct address *ret_address);
+
 enum address_form address_deliverable_form(const struct address *address);
 
 /*

@@ -216,6 +216,48 @@ static void mailboxes_are_accepted_with_their_flags(void **state)
     }
 }
 
+static void what_is_remembered_is_all_that_was_said(void **state)
+{
+    static const struct {
+        const char *text;
+        uint8_t local_len; /* 0: nothing is */
+    } rows[] = {
+        {"a@b.example", 1},
+        {"Anna.Berg+x=!#@Mail.EXAMPLE.com", 14},
+        {"1234567890123456789012345678901234567890123456789012345678901234@x.example", 64},
+        {"a@xn--mller-kva.example", 1},
+        {"m\xc3\xbc@b.example", 3},
+        {"\"a@b\"@b.example", 5},
+        {"a@M\xc3\xbcller.example", 0},
+        {"a@[192.0.2.1]", 0},
+        {"a@b@c.example", 0},
+        {"", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *text = rows[i].text;
+        struct address address, again;
+        bool is_valid = address_parse(text, strlen(text), &address);
+        struct address_memo memo = address_remember(&address);
+
+        if (memo.local_len != rows[i].local_len)
+            fail_msg("%s: %u", text, memo.local_len);
+        assert_int_equal(address_parse_again(text, strlen(text), memo, &again), is_valid);
+        assert_int_equal(again.diagnosis, address.diagnosis);
+        assert_int_equal(again.offset, address.offset);
+        assert_int_equal(again.flags, address.flags);
+        assert_true(again.input.ptr == address.input.ptr && again.input.len == address.input.len);
+        assert_true(again.local.ptr == address.local.ptr && again.local.len == address.local.len);
+        assert_true(again.domain.ptr == address.domain.ptr);
+        assert_int_equal(again.domain.len, address.domain.len);
+        assert_int_equal(again.is_literal, address.is_literal);
+        assert_int_equal(again.literal.family, address.literal.family);
+        assert_int_equal(again.domain_ascii_len, address.domain_ascii_len);
+        assert_string_equal(again.domain_ascii, address.domain_ascii);
+    }
+}
+
 static void literals_give_their_address(void **state)
 {
     static const struct {
@@ -507,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_are_named_with_their_offset),
         cmocka_unit_test(mailboxes_are_accepted_with_their_flags),
+        cmocka_unit_test(what_is_remembered_is_all_that_was_said),
         cmocka_unit_test(literals_give_their_address),
         cmocka_unit_test(lengths_are_exact),
         cmocka_unit_test(megabytes_are_refused),

@@ -77,7 +77,8 @@ static int recall_line(struct bulk_rejudge *rejudge, const struct store_line *li
         known.suggested = slice_from_offset(ret_evidence->suggestion, (size_t)at + 1);
     known.domain = ret_evidence->domain;
     world.context = &known;
-    probe_offline_fill(line->row.address, NULL, &world, ret_evidence, suggestion);
+    probe_offline_fill(line->row.address, (struct address_memo){0}, NULL, &world, ret_evidence,
+                       suggestion);
     lay_lists_over(rejudge->lists, ret_evidence);
     return 0;
 }

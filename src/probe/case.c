@@ -40,6 +40,7 @@ static struct probe_submission *submission_new(struct slice input, const struct 
     submission->owner = wish->owner;
     submission->patience = wish->patience;
     submission->is_fresh = wish->is_fresh;
+    submission->memo = (struct address_memo){0};
     submission->input = slice_from(submission->bytes, input.len);
     return submission;
 }
@@ -124,6 +125,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         return ERROR_NOMEM;
     if (address_parse(submission->input.ptr, submission->input.len, &parsed)) {
         wire_len = address_format_wire(&parsed, wire);
+        submission->memo = address_remember(&parsed);
         recalled = probe_recalled_new(engine, &parsed, wish);
         is_settled = probe_recalled_settles(recalled, wish);
         /* An answer at hand does not wait for one that is under way. */

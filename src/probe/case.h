@@ -32,6 +32,7 @@ struct probe_submission {
     struct probe_owner *owner; /* NULL: nobody in particular */
     enum probe_patience patience;
     bool is_fresh;
+    struct address_memo memo; /* of the input */
     struct slice input;
     char bytes[];
 };

@@ -90,15 +90,15 @@ static bool fill_unknown(struct evidence *evidence, const struct suggest_world *
     return only_domain_is_mended(address) && !suggest_domain(domain_of(address), world, meant);
 }
 
-void probe_offline_fill(struct slice input, const struct probe_offline_known *known,
-                        const struct suggest_world *world, struct evidence *evidence,
-                        char suggestion[ADDRESS_WIRE_SIZE])
+void probe_offline_fill(struct slice input, struct address_memo memo,
+                        const struct probe_offline_known *known, const struct suggest_world *world,
+                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
 {
     bool is_sound = false;
 
     evidence->input = input;
     evidence->suggestion = SLICE_EMPTY;
-    if (address_parse(input.ptr, input.len, &evidence->address)) {
+    if (address_parse_again(input.ptr, input.len, memo, &evidence->address)) {
         if (known != NULL) {
             fill_parsed(evidence, known->classes, &known->rules);
             is_sound = known->is_sound && only_domain_is_mended(&evidence->address);

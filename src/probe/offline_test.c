@@ -183,7 +183,7 @@ static void expect_suggestion(const char *text)
     struct evidence evidence = {.provider = NULL};
     size_t len = suggest_address(input, &world, expected);
 
-    probe_offline_fill(input, NULL, &world, &evidence, suggestion);
+    probe_offline_fill(input, (struct address_memo){0}, NULL, &world, &evidence, suggestion);
     if (!slice_equal(evidence.suggestion, slice_from(expected, len)))
         fail_msg("%s: '%.*s' is suggested, not '%.*s'", text, SLICE_ARG(evidence.suggestion),
                  (int)len, expected);

@@ -104,9 +104,9 @@ static const struct probe_offline_known *known_of(const struct probe_domain *dom
 }
 
 /* Evidence for one who asked, judged. */
-static void judge(const struct probe_case *kase, struct slice input, enum evidence_stop stop,
-                  bool by_past, struct evidence *evidence, struct verdict *verdict,
-                  char suggestion[ADDRESS_WIRE_SIZE])
+static void judge(const struct probe_case *kase, struct slice input, struct address_memo memo,
+                  enum evidence_stop stop, bool by_past, struct evidence *evidence,
+                  struct verdict *verdict, char suggestion[ADDRESS_WIRE_SIZE])
 {
     const struct suggest_world world = {domain_is_real, evidence};
 
@@ -115,7 +115,7 @@ static void judge(const struct probe_case *kase, struct slice input, enum eviden
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
     else if (!kase->is_recalled)
         evidence->stop = stop;
-    probe_offline_fill(input, known_of(kase->domain), &world, evidence, suggestion);
+    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence, suggestion);
     if (kase->domain != NULL)
         probe_domain_fill_peers(kase->domain, evidence);
     verdict_judge(evidence, verdict);
@@ -128,9 +128,10 @@ void probe_case_tell(struct probe_case *kase, struct probe_submission *submissio
     struct evidence evidence;
     struct verdict verdict;
 
-    judge(kase, submission->input, stop, false, &evidence, &verdict, suggestion);
+    judge(kase, submission->input, submission->memo, stop, false, &evidence, &verdict, suggestion);
     if (falls_back(kase, submission, stop, &verdict))
-        judge(kase, submission->input, stop, true, &evidence, &verdict, suggestion);
+        judge(kase, submission->input, submission->memo, stop, true, &evidence, &verdict,
+              suggestion);
     if (kase->domain != NULL && !kase->is_noted)
         probe_domain_note_verdict(kase->domain, &evidence, &verdict);
     kase->is_noted = true;
@@ -149,7 +150,8 @@ static void learn(struct probe_case *kase)
 
     if (kase->engine->past.learn == NULL || kase->is_recalled || kase->wire[0] == '\0')
         return;
-    judge(kase, kase->ask.recipient.mailbox, kase->stop, false, &evidence, &verdict, suggestion);
+    judge(kase, kase->ask.recipient.mailbox, (struct address_memo){0}, kase->stop, false, &evidence,
+          &verdict, suggestion);
     probe_recalled_learn(kase, &evidence, &verdict);
 }
 
