@@ -74,8 +74,9 @@ static void session_end(struct probe_session *session)
     probe_alarms_dismiss(&engine->alarms, &session->alarm);
     memory_free(session->tls);
     memory_free(session->close_detail);
+    if (!session->is_gone)
+        probe_engine_connection_closed(engine);
     memory_free(session);
-    probe_engine_connection_closed(engine);
     probe_site_slot_freed(site);
     probe_host_release(host);
 }
@@ -122,6 +123,9 @@ static void session_close(struct probe_session *session)
     if (seen) {
         session_end(session);
     } else {
+        /* Of our own sockets it is none any more; its site may still count it. */
+        session->is_gone = true;
+        probe_engine_connection_closed(session->host->engine);
         session->until_ms = probe_engine_now(session->host->engine) + LEAVE_MS;
         probe_alarm_set(&session->host->engine->alarms, &session->alarm, session->until_ms);
     }

@@ -45,6 +45,7 @@ struct probe_session {
     bool finishing : 1, finish_said : 1;
     bool was_reset : 1; /* maybe not by the server, which may still hold the connection */
     bool leaving : 1;   /* closed by us; the slot waits for the server to notice */
+    bool is_gone : 1;   /* not among engine->connections any more */
 };
 
 /* The site's, or what the greeting gave away. */
