@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Cells that a row of joined lines may have, beyond twice as many as others, before it is none. */
+/* Cells over several lines that a row may have, beyond twice as many as others have cells. */
 #define CHAIN_SLACK 16
 
 static const char fault_quote[] = "unbalanced quote: read up to the end of the line";
@@ -40,7 +40,9 @@ struct walk {
     size_t cells;         /* that were left behind */
     const char *opening;  /* of the first quoted cell that runs over a line end, or NULL */
     size_t opening_cells; /* cells before that one */
+    size_t over_lines;    /* such cells so far */
     bool is_whole;        /* with that quote a letter its line has as many cells as most rows */
+    bool has_marks;       /* digits stand behind that quote and before its closing one */
     const char *line_at;  /* the next line end, or NULL: kept so that it is looked for once */
     const char *fault;
 };
@@ -84,8 +86,12 @@ static int pass_quoted(struct walk *walk)
     if (how == QUOTED_CLOSED && after == walk->end && !walk->at_end)
         is_open = true;
     if (!is_open && how == QUOTED_CLOSED && (size_t)(after - walk->at) <= BULK_CSV_QUOTED_MAX) {
-        if (walk->opening == NULL && has_line_end(walk, walk->at, after)) {
+        bool is_over_lines = has_line_end(walk, walk->at, after);
+
+        walk->over_lines += is_over_lines;
+        if (walk->opening == NULL && is_over_lines) {
             walk->opening = walk->at;
+            walk->has_marks = ascii_is_digit(walk->at[1]) && ascii_is_digit(after[-2]);
             walk->opening_cells = walk->cells;
             walk->is_whole =
                 walk->cells + count_plain(walk, walk->at, walk->line_at) == walk->shape->columns;
@@ -186,17 +192,6 @@ static bool is_like_address(struct slice cell)
     return at > 0 && (size_t)at + 1 < cell.len && slice_find_byte(cell, ' ') < 0;
 }
 
-/* "Ann, by phone": in lists of two columns a blank after the delimiter tells text from a row. */
-static bool is_text(const struct walk *walk, const char *from, const char *to)
-{
-    char delimiter = walk->shape->delimiter;
-
-    if (walk->shape->columns != 2)
-        return false;
-    from = memchr(from, delimiter, (size_t)(to - from));
-    return from != NULL && from + 1 < to && from[1] == ' ';
-}
-
 enum line_kind {
     LINE_ROW,
     LINE_MUTE, /* as many cells as a row, but the one for the address is empty */
@@ -209,7 +204,7 @@ static enum line_kind judge_line(const struct walk *walk, const char *from, cons
 {
     struct slice cell;
 
-    if (before + count_plain(walk, from, to) != walk->shape->columns || is_text(walk, from, to))
+    if (before + count_plain(walk, from, to) != walk->shape->columns)
         return LINE_TEXT;
     if (column < before)
         return LINE_ROW;
@@ -220,10 +215,11 @@ static enum line_kind judge_line(const struct walk *walk, const char *from, cons
 }
 
 /*
- * Quotes of two rows (marks of inches, say) may be an opening and a closing one, and all between
- * them one cell, with as many cells in sum as a row has. But text of several lines is no table: are
- * the first line, the last and most between them rows by themselves, with an address where
- * addresses stand?
+ * Quotes of two rows that are marks of inches may be an opening and a closing one, and all between
+ * them one cell, with as many cells in sum as a row has. A cell that is closed properly is believed
+ * otherwise, as notes of several lines are ordinary. Is it one that begins and ends with a digit,
+ * or the address itself, and are its first line, the last and most between them rows by themselves,
+ * with an address where addresses stand?
  */
 static bool are_lines_rows(const struct walk *walk, size_t column, const struct bulk_csv_row *row)
 {
@@ -232,7 +228,8 @@ static bool are_lines_rows(const struct walk *walk, size_t column, const struct 
     const char *from = walk->opening;
     enum line_kind kind = LINE_TEXT;
 
-    if (columns < 2 || column >= columns || (column < before && !is_like_address(row->cell)))
+    if ((!walk->has_marks && before != column) || columns < 2 || column >= columns ||
+        (column < before && !is_like_address(row->cell)))
         return false;
     while (from < walk->at) {
         const char *to = find_line_end(walk, from);
@@ -249,16 +246,22 @@ static bool are_lines_rows(const struct walk *walk, size_t column, const struct 
     return kind == LINE_ROW && texts * 2 < lines;
 }
 
-/* Could the line that `at` is in, up to `to`, be a row? It may leave out the last cells. */
+/*
+ * Could the line that `at` is in, up to `to`, be a row? It may leave out the last cells, or have no
+ * address where it is as long as others.
+ */
 static bool is_line_a_row(const struct walk *walk, const char *at, const char *to, size_t column)
 {
+    struct slice cell;
     size_t count;
 
     while (at[-1] != walk->shape->line_end)
         at--;
     count = count_plain(walk, at, to);
-    return count >= walk->shape->columns ||
-           (count > 1 && count > column && is_like_address(plain_cell(walk, at, to, column)));
+    if (count < 2 || count <= column)
+        return false;
+    cell = plain_cell(walk, at, to, column);
+    return is_like_address(cell) || (count == walk->shape->columns && slice_trim(cell).len == 0);
 }
 
 /*
@@ -287,7 +290,7 @@ static bool is_endless(const struct walk *walk)
 
     if (walk->opening == NULL || columns == 0)
         return false;
-    return walk->cells > 2 * columns + CHAIN_SLACK ||
+    return walk->over_lines > 2 * columns + CHAIN_SLACK ||
            (walk->is_whole && (size_t)(walk->at - walk->opening) > BULK_CSV_QUOTED_MAX);
 }
 
@@ -445,12 +448,12 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
     return true;
 }
 
-bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw)
+bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw, size_t column)
 {
     struct bulk_csv_row row;
     size_t quiet = 0;
 
-    return raw.len > 0 && bulk_csv_scan(shape, raw.ptr, raw.len, true, 0, &quiet, &row) &&
+    return raw.len > 0 && bulk_csv_scan(shape, raw.ptr, raw.len, true, column, &quiet, &row) &&
            row.is_unbalanced;
 }
 

@@ -51,7 +51,7 @@ bool bulk_csv_scan(const struct bulk_csv_shape *shape, const char *bytes, size_t
                    size_t column, size_t *quiet, struct bulk_csv_row *ret_row);
 
 /* A row that was found earlier, by itself: was one of its quotes taken for a letter? */
-bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw);
+bool bulk_csv_is_unbalanced(const struct bulk_csv_shape *shape, struct slice raw, size_t column);
 
 /* The cells of one row, quotes and all: start with *rest the row; false after the last. */
 bool bulk_csv_next_cell(const struct bulk_csv_shape *shape, struct slice *rest,

@@ -164,8 +164,8 @@ static void the_number_of_columns_tells(void **state)
     assert_int_equal(found.lines, 2);
     assert_int_equal(found.cells, 4);
     assert_false(found.has_fault);
-    assert_false(bulk_csv_is_unbalanced(&shape, slice_from(text, found.raw_len)));
-    assert_true(bulk_csv_is_unbalanced(&shape, SLICE("1,\"foo,a@x")));
+    assert_false(bulk_csv_is_unbalanced(&shape, slice_from(text, found.raw_len), 1));
+    assert_true(bulk_csv_is_unbalanced(&shape, SLICE("1,\"foo,a@x"), 1));
     scan_every_prefix(&shape, text, strlen(text), 1);
 }
 
@@ -204,6 +204,13 @@ static void lines_that_are_rows_are_not_joined(void **state)
         {"a@x,\"Contacts:\nc@x, backup\nd@x, too\"\n", 2, 0, 3, "a@x"},
         {"1,a@x,\"24,q\nwrite,b at x,17\"\n", 4, 1, 2, "a@x"},
         {"\"a@x\nb@x\"\n", 1, 0, 2, "\"a@x\nb@x\""},
+        /* text, whatever its lines look like: it is closed, and no mark of inches */
+        {"a@x,\"Contacts:\nb@x,Bob\"\n", 2, 0, 2, "a@x"},
+        {"7,a@x,\"moves:\n2024,b@x,left\nfree text\n2025,c@x,joined\"\n", 3, 1, 4, "a@x"},
+        /* and where the row is longer than others */
+        {"a@x,A,\"Main St 1\nFlat 2\",Berlin,10115,DE\n", 3, 0, 2, "a@x"},
+        {"a@x,\"A\nA, B\",x,y\n", 2, 0, 2, "a@x"},
+        {"a@x,x,\"a\nb\",0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9\n", 2, 0, 2, "a@x"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -98,6 +98,8 @@ static bool survey_table(struct format_survey *survey)
         }
         if (index > survey->column_count)
             survey->column_count = index;
+        if (!survey->has_first)
+            survey->first_count = index;
         counts[index]++;
         survey->rows += survey->has_first;
         survey->has_first = true;
@@ -108,7 +110,7 @@ static bool survey_table(struct format_survey *survey)
     return true;
 }
 
-/* Which columns but the one that was chosen hold addresses, in rows as long as most? */
+/* Which columns but the one that was chosen hold addresses, in rows that are not too long? */
 static bool find_others(struct format_survey *survey)
 {
     struct bulk_format *format = survey->format;
@@ -117,9 +119,9 @@ static bool find_others(struct format_survey *survey)
     size_t at = 0;
 
     for (int i = 0; i < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw); i++) {
-        if (bulk_csv_count_cells(&shape, raw) != format->columns)
+        if (bulk_csv_count_cells(&shape, raw) > format->columns)
             continue;
-        for (size_t k = 0; k < 64 && bulk_csv_next_cell(&shape, &raw, &cell); k++) {
+        for (size_t k = 0; k < BULK_FORMAT_OTHERS && bulk_csv_next_cell(&shape, &raw, &cell); k++) {
             if (k == format->column || slice_find_byte(cell, '@') < 0)
                 continue;
             if (!bulk_format_text(format, cell, survey->scratch, &text))
@@ -310,6 +312,9 @@ static int find_in_table(struct format_survey *survey, struct error *error)
         format->has_header = looks_like_header(survey);
     if (!format->has_header && survey->has_first)
         count_first_row(survey);
+    /* Rows may leave out their last cells: a header that is longer is the list's width. */
+    if (format->has_header && survey->first_count > format->columns)
+        format->columns = survey->first_count;
     code = choose_column(survey, error);
     if (code == 0 && format->kind == BULK_KIND_CSV && !find_others(survey))
         return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);

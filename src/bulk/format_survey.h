@@ -8,7 +8,7 @@
 #include "bulk/column.h"
 #include "bulk/format.h"
 
-#define FORMAT_ROWS_MAX    500 /* of the sample that are looked at */
+#define FORMAT_ROWS_MAX    500  /* of the sample that are looked at */
 #define FORMAT_COLUMNS_MAX 1024 /* that are looked at: exports of some CRMs have hundreds */
 
 /* One column, or one field of NDJSON. */
@@ -28,8 +28,8 @@ struct format_survey {
     struct bulk_format *format;
     struct buffer scratch[2];
     struct format_column columns[FORMAT_COLUMNS_MAX];
-    size_t column_count;
-    unsigned rows; /* after the first */
+    size_t column_count, first_count; /* of all rows; of the first */
+    unsigned rows;                    /* after the first */
     bool has_first;
 };
 

@@ -580,10 +580,12 @@ static bool is_readable(struct slice address)
 
 /*
  * A row with more cells than others has a delimiter in one of them (`Acme, Inc.`), mostly in a name
- * that stands before the address: then that stands as many cells further on. Is the cell there one,
- * and not in a column with addresses of somebody else (`cc`)?
+ * that stands before the address: then that stands as many cells further on. Is the cell there one?
+ * In a column where addresses of somebody else stand (`cc`) it is only where the cell before, which
+ * was taken for the address, begins with a blank, as the rest of a name does.
  */
-static bool find_further(struct bulk_reader *reader, struct slice raw, struct slice *ret_cell)
+static bool find_further(struct bulk_reader *reader, struct slice raw, struct slice taken,
+                         struct slice *ret_cell)
 {
     size_t count = bulk_csv_count_cells(&reader->shape, raw);
     size_t steps = reader->format.column + count - reader->shape.columns;
@@ -591,7 +593,8 @@ static bool find_further(struct bulk_reader *reader, struct slice raw, struct sl
 
     if (count <= reader->shape.columns)
         return false;
-    if (steps < reader->shape.columns && steps < 64 && (reader->format.others >> steps & 1) != 0)
+    if (steps < reader->shape.columns && taken.ptr[0] != ' ' &&
+        (steps >= BULK_FORMAT_OTHERS || (reader->format.others >> steps & 1) != 0))
         return false;
     do {
         if (!bulk_csv_next_cell(&reader->shape, &raw, ret_cell))
@@ -630,7 +633,7 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
     if (code == 0 && reader->format.kind == BULK_KIND_CSV && scanned.fault == NULL &&
         slice_find_byte(ret_row->address, '@') < 0 && slice_trim(ret_row->address).len > 0) {
-        if (find_further(reader, ret_row->raw, &further))
+        if (find_further(reader, ret_row->raw, cell, &further))
             cell = further;
         code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
     }

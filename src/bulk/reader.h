@@ -32,6 +32,8 @@ enum bulk_encoding {
     BULK_ENCODING_UTF16,  /* with or without BOM; handed back as UTF-8 */
 };
 
+#define BULK_FORMAT_OTHERS 64 /* columns: of those behind them it is not known */
+
 /* What was asked for, or found: the same structure says both. */
 struct bulk_format {
     enum bulk_kind kind;
@@ -41,8 +43,8 @@ struct bulk_format {
     size_t column;           /* of the address, from 0; SIZE_MAX: find out */
     const char *column_name; /* --column NAME|N (N from 1) or --field NAME ("a.b": nested); NULL */
     size_t columns;          /* of most rows; found, never wanted */
-    uint64_t others;         /* of its first 64 columns, those (1 << N) with addresses of others */
-    const char *sheet;       /* of XLSX; NULL: the first */
+    uint64_t others;   /* of its first columns those (1 << N) with addresses of somebody else */
+    const char *sheet; /* of XLSX; NULL: the first */
     bool has_bom;
     bool has_separator_line; /* "sep=;" before all else, for spreadsheets: no row, and kept */
     bool gzipped;

@@ -112,7 +112,13 @@ static void formats_are_found(void **state)
          "3,none,boss@y.example,late, ill\n4,none,,boss@y.example,\nAcme, Inc.,e@f.example,,\n"
          "Acme, Ltd., B,g@h.example,,\n",
          "CSV, header, addresses in column 2 \"email\"",
-         "a@b.example c@d.example none none  Inc. g@h.example "},
+         "a@b.example c@d.example none none e@f.example g@h.example "},
+        /* rows that leave out their last cells: the header tells how wide the list is */
+        {"a.csv",
+         "id,email,name,cc,note\n1,a@b.example,N\n2,c@d.example,N\n3,none,N,boss@y.example,x\n"
+         "4,e@f.example,\"N\nM\",,\"o\np\"\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example c@d.example none e@f.example "},
         /* quotes that are the address's own */
         {"a.csv", "id,email\n1,\"a b\"@c.example\n2,\"a,b\"@c.example\n3,\"\"\"d\"\"@e.example\"\n",
          "CSV, header, addresses in column 2 \"email\"",

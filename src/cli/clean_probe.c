@@ -31,7 +31,7 @@ static int stream_line(struct clean_run *run, const struct store_line *line,
     };
 
     if (row.fault == NULL)
-        row.is_unbalanced = bulk_csv_is_unbalanced(&shape, row.raw);
+        row.is_unbalanced = bulk_csv_is_unbalanced(&shape, row.raw, run->clean->format.column);
     return bulk_writer_put(run->stream, &row, outcome, error);
 }
 
