@@ -21,15 +21,22 @@
 
 /* --- errors -------------------------------------------------------------------------------- */
 
+/* Not every place of SQLite's that writes says by itself that the disk is full. */
+static int kind_of(sqlite3 *db, int result)
+{
+    int system = db != NULL ? sqlite3_system_errno(db) : 0;
+
+    result &= 0xff;
+    return result == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT) ? SQLITE_FULL : result;
+}
+
 int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *what,
                        struct error *error)
 {
     const char *why = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result);
     int system = db != NULL ? sqlite3_system_errno(db) : 0;
 
-    if ((result & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
-        result = SQLITE_FULL; /* not every place that writes says so itself */
-    switch (result & 0xff) {
+    switch (kind_of(db, result)) {
     case SQLITE_NOMEM:
         return error_set(error, ERROR_NOMEM, "cannot %s in %s: no memory", what, path);
     case SQLITE_BUSY:
@@ -82,6 +89,12 @@ int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error
 {
     if (sqlite_store_check_still(store, error) != 0)
         return ERROR_BUSY;
+    if (store->mode == STORE_MODE_TEMPORARY &&
+        kind_of(store->db, sqlite3_errcode(store->db)) == SQLITE_FULL)
+        return error_set(error, ERROR_IO,
+                         "cannot %s: the disk of temporary files is full; make room there or name "
+                         "another folder by TMPDIR, and run the same command again",
+                         what);
     return sqlite_store_error(store->db, store->path, sqlite3_errcode(store->db), what, error);
 }
 

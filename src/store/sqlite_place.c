@@ -7,8 +7,12 @@
 #include "base/memory.h"
 #include "store/sqlite_internal.h"
 
-#define HELD_MAX    131072 /* places of a job in memory: 2 MiB */
-#define JOBS_HELD   16     /* whose places are in memory at once */
+#define HELD_MAX  131072 /* places of a job in memory: 2 MiB */
+#define JOBS_HELD 16     /* whose places are in memory at once */
+
+/* Places that the log may say for each that may be held: two rounds stand in it, and some. */
+#define LOGGED_ROUNDS 4
+
 #define CHUNKS_HELD 8
 #define JOINED_MAX  3600 /* bytes of a log entry that the next commit may still add to: a page */
 #define SPARE       16   /* chunks that a commit writes beyond two for each of its places */
@@ -26,6 +30,8 @@ struct held {
     uint64_t cursor;    /* row: those below have been written in this round */
     uint64_t number;    /* of the last entry of the log; 0: none */
     uint64_t round;     /* entries up to this one are in the chunks when the round ends */
+    size_t logged;      /* places that the log says, some more than once */
+    size_t logged_late; /* of them, in entries behind `round` */
     struct buffer last; /* that entry, as long as it may be added to; else empty */
     uint64_t *vacant;   /* bits by row: set where a look found no result */
     size_t vacant_words;
@@ -224,6 +230,7 @@ static int load(struct sqlite_store *store, struct held *held, struct error *err
         if (i + 1 == count || logged[i + 1].place.row != logged[i].place.row)
             list->places[list->count++] = logged[i].place;
     held->round = held->number;
+    held->logged = count;
     buffer_done(&all);
     return code;
 }
@@ -326,7 +333,11 @@ static void note_vacant(struct held *held, uint64_t row)
 {
     if (row / 64 >= held->vacant_words) {
         size_t words = row / 64 * 2 > VACANT_LEAST ? (size_t)(row / 64) * 2 : VACANT_LEAST;
-        uint64_t *vacant =
+        uint64_t *vacant;
+
+        if (words > VACANT_ROWS_MAX / 64 + 1)
+            words = VACANT_ROWS_MAX / 64 + 1;
+        vacant =
             row <= VACANT_ROWS_MAX ? memory_resize(held->vacant, words, sizeof(*vacant)) : NULL;
 
         if (vacant == NULL)
@@ -438,6 +449,8 @@ static int write_log(struct sqlite_store *store, struct held *held, const struct
         place_log_append(log, &places[i]);
     if (log->failed)
         return no_memory(error);
+    held->logged += count;
+    held->logged_late += count;
     return sqlite_place_put(store, STATEMENT_PLACES_LOG, sqlite_place_key(held->job, held->number),
                             slice_from(log->ptr, log->len), error);
 }
@@ -478,8 +491,17 @@ static int end_round(struct sqlite_store *store, struct held *held, struct error
 
     held->cursor = 0;
     held->round = held->number;
+    held->logged = held->logged_late;
+    held->logged_late = 0;
     buffer_clear(&held->last); /* complete: it belongs to this round */
     return code;
+}
+
+/* More is held than should be; or the log says the same rows again and again, as of a list that is
+ * rechecked every night, and is to be shortened. */
+static bool is_too_much(const struct sqlite_store *store, const struct held *held, size_t count)
+{
+    return count > store->places->most || held->logged > LOGGED_ROUNDS * store->places->most;
 }
 
 /* Into the chunks with what is too much, in the order of the list from where the last one ended. */
@@ -490,7 +512,7 @@ static int settle(struct sqlite_store *store, struct held *held, size_t chunks_m
     size_t from = place_list_find(list, held->cursor), at = from;
     int code = 0;
 
-    while (code == 0 && list->count - (at - from) > store->places->most && chunks_max-- > 0) {
+    while (code == 0 && is_too_much(store, held, list->count - (at - from)) && chunks_max-- > 0) {
         if (at == list->count) {
             place_list_remove(list, from, at);
             from = at = 0;
@@ -498,7 +520,8 @@ static int settle(struct sqlite_store *store, struct held *held, size_t chunks_m
             continue;
         }
         code = write_chunk(store, held, at, &at, error);
-        held->cursor = list->places[at - 1].row + 1;
+        if (code == 0)
+            held->cursor = list->places[at - 1].row + 1;
     }
     place_list_remove(list, from, at);
     return code;

@@ -3,7 +3,7 @@
  *
  * Results are appended. An index of them by row cost as much as all else together: in a long list
  * each result read and changed a page of its own. Instead the places of a commit are logged in one
- * piece (table `place_log`), and the latest of a job, some ten thousand, are held in memory in
+ * piece (table `place_log`), and the latest of a job, some hundred thousand, are held in memory in
  * order of rows. What is more is written into chunks of neighbouring rows (table `place`), round
  * and round through the list: each chunk takes what has gathered for it since the last round, so
  * that a page is changed for a dozen results, and a commit changes about as many pages as the one

@@ -249,13 +249,22 @@ static void forget(struct bench *bench, struct store *store, size_t job)
     assert_int_equal(forgotten, expected);
 }
 
+static int refuse_commit(void *user)
+{
+    (void)user;
+    return 1;
+}
+
 /* A commit that does not come about leaves all as it was. */
-static void break_off(struct bench *bench, struct store *store, int64_t now)
+static void break_off(struct bench *bench, struct store *store, size_t job, int64_t now)
 {
     struct store_result results[BATCH];
     size_t count = make_results(bench, now, results);
+    sqlite3 *db = sqlite_store_of(store)->db;
 
-    assert_int_equal(store_results_put(store, 999, results, count, NULL), ERROR_NOT_FOUND);
+    sqlite3_commit_hook(db, refuse_commit, NULL);
+    assert_true(store_results_put(store, bench->jobs[job], results, count, NULL) < 0);
+    sqlite3_commit_hook(db, NULL, NULL);
 }
 
 static void results_stand_where_they_should(void **state)
@@ -283,7 +292,7 @@ static void results_stand_where_they_should(void **state)
             open_store(bench, (size_t)below(bench, 2));
             break;
         case 4:
-            break_off(bench, store, step);
+            break_off(bench, store, job, step);
             break;
         default:
             put(bench, store, job, step);
@@ -294,19 +303,25 @@ static void results_stand_where_they_should(void **state)
         check_pages(bench, bench->stores[1], 0, reason);
 }
 
-static int64_t count_of(struct store *store, const char *table)
+static int64_t number_of(struct store *store, const char *sql)
 {
-    char sql[64];
     sqlite3_stmt *statement;
-    int64_t count;
+    int64_t number;
 
-    snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
     assert_int_equal(sqlite3_prepare_v2(sqlite_store_of(store)->db, sql, -1, &statement, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    count = sqlite3_column_int64(statement, 0);
+    number = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
-    return count;
+    return number;
+}
+
+static int64_t count_of(struct store *store, const char *table)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+    return number_of(store, sql);
 }
 
 /* A whole list in random order: chunks are all written, and the log does not grow with the list. */
@@ -331,6 +346,36 @@ static void what_is_written_leaves_the_log(void **state)
     }
     assert_int_equal(count_of(store, "place"), (ROWS + PLACE_CHUNK_ROWS - 1) / PLACE_CHUNK_ROWS);
     assert_in_range(logged, 1, 4 * HELD / 10);
+    check_pages(bench, bench->stores[1], 0, 0);
+}
+
+/* Rows that are asked again and again, so few that all of them are held. */
+static void the_log_of_a_short_list_is_bounded(void **state)
+{
+    struct bench *bench = *state;
+    struct store *store = bench->stores[0];
+    struct store_result results[HELD / 2];
+    uint64_t rows[HELD / 2], forgotten;
+    int64_t most = 0;
+
+    add_job(bench, 0);
+    for (size_t i = 0; i < HELD / 2; i++) {
+        rows[i] = i + 1;
+        results[i] = (struct store_result){.row = i + 1};
+        bench->reasons[0][i + 1] = 1;
+    }
+    memset(bench->checked[0], 0, sizeof(bench->checked[0]));
+    for (int night = 0; night < 100; night++) {
+        int64_t octets;
+
+        assert_int_equal(store_results_put(store, bench->jobs[0], results, HELD / 2, NULL), 0);
+        octets = number_of(store, "SELECT sum(length(packed)) FROM place_log");
+        most = octets > most ? octets : most;
+        if (night < 99)
+            assert_int_equal(
+                store_results_forget(store, bench->jobs[0], rows, HELD / 2, &forgotten, NULL), 0);
+    }
+    assert_in_range(most, 1, 5 * HELD * PLACE_LOG_BYTES);
     check_pages(bench, bench->stores[1], 0, 0);
 }
 
@@ -373,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(results_stand_where_they_should, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_written_leaves_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_log_of_a_short_list_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_go_with_their_places, set_up, tear_down),
     };
 
