@@ -1,7 +1,7 @@
 #include "base/memory.h"
 
-#include <stdbool.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,9 +56,17 @@ static void advise_large(void *block, size_t size)
 /* Of the heap; NULL: nobody wants it. Two threads may give the same advice, which does no harm. */
 static _Atomic(char *) advised_until;
 
-static void advise_heap(void)
+/* Rounded down, so that the next advice begins where the last one ended. */
+static char *heap_end(void)
 {
     char *end = sbrk(0); /* no system call */
+
+    return end - ((uintptr_t)end & (PAGE_MOST - 1));
+}
+
+static void advise_heap(void)
+{
+    char *end = heap_end();
     char *from = atomic_load_explicit(&advised_until, memory_order_relaxed);
 
     if (end > from)
@@ -71,7 +79,7 @@ void memory_use_large_pages(void)
 {
     if (advised_until != NULL)
         return;
-    advised_until = sbrk(0);
+    advised_until = heap_end();
     mallopt(M_TOP_PAD, HEAP_STEP);
     mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
