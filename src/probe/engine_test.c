@@ -603,7 +603,7 @@ static void run_with_quit(const char *behaviour, unsigned rcpts, unsigned connec
 
 /*
  * QUIT goes with the last that a session may ask. A server that then owes answers, or gives another
- * to QUIT, has said nothing of those mailboxes: they are asked again, and it is told QUIT apart.
+ * to QUIT, has said nothing of those mailboxes: they are asked again, one by one.
  */
 static void quit_goes_with_the_last(void **state)
 {
@@ -617,9 +617,16 @@ static void quit_goes_with_the_last(void **state)
     run_with_quit("  behave silent quit\n", 3, 2);
     run_with_quit("  behave refuse quit 500 what\n", 3, 3); /* no answer to QUIT: out of step */
     run_with_quit("  behave rcpts-per-session 2\n", 3, 3);
-    run_with_quit("  behave hangup bad-rcpt\n", 5, 5); /* what it said before may be out of step */
+    run_with_quit("  behave hangup bad-rcpt\n", 5, 6); /* what it said before may be out of step */
     run_with_quit("  behave fail-first 1\n", 5, 4);
     run_with_quit("  offer starttls\n  behave tls-only\n", 3, 2);
+}
+
+/* A batch that was not answered whole says nothing; one by one it is told who is there. */
+static void servers_that_lose_of_a_batch_are_asked_one_by_one(void **state)
+{
+    run_with_quit("  behave broken-pipelining\n  behave idle 20s\n", 50, 4);
+    run_with_quit("  behave broken-pipelining\n  behave idle 20s\n", 5, 4);
 }
 
 static void full_sessions_go_on_in_another(void **state)
@@ -1513,6 +1520,7 @@ int main(void)
         cmocka_unit_test(broken_tls_is_done_without),
         cmocka_unit_test(a_hang_up_is_not_the_next_ones_fault),
         cmocka_unit_test(quit_goes_with_the_last),
+        cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
         cmocka_unit_test(full_sessions_go_on_in_another),
         cmocka_unit_test(refusals_of_everybody_prove_nothing),
         cmocka_unit_test(habits_belong_to_hosts),

@@ -385,16 +385,16 @@ static struct rest *rest_for(struct probe_ledger *ledger, uint64_t site)
 void probe_ledger_rest(struct probe_ledger *ledger, const char *site,
                        const struct probe_breaker *breaker, uint64_t now_ms)
 {
-    struct rest new = {hash_of(site), breaker->until_ms, breaker->span_ms};
-    struct rest *rest = rest_for(ledger, new.site);
-    bool is_own = rest->site == new.site;
+    struct rest now = {hash_of(site), breaker->until_ms, breaker->span_ms};
+    struct rest *rest = rest_for(ledger, now.site);
+    bool is_own = rest->site == now.site;
 
     if (breaker->until_ms == 0)
-        new = (struct rest){0};
-    if (is_own ? new.until_ms == rest->until_ms &&new.span_ms == rest->span_ms
-               : forgotten_ms(&new) <= now_ms || forgotten_ms(&new) <= forgotten_ms(rest))
+        now = (struct rest){0};
+    if (is_own ? now.until_ms == rest->until_ms && now.span_ms == rest->span_ms
+               : forgotten_ms(&now) <= now_ms || forgotten_ms(&now) <= forgotten_ms(rest))
         return;
-    *rest = new;
+    *rest = now;
     if (forgotten_ms(rest) > ledger->rest_until_ms)
         ledger->rest_until_ms = forgotten_ms(rest);
     if (write_at(ledger, rest, sizeof(*rest),

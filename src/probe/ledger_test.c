@@ -352,7 +352,6 @@ static void what_cannot_be_noted_is_told(void **state)
     probe_ledger_close(ledger);
 }
 
-/* Whoever may write the list's own file must be able to go on with it. */
 /* No room to begin one: nothing is left that would hold every site when there is. */
 static void half_a_beginning_is_none(void **state)
 {
@@ -372,6 +371,7 @@ static void half_a_beginning_is_none(void **state)
     probe_ledger_close(ledger);
 }
 
+/* Whoever may write the list's own file must be able to go on with it. */
 static void its_mode_is_the_umasks(void **state)
 {
     mode_t before = umask(0007);

@@ -38,7 +38,7 @@ static bool is_lost_in_batch(const struct probe_session *session, const struct s
         (result->outcome == SMTP_OUTCOME_UNTRIED && result->stage != SMTP_STAGE_RSET))
         return false;
     smtp_session_facts(session->smtp, &facts);
-    return facts.batch_broke;
+    return facts.batch_broke || facts.quit_with_last;
 }
 
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
@@ -139,10 +139,12 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
 {
     struct probe_host *host = session->host;
     bool is_lost = answer->input.lost_in_batch;
+    struct smtp_session_facts facts;
     bool broke = (answer->result->outcome == SMTP_OUTCOME_DISCONNECTED && !is_lost) ||
                  (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
 
-    host->one_by_one |= is_lost;
+    smtp_session_facts(session->smtp, &facts);
+    host->one_by_one |= is_lost || facts.batch_broke;
     if (broke && session->unknowns_in_a_row > 0 && !session->host->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;

@@ -78,6 +78,9 @@ static bool may_feed(const struct probe_session *session)
 {
     uint64_t now = probe_engine_now(session->host->engine);
 
+    /* One that sends batches where they are not to be sent any more is given no more. */
+    if (session->host->one_by_one && session->plan->use_pipelining)
+        return false;
     return !session->finishing && !probe_breaker_is_open(&session->host->site->breaker, now) &&
            probe_site_gate(session->host->site) == PROBE_GATE_OPEN &&
            slice_equal(session->plan->sender, probe_site_sender(session->host->site)) &&
@@ -108,8 +111,8 @@ static unsigned wanted(const struct probe_session *session)
         return 0;
     smtp_session_facts(session->smtp, &facts);
     most = 1;
-    if (session->host->engine->settings.pipelining && ceiling->gap_ms == 0 && !session->trial &&
-        !session->alone && (facts.pipelining_offered || session->taken == 0)) {
+    if (session->plan->use_pipelining && !session->trial && !session->alone &&
+        (facts.pipelining_offered || session->taken == 0)) {
         unsigned share = fair_share(session);
 
         most = least(ceiling->rcpts_per_transaction, share > 0 ? share : 1);

@@ -124,6 +124,11 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
     smtp_machine_forget_held(session);
 }
 
+bool smtp_machine_is_batching(const struct smtp_session *session)
+{
+    return session->plan->use_pipelining && session->pipelining_offered;
+}
+
 bool smtp_machine_has_leftover(const struct smtp_session *session)
 {
     return session->in.len > 0 || session->part != NULL || session->is_reading;

@@ -164,6 +164,8 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
 bool smtp_machine_awaits_more(const struct smtp_session *session);
 void smtp_machine_note(struct smtp_session *session, const char *words);
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session);
+/* RSET, MAIL and RCPTs go out together. */
+bool smtp_machine_is_batching(const struct smtp_session *session);
 /* True when bytes are there that nothing asked for, as far as now known. */
 bool smtp_machine_has_leftover(const struct smtp_session *session);
 

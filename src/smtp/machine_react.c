@@ -40,11 +40,18 @@ bool smtp_react_break_handshake(struct smtp_session *session)
     return true;
 }
 
+/* More than so many were asked together, and are not answered. */
+static void note_broken_batch(struct smtp_session *session, unsigned answered)
+{
+    session->batch_broke |= session->in_flight > answered && smtp_machine_is_batching(session);
+}
+
 /* In a transaction: the fate of those that were asked; for the others it tells nothing. */
 bool smtp_react_break_asked(struct smtp_session *session)
 {
     enum smtp_stage stage = smtp_machine_stage(session);
 
+    note_broken_batch(session, 0);
     smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     while (session->transaction.count > 0 &&
            (session->state == SMTP_STATE_MAIL || smtp_queue_first(&session->transaction)->is_sent))
@@ -262,8 +269,7 @@ bool smtp_react_mail_shutdown(struct smtp_session *session)
 bool smtp_react_rcpt(struct smtp_session *session)
 {
     /* Something that was not due would follow: whose is what came before it? */
-    bool is_surplus = session->pipelining_offered && session->plan->use_pipelining &&
-                      smtp_machine_has_leftover(session);
+    bool is_surplus = smtp_machine_is_batching(session) && smtp_machine_has_leftover(session);
 
     if (session->outstanding > 0 || session->held != NULL || is_surplus)
         smtp_machine_hold_first(session);
@@ -287,6 +293,7 @@ bool smtp_react_rcpt_refused(struct smtp_session *session)
 
 bool smtp_react_rcpt_shutdown(struct smtp_session *session)
 {
+    note_broken_batch(session, 1);
     smtp_machine_end_batch(session, SMTP_OUTCOME_DISCONNECTED,
                            "the server closed the session (421)");
     smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);

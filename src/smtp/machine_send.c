@@ -27,11 +27,6 @@ static void sent(struct smtp_session *session, bool ok)
         session->lacks_memory = true;
 }
 
-static bool is_batching(const struct smtp_session *session)
-{
-    return session->plan->use_pipelining && session->pipelining_offered;
-}
-
 void smtp_send_nothing(struct smtp_session *session)
 {
     sent(session, true);
@@ -70,9 +65,9 @@ static bool is_last_batch(const struct smtp_session *session)
     bool may_yet_be_secured = session->starttls_offered && !session->is_tls &&
                               !session->tls_tried && session->plan->tls != SMTP_TLS_NEVER;
 
-    return session->plan->quit_with_last && is_batching(session) && session->plan->gap_ms == 0 &&
-           session->rcpt_count >= session->plan->rcpts_per_session && session->waiting.count == 0 &&
-           !may_yet_be_secured;
+    return session->plan->quit_with_last && smtp_machine_is_batching(session) &&
+           session->plan->gap_ms == 0 && session->rcpt_count >= session->plan->rcpts_per_session &&
+           session->waiting.count == 0 && !may_yet_be_secured;
 }
 
 static void write_last(struct smtp_session *session)
@@ -101,7 +96,7 @@ static void write_rcpts(struct smtp_session *session)
         session->in_flight++;
         session->outstanding++;
         session->rcpt_count++;
-        if (!is_batching(session) || gap_ms > 0)
+        if (!smtp_machine_is_batching(session) || gap_ms > 0)
             break;
     }
     session->next_rcpt_ms =
@@ -121,14 +116,14 @@ void smtp_send_mail(struct smtp_session *session)
         return;
     sent(session, smtp_command_mail(fresh_out(session), session->plan->sender,
                                     session->transaction_utf8 && session->smtputf8_offered));
-    if (is_batching(session))
+    if (smtp_machine_is_batching(session))
         write_rcpts(session);
 }
 
 void smtp_send_rset(struct smtp_session *session)
 {
     sent(session, smtp_command_rset(fresh_out(session)));
-    if (!is_batching(session))
+    if (!smtp_machine_is_batching(session))
         return;
     sent(session, smtp_command_mail(fresh_out(session), session->plan->sender,
                                     session->transaction_utf8 && session->smtputf8_offered));

@@ -2,8 +2,8 @@
  * The recipients of one session, in first-in-first-out queues.
  *
  * A recipient is in exactly one queue at any time: waiting (not asked yet), in the transaction
- * (MAIL has been or is about to be said for it), or settled (its RESULT is to be told). Internal to
- * the session.
+ * (MAIL has been or is about to be said for it), held (answered, as others of its batch are not) or
+ * settled (its RESULT is to be told). Internal to the session.
  */
 #ifndef MK_SMTP_QUEUE_H
 #define MK_SMTP_QUEUE_H

@@ -179,7 +179,8 @@ struct smtp_session_facts {
     bool tls; /* the conversation is encrypted now */
     bool starttls_offered, pipelining_offered, smtputf8_offered, size_offered;
     bool used_helo;        /* EHLO was refused, HELO used */
-    bool batch_broke;      /* replies to a batch are missing; or may be, as QUIT went out with it */
+    bool batch_broke;      /* it was over before all of it was answered */
+    bool quit_with_last;   /* QUIT went out with RCPTs: what is missing may be lost to it */
     bool quit_answered;    /* the server knows that it is over */
     unsigned rcpt_count;   /* RCPT commands sent */
     unsigned rcpt_room;    /* how many more recipients may be added */
