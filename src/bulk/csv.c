@@ -215,11 +215,8 @@ static enum line_kind judge_line(const struct walk *walk, const char *from, cons
 }
 
 /*
- * Quotes of two rows that are marks of inches may be an opening and a closing one, and all between
- * them one cell, with as many cells in sum as a row has. A cell that is closed properly is believed
- * otherwise, as notes of several lines are ordinary. Is it one that begins and ends with a digit,
- * or the address itself, and are its first line, the last and most between them rows by themselves,
- * with an address where addresses stand?
+ * Of the quoted cell over lines: are its first line, the last and most between them rows by
+ * themselves, with an address where addresses stand?
  */
 static bool are_lines_rows(const struct walk *walk, size_t column, const struct bulk_csv_row *row)
 {
@@ -228,8 +225,7 @@ static bool are_lines_rows(const struct walk *walk, size_t column, const struct 
     const char *from = walk->opening;
     enum line_kind kind = LINE_TEXT;
 
-    if ((!walk->has_marks && before != column) || columns < 2 || column >= columns ||
-        (column < before && !is_like_address(row->cell)))
+    if (columns < 2 || column >= columns || (column < before && !is_like_address(row->cell)))
         return false;
     while (from < walk->at) {
         const char *to = find_line_end(walk, from);
@@ -265,19 +261,24 @@ static bool is_line_a_row(const struct walk *walk, const char *at, const char *t
 }
 
 /*
- * Would the row have as many cells as others if the quote that runs over lines were a letter? Then
- * its last line would be a row too, and not the rest of one.
+ * Is the quote that runs over lines a letter? Where the row has as many cells as others, it is one
+ * only where it can be a mark of inches, whose closing one is another row's, or where the address
+ * is in that cell: notes of several lines are ordinary. Where it has not, but would have with the
+ * quote as a letter, its last line would be a row too, and not the rest of one.
  */
-static bool is_likelier_plain(const struct walk *walk, size_t column,
-                              const struct bulk_csv_row *row)
+static bool is_likelier_plain(const struct walk *walk, size_t column, struct bulk_csv_row *row)
 {
     size_t columns = walk->shape->columns;
 
     if (walk->opening == NULL || columns == 0)
         return false;
-    if (walk->cells == columns)
-        return are_lines_rows(walk, column, row);
-    return walk->is_whole && is_line_a_row(walk, walk->at, walk->at, column);
+    if (walk->cells != columns && walk->is_whole && is_line_a_row(walk, walk->at, walk->at, column))
+        return true;
+    if (!are_lines_rows(walk, column, row))
+        return false;
+    row->is_joined =
+        walk->cells != columns || (!walk->has_marks && walk->opening_cells != column);
+    return !row->is_joined;
 }
 
 /*

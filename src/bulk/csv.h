@@ -3,13 +3,22 @@
  *
  * A row is found without touching its bytes, so that it can be handed back as it came. A quote
  * counts only at the start of a cell; `""` inside stands for one, and so does `\"` where no cell
- * could end. After a closing quote the rest of the cell is taken as it is, as spreadsheets do. One
- * unbalanced quote never swallows the list: a quoted cell that runs over line ends must be closed
- * properly, within BULK_CSV_QUOTED_MAX bytes, and not hold rows of its own (most lines with as
- * many cells as rows have, and an address in the column that is asked for), nor begin a chain of
- * cells over lines that is far longer than a row; otherwise its quote is a letter like others, the
- * row ends where its line ends, and carries a fault. Knows nothing of files, encodings or what else
- * cells mean.
+ * could end. After a closing quote the rest of the cell is taken as it is, as spreadsheets do.
+ *
+ * One unbalanced quote never swallows the list. A quoted cell that runs over line ends is believed
+ * where it is closed properly, within BULK_CSV_QUOTED_MAX bytes, as notes of several lines are
+ * ordinary; but not
+ *
+ *  - where its quotes can be marks of inches of two rows (a digit behind the opening one and before
+ *    the closing one), or it is the address's own cell, and its lines are rows: most with as many
+ *    cells as rows have, and an address in the column that is asked for;
+ *  - where it makes the row longer or shorter than others, and its first and its last line would
+ *    each be a row;
+ *  - where it begins a chain of cells over lines that is far longer than a row.
+ *
+ * Otherwise its quote is a letter like others, the row ends where its line ends, and carries a
+ * fault. Of a cell that is believed although its lines are rows it is said so. Knows nothing of
+ * files, encodings or what else cells mean.
  */
 #ifndef MK_BULK_CSV_H
 #define MK_BULK_CSV_H
@@ -39,6 +48,7 @@ struct bulk_csv_row {
     struct slice cell;  /* the one asked for, quotes and all */
     const char *fault;  /* static, or NULL */
     bool is_unbalanced; /* the fault: a quote was taken for a letter, up to the end of the line */
+    bool is_joined;     /* lines that look like rows were taken for the text of one cell */
 };
 
 /*

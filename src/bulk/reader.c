@@ -9,6 +9,7 @@
 #include "bulk/blanks.h"
 #include "bulk/format.h"
 #include "bulk/ndjson.h"
+#include "bulk/shift.h"
 #include "bulk/sheet.h"
 #include "bulk/source.h"
 
@@ -17,6 +18,11 @@
 static const char fault_short[] = "too few columns: there is none for the address";
 static const char fault_object[] = "not a JSON object";
 static const char fault_field[] = "the object lacks the field";
+static const char fault_unclear[] =
+    "more cells than other rows: which of them is the address can't be told";
+static const char doubt_open[] = "a quote is never closed: it was taken for a letter";
+static const char doubt_joined[] =
+    "lines that look like rows were taken for the text of one cell, as its quotes are closed";
 
 struct bulk_reader {
     struct arena arena;
@@ -44,6 +50,8 @@ struct bulk_reader {
     uint64_t number;
     struct bulk_fault faults[BULK_FAULTS_KEPT];
     size_t fault_count;
+    struct bulk_fault doubts[BULK_FAULTS_KEPT];
+    uint64_t doubt_count; /* all of them */
     uint64_t offset_before, size; /* of the files before this one; of all */
     bool is_size_known;
     struct slice bytes; /* instead of a file */
@@ -578,30 +586,22 @@ static bool is_readable(struct slice address)
     return address_parse(address.ptr, address.len, &parsed);
 }
 
-/*
- * A row with more cells than others has a delimiter in one of them (`Acme, Inc.`), mostly in a name
- * that stands before the address: then that stands as many cells further on. Is the cell there one?
- * In a column where addresses of somebody else stand (`cc`) it is only where the cell before, which
- * was taken for the address, begins with a blank, as the rest of a name does.
- */
-static bool find_further(struct bulk_reader *reader, struct slice raw, struct slice taken,
-                         struct slice *ret_cell)
+/* The cell with the address, where an unquoted delimiter moved it. */
+static int heed_shift(struct bulk_reader *reader, struct slice *cell, struct bulk_row *row,
+                      struct error *error)
 {
-    size_t count = bulk_csv_count_cells(&reader->shape, raw);
-    size_t steps = reader->format.column + count - reader->shape.columns;
-    struct slice text;
+    struct slice found = SLICE_EMPTY;
+    enum bulk_shift shift = bulk_shift_find(&reader->format, &reader->shape, row->raw, *cell,
+                                            reader->scratch, &found);
 
-    if (count <= reader->shape.columns)
-        return false;
-    if (steps < reader->shape.columns && taken.ptr[0] != ' ' &&
-        (steps >= BULK_FORMAT_OTHERS || (reader->format.others >> steps & 1) != 0))
-        return false;
-    do {
-        if (!bulk_csv_next_cell(&reader->shape, &raw, ret_cell))
-            return false;
-    } while (steps-- > 0);
-    return bulk_format_text(&reader->format, *ret_cell, reader->scratch, &text) &&
-           is_readable(text);
+    if (shift == BULK_SHIFT_NOMEM)
+        return error_set(error, ERROR_NOMEM, "%s: no memory for line %llu", file_name(reader),
+                         (unsigned long long)row->line);
+    if (shift == BULK_SHIFT_UNCLEAR)
+        row->fault = fault_unclear;
+    if (shift == BULK_SHIFT_FOUND)
+        *cell = found;
+    return 0;
 }
 
 static void keep_fault(struct bulk_reader *reader, const struct bulk_row *row)
@@ -611,10 +611,17 @@ static void keep_fault(struct bulk_reader *reader, const struct bulk_row *row)
             (struct bulk_fault){row->line, row->file, row->fault};
 }
 
+static void keep_doubt(struct bulk_reader *reader, const struct bulk_row *row, const char *why)
+{
+    if (reader->doubt_count < BULK_FAULTS_KEPT)
+        reader->doubts[reader->doubt_count] = (struct bulk_fault){row->line, row->file, why};
+    reader->doubt_count++;
+}
+
 int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struct error *error)
 {
     struct bulk_csv_row scanned = {0};
-    struct slice cell = SLICE_EMPTY, further;
+    struct slice cell = SLICE_EMPTY;
     int code = take_row(reader, &scanned, ret_row, error);
 
     if (code <= 0)
@@ -630,13 +637,12 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     } else if (scanned.fault == NULL && ret_row->raw.len > 0) {
         ret_row->fault = fault_short;
     }
-    code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
-    if (code == 0 && reader->format.kind == BULK_KIND_CSV && scanned.fault == NULL &&
-        slice_find_byte(ret_row->address, '@') < 0 && slice_trim(ret_row->address).len > 0) {
-        if (find_further(reader, ret_row->raw, cell, &further))
-            cell = further;
+    if (scanned.has_cell && scanned.fault == NULL && bulk_shift_may_be(&reader->format, cell))
+        code = heed_shift(reader, &cell, ret_row, error);
+    else
+        code = 0;
+    if (code == 0)
         code = read_cell(reader, cell, ret_row->line, &ret_row->address, error);
-    }
     if (code != 0)
         return code;
     ret_row->is_unbalanced =
@@ -645,6 +651,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         ret_row->fault = NULL;
     if (ret_row->fault != NULL)
         keep_fault(reader, ret_row);
+    else if (ret_row->is_unbalanced || scanned.is_joined)
+        keep_doubt(reader, ret_row, scanned.is_joined ? doubt_joined : doubt_open);
     return 1;
 }
 
@@ -652,6 +660,14 @@ size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fa
 {
     *ret_faults = reader->faults;
     return reader->fault_count;
+}
+
+size_t bulk_reader_doubts(const struct bulk_reader *reader, const struct bulk_fault **ret_doubts,
+                          uint64_t *ret_all)
+{
+    *ret_doubts = reader->doubts;
+    *ret_all = reader->doubt_count;
+    return reader->doubt_count < BULK_FAULTS_KEPT ? (size_t)reader->doubt_count : BULK_FAULTS_KEPT;
 }
 
 uint64_t bulk_reader_offset(const struct bulk_reader *reader)

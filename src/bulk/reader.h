@@ -64,7 +64,7 @@ struct bulk_row {
     bool is_unbalanced; /* it can, but one of its quotes was taken for a letter */
 };
 
-/* Where a row that can't be read stands, and why. */
+/* Where a row that can't be read, or only with a doubt, stands, and why. */
 struct bulk_fault {
     uint64_t line;    /* as of a row */
     const char *file; /* as named; lives as long as the reader */
@@ -102,6 +102,13 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
 
 /* The first rows with a fault of those that were read so far, and how many are kept. */
 size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults);
+
+/*
+ * The same of rows that were read although their quotes leave a doubt: one is never closed, or lines
+ * that look like rows were taken for the text of one cell. ret_all: how many there were in all.
+ */
+size_t bulk_reader_doubts(const struct bulk_reader *reader, const struct bulk_fault **ret_doubts,
+                          uint64_t *ret_all);
 
 /* Bytes read of the input, and all of it (0: not known): for progress while loading. */
 uint64_t bulk_reader_offset(const struct bulk_reader *reader);

@@ -106,13 +106,31 @@ static void formats_are_found(void **state)
          "4,none,,x@y.example\n5,,x@y.example,\n6,none,z\n7,g@h.example,i,j\n",
          "CSV, header, addresses in column 2 \"email\"",
          "a@b.example c@d.example e@f.example none  none g@h.example "},
+        /* further delimiters behind it; which of two it is can't be told */
+        {"a.csv",
+         "id,email,note\n1,a@b.example,\nAcme, Inc.,c@d.example,so, so\n"
+         "Acme,Inc,c@d.example,e@f.example,so\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example c@d.example !Inc "},
+        /* somebody else's to the left of it: it is taken for none of these */
+        {"a.csv",
+         "name,cc,email,note\nA,x@y.example,a@b.example,\nAcme, Inc.,x@y.example,c@d.example,\n"
+         "B,x@y.example,e@f.example,g@h.example, or so\nC,,e@f.example,g@h.example, or so\n"
+         "Acme, Ltd.,x@y.example,none,\nAcme, Ltd., B,none,i@j.example,so\n",
+         "CSV, header, addresses in column 3 \"email\"",
+         "a@b.example c@d.example e@f.example e@f.example x@y.example i@j.example "},
+        {"a.csv",
+         "cc,email,bcc\nx@y.example,a@b.example,\n,c@d.example,x@y.example\n"
+         "Acme,x@y.example,e@f.example,\n",
+         "CSV, header, addresses in column 2 \"email\"",
+         "a@b.example c@d.example !x@y.example "},
         /* but not to where somebody else's stand */
         {"a.csv",
          "id,email,cc,note\n1,a@b.example,,\n2,c@d.example,boss@y.example,\n"
          "3,none,boss@y.example,late, ill\n4,none,,boss@y.example,\nAcme, Inc.,e@f.example,,\n"
          "Acme, Ltd., B,g@h.example,,\n",
          "CSV, header, addresses in column 2 \"email\"",
-         "a@b.example c@d.example none none e@f.example g@h.example "},
+         "a@b.example c@d.example !none none e@f.example g@h.example "},
         /* rows that leave out their last cells: the header tells how wide the list is */
         {"a.csv",
          "id,email,name,cc,note\n1,a@b.example,N\n2,c@d.example,N\n3,none,N,boss@y.example,x\n"
@@ -172,6 +190,33 @@ static void formats_are_found(void **state)
         assert_string_equal(found, rows[i].addresses);
         bulk_reader_close(reader);
     }
+}
+
+/* Rows whose quotes leave a doubt are told, and counted beyond those that are kept. */
+static void doubts_are_kept(void **state)
+{
+    static const char text[] =
+        "id,email,note\n1,a@b.example,\"open\n2,c@d.example,\"so\n3,e@f.example,x\"\n"
+        "4,\"g@h.example\n5,i@j.example,\"two\nlines\"\n"
+        "6,k@l.example,\"\n7,k@l.example,\"\n8,k@l.example,\"\n9,k@l.example,\"\n";
+    static const uint64_t lines[] = {2, 3, 8, 9, 10};
+    struct bulk_reader *reader = open_bytes("a.csv", text, sizeof(text) - 1, 0);
+    const struct bulk_fault *kept;
+    char found[200];
+    uint64_t all;
+
+    addresses_of(reader, found, sizeof(found));
+    assert_string_equal(found, "a@b.example c@d.example !\"g@h.example i@j.example k@l.example "
+                               "k@l.example k@l.example k@l.example ");
+    assert_int_equal(bulk_reader_doubts(reader, &kept, &all), BULK_FAULTS_KEPT);
+    assert_int_equal(all, 6);
+    for (size_t i = 0; i < BULK_FAULTS_KEPT; i++) {
+        assert_int_equal(kept[i].line, lines[i]);
+        assert_string_equal(kept[i].file, "a.csv");
+        assert_non_null(strstr(kept[i].why, i == 1 ? "look like rows" : "never closed"));
+    }
+    assert_int_equal(bulk_reader_faults(reader, &kept), 1);
+    bulk_reader_close(reader);
 }
 
 static void bad_wishes_are_explained(void **state)
@@ -601,6 +646,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_found),
+        cmocka_unit_test(doubts_are_kept),
         cmocka_unit_test(bad_wishes_are_explained),
         cmocka_unit_test(a_workbook_that_is_none_is_refused),
         cmocka_unit_test(a_column_can_be_named),

@@ -192,6 +192,9 @@ void report_advice(const struct bulk_report *report, struct buffer *out)
            "owner rather than mail the suggestion.");
     advise(out, stats->duplicates, "rows name a mailbox that stands further up.");
     advise(out, stats->faults, "rows could not be read and were kept as they are.");
+    advise(out, report->doubts,
+           "rows have quotes that leave a doubt: one is never closed, or lines that look like rows "
+           "stand in one cell.");
     advise(out, stats->pending, "rows are not determined yet: this report is of a list under way.");
     if (stats->rows == 0)
         buffer_append_string(out, "<li>The list has no rows.</li>");

@@ -111,6 +111,7 @@ static struct bulk_report report_of(struct bulk_stats *stats)
         .title = "customers <2026>.csv",
         .format = "CSV with ';', header, addresses in column 3 \"E-Mail\"",
         .stats = stats,
+        .doubts = 3,
         .started_unix_ms = INT64_C(1795950000000),
         .finished_unix_ms = INT64_C(1795970000000),
         .settings = some_settings,
@@ -142,6 +143,7 @@ static void a_page_says_it_all(void **state)
     assert_true(has(&page, "mailbox not found"));
     assert_true(has(&page, "E-Mail&quot;"));
     assert_true(has(&page, "5 h 33 min"));
+    assert_true(has(&page, "<b>3</b> rows have quotes that leave a doubt"));
     assert_true(has(&page, "<h1>customers &lt;2026&gt;.csv</h1>"));
     assert_true(has(&page, "&lt;script&gt;alert(1)&lt;/script&gt;.example"));
     assert_true(has(&page, "&lt;b&gt;Evil &amp; &quot;Co&quot;&lt;/b&gt;"));

@@ -216,29 +216,63 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
     return code;
 }
 
+/* The first lines, of `all`. */
+static void say_lines(struct clean *clean, const struct bulk_fault *kept, size_t count,
+                      uint64_t all, const char *what)
+{
+    for (size_t i = 0; i < count; i++)
+        clean_say(clean, "  %s%sline %" PRIu64 "%s: %s", clean->file_count > 1 ? kept[i].file : "",
+                  clean->file_count > 1 ? ", " : "", kept[i].line, what, kept[i].why);
+    if (all > count)
+        clean_say(clean, "  and %" PRIu64 " more", all - count);
+}
+
 void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uint64_t faults)
 {
     const struct bulk_fault *kept;
     size_t count = bulk_reader_faults(reader, &kept);
 
-    for (size_t i = 0; i < count; i++)
-        clean_say(clean, "  %s%sline %" PRIu64 " can't be read: %s",
-                  clean->file_count > 1 ? kept[i].file : "", clean->file_count > 1 ? ", " : "",
-                  kept[i].line, kept[i].why);
-    if (faults > count)
-        clean_say(clean, "  and %" PRIu64 " more", faults - count);
+    say_lines(clean, kept, count, faults, " can't be read");
+    count = bulk_reader_doubts(reader, &kept, &clean->doubts);
+    if (count > 0)
+        clean_say(clean, "%" PRIu64 " row%s quotes that leave a doubt", clean->doubts,
+                  clean->doubts == 1 ? " has" : "s have");
+    say_lines(clean, kept, count, clean->doubts, "");
+}
+
+/* The same for programs. */
+static void write_rows(struct clean *clean, uint64_t rows, uint64_t duplicates, uint64_t faults)
+{
+    struct buffer line;
+    struct json json;
+
+    buffer_init(&line, 0);
+    json_init(&json, &line);
+    json_object_begin(&json);
+    json_name_cstring(&json, "event", "read");
+    json_name_int(&json, "rows", (int64_t)rows);
+    json_name_int(&json, "duplicates", (int64_t)duplicates);
+    json_name_int(&json, "unreadable", (int64_t)faults);
+    json_name_int(&json, "doubtful", (int64_t)clean->doubts);
+    json_object_end(&json);
+    if (!line.failed)
+        fprintf(clean->call->err, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
+    fflush(clean->call->err);
+    buffer_done(&line);
 }
 
 void clean_say_rows(struct clean *clean, const struct bulk_reader *reader, uint64_t rows,
                     uint64_t duplicates, uint64_t faults)
 {
-    if (rows == 0) {
+    if (rows == 0 && !clean->options->json_progress) {
         clean_say(clean, "%s has no rows: there is nothing to check", clean->name);
         return;
     }
     clean_say(clean, "%" PRIu64 " row%s, %" PRIu64 " duplicate%s, %" PRIu64 " can't be read", rows,
               rows == 1 ? "" : "s", duplicates, duplicates == 1 ? "" : "s", faults);
     clean_say_faults(clean, reader, faults);
+    if (clean->options->json_progress)
+        write_rows(clean, rows, duplicates, faults);
 }
 
 /* --- writing -------------------------------------------------------------------------------- */

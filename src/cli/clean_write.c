@@ -28,6 +28,7 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
         .title = slash != NULL ? slash + 1 : name,
         .format = clean->format.note,
         .stats = stats,
+        .doubts = clean->doubts,
         .started_unix_ms = started_unix_ms,
         .finished_unix_ms = finished_unix_ms,
         .settings = settings,
@@ -98,6 +99,8 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         code = bulk_export_open(store, job->id, reader, writer, &options, &export, error);
     if (code == 0)
         code = write_rows(clean, export, job->rows, error);
+    if (code == 0)
+        (void)bulk_reader_doubts(reader, &(const struct bulk_fault *){NULL}, &clean->doubts);
     if (code == 0) {
         clean->written = bulk_writer_rows(writer);
         code = bulk_writer_finish(writer, error);

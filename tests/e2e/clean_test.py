@@ -174,6 +174,25 @@ class Offline(WithFolder):
         _, err = self.syntax(self.list)
         self.assertIn("people.csv has no rows", err)
 
+    def test_doubts_are_said(self):
+        """Which rows were cut at a quote that is never closed, or may be several, wherever the list is read."""
+        self.list.write_bytes(b'name,email,size\nAnn,u1@fast.example,"5\nBob,u2@fast.example,"so\n'
+                              b'Cas,u3@fast.example,7"\nDan,u4@fast.example,"two\nlines"\n')
+        report = self.folder / "report.html"
+        said = ("3 rows, 0 duplicates, 0 can't be read", "2 rows have quotes that leave a doubt",
+                "line 2: a quote is never closed", "line 3: lines that look like rows were taken for")
+        for words in ((), ("--dry-run",)):
+            _, err = self.syntax(self.list, "--report", report, *words)
+            for part in said[len(words):]:
+                self.assertIn(part, err)
+        self.assertIn("<b>2</b> rows have quotes that leave a doubt", report.read_text(encoding="utf-8"))
+        report.unlink()
+        with lab(SCENARIO) as opened:
+            _, err = self.clean(self.list, "--config", opened.config, "--report", report, "--json-progress")
+        event = next(e for e in map(json.loads, err.splitlines()) if e["event"] == "read")
+        self.assertEqual(event, {"event": "read", "rows": 3, "duplicates": 0, "unreadable": 0, "doubtful": 2})
+        self.assertIn("<b>2</b> rows have quotes that leave a doubt", report.read_text(encoding="utf-8"))
+
     def test_stopped_while_it_waits(self):
         """A signal ends the wait for standard input, and what was written till then is said."""
         given = b"email\n" + b"u1@fast.example\n" * 20000
