@@ -276,8 +276,7 @@ static bool is_likelier_plain(const struct walk *walk, size_t column, struct bul
         return true;
     if (!are_lines_rows(walk, column, row))
         return false;
-    row->is_joined =
-        walk->cells != columns || (!walk->has_marks && walk->opening_cells != column);
+    row->is_joined = walk->cells != columns || (!walk->has_marks && walk->opening_cells != column);
     return !row->is_joined;
 }
 

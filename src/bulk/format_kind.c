@@ -61,11 +61,13 @@ bool format_next_row(const struct format_survey *survey, const struct bulk_csv_s
                      size_t *at, struct slice *ret_raw)
 {
     struct slice rest = slice_from_offset(survey->sample->bytes, *at);
+    /* Known by now, or of no use: see how the list is read later (bulk/reader.c). */
+    size_t column = shape->quotes ? survey->format->column : 0;
     struct bulk_csv_row row;
     size_t quiet = 0;
 
     if (rest.len == 0 ||
-        !bulk_csv_scan(shape, rest.ptr, rest.len, survey->sample->is_whole, 0, &quiet, &row))
+        !bulk_csv_scan(shape, rest.ptr, rest.len, survey->sample->is_whole, column, &quiet, &row))
         return false;
     *ret_raw = slice_prefix(rest, row.raw_len);
     *at += row.next;

@@ -28,6 +28,8 @@ struct bulk_reader {
     struct arena arena;
     const char **files;
     size_t file_count, file; /* the one being read */
+    size_t first;            /* that holds anything: the others are like it */
+    bool is_known;           /* the format is */
     struct bulk_format wanted;
     struct bulk_format format; /* of the list */
     struct buffer header;
@@ -51,7 +53,7 @@ struct bulk_reader {
     struct bulk_fault faults[BULK_FAULTS_KEPT];
     size_t fault_count;
     struct bulk_fault doubts[BULK_FAULTS_KEPT];
-    uint64_t doubt_count; /* all of them */
+    uint64_t doubt_count;         /* all of them */
     uint64_t offset_before, size; /* of the files before this one; of all */
     bool is_size_known;
     struct slice bytes; /* instead of a file */
@@ -91,7 +93,7 @@ static int open_source(struct bulk_reader *reader, struct error *error)
 /* The archive is opened by its own name, or by that of a copy where it has none. */
 static int open_sheet(struct bulk_reader *reader, struct error *error)
 {
-    bool is_file = reader->bytes.ptr == NULL && strcmp(reader->files[reader->file], "-") != 0;
+    bool is_file = reader->bytes.ptr == NULL && !bulk_source_is_once(reader->files[reader->file]);
     int code;
 
     if (is_file)
@@ -176,7 +178,7 @@ static int differs(const struct bulk_reader *reader, const char *how, struct err
 {
     return error_set(error, ERROR_FORMAT,
                      "%s: is not like %s (%s); lists of one run must have the same columns",
-                     file_name(reader), reader->files[0], how);
+                     file_name(reader), reader->files[reader->first], how);
 }
 
 /* Do two header rows name the same columns? 1, 0, or ERROR_NOMEM. */
@@ -269,7 +271,7 @@ static int sample_text(struct bulk_reader *reader, struct bulk_format_sample *sa
 static int find_format(struct bulk_reader *reader, const struct bulk_format *wanted,
                        struct bulk_format *format, struct error *error)
 {
-    struct bulk_format_sample sample = {.file = file_name(reader), .is_later = reader->file > 0};
+    struct bulk_format_sample sample = {.file = file_name(reader), .is_later = reader->is_known};
     struct bulk_format known = *wanted;
     size_t separator_len = 0;
     struct buffer rows;
@@ -364,6 +366,38 @@ static int begin_later(struct bulk_reader *reader, struct error *error)
     return code;
 }
 
+/* Is there nothing in the file? 1, 0, or an error. */
+static int is_empty_file(struct bulk_reader *reader, struct error *error)
+{
+    struct slice raw;
+    const char *fault;
+    uint64_t line;
+    int code = 0;
+
+    if (reader->sheet != NULL) {
+        int more = bulk_sheet_next(reader->sheet, &raw, &line, &fault, error);
+
+        code = more >= 0 ? bulk_sheet_rewind(reader->sheet, error) : more;
+        return code == 0 ? more == 0 : code;
+    }
+    while (code == 0 && bulk_source_window(reader->source).len == 0 &&
+           !bulk_source_at_end(reader->source))
+        code = bulk_source_more(reader->source, error);
+    return code == 0 ? bulk_source_at_end(reader->source) &&
+                           slice_trim(bulk_source_window(reader->source)).len == 0
+                     : code;
+}
+
+/*
+ * Does another file tell what the list is like? An empty one has no header, and hides nobody
+ * else's. Standard input and pipes are read once, and not to look at them.
+ */
+static bool is_followed(const struct bulk_reader *reader)
+{
+    return reader->file + 1 < reader->file_count &&
+           !bulk_source_is_once(reader->files[reader->file + 1]);
+}
+
 static int begin_file(struct bulk_reader *reader, struct error *error)
 {
     int code = open_source(reader, error);
@@ -371,9 +405,33 @@ static int begin_file(struct bulk_reader *reader, struct error *error)
     reader->line = 1;
     if (code == 0 && bulk_source_container(reader->source) == BULK_CONTAINER_ZIP)
         code = open_sheet(reader, error);
+    if (code == 0 && (reader->is_known || is_followed(reader)))
+        code = is_empty_file(reader, error);
     if (code != 0)
-        return code;
-    return reader->file == 0 ? begin_first(reader, error) : begin_later(reader, error);
+        return code < 0 ? code : 0;
+    if (reader->is_known)
+        return begin_later(reader, error);
+    code = begin_first(reader, error);
+    reader->is_known = code == 0;
+    return code;
+}
+
+/* The first file that holds anything. */
+static int begin_list(struct bulk_reader *reader, struct error *error)
+{
+    int code;
+
+    reader->file = reader->first;
+    reader->is_known = false;
+    buffer_clear(&reader->header);
+    code = begin_file(reader, error);
+    while (code == 0 && !reader->is_known) {
+        close_file(reader);
+        reader->file++;
+        code = begin_file(reader, error);
+    }
+    reader->first = reader->file;
+    return code;
 }
 
 /* Look at the files that come later, so that a run of hours does not end on the second one. */
@@ -382,16 +440,16 @@ static int check_later_files(struct bulk_reader *reader, struct error *error)
     int code = 0;
 
     reader->is_size_known = true;
-    for (size_t i = 0; code == 0 && i < reader->file_count; i++) {
+    for (size_t i = reader->first; code == 0 && i < reader->file_count; i++) {
         struct bulk_source *source = reader->source;
         uint64_t size;
 
         reader->file = i;
-        if (i > 0 && strcmp(reader->files[i], "-") == 0) {
+        if (i > reader->first && bulk_source_is_once(reader->files[i])) {
             reader->is_size_known = false;
             continue;
         }
-        if (i > 0) {
+        if (i > reader->first) {
             code = begin_file(reader, error);
             source = reader->source;
             if (code != 0)
@@ -407,9 +465,7 @@ static int check_later_files(struct bulk_reader *reader, struct error *error)
         return code;
     close_file(reader);
     reader->offset_before = 0;
-    reader->file = 0;
-    buffer_clear(&reader->header);
-    return begin_file(reader, error);
+    return begin_list(reader, error);
 }
 
 static int start(struct bulk_reader *reader, const char *const *files, size_t file_count,
@@ -431,12 +487,13 @@ static int start(struct bulk_reader *reader, const char *const *files, size_t fi
         reader->files[i] = arena_string(&reader->arena, slice_from_string(files[i]));
         if (reader->files[i] == NULL)
             return error_set(error, ERROR_NOMEM, "no memory to read a list");
-        if (i == 0 ? file_count > 1 && strcmp(files[0], "-") == 0 : false)
-            return error_set(error, ERROR_USAGE,
-                             "standard input (\"-\") can't be the first of several lists");
     }
+    if (file_count > 1 && bulk_source_is_once(files[0]))
+        return error_set(error, ERROR_USAGE,
+                         "%s can be read only once, and can't be the first of several lists",
+                         strcmp(files[0], "-") == 0 ? "standard input (\"-\")" : files[0]);
     reader->file_count = file_count;
-    code = begin_file(reader, error);
+    code = begin_list(reader, error);
     return code == 0 ? check_later_files(reader, error) : code;
 }
 
@@ -591,8 +648,8 @@ static int heed_shift(struct bulk_reader *reader, struct slice *cell, struct bul
                       struct error *error)
 {
     struct slice found = SLICE_EMPTY;
-    enum bulk_shift shift = bulk_shift_find(&reader->format, &reader->shape, row->raw, *cell,
-                                            reader->scratch, &found);
+    enum bulk_shift shift =
+        bulk_shift_find(&reader->format, &reader->shape, row->raw, *cell, reader->scratch, &found);
 
     if (shift == BULK_SHIFT_NOMEM)
         return error_set(error, ERROR_NOMEM, "%s: no memory for line %llu", file_name(reader),

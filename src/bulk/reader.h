@@ -104,8 +104,9 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
 size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults);
 
 /*
- * The same of rows that were read although their quotes leave a doubt: one is never closed, or lines
- * that look like rows were taken for the text of one cell. ret_all: how many there were in all.
+ * The same of rows that were read although their quotes leave a doubt: one is never closed, or
+ * lines that look like rows were taken for the text of one cell. ret_all: how many there were in
+ * all.
  */
 size_t bulk_reader_doubts(const struct bulk_reader *reader, const struct bulk_fault **ret_doubts,
                           uint64_t *ret_all);

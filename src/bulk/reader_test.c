@@ -106,23 +106,30 @@ static void formats_are_found(void **state)
          "4,none,,x@y.example\n5,,x@y.example,\n6,none,z\n7,g@h.example,i,j\n",
          "CSV, header, addresses in column 2 \"email\"",
          "a@b.example c@d.example e@f.example none  none g@h.example "},
+        /* what hides in quotes that are letters is seen, as the rows are read later */
+        {"a.csv",
+         "id,email,size,cc\n1,a@b.example,\"24,x@y.example\n2,c@d.example,17\",\n"
+         "3,none,5,x@y.example,so,so\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example !none "},
         /* further delimiters behind it; which of two it is can't be told */
         {"a.csv",
-         "id,email,note\n1,a@b.example,\nAcme, Inc.,c@d.example,so, so\n"
+         "id,email,note\n1,a@b.example,\n2,a@b.example,\nAcme, Inc.,c@d.example,so, so\n"
          "Acme,Inc,c@d.example,e@f.example,so\n",
          "CSV, header, addresses in column 2 \"email\"",
-         "a@b.example c@d.example !Inc "},
+         "a@b.example a@b.example c@d.example !Inc "},
         /* somebody else's to the left of it: it is taken for none of these */
         {"a.csv",
-         "name,cc,email,note\nA,x@y.example,a@b.example,\nAcme, Inc.,x@y.example,c@d.example,\n"
+         "name,cc,email,note\nA,,1@b.example,\nA,,2@b.example,\nA,,3@b.example,\n"
+         "A,,4@b.example,\nA,x@y.example,a@b.example,\nAcme, Inc.,x@y.example,c@d.example,\n"
          "B,x@y.example,e@f.example,g@h.example, or so\nC,,e@f.example,g@h.example, or so\n"
          "Acme, Ltd.,x@y.example,none,\nAcme, Ltd., B,none,i@j.example,so\n",
          "CSV, header, addresses in column 3 \"email\"",
-         "a@b.example c@d.example e@f.example e@f.example x@y.example i@j.example "},
+         "1@b.example 2@b.example 3@b.example 4@b.example a@b.example c@d.example e@f.example "
+         "e@f.example x@y.example i@j.example "},
         {"a.csv",
          "cc,email,bcc\nx@y.example,a@b.example,\n,c@d.example,x@y.example\n"
          "Acme,x@y.example,e@f.example,\n",
-         "CSV, header, addresses in column 2 \"email\"",
+         "CSV, header, addresses in column 2 \"email\" (column 3 \"bcc\" has addresses too)",
          "a@b.example c@d.example !x@y.example "},
         /* but not to where somebody else's stand */
         {"a.csv",
@@ -198,7 +205,7 @@ static void doubts_are_kept(void **state)
     static const char text[] =
         "id,email,note\n1,a@b.example,\"open\n2,c@d.example,\"so\n3,e@f.example,x\"\n"
         "4,\"g@h.example\n5,i@j.example,\"two\nlines\"\n"
-        "6,k@l.example,\"\n7,k@l.example,\"\n8,k@l.example,\"\n9,k@l.example,\"\n";
+        "6,k@l.example,\"x\n7,k@l.example,\"x\n8,k@l.example,\"x\n9,k@l.example,\"x\n";
     static const uint64_t lines[] = {2, 3, 8, 9, 10};
     struct bulk_reader *reader = open_bytes("a.csv", text, sizeof(text) - 1, 0);
     const struct bulk_fault *kept;
@@ -570,6 +577,14 @@ static void several_files(void **state)
          "2: is no plain text"},
         {{"a@b.example\n", "{\"email\":\"c@d.example\"}\n", ""}, NULL, "1: is no plain text"},
         {{"{\"email\":\"a@b.example\"}\n", "c@d.example\n", ""}, NULL, "1: is no NDJSON"},
+        /* an empty one first does not tell what the list is like */
+        {{"", "id,email\n1,a@b.example\n", "id,email\n2,c@d.example\n"},
+         "a@b.example c@d.example ",
+         NULL},
+        {{"\n\n", "", "id,email\n1,a@b.example\n"}, "a@b.example ", NULL},
+        {{"", "id,email\n1,a@b.example\n", "a@b.example\n"}, NULL, "2: is not like"},
+        {{"", "{\"email\":\"a@b.example\"}\n", "{\"email\":1}"}, "a@b.example 1 ", NULL},
+        {{"", "", ""}, "", NULL},
     };
     char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
     const char *files[3] = {paths[0], paths[1], paths[2]};

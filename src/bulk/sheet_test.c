@@ -366,6 +366,45 @@ static void our_own_are_read_back(void **state)
     bulk_reader_close(reader);
 }
 
+/* What does not fit into a sheet goes on in the next, under the same header. */
+static void a_long_list_takes_several_sheets(void **state)
+{
+    static const char text[] = "id,email\n1,a@a.example\n2,b@a.example\n3,c@a.example\n"
+                               "4,d@a.example\n5,e@a.example\n";
+    static const char *const sheets[] = {"a@a.example b@a.example ", "c@a.example d@a.example ",
+                                         "e@a.example "};
+    struct bulk_writer_options options = {.sheet_rows = 3};
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct error error = {0};
+    struct bulk_row row;
+
+    assert_int_equal(
+        bulk_reader_open_bytes("a.csv", slice_from_string(text), 0, NULL, &reader, &error), 0);
+    options.input = bulk_reader_format(reader);
+    options.header = bulk_reader_header(reader);
+    assert_int_equal(bulk_writer_open(path_out, &options, &writer, &error), 0);
+    assert_int_equal(bulk_writer_sheets(writer), 1);
+    while (bulk_reader_next(reader, &row, &error) == 1)
+        assert_int_equal(bulk_writer_put(writer, &row, NULL, &error), 0);
+    bulk_reader_close(reader);
+    assert_int_equal(bulk_writer_sheets(writer), 3);
+    assert_int_equal(bulk_writer_finish(writer, &error), 0);
+    for (size_t i = 0; i < ARRAY_LEN(sheets); i++) {
+        char name[8], found[64] = "";
+        size_t len = 0;
+
+        snprintf(name, sizeof(name), "Sheet%zu", i + 1);
+        assert_int_equal(open_list(path_out, name, &reader, &error), 0);
+        assert_true(slice_starts_with(bulk_reader_header(reader), SLICE("id,email,mk_status,")));
+        while (bulk_reader_next(reader, &row, &error) == 1)
+            len +=
+                (size_t)snprintf(found + len, sizeof(found) - len, "%.*s ", SLICE_ARG(row.address));
+        assert_string_equal(found, sheets[i]);
+        bulk_reader_close(reader);
+    }
+}
+
 static void memory_runs_out(void **state)
 {
     bool done = false;
@@ -401,6 +440,7 @@ int main(void)
         cmocka_unit_test(other_archives_are_named),
         cmocka_unit_test(dates_are_told_from_numbers),
         cmocka_unit_test(our_own_are_read_back),
+        cmocka_unit_test(a_long_list_takes_several_sheets),
         cmocka_unit_test(memory_runs_out),
     };
 

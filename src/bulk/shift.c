@@ -21,8 +21,7 @@ bool bulk_shift_may_be(const struct bulk_format *format, struct slice cell)
 }
 
 /* 1, 0, or -1: no memory. */
-static int is_address(const struct bulk_format *format, struct slice cell,
-                      struct buffer scratch[2])
+static int is_address(const struct bulk_format *format, struct slice cell, struct buffer scratch[2])
 {
     struct address parsed;
     struct slice text;
@@ -71,8 +70,7 @@ static enum bulk_shift find_further(const struct bulk_format *format,
  */
 static enum bulk_shift find_behind(const struct bulk_format *format,
                                    const struct bulk_csv_shape *shape, struct slice rest,
-                                   size_t surplus, struct buffer scratch[2],
-                                   struct slice *ret_cell)
+                                   size_t surplus, struct buffer scratch[2], struct slice *ret_cell)
 {
     size_t theirs = format->column - surplus, last = format->column + surplus;
     struct slice each = SLICE_EMPTY;
@@ -90,14 +88,12 @@ static enum bulk_shift find_behind(const struct bulk_format *format,
     if (is <= 0)
         return is < 0 ? BULK_SHIFT_NOMEM : BULK_SHIFT_NONE;
     *ret_cell = each;
-    return last < shape->columns && is_others(format, last) ? BULK_SHIFT_UNCLEAR
-                                                            : BULK_SHIFT_FOUND;
+    return last < shape->columns && is_others(format, last) ? BULK_SHIFT_UNCLEAR : BULK_SHIFT_FOUND;
 }
 
 enum bulk_shift bulk_shift_find(const struct bulk_format *format,
                                 const struct bulk_csv_shape *shape, struct slice raw,
-                                struct slice cell, struct buffer scratch[2],
-                                struct slice *ret_cell)
+                                struct slice cell, struct buffer scratch[2], struct slice *ret_cell)
 {
     size_t count = bulk_csv_count_cells(shape, raw), surplus = count - shape->columns;
 

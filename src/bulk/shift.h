@@ -19,7 +19,8 @@ enum bulk_shift {
     BULK_SHIFT_NOMEM,
 };
 
-/* Can it be about this cell, of the address's column? Quick: most rows are not looked at further. */
+/* Can it be about this cell, of the address's column? Quick: most rows are not looked at further.
+ */
 bool bulk_shift_may_be(const struct bulk_format *format, struct slice cell);
 
 /* Of a row that was read well, and its cell in the address's column; ret_cell: quotes and all. */

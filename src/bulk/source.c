@@ -326,6 +326,14 @@ static struct bulk_source *make_source(const char *name)
     return source;
 }
 
+bool bulk_source_is_once(const char *path)
+{
+    struct stat about;
+
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode));
+}
+
 static int open_file(struct bulk_source *source, const char *path, struct error *error)
 {
     struct stat about;

@@ -26,6 +26,9 @@ enum bulk_container {
 
 struct bulk_source;
 
+/* Can this be read only once: standard input ("-"), a pipe, a terminal? */
+bool bulk_source_is_once(const char *path);
+
 /*
  * Open `path` ("-": standard input) and fill the window with a sample, at the end of which the
  * encoding is known. A file must outlive nothing: it is the source's. ERROR_IO, ERROR_NOMEM.

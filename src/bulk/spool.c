@@ -22,7 +22,31 @@ int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error 
     return 0;
 }
 
-static int copy_stdin(int fd, const char *path, bool (*is_stopped)(void), struct error *error)
+static const char *name_of(const char *from)
+{
+    return strcmp(from, "-") == 0 ? "standard input" : from;
+}
+
+static int wait_ended(const char *from, struct error *error)
+{
+    return error_set(error, ERROR_STOPPED, "%s: a signal ended the wait for it", name_of(from));
+}
+
+/* -1: an error was set. */
+static int open_input(const char *from, struct error *error)
+{
+    int fd = strcmp(from, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                    : open(from, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == EINTR) /* a pipe without a writer */
+        (void)wait_ended(from, error);
+    else if (fd < 0)
+        (void)error_set(error, ERROR_IO, "%s: can't be opened: %s", name_of(from), strerror(errno));
+    return fd;
+}
+
+static int copy_input(int input, const char *from, int fd, const char *path,
+                      bool (*is_stopped)(void), struct error *error)
 {
     static const size_t size = 65536;
     char bytes[65536];
@@ -31,12 +55,11 @@ static int copy_stdin(int fd, const char *path, bool (*is_stopped)(void), struct
     for (;;) {
         int code;
 
-        len = read(STDIN_FILENO, bytes, size);
+        len = read(input, bytes, size);
         if ((len < 0 && errno == EINTR) || (len >= 0 && is_stopped()))
-            return error_set(error, ERROR_STOPPED,
-                             "standard input: a signal ended the wait for it");
+            return wait_ended(from, error);
         if (len < 0)
-            return error_set(error, ERROR_IO, "standard input: reading failed: %s",
+            return error_set(error, ERROR_IO, "%s: reading failed: %s", name_of(from),
                              strerror(errno));
         if (len == 0)
             break;
@@ -49,21 +72,28 @@ static int copy_stdin(int fd, const char *path, bool (*is_stopped)(void), struct
     return 0;
 }
 
-int bulk_spool_stdin(const char *path, bool (*is_stopped)(void), struct error *error)
+int bulk_spool_input(const char *from, const char *path, bool (*is_stopped)(void),
+                     struct error *error)
 {
     char part[PATH_MAX];
-    int fd = -1, code;
+    int input = open_input(from, error), fd = -1, code;
 
+    if (input < 0)
+        return error->code;
     if (snprintf(part, sizeof(part), "%s.part", path) < (int)sizeof(part)) {
         unlink(part);
         fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     } else {
         errno = ENAMETOOLONG;
     }
-    if (fd < 0)
-        return error_set(error, ERROR_IO, "%s: can't be made to keep standard input in: %s", path,
-                         strerror(errno));
-    code = copy_stdin(fd, part, is_stopped, error);
+    if (fd < 0) {
+        code = error_set(error, ERROR_IO, "%s: can't be made to keep %s in: %s", path,
+                         name_of(from), strerror(errno));
+        close(input);
+        return code;
+    }
+    code = copy_input(input, from, fd, part, is_stopped, error);
+    close(input);
     if (close(fd) != 0 && code == 0)
         code = error_set(error, ERROR_IO, "%s: closing failed: %s", part, strerror(errno));
     if (code == 0 && rename(part, path) != 0)

@@ -1,8 +1,9 @@
 /*
  * Input that can be read only once, put where it can be read again.
  *
- * Whoever needs standard input twice (resuming, exporting in another format) copies it to a file
- * first and reads that. What is needed only while the process lives lies in a file without a name.
+ * Whoever needs standard input or a pipe twice (resuming, exporting in another format) copies it to
+ * a file first and reads that. What is needed only while the process lives lies in a file without a
+ * name.
  */
 #ifndef MK_BULK_SPOOL_H
 #define MK_BULK_SPOOL_H
@@ -13,13 +14,14 @@
 #include "bulk/source.h"
 
 /*
- * Copy standard input to a file at `path` (only its owner may read it), flushed to the disk. What
- * stood there is replaced when the copy is whole, and stays after an error. ERROR_IO;
- * ERROR_STOPPED: a signal whose handler was set without SA_RESTART ended the wait for more, or
- * `is_stopped` says that one came. It may have ended whoever writes to us, too: then the end is not
- * the list's.
+ * Copy `from` ("-": standard input) to a file at `path` (only its owner may read it), flushed to
+ * the disk. What stood there is replaced when the copy is whole, and stays after an error.
+ * ERROR_IO; ERROR_STOPPED: a signal whose handler was set without SA_RESTART ended the wait for
+ * more, or `is_stopped` says that one came. It may have ended whoever writes to us, too: then the
+ * end is not the list's.
  */
-int bulk_spool_stdin(const char *path, bool (*is_stopped)(void), struct error *error);
+int bulk_spool_input(const char *from, const char *path, bool (*is_stopped)(void),
+                     struct error *error);
 
 /* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
 int bulk_spool_unnamed(int *ret_fd, struct error *error);

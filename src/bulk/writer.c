@@ -8,6 +8,8 @@
 #include "bulk/writer_internal.h"
 #include "verdict/advice.h"
 
+#define SHEET_ROWS_MAX 1048576u /* that a sheet of XLSX can have */
+
 /* One file of the result. */
 struct sink {
     struct bulk_output *output; /* NULL: not opened */
@@ -254,6 +256,7 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
     writer->options = *options;
     writer->context.input = *options->input;
     writer->context.dialect = options->dialect;
+    writer->context.sheet_rows = options->sheet_rows != 0 ? options->sheet_rows : SHEET_ROWS_MAX;
     writer->is_stream = strcmp(path, "-") == 0;
     arena_init(&writer->context.arena);
     appended_init(&writer->context.cells);
@@ -381,6 +384,16 @@ bool bulk_writer_wants_json(const struct bulk_writer *writer)
 uint64_t bulk_writer_rows(const struct bulk_writer *writer)
 {
     return writer->rows;
+}
+
+unsigned bulk_writer_sheets(const struct bulk_writer *writer)
+{
+    unsigned most = 0;
+
+    for (size_t i = 0; i < SINK_COUNT; i++)
+        if (writer->sinks[i].sheet != NULL && writer_sheet_number(writer->sinks[i].sheet) > most)
+            most = writer_sheet_number(writer->sinks[i].sheet);
+    return most;
 }
 
 static int finish_sink(struct sink *sink, struct error *error)

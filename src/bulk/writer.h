@@ -4,8 +4,8 @@
  * CSV keeps the original bytes of a row and appends columns in the list's own delimiter and
  * quoting, defused against formula injection; cells for which the list has no column stand behind
  * them, so that those are found under their names; NDJSON keeps the object and adds the result
- * under "mailknock"; XLSX is written anew. Files appear under their names only when they are
- * complete (temporary file, fsync, rename).
+ * under "mailknock"; XLSX is written anew, on several sheets where one can't hold all rows. Files
+ * appear under their names only when they are complete (temporary file, fsync, rename).
  */
 #ifndef MK_BULK_WRITER_H
 #define MK_BULK_WRITER_H
@@ -32,10 +32,11 @@ struct bulk_writer_options {
     bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */
     bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
     enum bulk_duplicates duplicates;
-    unsigned columns; /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
-    bool split;       /* one file a status beside `path`: NAME.valid.csv, ... */
-    bool with_all;    /* with split: beside these NAME.all.csv, with every row */
-    bool is_passing;  /* read back at once and removed: nothing waits for the disk */
+    unsigned columns;    /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
+    bool split;          /* one file a status beside `path`: NAME.valid.csv, ... */
+    bool with_all;       /* with split: beside these NAME.all.csv, with every row */
+    uint32_t sheet_rows; /* of XLSX, the header among them; 0: as many as the format allows */
+    bool is_passing;     /* read back at once and removed: nothing waits for the disk */
     unsigned (*stops)(void); /* signals that told us to stop (bulk/output.h); NULL: none */
 };
 
@@ -55,6 +56,8 @@ bool bulk_writer_is_stream(const struct bulk_writer *writer);
 bool bulk_writer_wants_json(const struct bulk_writer *writer);
 /* Rows put into the output so far: those that are wanted. */
 uint64_t bulk_writer_rows(const struct bulk_writer *writer);
+/* Sheets of the longest workbook so far; 0: it is none. */
+unsigned bulk_writer_sheets(const struct bulk_writer *writer);
 /*
  * To standard output, from now on: rows are gathered until they are flushed or many, for whoever
  * has several at once.

@@ -20,6 +20,7 @@ struct writer_context {
     struct slice *names_before;  /* the same as JSON strings, with a colon; NULL: no header */
     size_t names_len;            /* bytes of all of these */
     size_t column_count;         /* width: the header's, or of most rows */
+    uint32_t sheet_rows;         /* of one sheet, the header among them */
     bool has_header;             /* only where the list had one, or a plain list becomes a table */
     struct appended_names names;
     struct arena arena;
@@ -51,6 +52,8 @@ int writer_sheet_open(const char *path, struct writer_context *context,
                       struct writer_sheet **ret_sheet, struct error *error);
 int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
                      const struct bulk_outcome *outcome, struct error *error);
+/* How many sheets it has: a list that is longer than one goes on in the next. */
+unsigned writer_sheet_number(const struct writer_sheet *sheet);
 /* Write it out, and free it whatever happens. */
 int writer_sheet_close(struct writer_sheet *sheet, struct error *error);
 

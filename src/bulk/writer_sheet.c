@@ -9,9 +9,8 @@
 #include "bulk/format.h"
 #include "bulk/writer_internal.h"
 
-#define ROWS_MAX    1048576u /* of a sheet, the header among them */
-#define CELLS_MAX   16384u   /* of a row */
-#define LETTERS_MAX 32767u   /* of a cell, in UTF-16 units */
+#define CELLS_MAX   16384u /* of a row */
+#define LETTERS_MAX 32767u /* of a cell, in UTF-16 units */
 
 struct writer_sheet {
     struct writer_context *context;
@@ -20,6 +19,7 @@ struct writer_sheet {
     lxw_worksheet *sheet;
     lxw_format *bold;
     lxw_row_t row;
+    unsigned number; /* of the sheet, from 1 */
 };
 
 static int no_memory(const struct writer_sheet *sheet, struct error *error)
@@ -97,7 +97,6 @@ static int put_header(struct writer_sheet *sheet, struct error *error)
 
     if (!context->has_header)
         return 0;
-    worksheet_freeze_panes(sheet->sheet, 1, 0);
     for (size_t i = 0; code == 0 && i < context->column_count; i++)
         code = put_text(sheet, column++, context->columns[i], false, sheet->bold, error);
     for (size_t i = 0; code == 0 && i < APPENDED_COLUMN_COUNT; i++)
@@ -106,6 +105,22 @@ static int put_header(struct writer_sheet *sheet, struct error *error)
                             sheet->bold, error);
     sheet->row++;
     return code;
+}
+
+/* One sheet more, with the header again: what does not fit into one goes on in the next. */
+static int add_sheet(struct writer_sheet *sheet, struct error *error)
+{
+    size_t columns = sheet->context->column_count + APPENDED_COLUMN_COUNT;
+
+    sheet->sheet = workbook_add_worksheet(sheet->book, NULL);
+    if (sheet->sheet == NULL)
+        return error_set(error, ERROR_NOMEM, "%s: no memory to write it", sheet->path);
+    sheet->row = 0;
+    sheet->number++;
+    worksheet_set_column(sheet->sheet, 0, (lxw_col_t)(columns - 1), 18, NULL);
+    if (sheet->context->has_header)
+        worksheet_freeze_panes(sheet->sheet, 1, 0);
+    return put_header(sheet, error);
 }
 
 int writer_sheet_open(const char *path, struct writer_context *context,
@@ -120,16 +135,12 @@ int writer_sheet_open(const char *path, struct writer_context *context,
     sheet->context = context;
     sheet->path = memory_copy_string(path, strlen(path));
     sheet->book = sheet->path != NULL ? workbook_new_opt(path, &options) : NULL;
-    sheet->sheet = sheet->book != NULL ? workbook_add_worksheet(sheet->book, NULL) : NULL;
-    sheet->bold = sheet->sheet != NULL ? workbook_add_format(sheet->book) : NULL;
+    sheet->bold = sheet->book != NULL ? workbook_add_format(sheet->book) : NULL;
     if (sheet->bold == NULL)
         code = error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
     if (code == 0) {
         format_set_bold(sheet->bold);
-        worksheet_set_column(sheet->sheet, 0,
-                             (lxw_col_t)(context->column_count + APPENDED_COLUMN_COUNT - 1), 18,
-                             NULL);
-        code = put_header(sheet, error);
+        code = add_sheet(sheet, error);
     }
     if (code != 0) {
         writer_sheet_close(sheet, NULL);
@@ -169,12 +180,9 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
 {
     struct writer_context *context = sheet->context;
     size_t column = context->column_count;
-    int code = 0;
+    int code = sheet->row >= sheet->context->sheet_rows ? add_sheet(sheet, error) : 0;
 
-    if (sheet->row >= ROWS_MAX)
-        return error_set(error, ERROR_LIMIT,
-                         "a sheet holds %u rows, this list has more; write CSV instead", ROWS_MAX);
-    if (!appended_fill(&context->cells, context->dialect, row, outcome))
+    if (code == 0 && !appended_fill(&context->cells, context->dialect, row, outcome))
         code = no_memory(sheet, error);
     for (size_t i = 0; code == 0 && i < APPENDED_COLUMN_COUNT; i++)
         if (context->names.names[i] != NULL)
@@ -184,6 +192,11 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
         code = put_own(sheet, row, column - context->column_count, error);
     sheet->row++;
     return code;
+}
+
+unsigned writer_sheet_number(const struct writer_sheet *sheet)
+{
+    return sheet->number;
 }
 
 int writer_sheet_close(struct writer_sheet *sheet, struct error *error)

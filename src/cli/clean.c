@@ -51,6 +51,11 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     buffer_printf(&out, "\ntook %s\n", span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
         say_where(clean, &out);
+    if (clean->sheets > 1)
+        buffer_printf(&out,
+                      "it has %u sheets, as one holds 1,048,576 rows: many programs read the first "
+                      "alone\n",
+                      clean->sheets);
     if (clean->options->out.report != NULL)
         buffer_printf(&out, "report in %s\n", clean->options->out.report);
     if (summary.by_status[VERDICT_UNKNOWN] > 0 && clean->call->config->depth != EVIDENCE_DEPTH_SMTP)
@@ -159,9 +164,12 @@ int clean_offline(struct clean *clean)
         code = stop_offline(clean, &writer, &error);
     if (code == 0) {
         clean->written = bulk_writer_rows(writer);
+        clean->sheets = bulk_writer_sheets(writer);
         code = bulk_writer_finish(writer, &error);
         writer = NULL;
     }
+    if (code == 0)
+        clean->doubts = clean_doubts(reader);
     if (code == 0)
         code = clean_report(clean, &stats, options.unix_ms, (int64_t)time(NULL) * 1000, &error);
     bulk_stats_done(&stats);
@@ -292,8 +300,9 @@ const struct cli_command cli_clean = {
     .arguments = "LIST...",
     .summary = "check a list and write it again, with a verdict in each row",
     .details =
-        "Lists are CSV, TSV, text with an address a line, NDJSON or XLSX, gzipped or not, or - for "
-        "standard input. Rows and columns stay as they are; columns with the result are added.\n\n"
+        "Lists are CSV, TSV, text with an address a line, NDJSON or XLSX, gzipped or not, - for "
+        "standard input, or a pipe. Rows and columns stay as they are; columns with the result are "
+        "added.\n\n"
         "While it works, a job file stands beside the output (OUT.mkjob). Whatever happens, the "
         "same command goes on where it stood, and nothing is asked twice. Ctrl-C stops in an "
         "orderly way; a second one at once.\n\n"

@@ -76,6 +76,7 @@ struct clean {
     bool job_is_temporary;
     struct bulk_format format; /* of the list, as found */
     uint64_t written;          /* rows that went into the output */
+    unsigned sheets;           /* of the workbook that was written; 0: it is none */
     uint64_t doubts;           /* rows whose quotes leave one */
     uint64_t unasked;          /* rows for which no time was left: unknown, too */
     struct clean_progress progress;
@@ -92,6 +93,7 @@ int clean_check_places(const struct clean *clean, struct error *error);
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error);
 /* The first rows that can't be read, of `faults`, and those whose quotes leave a doubt. */
 void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uint64_t faults);
+uint64_t clean_doubts(const struct bulk_reader *reader); /* how many these are */
 /* What was read, and those; as an event for programs. */
 void clean_say_rows(struct clean *clean, const struct bulk_reader *reader, uint64_t rows,
                     uint64_t duplicates, uint64_t faults);

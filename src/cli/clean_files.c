@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "bulk/source.h"
 #include "cli/clean.h"
 
 static bool is_stdin(const char *file)
@@ -30,8 +31,8 @@ static const char *default_output(struct clean *clean, const char *file)
     struct slice name = slice_from_string(file), ending;
     ptrdiff_t slash, dot;
 
-    if (is_stdin(file))
-        return file;
+    if (bulk_source_is_once(file))
+        return "-";
     if (slice_ends_with_nocase(name, SLICE(".gz")))
         name.len -= 3;
     slash = slice_rfind_byte(name, '/');
@@ -225,6 +226,15 @@ static void say_lines(struct clean *clean, const struct bulk_fault *kept, size_t
                   clean->file_count > 1 ? ", " : "", kept[i].line, what, kept[i].why);
     if (all > count)
         clean_say(clean, "  and %" PRIu64 " more", all - count);
+}
+
+uint64_t clean_doubts(const struct bulk_reader *reader)
+{
+    const struct bulk_fault *kept;
+    uint64_t all;
+
+    (void)bulk_reader_doubts(reader, &kept, &all);
+    return all;
 }
 
 void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uint64_t faults)

@@ -137,26 +137,36 @@ int clean_run_read_anew(struct clean_run *run, struct error *error)
     return make_job(run, run->job.fingerprint, run->job.options, error);
 }
 
-/* Standard input is read twice and more: it lies beside the job as long as that is there. */
+const char *clean_run_spool(const struct clean_run *run, size_t index)
+{
+    struct clean *clean = run->clean;
+
+    return index == 0 ? arena_printf(clean->call->arena, "%s.input", clean->job_path)
+                      : arena_printf(clean->call->arena, "%s.input%zu", clean->job_path, index + 1);
+}
+
+/* A list is read twice and more: standard input and pipes lie beside the job as long as that is
+   there. */
 static int spool_input(struct clean_run *run, struct error *error)
 {
     struct clean *clean = run->clean;
     const char **files = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
+    bool has_stdin = false;
     int code = 0;
 
     if (files == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     for (size_t i = 0; i < clean->file_count && code == 0; i++) {
         files[i] = clean->files[i];
-        if (strcmp(files[i], "-") != 0)
+        if (!bulk_source_is_once(files[i]))
             continue;
-        if (run->spool != NULL)
+        if (strcmp(files[i], "-") == 0 && has_stdin)
             return error_set(error, ERROR_USAGE, "standard input can be read only once");
-        run->spool = arena_printf(clean->call->arena, "%s.input", clean->job_path);
-        if (run->spool == NULL)
+        has_stdin |= strcmp(files[i], "-") == 0;
+        files[i] = clean_run_spool(run, run->spool_count++);
+        if (files[i] == NULL)
             return error_set(error, ERROR_NOMEM, "out of memory");
-        files[i] = run->spool;
-        code = bulk_spool_stdin(run->spool, clean_is_interrupted, error);
+        code = bulk_spool_input(clean->files[i], files[i], clean_is_interrupted, error);
     }
     clean->files = files;
     return code;

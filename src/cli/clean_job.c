@@ -98,6 +98,7 @@ static void write_stopped(struct clean_run *run)
     json_init(&json, &line);
     json_object_begin(&json);
     json_name_cstring(&json, "event", "stopped");
+    json_name_bool(&json, "written", run->is_written);
     json_name_int(&json, "done", (int64_t)run->job.done);
     json_name_int(&json, "left", (int64_t)store_job_left(&run->job));
     json_name(&json, "job");
@@ -120,7 +121,14 @@ static void say_how_to_go_on(struct clean_run *run)
     if (call->err_is_terminal)
         fputs("\r\033[K", call->err); /* the ^C of a second Ctrl-C */
     if (run->clean->job_is_temporary) {
-        fprintf(call->err, "stopped\n");
+        fputs(run->is_written ? "out of time\n" : "stopped\n", call->err);
+        return;
+    }
+    if (run->is_written) {
+        fprintf(call->err,
+                "out of time: %" PRIu64 " of %" PRIu64 " results are known, and written; they are "
+                "kept in %s\n  to go on: the same command again\n",
+                run->job.done, run->job.rows - run->job.duplicates, run->clean->job_path);
         return;
     }
     if (run->job.id == 0 || run->job.state == STORE_JOB_LOADING) {
@@ -141,7 +149,8 @@ static enum went go(struct clean_run *run)
     enum went went = then(run, clean_run_find(run), load_and_probe);
 
     went = then(run, went, clean_run_streams(run) ? clean_run_stream_finish : write_out);
-    if (went == WENT_WELL)
+    run->is_written = went == WENT_WELL;
+    if (run->is_written)
         summarise(run);
     /* After all counts, so that it is seen. */
     for (unsigned i = 0; i < HEALTH_ALARM_COUNT && went != WENT_WRONG; i++)
@@ -171,8 +180,12 @@ int clean_by_job(struct clean *clean)
     /* A job that could not even be begun leaves nothing behind. */
     if (run.lock >= 0 && (is_done || clean->job_is_temporary || (run.is_new && run.job.id == 0))) {
         bulk_job_file_remove(clean->job_path);
-        if (run.spool != NULL)
-            unlink(run.spool);
+        for (size_t i = 0; i < run.spool_count; i++) {
+            const char *spool = clean_run_spool(&run, i);
+
+            if (spool != NULL)
+                unlink(spool);
+        }
     }
     bulk_job_unlock(run.lock);
     arena_done(&run.arena);

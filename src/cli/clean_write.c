@@ -100,9 +100,10 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     if (code == 0)
         code = write_rows(clean, export, job->rows, error);
     if (code == 0)
-        (void)bulk_reader_doubts(reader, &(const struct bulk_fault *){NULL}, &clean->doubts);
+        clean->doubts = clean_doubts(reader);
     if (code == 0) {
         clean->written = bulk_writer_rows(writer);
+        clean->sheets = bulk_writer_sheets(writer);
         code = bulk_writer_finish(writer, error);
         writer = NULL;
     }

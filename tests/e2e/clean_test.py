@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -390,6 +391,42 @@ class Online(WithFolder):
         self.assertEqual(read_list(out)[3]["mk_status"], "catch_all")
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "out.csv"})
 
+    def pipe(self, name, bytes):
+        """A pipe as `clean <(command)` gets it: it can be read once."""
+        path = self.folder / name
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path)
+        threading.Thread(target=lambda: path.write_bytes(bytes), daemon=True).start()
+        return path
+
+    def test_a_named_pipe(self):
+        """It is kept for the second reading, gone on with, and told from another one."""
+        out, job = self.folder / "out.csv", self.folder / "out.csv.mkjob"
+        self.slow_list()
+        given = self.list.read_bytes()
+        _, err = self.clean(self.pipe("a", given), "-o", out, "--max-time", "2s", status=3)
+        self.assertIn("60 rows", err)
+        self.assertTrue(job.exists())
+        _, err = self.clean(self.pipe("a", given + b"x,u1@fast.example\n"), "-o", out, status=2)
+        self.assertIn("the list has changed since", " ".join(err.split()))
+        _, err = self.clean(self.pipe("a", given), "-o", out)
+        self.assertIn("going on with", err)
+        self.assertEqual({r["mk_reason"] for r in read_list(out)}, {"accepted"})
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "a", "out.csv"})
+
+    def test_several_pipes(self):
+        out, rows = self.folder / "out.csv", self.list.read_bytes()
+        self.clean(self.pipe("a", rows), self.pipe("b", rows), self.list, "-o", out)
+        self.assertEqual(len(read_list(out)), 3 * len(ROWS))
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "a", "b", "out.csv"})
+        # Without a job nothing is kept: the rest can be read once, what tells the format can't.
+        self.clean(self.list, self.pipe("a", rows), "-o", out, "--depth", "syntax")
+        self.assertEqual(len(read_list(out)), 2 * len(ROWS))
+        shown, _ = self.clean(self.pipe("a", rows), "--depth", "syntax")
+        self.assertEqual(len(shown.splitlines()), len(ROWS))
+        _, err = self.clean(self.pipe("a", rows), self.list, "--depth", "syntax", status=2)
+        self.assertIn("can be read only once", err)
+
     def test_results_as_they_come(self):
         out, _ = self.clean(self.list, "-o", "-", "--quiet")
         objects = [json.loads(line) for line in out.splitlines()]
@@ -578,6 +615,10 @@ class Online(WithFolder):
         self.assertRegex(err, r"total +90 ")
         self.assertIn(f"{reasons.count('not_probed')} are not_probed", err)
         self.assertNotIn("are unknown", err)
+        # The output is there: nobody is sent to another command to see it.
+        self.assertRegex(err, r"out of time: \d+ of 60 results are known, and written")
+        self.assertIn("to go on: the same command again", err)
+        self.assertNotIn("jobs export", err)
         self.clean(self.list)
         self.assertEqual({r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")},
                          {"accepted"})
@@ -747,8 +788,8 @@ class Online(WithFolder):
         _, err = self.clean(self.list, "--patience", "normal", "--json-progress", "--max-time",
                             "4s", status=3)
         events = [json.loads(line) for line in err.splitlines()]
-        self.assertEqual((events[-1]["event"], events[-1]["job"]),
-                         ("stopped", f"{self.folder}/people.cleaned.csv.mkjob"))
+        self.assertEqual((events[-1]["event"], events[-1]["written"], events[-1]["job"]),
+                         ("stopped", True, f"{self.folder}/people.cleaned.csv.mkjob"))
         self.assertEqual(err.count("\n"), len(events))
         events = [e for e in events if e["event"] == "progress"]
         # One a second, from the start.
