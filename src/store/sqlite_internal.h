@@ -37,7 +37,7 @@
     X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3 WHERE id=?1")                     \
     X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+?2 WHERE id=?1")                           \
     X(JOB_DONE, "UPDATE job SET done=done+?2 WHERE id=?1")                                         \
-    X(RESULT_DELETE, "DELETE FROM result WHERE seq=?1 AND job=?2")                                 \
+    X(RESULT_DELETE, "DELETE FROM outcome WHERE seq=?1 AND job=?2")                                \
     X(ROWS_DELETE, "DELETE FROM row WHERE job=?1 AND row<=(SELECT max(row) FROM"                   \
                    " (SELECT row FROM row WHERE job=?1 ORDER BY row LIMIT ?2))")                   \
     X(TALLY_DELETE, "DELETE FROM tally WHERE job=?1")                                              \
@@ -45,14 +45,14 @@
       "INSERT INTO row (job, row, key, address, fault, raw, turn) VALUES (?1,?2,?3,?4,?5,?6,?7)")  \
     X(ROW_MARK, "UPDATE row SET first=?3 WHERE job=?1 AND row=?2 AND first=0")                     \
     X(ROW_COPIES, "UPDATE row SET copies=copies+?3 WHERE job=?1 AND row=?2")                       \
-    X(RESULT_ADD, "INSERT INTO result (job, row, reason, action, score, flags, retry_after,"       \
+    X(RESULT_ADD, "INSERT INTO outcome (job, row, reason, action, score, flags, retry_after,"      \
                   " checked_ms, provider, domain, suggestion, explanation, json)"                  \
                   " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")                          \
     X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms, r.fault IS NULL OR r.fault=''"         \
-                  " FROM result s JOIN row r ON r.job=s.job AND r.row=s.row"                       \
+                  " FROM outcome s JOIN row r ON r.job=s.job AND r.row=s.row"                      \
                   " WHERE s.seq=place(?1,?2) AND s.job=?1 AND s.row=?2")                           \
-    X(RESULT_FORGET, "DELETE FROM result WHERE seq=place(?1,?2) AND job=?1 AND row=?2")            \
-    X(RESULT_ERASE, "UPDATE result SET provider=NULL, domain=NULL, suggestion=NULL,"               \
+    X(RESULT_FORGET, "DELETE FROM outcome WHERE seq=place(?1,?2) AND job=?1 AND row=?2")           \
+    X(RESULT_ERASE, "UPDATE outcome SET provider=NULL, domain=NULL, suggestion=NULL,"              \
                     " explanation=NULL, json=NULL"                                                 \
                     " WHERE seq=place(?1,?2) AND job=?1 AND row=?2")                               \
     X(ROW_ERASE, "UPDATE row SET address=x'', raw=NULL, key=0, fault=?3 WHERE job=?1 AND row=?2")  \
@@ -61,12 +61,12 @@
                  " ON CONFLICT (job, reason) DO UPDATE SET results=results+excluded.results,"      \
                  " rows=rows+excluded.rows")                                                       \
     X(TALLY_READ, "SELECT reason, results, rows FROM tally WHERE job=?1")                          \
-    X(PAGE_ROWS, SQLITE_STORE_LINE "LEFT JOIN result s ON s.seq=place(r.job,"                      \
+    X(PAGE_ROWS, SQLITE_STORE_LINE "LEFT JOIN outcome s ON s.seq=place(r.job,"                     \
                                    " CASE r.first WHEN 0 THEN r.row ELSE r.first END)"             \
                                    " AND s.job=r.job AND"                                          \
                                    " s.row=CASE r.first WHEN 0 THEN r.row ELSE r.first END"        \
                                    " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 ORDER BY r.row")    \
-    X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN result s ON s.seq=place(r.job, r.row)"          \
+    X(PAGE_MAILBOXES, SQLITE_STORE_LINE "LEFT JOIN outcome s ON s.seq=place(r.job, r.row)"         \
                                         " AND s.job=r.job AND s.row=r.row"                         \
                                         " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
                                         " ORDER BY r.row")                                         \

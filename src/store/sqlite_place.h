@@ -11,7 +11,7 @@
  * nothing is lost with the memory: whoever opens the file, or finds that somebody else has written,
  * reads the log again.
  *
- * In SQL it is a function: place(job, row) is the number of the row's result (result.seq) or NULL.
+ * In SQL it is a function: place(job, row) is the number of the row's result (outcome.seq) or NULL.
  * All calls are for within a transaction.
  */
 #ifndef MK_STORE_SQLITE_PLACE_H

@@ -402,13 +402,13 @@ static void lists_go_with_their_places(void **state)
     assert_int_equal(code, 0);
     arena_init(&arena);
     assert_int_equal(store_job_get(bench->stores[0], bench->jobs[1], &arena, &job, NULL), 0);
-    assert_int_equal(count_of(bench->stores[0], "result"), job.done);
+    assert_int_equal(count_of(bench->stores[0], "outcome"), job.done);
     arena_done(&arena);
     for (size_t i = 0; i < 2; i++)
         check_pages(bench, bench->stores[i], 1, 0);
     while (store_job_remove(bench->stores[0], bench->jobs[1], 1000, NULL) == 1)
         ;
-    assert_int_equal(count_of(bench->stores[0], "result") + count_of(bench->stores[0], "place") +
+    assert_int_equal(count_of(bench->stores[0], "outcome") + count_of(bench->stores[0], "place") +
                          count_of(bench->stores[0], "place_log"),
                      0);
 }

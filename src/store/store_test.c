@@ -849,17 +849,20 @@ static void files_that_are_not_ours_are_refused(void **state)
     assert_int_equal(garbage[100], 'x'); /* and it is left as it was */
 }
 
-/* As files of version 4 are: an index of results for rows, another for reasons; of 5: one for
-   both. */
-static const char version_4[] = "DROP TABLE place; DROP TABLE place_log;"
-                                "CREATE UNIQUE INDEX result_row ON result (job, row);"
+/* As files of version 4 are: an index of results for rows, another for reasons; of 5: one for both;
+   of 6: places. */
+#define NAMED_RESULT   "DROP VIEW result; ALTER TABLE outcome RENAME TO result;"
+#define WITHOUT_PLACES "DROP TABLE place; DROP TABLE place_log;"
+static const char version_4[] =
+    NAMED_RESULT WITHOUT_PLACES "CREATE UNIQUE INDEX result_row ON result (job, row);"
                                 "CREATE INDEX result_reason ON result (job, reason, row);"
                                 "PRAGMA user_version=4";
-static const char version_5[] = "DROP TABLE place; DROP TABLE place_log;"
-                                "CREATE UNIQUE INDEX result_row ON result (job, row, reason);"
+static const char version_5[] =
+    NAMED_RESULT WITHOUT_PLACES "CREATE UNIQUE INDEX result_row ON result (job, row, reason);"
                                 "PRAGMA user_version=5";
 
 static void renew(struct bench *bench, const char *older)
+static const char version_6[] = NAMED_RESULT "PRAGMA user_version=6";
 {
     uint64_t id = add_job(bench->store), numbers[8];
     struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 8};
@@ -884,7 +887,7 @@ static void renew(struct bench *bench, const char *older)
     assert_int_equal(get_job(bench->store, id).done, 4);
     while (store_job_remove(bench->store, id, 100, &error) == 1)
         ;
-    assert_int_equal(count_sql(bench->path, "SELECT (SELECT count(*) FROM result) +"
+    assert_int_equal(count_sql(bench->path, "SELECT (SELECT count(*) FROM outcome) +"
                                             " (SELECT count(*) FROM place) +"
                                             " (SELECT count(*) FROM place_log)"),
                      0);
@@ -896,10 +899,51 @@ static void older_files_are_renewed(void **state)
 
     renew(bench, version_5);
     renew(bench, version_4);
+    renew(bench, version_6);
 }
 
 static void damage_is_noticed(void **state)
 {
+/* By what programs of versions 1 to 5 keep, read and take away results. */
+static const char *const older_statements[] = {
+    "INSERT INTO result (job, row, reason, action, score, flags, retry_after, checked_ms, provider,"
+    " domain, suggestion, explanation, json) SELECT 1,2,1,1,0,0,0,0,NULL,NULL,NULL,NULL,NULL"
+    " WHERE NOT EXISTS (SELECT 1 FROM result WHERE job=1 AND row=2)",
+    "SELECT r.row, s.reason FROM row r LEFT JOIN result s ON s.job=r.job AND s.row=r.row",
+    "SELECT row FROM result WHERE job=1 AND row>0 AND row<=9 AND reason=1 ORDER BY row",
+    "UPDATE result SET provider=NULL WHERE job=1 AND row=1",
+    "DELETE FROM result WHERE job=1 AND row=1",
+};
+
+/* One that has the file open meanwhile learns it by its next statement, and changes nothing. */
+static void older_programs_fail_on_a_renewed_file(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    sqlite3_stmt *statements[ARRAY_LEN(older_statements)];
+    sqlite3 *db;
+
+    add_rows(bench->store, id, 1, 2, 1000);
+    put(bench->store, id, 1, REASON_ACCEPTED);
+    store_close(bench->store);
+    bench->store = NULL;
+    run_sql(bench->path, version_4);
+    assert_int_equal(sqlite3_open(bench->path, &db), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+        assert_int_equal(sqlite3_prepare_v2(db, older_statements[i], -1, &statements[i], NULL),
+                         SQLITE_OK);
+    open_again(bench, STORE_MODE_EXISTING);
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
+        assert_int_equal(sqlite3_step(statements[i]), SQLITE_ERROR);
+        assert_non_null(strstr(sqlite3_errmsg(db), "renewed by a newer mailknock"));
+        sqlite3_finalize(statements[i]);
+    }
+    sqlite3_close(db);
+    assert_int_equal(counts_of(bench->store, id).results[REASON_ACCEPTED], 1);
+    put(bench->store, id, 2, REASON_TIMEOUT);
+    assert_int_equal(get_job(bench->store, id).done, 2);
+}
+
     struct bench *bench = *state;
     uint64_t id = add_job(bench->store);
     struct store_query query = {.scope = STORE_SCOPE_ROWS, .limit = 1000};
@@ -1734,3 +1778,4 @@ int main(int argc, char **argv)
         return run_with_postgres();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        SQLITE(older_programs_fail_on_a_renewed_file),

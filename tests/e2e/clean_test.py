@@ -326,7 +326,7 @@ class Online(WithFolder):
         while time.monotonic() < until and child.poll() is None:
             with contextlib.suppress(sqlite3.Error):
                 with sqlite3.connect(f"file:{job}?mode=ro", uri=True) as db:
-                    if db.execute("SELECT count(*) FROM result").fetchone()[0] > 0:
+                    if db.execute("SELECT count(*) FROM outcome").fetchone()[0] > 0:
                         return child, job
             time.sleep(0.02)
         self.fail(f"nothing was kept: {child.communicate()[1].decode()}")

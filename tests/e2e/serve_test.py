@@ -904,7 +904,7 @@ class Again(Case):
         before = SERVICE.get(path).json()
         self.assertEqual(SERVICE.get(path).json(), before)
         with contextlib.closing(sqlite3.connect(SERVICE.folder / "data" / "mailknock.db")) as other:
-            other.execute("UPDATE result SET score = 1 WHERE job = ?", (int(made["id"]),))
+            other.execute("UPDATE outcome SET score = 1 WHERE job = ?", (int(made["id"]),))
             other.commit()
         after = SERVICE.get(path).json()
         self.assertEqual(after["score_histogram"][0], 1)

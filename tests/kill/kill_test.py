@@ -141,7 +141,7 @@ class Cleaner:
     def kept(self, name):
         """Mailboxes with a result in the job file; reading it must always work."""
         def work(db):
-            rows = db.execute("SELECT address FROM row JOIN result USING (job, row)").fetchall()
+            rows = db.execute("SELECT address FROM row JOIN outcome USING (job, row)").fetchall()
             done, counted = db.execute("SELECT (SELECT sum(done) FROM job),"
                                        " (SELECT sum(results) FROM tally)").fetchone()
             assert (done or 0) == (counted or 0) == len(rows), (done, counted, len(rows))
