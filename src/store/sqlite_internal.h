@@ -260,3 +260,19 @@ static inline struct sqlite_store *sqlite_store_of(struct store *store)
 }
 
 #endif
+/* --- for sqlite_place*.c alone ------------------------------------------------------------------
+ */
+
+/* Both tables are keyed by a job's number and that of a chunk or of a log entry. */
+int64_t sqlite_place_key(uint64_t job, uint64_t number);
+int sqlite_place_damaged(const struct sqlite_store *store, struct error *error);
+/* A statement with one or two keys; NULL as sqlite_store_prepare. */
+sqlite3_stmt *sqlite_place_prepare(struct sqlite_store *store, enum sqlite_statement which,
+                                   int64_t first, int64_t second);
+/* The same, and run. */
+int sqlite_place_run(struct sqlite_store *store, enum sqlite_statement which, int64_t first,
+                     int64_t second, struct error *error);
+/* Keep a chunk or a log entry. */
+int sqlite_place_put(struct sqlite_store *store, enum sqlite_statement which, int64_t key,
+                     struct slice bytes, struct error *error);
+

@@ -89,7 +89,12 @@ int sqlite_job_next(struct store *base, uint64_t after, struct arena *arena,
     else if (result != SQLITE_DONE)
         code = sqlite_store_fail(store, "read a job", error);
     sqlite3_reset(statement);
-    return code >= 0 && sqlite_store_check_still(store, error) != 0 ? ERROR_BUSY : code;
+    return sqlite_store_read(store, code, error);
+}
+
+static bool rests(enum store_job_state state)
+{
+    return state != STORE_JOB_LOADING && state != STORE_JOB_READY && state != STORE_JOB_RUNNING;
 }
 
 int sqlite_job_update(struct store *base, const struct store_job *before,
@@ -111,6 +116,8 @@ int sqlite_job_update(struct store *base, const struct store_job *before,
         bind_string(statement, 15, before->note);
     }
     code = sqlite_store_do(store, statement, "change a job", error);
+    if (code == 0 && rests(job->state))
+        sqlite_places_rest(store, job->id);
     return code == 0 ? sqlite3_changes(store->db) : code;
 }
 

@@ -59,11 +59,18 @@ int64_t sqlite_place_key(uint64_t job, uint64_t number)
     return (int64_t)(job << 32 | number);
 }
 
+static void forget_vacant(struct held *held)
+{
+    memory_free(held->vacant);
+    held->vacant = NULL;
+    held->vacant_words = 0;
+}
+
 static void release(struct held *held)
 {
     place_list_done(&held->list);
     buffer_done(&held->last);
-    memory_free(held->vacant);
+    forget_vacant(held);
     *held = (struct held){0};
 }
 
@@ -96,6 +103,22 @@ void sqlite_places_free(struct sqlite_places *places)
     memory_free(places);
 }
 
+void sqlite_places_rest(struct sqlite_store *store, uint64_t job)
+{
+    for (struct held *held = store->places->held; held < store->places->held + JOBS_HELD; held++)
+        if (held->job == job)
+            forget_vacant(held);
+}
+
+size_t sqlite_places_beside(const struct sqlite_store *store)
+{
+    size_t octets = 0;
+
+    for (size_t i = 0; i < JOBS_HELD; i++)
+        octets += store->places->held[i].vacant_words * sizeof(uint64_t);
+    return octets;
+}
+
 void sqlite_places_hold(struct sqlite_store *store, size_t most)
 {
     store->places->most = most;
@@ -123,10 +146,10 @@ int sqlite_place_damaged(const struct sqlite_store *store, struct error *error)
                      store->path);
 }
 
-sqlite3_stmt *sqlite_place_prepare(struct sqlite_store *store, int which, int64_t first,
-                                   int64_t second)
+sqlite3_stmt *sqlite_place_prepare(struct sqlite_store *store, enum sqlite_statement which,
+                                   int64_t first, int64_t second)
 {
-    sqlite3_stmt *statement = sqlite_store_prepare(store, (enum sqlite_statement)which);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, which);
 
     if (statement == NULL)
         return NULL;
@@ -136,8 +159,8 @@ sqlite3_stmt *sqlite_place_prepare(struct sqlite_store *store, int which, int64_
     return statement;
 }
 
-int sqlite_place_run(struct sqlite_store *store, int which, int64_t first, int64_t second,
-                     struct error *error)
+int sqlite_place_run(struct sqlite_store *store, enum sqlite_statement which, int64_t first,
+                     int64_t second, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_place_prepare(store, which, first, second);
 
@@ -145,10 +168,10 @@ int sqlite_place_run(struct sqlite_store *store, int which, int64_t first, int64
                              : sqlite_store_do(store, statement, WHAT, error);
 }
 
-int sqlite_place_put(struct sqlite_store *store, int which, int64_t key, struct slice bytes,
-                     struct error *error)
+int sqlite_place_put(struct sqlite_store *store, enum sqlite_statement which, int64_t key,
+                     struct slice bytes, struct error *error)
 {
-    sqlite3_stmt *statement = sqlite_store_prepare(store, (enum sqlite_statement)which);
+    sqlite3_stmt *statement = sqlite_store_prepare(store, which);
 
     if (statement == NULL)
         return sqlite_store_fail(store, "keep results", error);

@@ -35,8 +35,12 @@ int sqlite_places_register(struct sqlite_store *store);
 void sqlite_places_begin(struct sqlite_store *store);
 /* It was rolled back. */
 void sqlite_places_drop(struct sqlite_store *store);
+/* Nobody works on the job any more: what only that needs is not kept. */
+void sqlite_places_rest(struct sqlite_store *store, uint64_t job);
 /* Tests only: hold so many places of a job, instead of more than they want to write. */
 void sqlite_places_hold(struct sqlite_store *store, size_t most);
+/* Tests only: memory beside the places themselves, in octets. */
+size_t sqlite_places_beside(const struct sqlite_store *store);
 
 /* *ret_at: as place_at(); 0: the row has no result. */
 int sqlite_places_find(struct sqlite_store *store, uint64_t job, uint64_t row, uint64_t *ret_at,
@@ -56,21 +60,5 @@ int sqlite_places_add(struct sqlite_store *store, uint64_t job, const struct pla
  */
 int sqlite_places_clear(struct sqlite_store *store, uint64_t job, size_t *left,
                         struct error *error);
-
-/* --- for sqlite_place*.c alone ------------------------------------------------------------------
- */
-
-/* Both tables are keyed by a job's number and that of a chunk or of a log entry. */
-int64_t sqlite_place_key(uint64_t job, uint64_t number);
-int sqlite_place_damaged(const struct sqlite_store *store, struct error *error);
-/* A statement (enum sqlite_statement) with one or two keys; NULL as sqlite_store_prepare. */
-sqlite3_stmt *sqlite_place_prepare(struct sqlite_store *store, int which, int64_t first,
-                                   int64_t second);
-/* The same, and run. */
-int sqlite_place_run(struct sqlite_store *store, int which, int64_t first, int64_t second,
-                     struct error *error);
-/* Keep a chunk or a log entry. */
-int sqlite_place_put(struct sqlite_store *store, int which, int64_t key, struct slice bytes,
-                     struct error *error);
 
 #endif

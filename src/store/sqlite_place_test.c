@@ -18,18 +18,20 @@
 enum {
     ROWS = 3000, /* five chunks */
     BATCH = 120,
+    LONG = 700, /* so many that an entry of the log is too long for more to join it */
     HELD = 40,
+    JOBS = 40, /* more than are in memory at once */
     STEPS = 400,
 };
 
 struct bench {
     char folder[64], path[96];
-    struct store *stores[2]; /* of the same file */
-    uint64_t jobs[2];
+    struct store *stores[2];   /* of the same file */
+    uint64_t jobs[JOBS], rows; /* of each */
     struct random random;
     /* What should be there: reason + 1, or 0; and when it was checked. */
-    uint8_t reasons[2][ROWS + 1];
-    int64_t checked[2][ROWS + 1];
+    uint8_t reasons[JOBS][ROWS + 1];
+    int64_t checked[JOBS][ROWS + 1];
 };
 
 static uint64_t below(struct bench *bench, uint64_t end)
@@ -57,10 +59,11 @@ static void add_job(struct bench *bench, size_t job)
     const struct store_job info = {.name = SLICE("list")};
     struct store_row rows[ROWS];
 
-    for (uint64_t i = 0; i < ROWS; i++)
+    for (uint64_t i = 0; i < bench->rows; i++)
         rows[i] = (struct store_row){.number = i + 1, .address = SLICE("a@b.example")};
     assert_int_equal(store_job_add(bench->stores[0], &info, &bench->jobs[job], NULL), 0);
-    assert_int_equal(store_rows_add(bench->stores[0], bench->jobs[job], rows, ROWS, NULL), 0);
+    assert_int_equal(
+        store_rows_add(bench->stores[0], bench->jobs[job], rows, (size_t)bench->rows, NULL), 0);
     memset(bench->reasons[job], 0, sizeof(bench->reasons[job]));
 }
 
@@ -74,6 +77,7 @@ static int set_up(void **state)
     if (mkdtemp(bench->folder) == NULL)
         return -1;
     snprintf(bench->path, sizeof(bench->path), "%s/list.mkjob", bench->folder);
+    bench->rows = ROWS;
     for (size_t i = 0; i < 2; i++)
         open_store(bench, i);
     *state = bench;
@@ -112,7 +116,7 @@ static void check_pages(struct bench *bench, struct store *store, size_t job, un
         for (size_t i = 0; i < page.count; i++) {
             const struct store_line *line = &page.lines[i];
 
-            for (row++; reason != 0 && row <= ROWS && reasons[row] != reason; row++)
+            for (row++; reason != 0 && row <= bench->rows && reasons[row] != reason; row++)
                 ;
             assert_int_equal(line->row.number, row);
             assert_int_equal(line->has_result, reasons[row] != 0);
@@ -123,9 +127,9 @@ static void check_pages(struct bench *bench, struct store *store, size_t job, un
         }
         query.after = page.after;
     } while (!page.at_end);
-    for (row++; reason != 0 && row <= ROWS && reasons[row] != reason; row++)
+    for (row++; reason != 0 && row <= bench->rows && reasons[row] != reason; row++)
         ;
-    assert_int_equal(row, ROWS + 1);
+    assert_int_equal(row, bench->rows + 1);
     store_page_done(&page);
 }
 
@@ -139,21 +143,21 @@ static void check_pending(struct bench *bench, struct store *store, size_t job)
     do {
         assert_int_equal(store_page_read(store, bench->jobs[job], &query, &page, NULL), 0);
         for (size_t i = 0; i < page.count; i++) {
-            for (row++; row <= ROWS && bench->reasons[job][row] != 0; row++)
+            for (row++; row <= bench->rows && bench->reasons[job][row] != 0; row++)
                 ;
             assert_int_equal(page.lines[i].row.number, row);
         }
         query.after = page.after;
     } while (!page.at_end);
-    for (row++; row <= ROWS && bench->reasons[job][row] != 0; row++)
+    for (row++; row <= bench->rows && bench->reasons[job][row] != 0; row++)
         ;
-    assert_int_equal(row, ROWS + 1);
+    assert_int_equal(row, bench->rows + 1);
     store_page_done(&page);
 }
 
-static void check(struct bench *bench)
+static void check(struct bench *bench, size_t jobs)
 {
-    size_t job = (size_t)below(bench, 2);
+    size_t job = (size_t)below(bench, jobs);
     struct store *store = bench->stores[below(bench, 2)];
 
     switch (below(bench, 3)) {
@@ -171,19 +175,21 @@ static void check(struct bench *bench)
 /* --- what happens ---------------------------------------------------------------------------- */
 
 /* A batch of rows in no order, now and then near each other, some perhaps twice. */
-static size_t choose(struct bench *bench, uint64_t rows[BATCH])
+static size_t choose(struct bench *bench, uint64_t rows[LONG])
 {
-    size_t count = 1 + (size_t)below(bench, below(bench, 3) == 0 ? 3 : BATCH);
-    uint64_t near = below(bench, 4) == 0 ? 300 : ROWS, from = below(bench, ROWS - near + 1);
+    static const size_t most[] = {3, 3, BATCH, BATCH, BATCH, LONG};
+    size_t count = 1 + (size_t)below(bench, most[below(bench, 6)]);
+    uint64_t all = bench->rows, near = below(bench, 4) == 0 && all > 300 ? 300 : all;
+    uint64_t from = below(bench, all - near + 1);
 
     for (size_t i = 0; i < count; i++)
         rows[i] = 1 + from + below(bench, near);
     return count;
 }
 
-static size_t make_results(struct bench *bench, int64_t checked, struct store_result results[BATCH])
+static size_t make_results(struct bench *bench, int64_t checked, struct store_result results[LONG])
 {
-    uint64_t rows[BATCH];
+    uint64_t rows[LONG];
     size_t count = choose(bench, rows);
 
     for (size_t i = 0; i < count; i++)
@@ -195,7 +201,7 @@ static size_t make_results(struct bench *bench, int64_t checked, struct store_re
 
 static void put(struct bench *bench, struct store *store, size_t job, int64_t now)
 {
-    struct store_result results[BATCH];
+    struct store_result results[LONG];
     size_t count = make_results(bench, now, results);
     struct error error = {0};
 
@@ -211,7 +217,7 @@ static void put(struct bench *bench, struct store *store, size_t job, int64_t no
 
 static void replace(struct bench *bench, struct store *store, size_t job)
 {
-    struct store_result results[BATCH];
+    struct store_result results[LONG];
     size_t count = make_results(bench, 0, results);
     bool seen[ROWS + 1] = {false};
     uint64_t replaced, expected = 0;
@@ -237,7 +243,7 @@ static void replace(struct bench *bench, struct store *store, size_t job)
 
 static void forget(struct bench *bench, struct store *store, size_t job)
 {
-    uint64_t rows[BATCH], forgotten, expected = 0;
+    uint64_t rows[LONG], forgotten, expected = 0;
     size_t count = choose(bench, rows);
 
     for (size_t i = 0; i < count; i++) {
@@ -258,13 +264,37 @@ static int refuse_commit(void *user)
 /* A commit that does not come about leaves all as it was. */
 static void break_off(struct bench *bench, struct store *store, size_t job, int64_t now)
 {
-    struct store_result results[BATCH];
+    struct store_result results[LONG];
     size_t count = make_results(bench, now, results);
     sqlite3 *db = sqlite_store_of(store)->db;
 
     sqlite3_commit_hook(db, refuse_commit, NULL);
     assert_true(store_results_put(store, bench->jobs[job], results, count, NULL) < 0);
     sqlite3_commit_hook(db, NULL, NULL);
+}
+
+static void do_anything(struct bench *bench, size_t jobs, int step)
+{
+    size_t job = (size_t)below(bench, jobs);
+    struct store *store = bench->stores[below(bench, 8) == 0];
+
+    switch (below(bench, 12)) {
+    case 0:
+    case 1:
+        forget(bench, store, job);
+        break;
+    case 2:
+        replace(bench, store, job);
+        break;
+    case 3:
+        open_store(bench, (size_t)below(bench, 2));
+        break;
+    case 4:
+        break_off(bench, store, job, step);
+        break;
+    default:
+        put(bench, store, job, step);
+    }
 }
 
 static void results_stand_where_they_should(void **state)
@@ -277,27 +307,8 @@ static void results_stand_where_they_should(void **state)
     for (size_t job = 0; job < 2; job++)
         add_job(bench, job);
     for (int step = 1; step <= STEPS; step++) {
-        size_t job = (size_t)below(bench, 2);
-        struct store *store = bench->stores[below(bench, 8) == 0];
-
-        switch (below(bench, 12)) {
-        case 0:
-        case 1:
-            forget(bench, store, job);
-            break;
-        case 2:
-            replace(bench, store, job);
-            break;
-        case 3:
-            open_store(bench, (size_t)below(bench, 2));
-            break;
-        case 4:
-            break_off(bench, store, job, step);
-            break;
-        default:
-            put(bench, store, job, step);
-        }
-        check(bench);
+        do_anything(bench, 2, step);
+        check(bench, 2);
     }
     for (unsigned reason = 0; reason <= 5; reason++)
         check_pages(bench, bench->stores[1], 0, reason);
@@ -314,6 +325,91 @@ static int64_t number_of(struct store *store, const char *sql)
     number = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     return number;
+}
+
+static void put_rows(struct bench *bench, uint64_t from, size_t count)
+{
+    struct store_result results[LONG];
+
+    for (size_t i = 0; i < count; i++) {
+        results[i] = (struct store_result){.row = from + i};
+        bench->reasons[0][from + i] = 1;
+    }
+    assert_int_equal(store_results_put(bench->stores[0], bench->jobs[0], results, count, NULL), 0);
+}
+
+/* Long entries stand for themselves in the log, and short ones join none of them. */
+static void long_commits_and_short_ones_take_turns(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t row = 5, forgotten;
+
+    sqlite_places_hold(sqlite_store_of(bench->stores[0]), ROWS);
+    add_job(bench, 0);
+    memset(bench->checked[0], 0, sizeof(bench->checked[0]));
+    put_rows(bench, 2000, 1);
+    put_rows(bench, 1, LONG);
+    put_rows(bench, 2001, 2);
+    assert_int_equal(
+        store_results_forget(bench->stores[0], bench->jobs[0], &row, 1, &forgotten, NULL), 0);
+    bench->reasons[0][row] = 0;
+    assert_int_equal(number_of(bench->stores[0], "SELECT count(*) FROM place_log"), 3);
+    put_rows(bench, LONG + 1, LONG);
+    assert_int_equal(number_of(bench->stores[0], "SELECT count(*) FROM place_log"), 4);
+    put_rows(bench, 2003, 1);
+    assert_int_equal(number_of(bench->stores[0], "SELECT max(length(packed)) FROM place_log"),
+                     LONG * PLACE_LOG_BYTES);
+    for (size_t i = 0; i < 2; i++)
+        check_pages(bench, bench->stores[i], 0, 0);
+}
+
+/* Lists come and go in memory, mostly without a word from the other handle. */
+static void more_lists_than_are_held_stand_where_they_should(void **state)
+{
+    struct bench *bench = *state;
+
+    random_init(&bench->random, 5);
+    bench->rows = 100;
+    for (size_t job = 0; job < JOBS; job++)
+        add_job(bench, job);
+    for (int step = 1; step <= 10 * STEPS; step++) {
+        if (step % 40 == 0)
+            do_anything(bench, JOBS, step);
+        else if (step % 4 == 0)
+            forget(bench, bench->stores[0], (size_t)below(bench, JOBS));
+        else
+            put(bench, bench->stores[0], (size_t)below(bench, JOBS), step);
+        check(bench, JOBS);
+    }
+    for (size_t job = 0; job < JOBS; job++)
+        check_pages(bench, bench->stores[1], job, 0);
+}
+
+static void set_state(struct bench *bench, enum store_job_state state)
+{
+    const struct store_job job = {.id = bench->jobs[0], .name = SLICE("list"), .state = state};
+
+    assert_int_equal(store_job_update(bench->stores[0], &job, NULL), 0);
+}
+
+/* Which rows have no result is remembered while they are asked about. */
+static void what_only_work_needs_goes_with_it(void **state)
+{
+    static const enum store_job_state ended[] = {STORE_JOB_PAUSED, STORE_JOB_FINISHED,
+                                                 STORE_JOB_CANCELLED, STORE_JOB_FAILED};
+    struct bench *bench = *state;
+    const struct sqlite_store *store = sqlite_store_of(bench->stores[0]);
+
+    add_job(bench, 0);
+    for (size_t i = 0; i < sizeof(ended) / sizeof(ended[0]); i++) {
+        set_state(bench, STORE_JOB_RUNNING);
+        check_pending(bench, bench->stores[0], 0);
+        set_state(bench, STORE_JOB_RUNNING);
+        assert_true(sqlite_places_beside(store) >= ROWS / 8);
+        set_state(bench, ended[i]);
+        assert_int_equal(sqlite_places_beside(store), 0);
+    }
+    check_pending(bench, bench->stores[0], 0);
 }
 
 static int64_t count_of(struct store *store, const char *table)
@@ -417,6 +513,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(results_stand_where_they_should, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_commits_and_short_ones_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_lists_than_are_held_stand_where_they_should, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_only_work_needs_goes_with_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_written_leaves_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_log_of_a_short_list_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_go_with_their_places, set_up, tear_down),
