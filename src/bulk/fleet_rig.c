@@ -470,6 +470,10 @@ int store_fleet_claim(struct store_fleet *fleet, uint64_t job, size_t max,
         claim_chunk(ret_claims, i);
         max--;
     }
+    if (code == 0)
+        code = answer(fleet, fleet->claim_fault, error);
+    if (code != 0)
+        ret_claims->count = 0;
     return code;
 }
 

@@ -22,7 +22,8 @@ enum fleet_rig_fault {
 struct store_fleet {
     uint64_t worker, ttl_ms, until_ms, expires_ms; /* expires_ms: by the loop; 0: given up */
     uint64_t suspended_ms;                         /* its clock is so far ahead of the loop's */
-    enum fleet_rig_fault fault, give_fault;        /* of all calls; of giving alone */
+    enum fleet_rig_fault fault;                    /* of all calls */
+    enum fleet_rig_fault give_fault, claim_fault;  /* of giving, and of claiming rows, alone */
     bool wants_adoption;                           /* its beats say that a list is running */
     uint64_t leases;                               /* as it said */
     bool is_here;

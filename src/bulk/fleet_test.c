@@ -441,13 +441,13 @@ static void who_cannot_say_beats_has_lost(void **state)
 /* --- rows that a worker fails ---------------------------------------------------------------- */
 
 static uint64_t sound_from_ms;
-static struct ip lacking; /* connections from there can't be made before that time */
+static struct ip lacking; /* connections from there (family 0: at all) fail before that time */
 
 static int failing_connect(struct io_loop *loop, const struct io_endpoint *from,
                            const struct io_endpoint *to, const struct io_stream_events *events,
                            void *user, struct io_stream **ret_stream, struct error *error)
 {
-    if (io_now_ms(loop) < sound_from_ms && ip_equal(&from->ip, &lacking))
+    if (io_now_ms(loop) < sound_from_ms && (lacking.family == 0 || ip_equal(&from->ip, &lacking)))
         return error_set(error, ERROR_NOMEM, "no connection");
     return sound_loop->connect(loop, from, to, events, user, ret_stream, error);
 }
@@ -528,6 +528,40 @@ static void a_list_that_nobody_can_ask_fails(void **state)
     everybody_has_a_result(&bench);
 }
 
+/* What a claim gave is ours, though we never heard of it: nobody else is asked for it. */
+static void rows_of_a_claim_that_was_not_heard_are_asked(void **state)
+{
+    struct io_loop_ops ops;
+    struct bench bench;
+    struct member *one = bench_with_list(&bench, &ops, 0);
+
+    one->membership->claim_fault = FLEET_RIG_MUTE;
+    run_for(&bench, 5 * SECOND_MS);
+    join(&bench, 1);
+    run_for(&bench, MINUTE_MS);
+    assert_int_equal(fleet_rig_results(REASON_ACCEPTED), 0);
+    assert_int_equal(fleet_rig_list(), STORE_JOB_RUNNING);
+    one->membership->claim_fault = FLEET_RIG_WORKS;
+    run_for(&bench, MINUTE_MS);
+    everybody_has_a_result(&bench);
+}
+
+/* Each has rounds in vain and finds, between them, all rows with the other: both count on. */
+static void a_list_that_two_cannot_ask_fails(void **state)
+{
+    struct io_loop_ops ops;
+    struct bench bench;
+
+    bench_with_list(&bench, &ops, UINT64_MAX);
+    lacking.family = 0;
+    run_for(&bench, 500);
+    join(&bench, 1);
+    run_for(&bench, 30 * MINUTE_MS);
+    assert_int_equal(fleet_rig_list(), STORE_JOB_FAILED);
+    bench.loop->ops = sound_loop;
+    bench_end(&bench);
+}
+
 /* --- shares ---------------------------------------------------------------------------------- */
 
 /* Busy sites leave late: what is leaving is not counted as what stays, beat for beat. */
@@ -582,6 +616,8 @@ int main(void)
         cmocka_unit_test(rows_that_we_failed_are_asked_again),
         cmocka_unit_test(what_one_lacks_another_may_have),
         cmocka_unit_test(a_list_that_nobody_can_ask_fails),
+        cmocka_unit_test(rows_of_a_claim_that_was_not_heard_are_asked),
+        cmocka_unit_test(a_list_that_two_cannot_ask_fails),
         cmocka_unit_test(nobody_sheds_below_a_share),
         cmocka_unit_test_prestate(nobody_sheds_below_a_share, &is_busy),
     };
