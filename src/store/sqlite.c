@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -16,8 +17,9 @@
 #include "store/sqlite_internal.h"
 
 #define BUSY_TIMEOUT_MS 10000
-#define CACHE_KIB       65536 /* rows are read from all over a list; taken as it is used */
-#define LOG_PAGES       8192  /* written back at once: the same pages change again and again */
+#define CACHE_KIB       65536    /* rows are read from all over a list; taken as it is used */
+#define TICK_NS         20000000 /* more than one of the kernel's, by which files are dated */
+#define LOG_PAGES       8192     /* written back at once: the same pages change again and again */
 
 /* --- errors -------------------------------------------------------------------------------- */
 
@@ -69,17 +71,21 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
     }
 }
 
-int sqlite_store_check_still(struct sqlite_store *store, struct error *error)
+static bool has_changed(const struct sqlite_store *store)
 {
     const struct stat *found = &store->found;
     struct stat now;
 
-    if (!sqlite3_uri_boolean(sqlite3_db_filename(store->db, "main"), "immutable", 0))
-        return 0;
-    if (stat(store->path, &now) == 0 && now.st_ino == found->st_ino &&
-        now.st_size == found->st_size && now.st_mtim.tv_sec == found->st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == found->st_mtim.tv_nsec)
-        return 0;
+    return stat(store->path, &now) != 0 || now.st_dev != found->st_dev ||
+           now.st_ino != found->st_ino || now.st_size != found->st_size ||
+           now.st_mtim.tv_sec != found->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != found->st_mtim.tv_nsec;
+}
+
+int sqlite_store_read(struct sqlite_store *store, int code, struct error *error)
+{
+    if (!store->is_unlocked || !has_changed(store))
+        return code;
     return error_set(error, ERROR_BUSY,
                      "%s was changed while it was read, which this user can't prevent: try again",
                      store->path);
@@ -87,7 +93,7 @@ int sqlite_store_check_still(struct sqlite_store *store, struct error *error)
 
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error)
 {
-    if (sqlite_store_check_still(store, error) != 0)
+    if (sqlite_store_read(store, 0, error) != 0)
         return ERROR_BUSY;
     if (store->mode == STORE_MODE_TEMPORARY &&
         kind_of(store->db, sqlite3_errcode(store->db)) == SQLITE_FULL)
@@ -419,6 +425,29 @@ static const struct store_ops sqlite_ops = {
     .records_total = sqlite_records_total,
 };
 
+/*
+ * Of a file that may be read without locks, its time is what tells that it was changed, and changes
+ * of one tick of the kernel's clock have the same: that of the last one is waited for. One that is
+ * not there is not read.
+ */
+static void look_at(const char *path, enum store_mode mode, struct stat *ret_found)
+{
+    const struct timespec tick = {.tv_nsec = TICK_NS};
+
+    for (int looks = 0; stat(path, ret_found) == 0 && !store_mode_writes(mode) && looks < 5;
+         looks++) {
+        struct timespec now;
+        int64_t age_ns;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        age_ns = (now.tv_sec - ret_found->st_mtim.tv_sec) * INT64_C(1000000000) + now.tv_nsec -
+                 ret_found->st_mtim.tv_nsec;
+        if (age_ns > TICK_NS || age_ns < 0)
+            break;
+        nanosleep(&tick, NULL);
+    }
+}
+
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,
                       struct error *error)
 {
@@ -441,10 +470,13 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
                          path, strerror(errno));
         goto done;
     }
-    (void)stat(path, &store->found); /* one that is not there is not read */
+    look_at(path, mode, &store->found);
     result = open_as(path, mode, &store->db);
-    if (result == SQLITE_OK)
+    if (result == SQLITE_OK) {
+        store->is_unlocked =
+            sqlite3_uri_boolean(sqlite3_db_filename(store->db, "main"), "immutable", 0);
         result = sqlite_places_register(store);
+    }
     if (result != SQLITE_OK) {
         code = sqlite_store_error(store->db, path, result, "open the store", error);
         goto done;

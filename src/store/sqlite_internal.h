@@ -156,6 +156,7 @@ struct sqlite_store {
     unsigned readers; /* who want to be one reader */
     bool is_reading;  /* as one, since the first of them, until somebody writes */
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    bool is_unlocked;  /* read without locks */
     struct stat found; /* before it was opened */
 };
 
@@ -166,10 +167,10 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error);
 
 /*
- * A file that is read without locks, as one that never changes: did it, what was read may be torn.
- * 0, also of others; ERROR_BUSY.
+ * What became of a reading, `code`: of a file that is read without locks, as one that never
+ * changes, ERROR_BUSY where it did, for what was read may be torn.
  */
-int sqlite_store_check_still(struct sqlite_store *store, struct error *error);
+int sqlite_store_read(struct sqlite_store *store, int code, struct error *error);
 
 /* The statement, prepared once, reset; NULL on failure, which sqlite_store_fail knows. */
 sqlite3_stmt *sqlite_store_prepare(struct sqlite_store *store, enum sqlite_statement which);
@@ -259,7 +260,6 @@ static inline struct sqlite_store *sqlite_store_of(struct store *store)
     return (struct sqlite_store *)store;
 }
 
-#endif
 /* --- for sqlite_place*.c alone ------------------------------------------------------------------
  */
 
@@ -276,3 +276,4 @@ int sqlite_place_run(struct sqlite_store *store, enum sqlite_statement which, in
 int sqlite_place_put(struct sqlite_store *store, enum sqlite_statement which, int64_t key,
                      struct slice bytes, struct error *error);
 
+#endif

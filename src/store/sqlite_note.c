@@ -69,7 +69,7 @@ int sqlite_note_next(struct store *base, const char *kind, struct slice after, b
         code = sqlite_store_fail(store, "read a note", error);
     }
     sqlite3_reset(statement);
-    return code;
+    return sqlite_store_read(store, code, error);
 }
 
 int sqlite_note_remove(struct store *base, const char *kind, const char *id, struct error *error)

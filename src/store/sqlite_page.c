@@ -299,5 +299,5 @@ int sqlite_page_read(struct store *base, uint64_t job, const struct store_query 
     sqlite_reads_begin(base);
     code = read_page(sqlite_store_of(base), job, query, page, error);
     sqlite_reads_end(base);
-    return code == 0 ? sqlite_store_check_still(sqlite_store_of(base), error) : code;
+    return sqlite_store_read(sqlite_store_of(base), code, error);
 }

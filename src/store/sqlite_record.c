@@ -49,7 +49,7 @@ static int read_one(struct sqlite_store *store, sqlite3_stmt *statement,
     else if (result != SQLITE_DONE)
         code = sqlite_store_fail(store, "read a record", error);
     sqlite3_reset(statement);
-    return code;
+    return sqlite_store_read(store, code, error);
 }
 
 int sqlite_record_get(struct store *base, enum store_record_kind kind, struct slice key,
@@ -89,7 +89,7 @@ int sqlite_records_get(struct store *base, unsigned kinds, struct slice key, str
         *ret_found |= 1U << kind;
     }
     sqlite3_reset(statement);
-    return code < 0 ? code : 0;
+    return sqlite_store_read(store, code < 0 ? code : 0, error);
 }
 
 int sqlite_record_next(struct store *base, enum store_record_kind kind, struct slice group,
@@ -200,7 +200,7 @@ int sqlite_records_total(struct store *base, enum store_record_kind kind,
         code = sqlite_store_fail(store, "count records", error);
     }
     sqlite3_reset(statement);
-    return code;
+    return sqlite_store_read(store, code, error);
 }
 
 /* Those whose time is over; how many. */

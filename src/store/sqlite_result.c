@@ -419,6 +419,7 @@ int sqlite_counts(struct store *base, uint64_t job, struct store_counts *ret_cou
     if (result != SQLITE_DONE)
         code = sqlite_store_fail(store, "count", error);
     sqlite3_reset(statement);
+    code = sqlite_store_read(store, code, error);
     if (code == 0)
         *ret_counts = counts;
     return code;
