@@ -3,8 +3,10 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "bulk/reader.h"
 #include "probe/offline.h"
 #include "provider/mailbox.h"
+#include "verdict/advice.h"
 
 static struct slice domain_of(const struct evidence *evidence)
 {
@@ -63,6 +65,11 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
     struct probe_offline_case empty;
 
     probe_offline_judge(SLICE_EMPTY, NULL, &terms, &empty, ret_verdict);
+    if (!bulk_fault_is_no_address(fault)) {
+        ret_verdict->reason = REASON_NOT_PROBED;
+        ret_verdict->status = verdict_reason_status(ret_verdict->reason);
+        ret_verdict->action = advice_action(ret_verdict->reason);
+    }
     snprintf(ret_verdict->explanation, sizeof(ret_verdict->explanation),
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
     empty.evidence.suggestion = SLICE_EMPTY;

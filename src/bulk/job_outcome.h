@@ -18,7 +18,10 @@ int bulk_job_result(const struct evidence *evidence, const struct verdict *verdi
                     const struct result_options *options, struct buffer *scratch,
                     struct store_result *ret_result);
 
-/* The outcome of a row that can't be read, by its fault. Texts as above, and `ret_verdict`. */
+/*
+ * The outcome of a row that can't be read, by its fault: unknown, as an address may stand in it, or
+ * bad syntax where there is none. Texts as above, and `ret_verdict`.
+ */
 int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result);

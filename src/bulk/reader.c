@@ -713,6 +713,12 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     return 1;
 }
 
+bool bulk_fault_is_no_address(struct slice why)
+{
+    return slice_equal(why, slice_from_string(fault_short)) ||
+           slice_equal(why, slice_from_string(fault_field));
+}
+
 size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults)
 {
     *ret_faults = reader->faults;

@@ -73,6 +73,9 @@ struct bulk_fault {
 
 #define BULK_FAULTS_KEPT 5 /* the first ones: the rest is counted by who reads */
 
+/* Is it that there is no address in the row? Else one may stand in it, and nobody could read it. */
+bool bulk_fault_is_no_address(struct slice why);
+
 struct bulk_reader;
 
 /*

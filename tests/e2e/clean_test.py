@@ -167,8 +167,13 @@ class Offline(WithFolder):
                               b'Dan,,\n\n\n')
         _, err = self.syntax(self.list, "--only", "unknown")
         for words in ("4 rows, 0 duplicates, 2 can't be read", "line 3 can't be read: too few columns",
-                      "line 4 can't be read: unbalanced quote", "1 of these rows written to"):
+                      "line 4 can't be read: unbalanced quote", "2 of these rows written to"):
             self.assertIn(words, err)
+        # An address may stand in a row that can't be read, and is no invalid one for that.
+        self.syntax(self.list)
+        rows = read_list(self.folder / "people.cleaned.csv")
+        self.assertEqual([r["mk_status"] for r in rows], ["unknown", "invalid", "unknown", "invalid"])
+        self.assertEqual([r["mk_action"] for r in rows], ["review", "suppress", "review", "suppress"])
         _, err = self.clean(self.list, "--dry-run")
         self.assertIn("line 3 can't be read", err)
         self.list.write_bytes(b"\n")
