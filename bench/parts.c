@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/slice.h"
 #include "fields.h"
 #include "least.h"
@@ -78,6 +79,9 @@ struct writer {
     bool has_value; /* before this one, in the same object or array */
 };
 
+/* Its two members stay in registers where nobody takes its address. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* 0: as it is; 'u': by its number; else the letter behind the backslash. */
 static char escapes[256];
 
@@ -91,34 +95,34 @@ static void prepare_escapes(void)
     escapes['\\'] = '\\';
 }
 
-static inline void put(struct writer *writer, const char *bytes, size_t len)
+INLINE void put(struct writer *writer, const char *bytes, size_t len)
 {
     memcpy(writer->at, bytes, len);
     writer->at += len;
 }
 
-static inline void put_comma(struct writer *writer)
+INLINE void put_comma(struct writer *writer)
 {
     *writer->at = ',';
     writer->at += writer->has_value;
     writer->has_value = true;
 }
 
-static inline void begin(struct writer *writer, char bracket)
+INLINE void begin(struct writer *writer, char bracket)
 {
     put_comma(writer);
     *writer->at++ = bracket;
     writer->has_value = false;
 }
 
-static inline void end(struct writer *writer, char bracket)
+INLINE void end(struct writer *writer, char bracket)
 {
     *writer->at++ = bracket;
     writer->has_value = true;
 }
 
 /* A value follows it. Names are ours: none needs escaping. */
-static inline void put_name(struct writer *writer, const char *name)
+INLINE void put_name(struct writer *writer, const char *name)
 {
     put_comma(writer);
     *writer->at++ = '"';
@@ -137,26 +141,63 @@ static char *put_escaped(char *at, unsigned char c)
     return at + len;
 }
 
-static inline void put_string(struct writer *writer, struct slice text)
+/* One octet after the other, for what is short or has something to escape. */
+static char *put_octets(char *at, const char *from, size_t len)
 {
-    char *at;
-
-    put_comma(writer);
-    at = writer->at;
-    *at++ = '"';
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)from[i];
 
         if (escapes[c] == 0)
             *at++ = (char)c;
         else
             at = put_escaped(at, c);
     }
+    return at;
+}
+
+/* Is there anything to escape in these eight? */
+static inline bool is_plain(uint64_t word)
+{
+    uint64_t quotes = word ^ EIGHT_TIMES('"'), backslashes = word ^ EIGHT_TIMES('\\');
+
+    return ((((word - EIGHT_TIMES(0x20U)) & ~word) | ((quotes - EIGHT_TIMES(1U)) & ~quotes) |
+             ((backslashes - EIGHT_TIMES(1U)) & ~backslashes)) &
+            EIGHT_HIGH) == 0;
+}
+
+/* Eight octets at a time are looked at and copied; the last eight overlap those before. */
+static char *put_text(char *at, const char *from, size_t len)
+{
+    uint64_t word, last;
+
+    if (len < 8)
+        return put_octets(at, from, len);
+    memcpy(&last, from + len - 8, 8);
+    if (!is_plain(last))
+        return put_octets(at, from, len);
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        memcpy(&word, from + i, 8);
+        if (!is_plain(word))
+            return put_octets(at + i, from + i, len - i);
+        memcpy(at + i, &word, 8);
+    }
+    memcpy(at + len - 8, &last, 8);
+    return at + len;
+}
+
+INLINE void put_string(struct writer *writer, struct slice text)
+{
+    char *at;
+
+    put_comma(writer);
+    at = writer->at;
+    *at++ = '"';
+    at = put_text(at, text.ptr, text.len);
     *at++ = '"';
     writer->at = at;
 }
 
-static inline void put_number(struct writer *writer, uint64_t number)
+INLINE void put_number(struct writer *writer, uint64_t number)
 {
     char digits[20], *at = digits + sizeof(digits);
 
@@ -168,38 +209,37 @@ static inline void put_number(struct writer *writer, uint64_t number)
     put(writer, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-static inline void put_word(struct writer *writer, const char *word)
+INLINE void put_word(struct writer *writer, const char *word)
 {
     put_comma(writer);
     put(writer, word, strlen(word));
 }
 
-static inline void name_string(struct writer *writer, const char *name, struct slice text)
+INLINE void name_string(struct writer *writer, const char *name, struct slice text)
 {
     put_name(writer, name);
     put_string(writer, text);
 }
 
-static inline void name_number(struct writer *writer, const char *name, uint64_t number)
+INLINE void name_number(struct writer *writer, const char *name, uint64_t number)
 {
     put_name(writer, name);
     put_number(writer, number);
 }
 
-static inline void name_word(struct writer *writer, const char *name, const char *word)
+INLINE void name_word(struct writer *writer, const char *name, const char *word)
 {
     put_name(writer, name);
     put_word(writer, word);
 }
 
-/* 25 members: what the list holds, and what a row's result says. */
-static void put_object(struct writer *writer, const struct parts *parts, size_t row,
-                       struct slice moment)
+/* 25 members: what the list holds, and what a row's result says. Returns the end of the object. */
+static char *put_object(char *to, const struct parts *parts, size_t row, struct slice moment)
 {
+    struct writer whole = {.at = to}, *writer = &whole;
     struct slice address = field(parts, row, ADDRESS);
     size_t at = (size_t)(slice_find_byte(address, '@') + 1);
 
-    writer->has_value = false;
     begin(writer, '{');
     name_number(writer, "row", row + 1);
     name_string(writer, "id", field(parts, row, 0));
@@ -235,23 +275,24 @@ static void put_object(struct writer *writer, const struct parts *parts, size_t 
                       "well, and whether there is such a mailbox its server knows."));
     end(writer, '}');
     put(writer, "\n", 1);
+    return writer->at;
 }
 
 static void put_objects(struct parts *parts)
 {
     const struct slice moment = SLICE("2026-11-26T18:23:39.000Z");
-    struct writer writer = {.at = parts->out};
+    char *at = parts->out;
 
     parts->octets = 0;
     for (size_t row = 0; row < parts->rows; row++) {
-        if (writer.at > parts->out + OUT_SIZE) {
-            parts->octets += (uint64_t)(writer.at - parts->out);
+        if (at > parts->out + OUT_SIZE) {
+            parts->octets += (uint64_t)(at - parts->out);
             parts->sum += (unsigned char)parts->out[row % OUT_SIZE];
-            writer.at = parts->out;
+            at = parts->out;
         }
-        put_object(&writer, parts, row, moment);
+        at = put_object(at, parts, row, moment);
     }
-    parts->octets += (uint64_t)(writer.at - parts->out);
+    parts->octets += (uint64_t)(at - parts->out);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
