@@ -79,7 +79,7 @@ static int stream_some(struct clean_run *run, const struct store_result *results
     qsort(sorted, count, sizeof(sorted[0]), compare_rows);
     for (size_t i = 0; i < count; i++)
         rows[i] = sorted[i]->row;
-    code = store_lines_read(run->store, run->job.id, rows, count, &run->page, error);
+    code = store_rows_read(run->store, run->job.id, rows, count, &run->page, error);
     for (size_t i = 0, k = 0; i < run->page.count && code == 0; i++) {
         const struct store_line *line = &run->page.lines[i];
 

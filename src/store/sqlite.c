@@ -192,6 +192,7 @@ void sqlite_reads_begin(struct store *base)
         return;
     sqlite_places_begin(store);
     store->is_reading = do_simple(store, STATEMENT_READS_BEGIN, "read", NULL) == 0;
+    store->knows_kinds = false;
 }
 
 void sqlite_reads_end(struct store *base)
@@ -409,6 +410,7 @@ static const struct store_ops sqlite_ops = {
     .row_erase = sqlite_row_erase,
     .counts = sqlite_counts,
     .page_read = sqlite_page_read,
+    .rows_read = sqlite_rows_read,
     .reads_begin = sqlite_reads_begin,
     .reads_end = sqlite_reads_end,
     .note_put = sqlite_note_put,
@@ -446,6 +448,11 @@ static void look_at(const char *path, enum store_mode mode, struct stat *ret_fou
             break;
         nanosleep(&tick, NULL);
     }
+}
+
+void store_sqlite_own_process(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,

@@ -70,6 +70,7 @@
                                         " AND s.job=r.job AND s.row=r.row"                         \
                                         " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0" \
                                         " ORDER BY r.row")                                         \
+    X(ROW_READ, "SELECT row, first, copies, address, fault, raw FROM row WHERE job=?1 AND row=?2") \
     X(ROWS_DUPLICATE, "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2"       \
                       " AND row<=?3 AND first<>0 ORDER BY row")                                    \
     X(ROW_AFTER, "SELECT 1 FROM row WHERE job=?1 AND row>?2 AND row<=?3 LIMIT 1")                  \
@@ -116,6 +117,7 @@
                      " expires_ms<=?2 ORDER BY expires_ms LIMIT ?3)")                              \
     X(RECORD_FIRST, "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE kind=?1"          \
                     " ORDER BY expires_ms LIMIT ?2)")                                              \
+    X(RECORD_KINDS, "SELECT kind FROM record_total WHERE records>0")                               \
     X(RECORD_TOTAL, "SELECT records, bytes FROM record_total WHERE kind=?1")
 
 /* Columns in the order of read_record (sqlite_record.c). */
@@ -155,6 +157,8 @@ struct sqlite_store {
     struct sqlite_places *places;
     unsigned readers; /* who want to be one reader */
     bool is_reading;  /* as one, since the first of them, until somebody writes */
+    bool knows_kinds; /* `kinds`, for as long as it is reading */
+    unsigned kinds;   /* of which there are records: bits of 1 << kind */
     sqlite3_stmt *statements[STATEMENT_COUNT];
     bool is_unlocked;  /* read without locks */
     struct stat found; /* before it was opened */
@@ -226,6 +230,9 @@ int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_co
 void sqlite_reads_begin(struct store *store);
 void sqlite_reads_end(struct store *store);
 int sqlite_page_read(struct store *store, uint64_t job, const struct store_query *query,
+                     struct store_page *page, struct error *error);
+
+int sqlite_rows_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                      struct store_page *page, struct error *error);
 
 int sqlite_note_put(struct store *store, const char *kind, const char *id, struct slice body,

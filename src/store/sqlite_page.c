@@ -20,7 +20,8 @@ enum column {
     COLUMN_ADDRESS,
     COLUMN_FAULT,
     COLUMN_REASON,
-    COLUMN_ACTION, /* of pending rows: the turn */
+    COLUMN_RAW_OF_ROW = COLUMN_REASON, /* of ROW_READ */
+    COLUMN_ACTION,                     /* of pending rows: the turn */
     COLUMN_SCORE,
     COLUMN_FLAGS,
     COLUMN_RETRY_AFTER,
@@ -290,6 +291,56 @@ static int read_page(struct sqlite_store *store, uint64_t job, const struct stor
         return merge_reasons(store, job, query, page, error);
     return walk_rows(store, job, query, page, error);
 }
+
+/* --- rows alone ---------------------------------------------------------------------------- */
+
+static int read_row(struct sqlite_store *store, uint64_t job, uint64_t number,
+                    struct store_page *page, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_ROW_READ);
+    int result, code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, WHAT, error);
+    sqlite3_bind_int64(statement, 1, (int64_t)job);
+    sqlite3_bind_int64(statement, 2, (int64_t)number);
+    result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        struct store_row row = {
+            .number = number,
+            .first = (uint64_t)sqlite3_column_int64(statement, COLUMN_FIRST),
+            .copies = (uint64_t)sqlite3_column_int64(statement, COLUMN_COPIES),
+            .address = sqlite_store_column(statement, COLUMN_ADDRESS),
+            .fault = sqlite_store_column(statement, COLUMN_FAULT),
+            .raw = sqlite_store_column(statement, COLUMN_RAW_OF_ROW),
+        };
+
+        if (own(&page->arena, &row.address) && own(&page->arena, &row.fault) &&
+            own(&page->arena, &row.raw))
+            page->lines[page->count++] = (struct store_line){.row = row};
+        else
+            code = error_set(error, ERROR_NOMEM, "no memory for a page of rows");
+    } else if (result != SQLITE_DONE) {
+        code = sqlite_store_fail(store, WHAT, error);
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
+int sqlite_rows_read(struct store *base, uint64_t job, const uint64_t *rows, size_t count,
+                     struct store_page *page, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    int code = 0;
+
+    sqlite_reads_begin(base);
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = read_row(store, job, rows[i], page, error);
+    sqlite_reads_end(base);
+    return sqlite_store_read(store, code, error);
+}
+
+/* --- pages --------------------------------------------------------------------------------- */
 
 int sqlite_page_read(struct store *base, uint64_t job, const struct store_query *query,
                      struct store_page *page, struct error *error)

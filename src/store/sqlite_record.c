@@ -65,14 +65,38 @@ int sqlite_record_get(struct store *base, enum store_record_kind kind, struct sl
     return read_one(store, statement, kind, arena, ret_record, error);
 }
 
+static void find_kinds(struct sqlite_store *store)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORD_KINDS);
+    int result = SQLITE_ERROR;
+
+    store->kinds = 0;
+    while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW)
+        store->kinds |= 1U << sqlite3_column_int(statement, 0);
+    sqlite3_reset(statement);
+    store->knows_kinds = result == SQLITE_DONE;
+}
+
+/* Of most kinds most stores have no record: what isn't there need not be looked for each time. */
+static unsigned kinds_to_look_for(struct sqlite_store *store, unsigned kinds)
+{
+    if (store->is_reading && !store->knows_kinds)
+        find_kinds(store);
+    return store->is_reading && store->knows_kinds ? kinds & store->kinds : kinds;
+}
+
 int sqlite_records_get(struct store *base, unsigned kinds, struct slice key, struct arena *arena,
                        struct store_record ret_records[STORE_RECORD_KIND_COUNT],
                        unsigned *ret_found, struct error *error)
 {
     struct sqlite_store *store = sqlite_store_of(base);
-    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORDS_GET);
+    sqlite3_stmt *statement;
     int result, code = 0;
 
+    kinds = kinds_to_look_for(store, kinds);
+    if (kinds == 0)
+        return sqlite_store_read(store, 0, error);
+    statement = sqlite_store_prepare(store, STATEMENT_RECORDS_GET);
     if (statement == NULL)
         return sqlite_store_fail(store, "read records", error);
     sqlite_store_bind_blob(statement, 1, key);

@@ -67,6 +67,11 @@ void store_close(struct store *store)
         store->ops->close(store);
 }
 
+void store_own_process(void)
+{
+    store_sqlite_own_process();
+}
+
 bool store_mode_writes(enum store_mode mode)
 {
     return mode == STORE_MODE_CREATE || mode == STORE_MODE_EXISTING || mode == STORE_MODE_TEMPORARY;
@@ -310,15 +315,25 @@ int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, 
     return store->ops->pending_read(store, job, rows, count, page, error);
 }
 
-int store_lines_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
-                     struct store_page *page, struct error *error)
+int store_rows_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                    struct store_page *page, struct error *error)
 {
     const struct store_query query = {.scope = STORE_SCOPE_ROWS, .with_raw = true};
     int code;
 
     CHECK(count > 0 && count <= STORE_PAGE_MAX);
     code = empty_page(page, count, error);
-    return code == 0 ? read_by_number(store, job, query, rows, count, page, error) : code;
+    if (code == 0 && store->ops->rows_read != NULL) {
+        page->at_end = true;
+        return store->ops->rows_read(store, job, rows, count, page, error);
+    }
+    if (code == 0)
+        code = read_by_number(store, job, query, rows, count, page, error);
+    for (size_t i = 0; code == 0 && i < page->count; i++) {
+        page->lines[i].has_result = false;
+        page->lines[i].result = (struct store_result){0};
+    }
+    return code;
 }
 
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,

@@ -74,6 +74,12 @@ bool store_has_postgres(void);
 bool store_is_shared(const struct store *store);
 void store_close(struct store *store); /* NULL accepted */
 /*
+ * This process is our own program: SQLite need not count the memory that it uses, under a lock, as
+ * nobody will ask it. Before the first store is opened; a library lives in other people's
+ * processes and never calls it.
+ */
+void store_own_process(void);
+/*
  * A number that is another one whenever somebody else (another handle, another process) has written
  * since: whoever keeps what it read asks whether that still holds. Own writing does not change it.
  */
@@ -315,11 +321,11 @@ int store_page_read(struct store *store, uint64_t job, const struct store_query 
 int store_pending_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                        struct store_page *page, struct error *error);
 /*
- * Lines of these rows, numbers ascending and at most STORE_PAGE_MAX of them, with what came but
- * without JSON. Rows that are not there are left out.
+ * These rows, numbers ascending and at most STORE_PAGE_MAX of them, with what came and without
+ * results. Those that are not there are left out.
  */
-int store_lines_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
-                     struct store_page *page, struct error *error);
+int store_rows_read(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                    struct store_page *page, struct error *error);
 /* One line by its number, with all there is. ERROR_NOT_FOUND. */
 int store_line_read(struct store *store, uint64_t job, uint64_t row, struct store_page *page,
                     struct error *error);
@@ -498,6 +504,9 @@ struct store_ops {
     /* As store_pending_read, onto an empty page; NULL: by page_reads. */
     int (*pending_read)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
                         struct store_page *page, struct error *error);
+    /* As store_rows_read, onto an empty page; NULL: by page_reads. */
+    int (*rows_read)(struct store *store, uint64_t job, const uint64_t *rows, size_t count,
+                     struct store_page *page, struct error *error);
     /* NULL where that spares nothing. */
     void (*reads_begin)(struct store *store);
     void (*reads_end)(struct store *store);
@@ -545,6 +554,7 @@ struct store_keys {
 int store_memory_open(struct store **ret_store, struct error *error);
 int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret_store,
                       struct error *error);
+void store_sqlite_own_process(void);
 /* ERROR_USAGE where the program was built without it (store/postgres_none.c). */
 int store_postgres_open(const char *url, enum store_mode mode, struct store **ret_store,
                         struct error *error);

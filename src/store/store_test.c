@@ -321,7 +321,7 @@ static void pending_rows_are_read_by_number(void **state)
     store_page_done(&page);
 }
 
-static void lines_are_read_by_number(void **state)
+static void rows_are_read_by_number(void **state)
 {
     struct bench *bench = *state;
     uint64_t id = add_job(bench->store);
@@ -333,15 +333,15 @@ static void lines_are_read_by_number(void **state)
     assert_int_equal(store_rows_mark(bench->store, id, marks, 1, NULL), 0);
     put(bench->store, id, 1, REASON_ACCEPTED);
     store_page_init(&page);
-    assert_int_equal(store_lines_read(bench->store, id, wanted, ARRAY_LEN(wanted), &page, NULL), 0);
+    assert_int_equal(store_rows_read(bench->store, id, wanted, ARRAY_LEN(wanted), &page, NULL), 0);
     assert_int_equal(page.count, 4);
     for (size_t i = 0; i < page.count; i++) {
         const struct store_line *line = &page.lines[i];
 
         assert_int_equal(line->row.number, wanted[i]);
         assert_int_equal(line->row.first, line->row.number == 4);
-        assert_int_equal(line->has_result, line->row.number <= 4); /* a duplicate, by its first */
-        assert_int_equal(line->result.json.len, 0);
+        assert_false(line->has_result);
+        assert_int_equal(line->result.domain.len, 0);
         assert_true(line->row.address.len > 0);
         assert_int_equal(line->row.raw.len > 0, line->row.number == 7);
     }
@@ -1175,6 +1175,49 @@ static void many_reads_are_one_view_until_somebody_writes(void **state)
     store_close(other);
 }
 
+static unsigned kinds_found(struct store *store, struct slice key)
+{
+    struct store_record records[STORE_RECORD_KIND_COUNT];
+    struct arena arena;
+    unsigned found;
+
+    arena_init(&arena);
+    assert_int_equal(store_records_get(store, (1U << STORE_RECORD_KIND_COUNT) - 1, key, &arena,
+                                       records, &found, NULL),
+                     0);
+    arena_done(&arena);
+    return found;
+}
+
+static void kinds_that_come_later_are_found(void **state)
+{
+    const unsigned mailbox = 1U << STORE_RECORD_MAILBOX, bounce = 1U << STORE_RECORD_BOUNCE;
+    struct store_record bounced = {.kind = STORE_RECORD_BOUNCE, .group = SLICE("x.example")};
+    struct bench *bench = *state;
+    struct store *store = bench->store, *other = NULL;
+    struct slice a = SLICE("a@x.example");
+
+    bounced.key = a;
+    assert_int_equal(store_open(bench->path, STORE_MODE_EXISTING, &other, NULL), 0);
+    store_reads_begin(store);
+    assert_int_equal(kinds_found(store, a), 0);
+    keep_mailbox(other, a, 1);
+    assert_int_equal(kinds_found(store, a), 0); /* one view */
+    store_reads_end(store);
+    store_reads_begin(store);
+    assert_int_equal(kinds_found(store, a), mailbox);
+    assert_int_equal(store_records_put(store, &bounced, 1, NULL), 0);
+    assert_int_equal(kinds_found(store, a), mailbox | bounce);
+    store_reads_begin(store);
+    assert_int_equal(kinds_found(store, a), mailbox | bounce);
+    assert_int_equal(store_record_remove(store, STORE_RECORD_MAILBOX, a, NULL), 1);
+    assert_int_equal(kinds_found(store, a), bounce);
+    store_reads_end(store);
+    store_reads_end(store);
+    assert_int_equal(kinds_found(store, a), bounce);
+    store_close(other);
+}
+
 static void what_others_wrote_is_noticed(void **state)
 {
     struct bench *bench = *state;
@@ -1742,7 +1785,7 @@ static int run_with_postgres(void)
         IN_POSTGRES(jobs_go_bit_by_bit),
         IN_POSTGRES(keys_come_sorted),
         IN_POSTGRES(pending_rows_are_read_by_number),
-        IN_POSTGRES(lines_are_read_by_number),
+        IN_POSTGRES(rows_are_read_by_number),
         IN_POSTGRES(results_are_counted_once),
         IN_POSTGRES(results_can_be_taken_back),
         IN_POSTGRES(results_can_be_replaced),
@@ -1785,7 +1828,7 @@ int main(int argc, char **argv)
         EVERYWHERE(jobs_go_bit_by_bit),
         EVERYWHERE(keys_come_sorted),
         EVERYWHERE(pending_rows_are_read_by_number),
-        EVERYWHERE(lines_are_read_by_number),
+        EVERYWHERE(rows_are_read_by_number),
         EVERYWHERE(results_are_counted_once),
         EVERYWHERE(results_can_be_taken_back),
         EVERYWHERE(results_can_be_replaced),
@@ -1811,6 +1854,7 @@ int main(int argc, char **argv)
         SQLITE(a_change_under_a_reader_without_locks_is_noticed),
         SQLITE(readers_see_what_was_kept_while_it_is_written),
         SQLITE(many_reads_are_one_view_until_somebody_writes),
+        SQLITE(kinds_that_come_later_are_found),
         SQLITE(what_others_wrote_is_noticed),
         SQLITE(a_full_disk_loses_nothing),
         cmocka_unit_test(urls_name_their_kind),
