@@ -351,15 +351,15 @@ static const char *mode_pragma(enum store_mode mode)
     return store_mode_writes(mode) ? "PRAGMA journal_mode=WAL;" : "PRAGMA query_only=ON;";
 }
 
-int sqlite_store_set_up(struct sqlite_store *store, struct error *error)
+int sqlite_store_set_up(struct sqlite_store *store, bool waits, struct error *error)
 {
     char sql[256];
 
     sqlite3_snprintf((int)sizeof(sql), sql,
-                     "%s PRAGMA synchronous=NORMAL; PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
+                     "PRAGMA synchronous=%s; %s PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF;"
                      " PRAGMA trusted_schema=OFF; PRAGMA temp_store=FILE;"
                      " PRAGMA wal_autocheckpoint=%d",
-                     mode_pragma(store->mode), CACHE_KIB, LOG_PAGES);
+                     waits ? "NORMAL" : "OFF", mode_pragma(store->mode), CACHE_KIB, LOG_PAGES);
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_store_fail(store, "open the store", error);
     return 0;

@@ -192,8 +192,8 @@ void sqlite_store_bind_blob(sqlite3_stmt *statement, int index, struct slice byt
 /* Borrowed until the next step; NULL gives "". */
 struct slice sqlite_store_column(sqlite3_stmt *statement, int index);
 
-/* How a file is used that is ours. */
-int sqlite_store_set_up(struct sqlite_store *store, struct error *error);
+/* How a file is used that is ours; waits: for the disk, where that is needed. */
+int sqlite_store_set_up(struct sqlite_store *store, bool waits, struct error *error);
 /* Check that the file is ours, set it up, and make the tables or bring them up to date. */
 int sqlite_store_migrate(struct sqlite_store *store, struct error *error);
 /* The path as a URI with these parameters. NULL: no memory. On the heap. */

@@ -177,13 +177,46 @@ static int check_ours(struct sqlite_store *store, int *ret_version, struct error
     return 0;
 }
 
+static int make_tables(struct sqlite_store *store, struct error *error)
+{
+    int version, code = sqlite_store_begin(store, "prepare the tables", error);
+
+    if (code != 0)
+        return code;
+    code = check_ours(store, &version, error); /* somebody else may have been faster */
+    for (; code == 0 && version < (int)ARRAY_LEN(migrations); version++)
+        code = apply(store, version, error);
+    return sqlite_store_end(store, code, "prepare the tables", error);
+}
+
+/*
+ * A new file waits for no disk until something is in it. Killed, it is as any other. Without power
+ * it may be empty again, and so new: what was committed before the first checkpoint is what
+ * synchronous=NORMAL promises nothing of either, and its first page comes from the log, if that is
+ * there. A new log has no frames of an older one behind its head, for which SQLite would write the
+ * head through first.
+ */
+static int make_new(struct sqlite_store *store, struct error *error)
+{
+    int code = sqlite_store_set_up(store, false, error);
+
+    if (code == 0)
+        code = make_tables(store, error);
+    return code == 0 ? run(store, "PRAGMA synchronous=NORMAL", error) : code;
+}
+
 int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
 {
-    int version = 0, code = check_ours(store, &version, error);
+    int version = 0, pages = 0, code = check_ours(store, &version, error);
 
+    if (code == 0 && version == 0 && store->mode == STORE_MODE_CREATE) {
+        code = read_pragma(store, "PRAGMA page_count", &pages, error);
+        if (code == 0 && pages == 0)
+            return make_new(store, error);
+    }
     /* Before tables are made: in the log they wait for no disk. */
     if (code == 0)
-        code = sqlite_store_set_up(store, error);
+        code = sqlite_store_set_up(store, true, error);
     if (code != 0 || version == (int)ARRAY_LEN(migrations))
         return code;
     if (store->mode == STORE_MODE_NOTES)
@@ -194,11 +227,5 @@ int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
         return error_set(error, ERROR_FORMAT,
                          "%s has tables of version %d: open it for writing once to renew them",
                          store->path, version);
-    code = sqlite_store_begin(store, "prepare the tables", error);
-    if (code != 0)
-        return code;
-    code = check_ours(store, &version, error); /* somebody else may have been faster */
-    for (; code == 0 && version < (int)ARRAY_LEN(migrations); version++)
-        code = apply(store, version, error);
-    return sqlite_store_end(store, code, "prepare the tables", error);
+    return make_tables(store, error);
 }
