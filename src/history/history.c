@@ -11,16 +11,22 @@
 #include "verdict/recall.h"
 #include "verdict/result.h"
 
-#define PENDING_MAX    500 /* then they are kept without waiting */
-#define PENDING_BYTES  (UINT64_C(4) << 20)
-#define FLUSH_MS       SECOND_MS
-#define FAILURES_MAX   10
-#define TIDY_MS        (10 * MINUTE_MS)
-#define TIDY_AGAIN_MS  100
-#define TIDY_AT_ONCE   1000
-#define REFRESHES_MAX  500  /* under way */
-#define REFRESHES_LEFT 5000 /* waiting for that; those beyond are asked for another time */
-#define BYTES_MAX      (UINT64_C(1) << 30)
+/*
+ * So many are kept without waiting: mailboxes stand all over the store's indexes, and with a few
+ * hundred at a time each page of those is written again and again. A service holds its loop for
+ * less, as others wait meanwhile.
+ */
+#define PENDING_MAX     2000
+#define PENDING_SERVICE 500
+#define PENDING_BYTES   (UINT64_C(4) << 20)
+#define FLUSH_MS        SECOND_MS
+#define FAILURES_MAX    10
+#define TIDY_MS         (10 * MINUTE_MS)
+#define TIDY_AGAIN_MS   100
+#define TIDY_AT_ONCE    1000
+#define REFRESHES_MAX   500  /* under way */
+#define REFRESHES_LEFT  5000 /* waiting for that; those beyond are asked for another time */
+#define BYTES_MAX       (UINT64_C(1) << 30)
 
 /* A mailbox to be asked again in the background. */
 struct refresh {
@@ -128,6 +134,11 @@ static uint64_t refresh_ms(const struct history *history, enum verdict_reason re
 /* --- writing ------------------------------------------------------------------------------------
  */
 
+static size_t pending_max(const struct history *history)
+{
+    return history->options.refreshes_behind ? PENDING_SERVICE : PENDING_MAX;
+}
+
 static void forget_pending(struct history *history)
 {
     history->pending_count = 0;
@@ -158,7 +169,7 @@ int history_flush(struct history *history, struct error *error)
     history->counts.store_failures++;
     (void)error_set(error, code, "%s", history->trouble.message);
     /* Somebody may let go of a lock, or make room. */
-    if (++history->failures > FAILURES_MAX || history->pending_count == PENDING_MAX) {
+    if (++history->failures > FAILURES_MAX || history->pending_count >= pending_max(history)) {
         history->counts.lost += history->pending_count;
         forget_pending(history);
     } else {
@@ -181,7 +192,7 @@ static bool own(struct history *history, struct slice *text)
 
 static void add_pending(struct history *history, struct store_record *record)
 {
-    if (history->pending_count == PENDING_MAX)
+    if (history->pending_count >= pending_max(history))
         (void)history_flush(history, NULL);
     if (!own(history, &record->key) || !own(history, &record->group) ||
         !own(history, &record->body)) {
@@ -193,7 +204,7 @@ static void add_pending(struct history *history, struct store_record *record)
     if (record->is_proof)
         (void)table_put(&history->proofs, record->key, &history->pending[history->pending_count]);
     history->pending_count++;
-    if (history->pending_count == PENDING_MAX || history->arena.used_bytes > PENDING_BYTES)
+    if (history->pending_count >= pending_max(history) || history->arena.used_bytes > PENDING_BYTES)
         (void)history_flush(history, NULL);
     else if (!io_timer_is_running(&history->flush_timer))
         (void)io_timer_start(&history->flush_timer, io_now_ms(history->loop) + FLUSH_MS);
