@@ -9,10 +9,17 @@
 #include "base/instant.h"
 #include "bulk/job_offline.h"
 #include "cli/clean_rows.h"
+#include "cli/event.h"
 #include "cli/view.h"
 #include "config/prober.h"
 
 /* --- the end --------------------------------------------------------------------------------- */
+
+/* How the files of --split are called, or NULL for want of memory. */
+static const char *split_path(const struct clean *clean)
+{
+    return bulk_writer_split_path(clean->output, "STATUS", clean->call->arena);
+}
 
 static void say_where(const struct clean *clean, struct buffer *out)
 {
@@ -24,9 +31,30 @@ static void say_where(const struct clean *clean, struct buffer *out)
         buffer_printf(out, "written to %s\n", clean->output);
         return;
     }
-    split = bulk_writer_split_path(clean->output, "STATUS", clean->call->arena);
+    split = split_path(clean);
     if (split != NULL)
         buffer_printf(out, "written to a file for each status: %s\n", split);
+}
+
+/* The same for programs. */
+static void write_summary(const struct clean *clean, const struct view_summary *summary,
+                          uint64_t took_ms)
+{
+    struct event event;
+    struct json *json = event_begin(&event, "cleaned");
+
+    json_name_int(json, "rows", (int64_t)summary->total);
+    for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
+        json_name_int(json, verdict_status_name((enum verdict_status)i),
+                      (int64_t)summary->by_status[i]);
+    json_name_int(json, "unasked", (int64_t)clean->unasked);
+    json_name_int(json, "written", (int64_t)clean->written);
+    json_name(json, "output");
+    json_cstring(json, clean->options->out.split ? split_path(clean) : clean->output);
+    json_name(json, "report");
+    json_cstring(json, clean->options->out.report);
+    json_name_int(json, "took_ms", (int64_t)took_ms);
+    event_end(&event, clean->call->err);
 }
 
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
@@ -39,13 +67,15 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     char span[32];
 
     clean_progress_clear(&clean->progress);
-    if (clean->options->quiet || clean->options->json_progress)
-        return;
     for (unsigned i = 0; i < VERDICT_REASON_COUNT; i++) {
         summary.by_reason[i] = by_reason[i];
         summary.by_status[verdict_reason_status((enum verdict_reason)i)] += by_reason[i];
         summary.total += by_reason[i];
     }
+    if (clean->options->json_progress)
+        write_summary(clean, &summary, took_ms);
+    if (clean->options->quiet || clean->options->json_progress)
+        return;
     buffer_init(&out, 0);
     view_summary(&out, &summary, &style);
     buffer_printf(&out, "\ntook %s\n", span_format(took_ms, span));
@@ -192,8 +222,10 @@ static int run(struct cli_call *call)
     struct clean clean = {.call = call, .options = call->options};
     struct bulk_writer_options checked;
     struct error error = {0};
-    int code = clean_files(&clean, &error);
+    int code;
 
+    call->err_events = clean.options->json_progress;
+    code = clean_files(&clean, &error);
     if (code == 0)
         code = clean_writer_options(clean.options, &checked, &error);
     if (code == 0 && clean.options->start_new && clean.options->resume)

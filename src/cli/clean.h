@@ -149,6 +149,7 @@ void clean_progress_init(struct clean *clean);
 /* A line for people, when it is time for one or `now` says so. */
 void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
                             uint64_t size, const char *doing);
+void clean_progress_writing(struct clean_progress *progress, uint64_t rows, uint64_t all);
 void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
                         struct probe_engine *engine, struct io_loop *loop, bool now);
 /* Take the line away before something else is printed. */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "bulk/source.h"
 #include "cli/clean.h"
+#include "cli/event.h"
 
 static bool is_stdin(const char *file)
 {
@@ -253,22 +254,14 @@ void clean_say_faults(struct clean *clean, const struct bulk_reader *reader, uin
 /* The same for programs. */
 static void write_rows(struct clean *clean, uint64_t rows, uint64_t duplicates, uint64_t faults)
 {
-    struct buffer line;
-    struct json json;
+    struct event event;
+    struct json *json = event_begin(&event, "read");
 
-    buffer_init(&line, 0);
-    json_init(&json, &line);
-    json_object_begin(&json);
-    json_name_cstring(&json, "event", "read");
-    json_name_int(&json, "rows", (int64_t)rows);
-    json_name_int(&json, "duplicates", (int64_t)duplicates);
-    json_name_int(&json, "unreadable", (int64_t)faults);
-    json_name_int(&json, "doubtful", (int64_t)clean->doubts);
-    json_object_end(&json);
-    if (!line.failed)
-        fprintf(clean->call->err, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
-    fflush(clean->call->err);
-    buffer_done(&line);
+    json_name_int(json, "rows", (int64_t)rows);
+    json_name_int(json, "duplicates", (int64_t)duplicates);
+    json_name_int(json, "unreadable", (int64_t)faults);
+    json_name_int(json, "doubtful", (int64_t)clean->doubts);
+    event_end(&event, clean->call->err);
 }
 
 void clean_say_rows(struct clean *clean, const struct bulk_reader *reader, uint64_t rows,

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "base/memory.h"
 #include "bulk/job_file.h"
 #include "cli/clean_run.h"
+#include "cli/event.h"
 
 enum went clean_run_fail(struct clean_run *run, const struct error *error)
 {
@@ -91,23 +91,16 @@ static void summarise(struct clean_run *run)
 
 static void write_stopped(struct clean_run *run)
 {
-    struct buffer line;
-    struct json json;
+    bool is_kept = !run->clean->job_is_temporary && run->job.id != 0;
+    struct event event;
+    struct json *json = event_begin(&event, "stopped");
 
-    buffer_init(&line, 0);
-    json_init(&json, &line);
-    json_object_begin(&json);
-    json_name_cstring(&json, "event", "stopped");
-    json_name_bool(&json, "written", run->is_written);
-    json_name_int(&json, "done", (int64_t)run->job.done);
-    json_name_int(&json, "left", (int64_t)store_job_left(&run->job));
-    json_name(&json, "job");
-    json_cstring(&json,
-                 run->clean->job_is_temporary || run->job.id == 0 ? NULL : run->clean->job_path);
-    json_object_end(&json);
-    if (!line.failed)
-        fprintf(run->clean->call->err, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
-    buffer_done(&line);
+    json_name_bool(json, "written", run->is_written);
+    json_name_int(json, "done", (int64_t)run->job.done);
+    json_name_int(json, "left", (int64_t)store_job_left(&run->job));
+    json_name(json, "job");
+    json_cstring(json, is_kept ? run->clean->job_path : NULL);
+    event_end(&event, run->clean->call->err);
 }
 
 static void say_how_to_go_on(struct clean_run *run)

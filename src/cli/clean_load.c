@@ -45,7 +45,7 @@ static enum went load_rows(struct clean_run *run, struct bulk_reader *reader)
         progress = bulk_load_progress(load);
         clean_progress_reading(&clean->progress, progress.rows, bulk_reader_offset(reader),
                                bulk_reader_size(reader),
-                               progress.is_sorting ? "looking for duplicates" : "reading");
+                               progress.is_sorting ? "deduplicating" : "reading");
     }
     bulk_load_close(load);
     if (code < 0)

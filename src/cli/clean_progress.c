@@ -7,9 +7,9 @@
 
 #include "base/check.h"
 #include "base/instant.h"
-#include "base/json.h"
 #include "base/utf8.h"
 #include "cli/clean.h"
+#include "cli/event.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
 
@@ -163,7 +163,7 @@ static void draw(struct clean_progress *progress, struct buffer *line, struct bu
     struct cli_call *call = progress->call;
 
     if (!line->failed && !more->failed) {
-        if (call->err_is_terminal && !progress->is_json)
+        if (call->err_is_terminal)
             draw_on_terminal(progress, buffer_slice(line), buffer_slice(more));
         else
             fprintf(call->err, "%.*s%s%.*s\n", SLICE_ARG(buffer_slice(line)),
@@ -184,30 +184,42 @@ static void add_bar(struct buffer *out, uint64_t done, uint64_t all)
     buffer_printf(out, "] %3u%% ", all > 0 ? (unsigned)(done * 100 / all) : 0);
 }
 
-void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
-                            uint64_t size, const char *doing)
+/* Rows, and `done` of `all` octets or, with `is_octets` false, of all rows. */
+static void tell_share(struct clean_progress *progress, uint64_t rows, uint64_t done, uint64_t all,
+                       bool is_octets, const char *doing)
 {
     struct buffer line, more;
-    struct json json;
+    struct event event;
+    struct json *json;
 
     if (!is_due(progress, clean_is_asked()))
         return;
+    if (progress->is_json) {
+        json = event_begin(&event, doing);
+        json_name_int(json, "rows", (int64_t)rows);
+        if (is_octets)
+            json_name_int(json, "bytes", (int64_t)done);
+        json_name_int(json, is_octets ? "bytes_total" : "rows_total", (int64_t)all);
+        event_end(&event, progress->call->err);
+        return;
+    }
     buffer_init(&line, 0);
     buffer_init(&more, 0);
-    if (progress->is_json) {
-        json_init(&json, &line);
-        json_object_begin(&json);
-        json_name_cstring(&json, "event", doing);
-        json_name_int(&json, "rows", (int64_t)rows);
-        json_name_int(&json, "bytes", (int64_t)offset);
-        json_name_int(&json, "bytes_total", (int64_t)size);
-        json_object_end(&json);
-    } else {
-        if (size > 0 && progress->call->err_is_terminal)
-            add_bar(&line, offset, size);
-        buffer_printf(&line, "%s: %" PRIu64 " rows", doing, rows);
-    }
+    if (all > 0 && progress->call->err_is_terminal)
+        add_bar(&line, done, all);
+    buffer_printf(&line, "%s: %" PRIu64 " rows", doing, rows);
     draw(progress, &line, &more);
+}
+
+void clean_progress_reading(struct clean_progress *progress, uint64_t rows, uint64_t offset,
+                            uint64_t size, const char *doing)
+{
+    tell_share(progress, rows, offset, size, true, doing);
+}
+
+void clean_progress_writing(struct clean_progress *progress, uint64_t rows, uint64_t all)
+{
+    tell_share(progress, rows, rows, all, false, "writing");
 }
 
 /* --- a running job --------------------------------------------------------------------------- */
@@ -229,44 +241,42 @@ static void count_statuses(const struct store_counts *counts,
         by_status[verdict_reason_status((enum verdict_reason)i)] += counts->rows[i];
 }
 
-static void add_job_json(struct buffer *line, const struct bulk_job_progress *progress,
-                         const struct probe_counts *counts, struct probe_engine *engine,
-                         struct io_loop *loop)
+static void write_job(FILE *to, const struct bulk_job_progress *progress,
+                      const struct probe_counts *counts, struct probe_engine *engine,
+                      struct io_loop *loop)
 {
     char moment[INSTANT_TEXT_SIZE];
     uint64_t by_status[VERDICT_STATUS_COUNT];
-    struct json json;
+    struct event event;
+    struct json *json = event_begin(&event, "progress");
 
     count_statuses(&progress->counts, by_status);
-    json_init(&json, line);
-    json_object_begin(&json);
-    json_name_cstring(&json, "event", "progress");
-    json_name_int(&json, "rows", (int64_t)progress->rows);
-    json_name_int(&json, "duplicates", (int64_t)progress->duplicates);
-    json_name_int(&json, "done", (int64_t)progress->done);
-    json_name_int(&json, "left", (int64_t)progress->left);
-    json_name_int(&json, "in_flight", (int64_t)progress->in_flight);
-    json_name(&json, "rows_per_s");
-    json_double(&json, progress->rows_per_s, 1);
-    json_name_int(&json, "probes", (int64_t)counts->rcpts);
-    json_name_int(&json, "connections", (int64_t)counts->connections);
-    json_name_int(&json, "waiting", (int64_t)counts->greylist_waiting);
+    json_name_int(json, "rows", (int64_t)progress->rows);
+    json_name_int(json, "duplicates", (int64_t)progress->duplicates);
+    json_name_int(json, "done", (int64_t)progress->done);
+    json_name_int(json, "left", (int64_t)progress->left);
+    json_name_int(json, "in_flight", (int64_t)progress->in_flight);
+    json_name(json, "rows_per_s");
+    json_double(json, progress->rows_per_s, 1);
+    json_name_int(json, "probes", (int64_t)counts->rcpts);
+    json_name_int(json, "connections", (int64_t)counts->connections);
+    json_name_int(json, "waiting", (int64_t)counts->greylist_waiting);
     if (counts->greylist_waiting == 0 || counts->next_retry_ms == INSTANT_NEVER)
-        json_name_null(&json, "waiting_until");
+        json_name_null(json, "waiting_until");
     else
-        json_name_cstring(&json, "waiting_until",
+        json_name_cstring(json, "waiting_until",
                           instant_format(io_unix_ms(loop) + (int64_t)counts->next_retry_ms -
                                              (int64_t)io_now_ms(loop),
                                          moment));
     if (progress->eta_ms == INSTANT_NEVER)
-        json_name_null(&json, "eta_s");
+        json_name_null(json, "eta_s");
     else
-        json_name_int(&json, "eta_s", (int64_t)(progress->eta_ms / SECOND_MS));
+        json_name_int(json, "eta_s", (int64_t)(progress->eta_ms / SECOND_MS));
     for (unsigned i = 0; i < VERDICT_STATUS_COUNT; i++)
-        json_name_int(&json, verdict_status_name((enum verdict_status)i), (int64_t)by_status[i]);
-    json_name(&json, "sites");
-    clean_sites_write(&json, engine, loop);
-    json_object_end(&json);
+        json_name_int(json, verdict_status_name((enum verdict_status)i), (int64_t)by_status[i]);
+    json_name(json, "sites");
+    clean_sites_write(json, engine, loop);
+    event_end(&event, to);
 }
 
 static void add_job_line(struct buffer *line, const struct bulk_job_progress *progress,
@@ -312,16 +322,16 @@ void clean_progress_job(struct clean_progress *progress, struct bulk_job *job,
 
     if (!is_due(progress, now))
         return;
-    buffer_init(&line, 0);
-    buffer_init(&more, 0);
     bulk_job_progress(job, &state);
     probe_engine_counts(engine, &counts);
-    if (progress->is_json)
-        add_job_json(&line, &state, &counts, engine, loop);
-    else {
-        add_job_line(&line, &state, &counts, progress->call->err_is_terminal);
-        add_job_counts(&more, &state, &counts, loop);
+    if (progress->is_json) {
+        write_job(progress->call->err, &state, &counts, engine, loop);
+        return;
     }
+    buffer_init(&line, 0);
+    buffer_init(&more, 0);
+    add_job_line(&line, &state, &counts, progress->call->err_is_terminal);
+    add_job_counts(&more, &state, &counts, loop);
     draw(progress, &line, &more);
 }
 

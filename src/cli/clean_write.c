@@ -63,8 +63,7 @@ static int write_rows(struct clean *clean, struct bulk_export *export, uint64_t 
 
     while (code == 1 && !clean_is_interrupted()) {
         code = bulk_export_step(export, error);
-        clean_progress_reading(&clean->progress, bulk_export_rows(export), bulk_export_rows(export),
-                               rows, "writing");
+        clean_progress_writing(&clean->progress, bulk_export_rows(export), rows);
     }
     return code;
 }

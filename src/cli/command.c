@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/utf8.h"
 #include "cli/arguments.h"
+#include "cli/event.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
@@ -79,6 +80,16 @@ bool cli_is_first_in_file(const struct config_option *option, size_t index)
     return true;
 }
 
+static void fail_event(struct cli_call *call, enum cli_exit status, const char *message)
+{
+    struct event event;
+
+    json_name_string(event_begin(&event, status == CLI_EXIT_OK ? "warning" : "error"), "message",
+                     slice_from_string(message));
+    fflush(call->out);
+    event_end(&event, call->err);
+}
+
 int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ...)
 {
     struct buffer text, line;
@@ -88,6 +99,10 @@ int cli_fail(struct cli_call *call, enum cli_exit status, const char *format, ..
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    if (call->err_events) {
+        fail_event(call, status, message);
+        return status;
+    }
     buffer_init(&text, 0);
     buffer_init(&line, 0);
     view_clean(&text, slice_from_string(message));

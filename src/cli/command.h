@@ -33,6 +33,7 @@ struct cli_call {
     bool out_is_terminal, err_is_terminal;
     bool colour;     /* wanted on out */
     bool err_colour; /* wanted on err */
+    bool err_events; /* err is read by a program: what fails is an event, too (cli/event.h) */
     unsigned width;  /* columns of the terminal, 80 when there is none; at least 40 */
     int write_errno; /* of the first write to `out` by cli_print that failed */
 };

@@ -703,9 +703,15 @@ class Online(WithFolder):
         self.slow_list(13)
         _, err = self.clean(self.list, "--json-progress")
         # Writing the list, on a busy machine, may be an event of its own after the last of these.
-        events = [event for event in map(json.loads, err.splitlines()) if "done" in event]
-        self.assertEqual(events[-1]["done"], 13)
-        self.assertEqual(events[-1]["valid"], 13)
+        events = [json.loads(line) for line in err.splitlines()]
+        last = [event for event in events if event["event"] == "progress"][-1]
+        self.assertEqual((last["done"], last["valid"]), (13, 13))
+        self.assertEqual(events[-1] | {"took_ms": 0}, {
+            "event": "cleaned", "rows": 13, "valid": 13, "invalid": 0, "catch_all": 0, "do_not_mail": 0,
+            "unknown": 0, "skipped": 0, "unasked": 0, "written": 13,
+            "output": str(self.list.with_suffix(".cleaned.csv")), "report": None, "took_ms": 0})
+        _, err = self.clean(self.folder / "absent.csv", "--json-progress", status=2)
+        self.assertEqual([json.loads(line)["event"] for line in err.splitlines()], ["error"])
         self.slow_list(14)
         _, err = self.clean(self.list, "--quiet")
         self.assertEqual(err, "")
