@@ -8,6 +8,19 @@
 
 static const char delimiters[] = {',', ';', '\t', '|'};
 
+static bool may_be_delimiter(char c)
+{
+    return c == '\t' || (c > ' ' && c <= '~' && !ascii_is_alnum(c) && c != '"');
+}
+
+/* Does a cell begin at the quote, or is it a letter (`5" pipe`)? The delimiter is not known yet. */
+static bool is_opening(struct slice sample, size_t at)
+{
+    char before = at > 0 ? sample.ptr[at - 1] : '\n';
+
+    return before == '\n' || before == '\r' || may_be_delimiter(before);
+}
+
 void format_find_line_end(struct slice sample, char out[3])
 {
     size_t lf = 0, crlf = 0, cr = 0;
@@ -16,8 +29,10 @@ void format_find_line_end(struct slice sample, char out[3])
     for (size_t i = 0; i < sample.len; i++) {
         char c = sample.ptr[i];
 
-        if (c == '"')
-            is_quoted = !is_quoted;
+        if (c == '"' && is_quoted && i + 1 < sample.len && sample.ptr[i + 1] == '"')
+            i++;
+        else if (c == '"')
+            is_quoted = !is_quoted && is_opening(sample, i);
         else if (is_quoted || (c != '\n' && c != '\r'))
             continue;
         else if (c == '\n')
@@ -28,11 +43,6 @@ void format_find_line_end(struct slice sample, char out[3])
             cr++;
     }
     strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
-}
-
-static bool may_be_delimiter(char c)
-{
-    return c == '\t' || (c > ' ' && c <= '~' && !ascii_is_alnum(c) && c != '"');
 }
 
 size_t bulk_format_separator_line(struct slice text, char *ret_delimiter)

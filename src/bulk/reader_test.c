@@ -105,7 +105,7 @@ static void formats_are_found(void **state)
          "id,email,note\n1,a@b.example,\nAcme, Inc.,c@d.example,\n3,e@f.example,\n"
          "4,none,,x@y.example\n5,,x@y.example,\n6,none,z\n7,g@h.example,i,j\n",
          "CSV, header, addresses in column 2 \"email\"",
-         "a@b.example c@d.example e@f.example none  none g@h.example "},
+         "a@b.example c@d.example e@f.example none ! none g@h.example "},
         /* what hides in quotes that are letters is seen, as the rows are read later */
         {"a.csv",
          "id,email,size,cc\n1,a@b.example,\"24,x@y.example\n2,c@d.example,17\",\n"
@@ -114,9 +114,9 @@ static void formats_are_found(void **state)
         /* further delimiters behind it; which of two it is can't be told */
         {"a.csv",
          "id,email,note\n1,a@b.example,\n2,a@b.example,\nAcme, Inc.,c@d.example,so, so\n"
-         "Acme,Inc,c@d.example,e@f.example,so\n",
+         "Acme,Inc,c@d.example,e@f.example,so\nAcme,Inc,e@@f.example,\n",
          "CSV, header, addresses in column 2 \"email\"",
-         "a@b.example a@b.example c@d.example !Inc "},
+         "a@b.example a@b.example c@d.example !Inc e@@f.example "},
         /* somebody else's to the left of it: it is taken for none of these */
         {"a.csv",
          "name,cc,email,note\nA,,1@b.example,\nA,,2@b.example,\nA,,3@b.example,\n"
@@ -195,6 +195,27 @@ static void formats_are_found(void **state)
         assert_string_equal(bulk_reader_format(reader)->note, rows[i].note);
         addresses_of(reader, found, sizeof(found));
         assert_string_equal(found, rows[i].addresses);
+        bulk_reader_close(reader);
+    }
+}
+
+/* Quotes that are letters hide none, and those of cells hide the ones in them. */
+static void line_ends_are_found(void **state)
+{
+    static const struct {
+        const char *text, *line_end;
+    } rows[] = {
+        {"a@b,5\" x\r\nc@d,\"two\nlines\"\r\ne@f,\"three\nlines\nhere\"\r\n", "\r\n"},
+        {"a@b,5\" x\rc@d,\"two\nlines\"\re@f,\"three\nlines\nhere\"\r", "\r"},
+        {"a@b,\"so \"\"5\"\" x\"\nc@d,\"two\r\nlines\"\ne@f,\"three\r\nlines\r\n\"\n", "\n"},
+        {"\"a@b\"\n\"c@d\"\n", "\n"},
+        {"a@b", "\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader = open_bytes("a.csv", rows[i].text, strlen(rows[i].text), 0);
+
+        assert_string_equal(bulk_reader_format(reader)->line_end, rows[i].line_end);
         bulk_reader_close(reader);
     }
 }
@@ -661,6 +682,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_found),
+        cmocka_unit_test(line_ends_are_found),
         cmocka_unit_test(doubts_are_kept),
         cmocka_unit_test(bad_wishes_are_explained),
         cmocka_unit_test(a_workbook_that_is_none_is_refused),

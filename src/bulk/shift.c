@@ -16,8 +16,7 @@ bool bulk_shift_may_be(const struct bulk_format *format, struct slice cell)
     if (format->kind != BULK_KIND_CSV)
         return false;
     /* An address may be somebody else's, where those stand to the left of it. */
-    return slice_find_byte(cell, '@') < 0 ? slice_trim(cell).len > 0
-                                          : (format->others & ((UINT64_C(1) << before) - 1)) != 0;
+    return slice_find_byte(cell, '@') < 0 || (format->others & ((UINT64_C(1) << before) - 1)) != 0;
 }
 
 /* 1, 0, or -1: no memory. */
@@ -46,6 +45,9 @@ static enum bulk_shift find_further(const struct bulk_format *format,
     for (size_t i = 0; i <= last && bulk_csv_next_cell(shape, &rest, &each); i++) {
         int is = i > format->column ? is_address(format, each, scratch) : 0;
 
+        /* A broken one is told of where no other is: as far on as there are cells too many. */
+        if (is == 0 && found == 0 && i == last)
+            is = slice_find_byte(each, '@') >= 0;
         if (is < 0)
             return BULK_SHIFT_NOMEM;
         if (is == 0)
@@ -57,6 +59,8 @@ static enum bulk_shift find_further(const struct bulk_format *format,
     }
     if (found == 0)
         return BULK_SHIFT_NONE;
+    if (slice_trim(cell).len == 0) /* nothing that was shifted: the row may have no address */
+        return BULK_SHIFT_UNCLEAR;
     /* Somebody else's, in its own column, perhaps. The rest of a name begins with a blank. */
     return cell.ptr[0] != ' ' && found < shape->columns && is_others(format, found)
                ? BULK_SHIFT_UNCLEAR
@@ -97,7 +101,7 @@ enum bulk_shift bulk_shift_find(const struct bulk_format *format,
 {
     size_t count = bulk_csv_count_cells(shape, raw), surplus = count - shape->columns;
 
-    if (count <= shape->columns || cell.len == 0)
+    if (count <= shape->columns)
         return BULK_SHIFT_NONE;
     return slice_find_byte(cell, '@') < 0
                ? find_further(format, shape, raw, cell, surplus, scratch, ret_cell)

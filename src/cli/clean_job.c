@@ -160,6 +160,8 @@ int clean_by_job(struct clean *clean)
 
     memory_use_large_pages();
     arena_init(&run.arena);
+    buffer_init(&run.scratch[0], 0);
+    buffer_init(&run.scratch[1], 0);
     store_page_init(&run.page);
     clean_catch_signals();
     went = go(&run);
@@ -182,6 +184,8 @@ int clean_by_job(struct clean *clean)
     }
     bulk_job_unlock(run.lock);
     arena_done(&run.arena);
+    buffer_done(&run.scratch[0]);
+    buffer_done(&run.scratch[1]);
     return went == WENT_WELL    ? CLI_EXIT_OK
            : went == WENT_WRONG ? CLI_EXIT_USAGE
                                 : CLI_EXIT_UNDETERMINED;

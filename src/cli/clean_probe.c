@@ -7,6 +7,7 @@
 #include "bulk/format.h"
 #include "bulk/job_outcome.h"
 #include "bulk/job_request.h"
+#include "bulk/ndjson.h"
 #include "cli/clean_run.h"
 
 #define GRACE_MS         (3 * SECOND_MS) /* after the first Ctrl-C, for answers under way */
@@ -16,6 +17,19 @@
 #define HEED_MS          500
 
 /* --- output as it comes ---------------------------------------------------------------------- */
+
+/* As it stands in the list: without a table it is written out, and the store keeps no blanks. */
+static bool read_address(struct clean_run *run, struct bulk_row *row)
+{
+    const struct bulk_format *format = &run->clean->format;
+    struct slice cell = row->raw;
+
+    if (format->kind != BULK_KIND_TEXT &&
+        (format->kind != BULK_KIND_NDJSON ||
+         !ndjson_find(row->raw, slice_from_string(format->column_name), &cell)))
+        return true;
+    return bulk_format_text(format, cell, run->scratch, &row->address);
+}
 
 static int stream_line(struct clean_run *run, const struct store_line *line,
                        const struct bulk_outcome *outcome, struct error *error)
@@ -32,6 +46,8 @@ static int stream_line(struct clean_run *run, const struct store_line *line,
 
     if (row.fault == NULL)
         row.is_unbalanced = bulk_csv_is_unbalanced(&shape, row.raw, run->clean->format.column);
+    if (!read_address(run, &row))
+        return error_set(error, ERROR_NOMEM, "no memory to write the list");
     return bulk_writer_put(run->stream, &row, outcome, error);
 }
 

@@ -438,6 +438,10 @@ class Online(WithFolder):
         self.assertEqual(len(objects), len(ROWS))
         by_row = {o["row"]: o["mailknock"]["reason"] for o in objects}
         self.assertEqual(by_row[1], "accepted")
+        # What comes back is what was given, blanks and all, also of lists that are no tables.
+        for text in (" u1@fast.example \nU2@FAST.example\n", '{"email":" u1@fast.example "}\n'):
+            out, _ = self.clean("-", "--quiet", "--format", "csv", given=text.encode())
+            self.assertIn(b"\n u1@fast.example ,", out)
         self.assertEqual(by_row[6], "accepted")  # a duplicate
         self.assertEqual(by_row[4], "accepts_all")
 
