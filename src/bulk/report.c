@@ -82,6 +82,8 @@ static void tile(struct buffer *out, uint64_t count, uint64_t whole, const char 
 
 static void settings(const struct bulk_report *report, struct buffer *out)
 {
+    if (report->setting_count == 0)
+        return;
     buffer_append_string(out, "<section class=\"card half\"><h2>Settings</h2><dl>");
     for (size_t i = 0; i < report->setting_count; i++) {
         buffer_append_string(out, "<dt>");
@@ -90,9 +92,7 @@ static void settings(const struct bulk_report *report, struct buffer *out)
         html_string(out, report->settings[i].value);
         buffer_append_string(out, "</dd>");
     }
-    buffer_append_string(out, "</dl><h2 style=\"margin-top:18px\">What kind of addresses</h2>");
-    report_flags(report, out);
-    buffer_append_string(out, "</section>");
+    buffer_append_string(out, "</dl></section>");
 }
 
 bool bulk_report_render(const struct bulk_report *report, struct buffer *out)
@@ -117,13 +117,18 @@ bool bulk_report_render(const struct bulk_report *report, struct buffer *out)
     report_reliability(report, out);
     report_time_line(report, out);
     report_domains(report, out);
+    buffer_append_string(out, "<div class=\"half stack\">");
     settings(report, out);
+    report_flags(report, out);
+    buffer_append_string(out, "</div>");
     buffer_append_string(out, "</div><footer>Made by mailknock ");
     html_string(out, report->version);
-    buffer_append_string(out,
-                         ". It asked the recipients&#39; own mail servers and sent no message. "
-                         "&quot;Unknown&quot; is no verdict on a mailbox.</footer></main>"
-                         "</body></html>\n");
+    buffer_append_string(out, report->asked_nobody
+                                  ? ". No mail server was asked, and no message sent. "
+                                  : ". It asked the recipients&#39; own mail servers and sent no "
+                                    "message. ");
+    buffer_append_string(out, "&quot;Unknown&quot; is no verdict on a mailbox.</footer></main>"
+                              "</body></html>\n");
     return !out->failed;
 }
 

@@ -20,6 +20,7 @@ struct bulk_report {
     const char *title;                         /* of the list: "customers.csv" */
     const char *format;                        /* the reader's note, or NULL */
     struct bulk_stats *stats;                  /* its tallies are sorted on the way */
+    bool asked_nobody;                         /* no mail server, at least */
     uint64_t doubts;                           /* rows whose quotes leave one (bulk/reader.h) */
     int64_t started_unix_ms, finished_unix_ms; /* 0: not known */
     const struct bulk_report_setting *settings;

@@ -130,8 +130,13 @@ static void bounce_bar(struct buffer *out, const char *name, const char *colour,
 
     buffer_printf(out, "<tr><td class=\"name\">%s<br><span class=\"soft\">", name);
     html_count(out, count);
+    buffer_append_string(out, count == 1 ? " message" : " messages");
+    if (count == 0) { /* nothing would come back, but nobody would be written to */
+        buffer_append_string(out, "</span></td><td></td><td class=\"r\">&ndash;</td></tr>");
+        return;
+    }
     buffer_printf(out,
-                  " messages</span></td><td><div class=\"track\"><i style=\"width:%.2f%%;"
+                  "</span></td><td><div class=\"track\"><i style=\"width:%.2f%%;"
                   "background:var(--%s)\"></i></div></td><td class=\"r\"><b>%.1f %%</b></td></tr>",
                   shown, colour, rate);
 }
@@ -233,7 +238,7 @@ void report_time_line(const struct bulk_report *report, struct buffer *out)
     double width;
     char span[32];
 
-    if (stats->time_bins < 2)
+    if (stats->time_bins < 3) /* two bars tell nothing that their sum does not */
         return;
     width = 960.0 / (double)stats->time_bins;
     for (size_t i = 0; i < stats->time_bins; i++)

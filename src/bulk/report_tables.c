@@ -141,7 +141,9 @@ void report_flags(const struct bulk_report *report, struct buffer *out)
     for (unsigned i = 0; i < VERDICT_FLAG_COUNT; i++) {
         if (report->stats->by_flag[i] == 0)
             continue;
-        buffer_append_string(out, has_any ? "<li><b>" : "<ul class=\"chips\"><li><b>");
+        buffer_append_string(out, has_any ? "<li><b>"
+                                          : "<section class=\"card half\"><h2>What kind of "
+                                            "addresses</h2><ul class=\"chips\"><li><b>");
         has_any = true;
         html_count(out, report->stats->by_flag[i]);
         buffer_printf(out, "</b> %s</li>",
@@ -149,53 +151,63 @@ void report_flags(const struct bulk_report *report, struct buffer *out)
                                         : verdict_flag_name((enum verdict_flag_index)i));
     }
     if (has_any)
-        buffer_append_string(out, "</ul>");
+        buffer_append_string(out, "</ul></section>");
 }
 
-/* "<li><b>1,234</b> text</li>", where there are any. */
-static void advise(struct buffer *out, uint64_t count, const char *text)
+/* "<li><b>1,234</b> rows have...</li>", where there are any; `one` stands for `many` of one. */
+static void advise(struct buffer *out, uint64_t count, const char *one, const char *many,
+                   const char *rest)
 {
     if (count == 0)
         return;
     buffer_append_string(out, "<li><b>");
     html_count(out, count);
-    buffer_printf(out, "</b> %s</li>", text);
+    buffer_printf(out, "</b> %s%s</li>", count == 1 ? one : many, rest);
 }
 
-void report_advice(const struct bulk_report *report, struct buffer *out)
+static void advise_on_statuses(const struct bulk_stats *stats, struct buffer *out)
 {
-    const struct bulk_stats *stats = report->stats;
     uint64_t waiting = stats->by_reason[REASON_GREYLISTED] + stats->by_reason[REASON_RATE_LIMITED] +
                        stats->by_reason[REASON_TEMPORARY_FAILURE] +
                        stats->by_reason[REASON_TIMEOUT] + stats->by_reason[REASON_CONNECT_FAILED] +
                        stats->by_reason[REASON_DISCONNECTED] + stats->by_reason[REASON_DNS_ERROR];
 
-    buffer_append_string(out, "<section class=\"card half\"><h2>Advice</h2><ul class=\"advice\">");
-    advise(out, stats->to_send, "addresses can be mailed now.");
-    advise(out, stats->by_status[VERDICT_INVALID],
-           "are proven undeliverable: remove them before the next mailing; bounces cost the "
-           "sender&#39;s reputation.");
-    advise(out, stats->by_status[VERDICT_CATCH_ALL],
-           "are at domains that accept anything: mail them apart and in small lots, and watch what "
-           "comes back.");
-    advise(out, stats->by_status[VERDICT_DO_NOT_MAIL],
+    advise(out, stats->to_send, "address", "addresses", " can be mailed now.");
+    advise(out, stats->by_status[VERDICT_INVALID], "is", "are",
+           " proven undeliverable: remove before the next mailing; bounces cost the sender&#39;s "
+           "reputation.");
+    advise(out, stats->by_status[VERDICT_CATCH_ALL], "is at a domain that accepts",
+           "are at domains that accept",
+           " anything: mail them apart and in small lots, and watch what comes back.");
+    advise(out, stats->by_status[VERDICT_DO_NOT_MAIL], "", "",
            "should not be mailed although some would arrive: throwaway addresses, traps, full "
            "mailboxes, earlier bounces.");
-    advise(out, waiting,
-           "could not be determined for now (deferred, slow or unreachable servers): "
-           "check them again in a day; they are not known to be bad.");
-    advise(out, stats->by_reason[REASON_PROBE_BLOCKED],
-           "were not checked because this machine was refused: that says nothing about the "
-           "addresses. See <code>mailknock doctor</code>.");
-    advise(out, stats->suggestions,
-           "have a suggested correction in the suggestion column: ask the "
-           "owner rather than mail the suggestion.");
-    advise(out, stats->duplicates, "rows name a mailbox that stands further up.");
-    advise(out, stats->faults, "rows could not be read and were kept as they are.");
-    advise(out, report->doubts,
-           "rows have quotes that leave a doubt: one is never closed, or lines that look like rows "
-           "stand in one cell.");
-    advise(out, stats->pending, "rows are not determined yet: this report is of a list under way.");
+    advise(out, waiting, "", "",
+           "could not be determined for now (deferred, slow or unreachable servers): check again "
+           "in a day; they are not known to be bad.");
+    advise(out, stats->by_reason[REASON_PROBE_BLOCKED], "was", "were",
+           " not checked because this machine was refused: that says nothing about the addresses. "
+           "See <code>mailknock doctor</code>.");
+    advise(out, stats->by_reason[REASON_NOT_PROBED], "was", "were",
+           " not asked about: the depth that was chosen or the time did not go so far, or the row "
+           "can&#39;t be read.");
+}
+
+void report_advice(const struct bulk_report *report, struct buffer *out)
+{
+    const struct bulk_stats *stats = report->stats;
+
+    buffer_append_string(out, "<section class=\"card half\"><h2>Advice</h2><ul class=\"advice\">");
+    advise_on_statuses(stats, out);
+    advise(out, stats->suggestions, "has a suggested correction", "have suggested corrections",
+           " in the suggestion column: ask the owner rather than mail the suggestion.");
+    advise(out, stats->duplicates, "row names", "rows name", " a mailbox that stands further up.");
+    advise(out, stats->faults, "row", "rows", " could not be read and stayed as it came.");
+    advise(out, report->doubts, "row has", "rows have",
+           " quotes that leave a doubt: one is never closed, or lines that look like rows stand in "
+           "one cell.");
+    advise(out, stats->pending, "row is", "rows are",
+           " not determined yet: this report is of a list under way.");
     if (stats->rows == 0)
         buffer_append_string(out, "<li>The list has no rows.</li>");
     buffer_append_string(out, "</ul></section>");

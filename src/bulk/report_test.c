@@ -172,7 +172,18 @@ static void small_lists_have_pages_too(void **state)
         assert_int_equal(bulk_stats_add(&stats, NULL, false, 0), 0);
         buffer_init(&page, 0);
         assert_true(bulk_report_render(&report, &page));
-        assert_true(has(&page, "not determined yet"));
+        assert_true(has(&page, "<b>1</b> row is not determined yet"));
+        /* no heading stands above nothing */
+        assert_false(has(&page, "<h2>Settings"));
+        assert_int_equal(has(&page, "<h2>What kind of addresses"), has(&page, "class=\"chips\""));
+        assert_int_equal(has(&page, "0 messages</span></td><td></td><td class=\"r\">&ndash;</td>"),
+                         stats.to_send == 0);
+        assert_true(has(&page, "own mail servers"));
+        report.asked_nobody = true;
+        buffer_clear(&page);
+        assert_true(bulk_report_render(&report, &page));
+        assert_true(has(&page, "No mail server was asked"));
+        assert_false(has(&page, "own mail servers"));
         assert_false(has(&page, "nan"));
         buffer_done(&page);
         bulk_stats_done(&stats);

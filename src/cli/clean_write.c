@@ -28,6 +28,7 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
         .title = slash != NULL ? slash + 1 : name,
         .format = clean->format.note,
         .stats = stats,
+        .asked_nobody = config->depth != EVIDENCE_DEPTH_SMTP,
         .doubts = clean->doubts,
         .started_unix_ms = started_unix_ms,
         .finished_unix_ms = finished_unix_ms,

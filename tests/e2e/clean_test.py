@@ -191,7 +191,10 @@ class Offline(WithFolder):
             _, err = self.syntax(self.list, "--report", report, *words)
             for part in said[len(words):]:
                 self.assertIn(part, err)
-        self.assertIn("<b>2</b> rows have quotes that leave a doubt", report.read_text(encoding="utf-8"))
+        page = report.read_text(encoding="utf-8")
+        self.assertIn("<b>2</b> rows have quotes that leave a doubt", page)
+        self.assertIn("<b>3</b> were not asked about", page)
+        self.assertIn("No mail server was asked", page)
         report.unlink()
         with lab(SCENARIO) as opened:
             _, err = self.clean(self.list, "--config", opened.config, "--report", report, "--json-progress")
