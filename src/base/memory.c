@@ -16,7 +16,7 @@
 #define LARGE_BYTES ((size_t)4 << 20) /* smaller ones may have no whole large page in them */
 #define SMALL_BYTES 1024              /* of which the C library keeps freed blocks at hand */
 
-#define HEAP_STEP (8 << 20)
+#define HEAP_STEP (16 << 20)
 #define HEAP_KEPT (32 << 20)
 
 static bool failing;
@@ -75,6 +75,15 @@ static void advise_heap(void)
         atomic_store_explicit(&advised_until, end, memory_order_relaxed);
 }
 
+/* Libraries that use much of the heap don't ask us for it: it grows before they do. */
+static void grow_heap(void)
+{
+    void *volatile block = malloc(LARGE_BYTES - PAGE_MOST);
+
+    advise_heap();
+    free(block);
+}
+
 void memory_use_large_pages(void)
 {
     if (advised_until != NULL)
@@ -83,6 +92,7 @@ void memory_use_large_pages(void)
     mallopt(M_TOP_PAD, HEAP_STEP);
     mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    grow_heap();
 }
 
 static void look_at_heap(size_t size)
