@@ -215,9 +215,11 @@ static struct slice domain_of(const struct address *address)
     return address->is_literal ? address->domain : slice_from_string(address->domain_ascii);
 }
 
-static void learn(void *user, const struct evidence *evidence, const struct verdict *verdict)
+static void learn(void *user, const struct evidence *evidence, const struct verdict *verdict,
+                  struct evidence_written *ret_written)
 {
-    const struct result_options with_evidence = {.with_evidence = true};
+    const struct result_options with_evidence = {.with_evidence = true,
+                                                 .ret_brief_len = &ret_written->brief_len};
     enum history_class worth = history_class_of(evidence, verdict);
     struct history *history = user;
     char key[PROVIDER_KEY_SIZE];
@@ -233,6 +235,7 @@ static void learn(void *user, const struct evidence *evidence, const struct verd
         history->counts.lost++;
         return;
     }
+    ret_written->json = buffer_slice(&history->scratch);
     record = (struct store_record){
         .kind = STORE_RECORD_MAILBOX,
         .key = history_key(&evidence->address, key),

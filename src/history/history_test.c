@@ -17,6 +17,7 @@
 #include "history/history.h"
 #include "lab/sim_loop.h"
 #include "lab/world.h"
+#include "verdict/result.h"
 
 #define SMTP_PORT 25
 
@@ -49,6 +50,7 @@ struct bench {
     uint32_t flags;
     uint8_t score;
     bool is_remembered;
+    bool is_written; /* already, by the history */
     int64_t checked_unix_ms;
     uint64_t answered_ms;
     char explanation[VERDICT_EXPLANATION_SIZE];
@@ -116,11 +118,40 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What the history wrote for itself is what anybody else would write. */
+static void check_written(const struct evidence *evidence, const struct verdict *verdict,
+                          bool with_evidence)
+{
+    const struct result_options options = {.with_evidence = with_evidence};
+    const struct evidence copy = *evidence; /* nobody wrote down that one */
+    struct buffer out, anew;
+    struct json json;
+
+    buffer_init(&out, 0);
+    buffer_init(&anew, 0);
+    json_init(&json, &out);
+    json_array_begin(&json);
+    result_write_json(&json, evidence, verdict, &options);
+    result_write_json(&json, evidence, verdict, &options);
+    json_array_end(&json);
+    json_init(&json, &anew);
+    json_array_begin(&json);
+    result_write_json(&json, &copy, verdict, &options);
+    result_write_json(&json, &copy, verdict, &options);
+    json_array_end(&json);
+    assert_true(slice_equal(buffer_slice(&out), buffer_slice(&anew)));
+    buffer_done(&out);
+    buffer_done(&anew);
+}
+
 static void answered(void *user, const struct evidence *evidence, const struct verdict *verdict)
 {
     struct bench *bench = user;
 
+    check_written(evidence, verdict, false);
+    check_written(evidence, verdict, true);
     bench->answers++;
+    bench->is_written = evidence->written.evidence == evidence;
     bench->status = verdict->status;
     bench->reason = verdict->reason;
     bench->flags = verdict->flags;
@@ -537,6 +568,24 @@ static void erased_is_forgotten_at_once(void **state)
     is_answer(bench, REASON_ACCEPTED, false);
 }
 
+/* Written once for the history and for whoever asked, where both are about the same spelling. */
+static void what_is_kept_is_what_is_told(void **state)
+{
+    struct bench *bench = *state;
+
+    ask(bench, "ann@a.example");
+    is_answer(bench, REASON_ACCEPTED, false);
+    assert_true(bench->is_written);
+    ask(bench, "cas@A.example");
+    is_answer(bench, REASON_MAILBOX_FULL, false);
+    assert_false(bench->is_written);
+    ask(bench, "\xc3\xbc@all.example");
+    assert_false(bench->is_remembered);
+    ask(bench, "ann@a.example");
+    is_answer(bench, REASON_ACCEPTED, true);
+    assert_false(bench->is_written);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -555,6 +604,7 @@ int main(void)
         TEST(a_failing_store_costs_no_answer_and_is_told),
         TEST(it_goes_when_its_time_is_over),
         TEST(erased_is_forgotten_at_once),
+        TEST(what_is_kept_is_what_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,12 @@ struct probe_past {
     enum probe_recall (*recall)(void *user, const struct address *address, bool wants_evidence,
                                 struct arena *arena, struct evidence_history *ret_outcomes,
                                 struct evidence *ret_evidence);
-    /* Evidence of a case that has ended, and what it means today. */
-    void (*learn)(void *user, const struct evidence *evidence, const struct verdict *verdict);
+    /*
+     * Evidence of a case that has ended, and what it means today. Who keeps it as JSON says so in
+     * *ret_written, json and brief_len: it lives until the next is learnt.
+     */
+    void (*learn)(void *user, const struct evidence *evidence, const struct verdict *verdict,
+                  struct evidence_written *ret_written);
     void *user;
 };
 

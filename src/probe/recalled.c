@@ -73,11 +73,17 @@ void probe_recalled_fill(const struct probe_recalled *recalled, const struct pro
     }
 }
 
-void probe_recalled_learn(const struct probe_case *kase, const struct evidence *evidence,
+void probe_recalled_learn(const struct probe_case *kase, struct evidence *evidence,
                           const struct verdict *verdict)
 {
     const struct probe_past *past = &kase->engine->past;
+    struct evidence_written written = {.json = SLICE_EMPTY};
 
     if (past->learn != NULL)
-        past->learn(past->user, evidence, verdict);
+        past->learn(past->user, evidence, verdict, &written);
+    if (written.json.len == 0)
+        return;
+    written.evidence = evidence;
+    written.verdict = verdict;
+    evidence->written = written;
 }

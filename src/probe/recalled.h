@@ -27,8 +27,8 @@ bool probe_recalled_settles(const struct probe_recalled *recalled, const struct 
 /* Everything but what follows from the input (probe/offline.h) and the lists' say on it. */
 void probe_recalled_fill(const struct probe_recalled *recalled, const struct probe_engine *engine,
                          struct evidence *evidence);
-/* Tell the past what the case found out. */
-void probe_recalled_learn(const struct probe_case *kase, const struct evidence *evidence,
+/* Tell the past what the case found out; where that writes it down, evidence->written says so. */
+void probe_recalled_learn(const struct probe_case *kase, struct evidence *evidence,
                           const struct verdict *verdict);
 
 #endif

@@ -103,11 +103,18 @@ static const struct probe_offline_known *known_of(const struct probe_domain *dom
     return domain != NULL && !domain->is_literal ? &domain->known : NULL;
 }
 
+/* Evidence and verdict, and what they borrow. */
+struct judged {
+    struct evidence evidence;
+    struct verdict verdict;
+    char suggestion[ADDRESS_WIRE_SIZE];
+};
+
 /* Evidence for one who asked, judged. */
 static void judge(const struct probe_case *kase, struct slice input, struct address_memo memo,
-                  enum evidence_stop stop, bool by_past, struct evidence *evidence,
-                  struct verdict *verdict, char suggestion[ADDRESS_WIRE_SIZE])
+                  enum evidence_stop stop, bool by_past, struct judged *ret_judged)
 {
+    struct evidence *evidence = &ret_judged->evidence;
     const struct suggest_world world = {domain_is_real, evidence};
 
     fill(kase, evidence);
@@ -115,44 +122,69 @@ static void judge(const struct probe_case *kase, struct slice input, struct addr
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
     else if (!kase->is_recalled)
         evidence->stop = stop;
-    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence, suggestion);
+    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence,
+                       ret_judged->suggestion);
     if (kase->domain != NULL)
         probe_domain_fill_peers(kase->domain, evidence);
-    verdict_judge(evidence, verdict);
+    verdict_judge(evidence, &ret_judged->verdict);
+}
+
+/* `judged` is what the case means to whoever asked, unless what was found out before holds. */
+static void tell(struct probe_case *kase, struct probe_submission *submission,
+                 enum evidence_stop stop, struct judged *judged)
+{
+    if (falls_back(kase, submission, stop, &judged->verdict))
+        judge(kase, submission->input, submission->memo, stop, true, judged);
+    if (kase->domain != NULL && !kase->is_noted)
+        probe_domain_note_verdict(kase->domain, &judged->evidence, &judged->verdict);
+    kase->is_noted = true;
+    probe_owner_count_out(kase, submission);
+    kase->engine->counts.finished++;
+    submission->done(submission->user, &judged->evidence, &judged->verdict);
+    memory_free(submission);
 }
 
 void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,
                      enum evidence_stop stop)
 {
-    char suggestion[ADDRESS_WIRE_SIZE];
-    struct evidence evidence;
-    struct verdict verdict;
+    struct judged judged;
 
-    judge(kase, submission->input, submission->memo, stop, false, &evidence, &verdict, suggestion);
-    if (falls_back(kase, submission, stop, &verdict))
-        judge(kase, submission->input, submission->memo, stop, true, &evidence, &verdict,
-              suggestion);
-    if (kase->domain != NULL && !kase->is_noted)
-        probe_domain_note_verdict(kase->domain, &evidence, &verdict);
-    kase->is_noted = true;
-    probe_owner_count_out(kase, submission);
-    kase->engine->counts.finished++;
-    submission->done(submission->user, &evidence, &verdict);
-    memory_free(submission);
+    judge(kase, submission->input, submission->memo, stop, false, &judged);
+    tell(kase, submission, stop, &judged);
 }
 
-/* Kept under the mailbox's own name, whoever spelt it how. */
+/* Who asked first, if it was by the mailbox's own name, as nearly all do. */
+static struct probe_submission *spelt_as_it_is(const struct probe_case *kase)
+{
+    struct probe_submission *first = kase->submissions;
+
+    return first != NULL && slice_equal(first->input, kase->ask.recipient.mailbox) ? first : NULL;
+}
+
+static bool is_to_be_learnt(const struct probe_case *kase)
+{
+    return kase->engine->past.learn != NULL && !kase->is_recalled && kase->wire[0] != '\0';
+}
+
+/*
+ * Kept under the mailbox's own name, whoever spelt it how. Who asked by that name is told what was
+ * judged for this, once for both.
+ */
 static void learn(struct probe_case *kase)
 {
-    char suggestion[ADDRESS_WIRE_SIZE];
-    struct evidence evidence;
-    struct verdict verdict;
+    struct probe_submission *first = spelt_as_it_is(kase);
+    struct judged judged;
 
-    if (kase->engine->past.learn == NULL || kase->is_recalled || kase->wire[0] == '\0')
+    if (first == NULL) {
+        judge(kase, kase->ask.recipient.mailbox, (struct address_memo){0}, kase->stop, false,
+              &judged);
+        probe_recalled_learn(kase, &judged.evidence, &judged.verdict);
         return;
-    judge(kase, kase->ask.recipient.mailbox, (struct address_memo){0}, kase->stop, false, &evidence,
-          &verdict, suggestion);
-    probe_recalled_learn(kase, &evidence, &verdict);
+    }
+    judge(kase, first->input, first->memo, kase->stop, false, &judged);
+    probe_recalled_learn(kase, &judged.evidence, &judged.verdict);
+    kase->submissions = first->next;
+    tell(kase, first, kase->stop, &judged);
 }
 
 void probe_case_report(struct probe_case *kase)
@@ -161,7 +193,8 @@ void probe_case_report(struct probe_case *kase)
 
     CHECK(kase->state == PROBE_CASE_FINISHED);
     kase->ended_unix_ms = probe_engine_unix(kase->engine); /* the same for all who hear of it */
-    learn(kase);
+    if (is_to_be_learnt(kase))
+        learn(kase);
     while ((submission = kase->submissions) != NULL) {
         kase->submissions = submission->next;
         probe_case_tell(kase, submission, kase->stop);

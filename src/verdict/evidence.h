@@ -22,6 +22,8 @@
 #include "smtp/reply.h"
 #include "smtp/session.h"
 
+struct verdict;
+
 /* What DNS said to one question. Failure is never absence. */
 #define DNS_OUTCOMES(X)                                                                            \
     X(NOT_ASKED, "not_asked")                                                                      \
@@ -190,6 +192,18 @@ const char *evidence_catch_all_name(enum evidence_catch_all habit);
 const char *evidence_depth_name(enum evidence_depth depth);
 const char *evidence_stop_name(enum evidence_stop stop);
 
+/*
+ * The result as JSON, where somebody wrote that already: with its evidence, and how much of it is
+ * what an object without has, all but the brace behind. It holds for these two alone, not for
+ * copies of them, and as long as they are told to somebody.
+ */
+struct evidence_written {
+    const struct evidence *evidence; /* NULL: nobody did */
+    const struct verdict *verdict;
+    struct slice json;
+    size_t brief_len;
+};
+
 struct evidence {
     struct slice input;     /* as given */
     struct slice elsewhere; /* the site's key, with EVIDENCE_STOP_ELSEWHERE; not kept */
@@ -219,6 +233,7 @@ struct evidence {
     int64_t checked_unix_ms;
     int64_t asked_unix_ms; /* now, of what is remembered; 0: checked_unix_ms */
     uint32_t duration_ms;
+    struct evidence_written written; /* no evidence, and kept nowhere */
 };
 
 #endif

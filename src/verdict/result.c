@@ -486,8 +486,11 @@ static void write_behind_domain(struct json *json, const struct evidence *eviden
         source = evidence->is_remembered ? "history" : "live";
     json_name_cstring(json, "source", source);
     json_name_cstring(json, "explanation", verdict->explanation);
-    if (options != NULL && options->with_evidence)
+    if (options != NULL && options->with_evidence) {
+        if (options->ret_brief_len != NULL)
+            *options->ret_brief_len = json->out->len;
         write_evidence(json, evidence);
+    }
     json_object_end(json);
 }
 
@@ -533,12 +536,35 @@ static void write_by_pattern(struct json *json, const struct address *address,
     json->out->len += pattern->len + domain_len + 2;
 }
 
+static bool is_written(const struct evidence *evidence, const struct verdict *verdict,
+                       const struct result_options *options)
+{
+    return evidence->written.evidence == evidence && evidence->written.verdict == verdict &&
+           (options == NULL || (options->source == NULL && options->pattern == NULL));
+}
+
+static void copy_written(struct json *json, const struct evidence_written *written,
+                         bool with_evidence)
+{
+    if (with_evidence) {
+        json_raw(json, written->json);
+        return;
+    }
+    json_object_begin(json);
+    buffer_append(json->out, written->json.ptr + 1, written->brief_len - 1);
+    json_object_end(json);
+}
+
 void result_write_json(struct json *json, const struct evidence *evidence,
                        const struct verdict *verdict, const struct result_options *options)
 {
     struct result_pattern *pattern = options != NULL ? options->pattern : NULL;
     size_t before, domain, behind;
 
+    if (is_written(evidence, verdict, options)) {
+        copy_written(json, &evidence->written, options != NULL && options->with_evidence);
+        return;
+    }
     json_object_begin(json);
     write_address(json, evidence);
     if (pattern != NULL && pattern->bytes != NULL) {

@@ -24,6 +24,7 @@ struct result_options {
     bool with_evidence; /* full transcripts and DNS answers under "evidence" */
     const char *source; /* "cache", "list"; NULL: "live", or "history" of what is remembered */
     struct result_pattern *pattern; /* of the address's shape; made when it is not; NULL: none */
+    size_t *ret_brief_len; /* with evidence: see evidence_written; NULL: nobody wants to know */
 };
 
 /* Write one object (DESIGN 1). An out-of-memory shows in the buffer of `json`. */
