@@ -139,7 +139,6 @@ void conversation_run(uint16_t port, unsigned connections, unsigned rcpts, bool 
         .desk = &run.desk,
         .helo_name = SLICE("probe.example"),
         .use_pipelining = pipelined,
-        .quit_with_last = true,
         .rcpts_per_transaction = rcpts,
         .rcpts_per_session = rcpts,
         .timeout_percent = 100,

@@ -612,14 +612,96 @@ static void quit_goes_with_the_last(void **state)
     run_with_quit("", 50, 1); /* one session has room for the stranger, who comes later */
     run_with_quit("  behave hasty-quit\n", 3, 3);
     run_with_quit("  behave hasty-quit\n", 1, 7);
-    run_with_quit("  behave hasty-quit\n", 50, 1);
-    run_with_quit("  behave drop quit\n", 3, 2);
-    run_with_quit("  behave silent quit\n", 3, 2);
+    run_with_quit("  behave hasty-quit\n", 50,
+                  2);                            /* the stranger's is the session's second batch */
+    run_with_quit("  behave drop quit\n", 3, 3); /* nothing proves the batch */
+    run_with_quit("  behave silent quit\n", 3, 3);
     run_with_quit("  behave refuse quit 500 what\n", 3, 3); /* no answer to QUIT: out of step */
     run_with_quit("  behave rcpts-per-session 2\n", 3, 3);
     run_with_quit("  behave hangup bad-rcpt\n", 5, 6); /* what it said before may be out of step */
     run_with_quit("  behave fail-first 1\n", 5, 4);
     run_with_quit("  offer starttls\n  behave tls-only\n", 3, 2);
+}
+
+/*
+ * `count` addresses, of which every third is nobody's. Whoever ends otherwise fails the test, and
+ * whose end is not known where all are to be.
+ */
+static void run_thirds(struct bench *bench, const char *behaviour, unsigned count, bool all_known)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), SERVER_A "  mailbox u*\n%s", behaviour);
+    assert_true(bench_build(bench, text));
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(text, sizeof(text), "%c%u@a.example", i % 3 == 0 ? 'n' : 'u', i);
+        assert_non_null(submit(bench, slice_from_string(text)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    for (unsigned i = 0; i < count; i++) {
+        const struct outcome *outcome = &bench->outcomes[i];
+
+        if (outcome->status != (i % 3 == 0 ? VERDICT_INVALID : VERDICT_VALID) &&
+            (all_known || outcome->status != VERDICT_UNKNOWN))
+            fail_msg("%s%s: %s", behaviour, outcome->address, verdict_reason_name(outcome->reason));
+    }
+}
+
+/* A batch is no larger than can be answered while the clocks of all of it run. */
+static void slow_servers_get_small_batches(void **state)
+{
+    static const struct {
+        const char *behaviour;
+        unsigned timeout_s, connections;
+    } rows[] = {
+        {"", 180, 2},                          /* eight to learn by, the rest, a stranger */
+        {"  behave delay rcpt 5s\n", 180, 6},  /* never more than 45 s together */
+        {"  behave delay rcpt 25s\n", 180, 0}, /* eight take more than half of the time */
+        {"  behave delay rcpt 3s\n", 20, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bench *bench = bench_new();
+
+        bench->settings.case_timeout_ms = rows[i].timeout_s * SECOND_MS;
+        open_limits(bench, 50);
+        bench->settings.limits_override.connections = 1;
+        run_thirds(bench, rows[i].behaviour, 90, true);
+        if (rows[i].connections > 0 && counts_of(bench).connections != rows[i].connections)
+            fail_msg("%s: %llu connections", rows[i].behaviour,
+                     (unsigned long long)counts_of(bench).connections);
+        bench_free(bench);
+    }
+}
+
+/*
+ * Two lines for one command, as servers say that forget the hyphen (RFC 5321 4.2.1): whoever comes
+ * next hears what was meant for his neighbour, before his own answer is there.
+ */
+static void replies_too_many_are_nobodys(void **state)
+{
+    static const struct {
+        const char *text;
+        bool all_known;
+    } behaviours[] = {
+        {"  behave extra bad-rcpt 550 5.1.1 see our page\n", true},
+        {"  behave extra bad-rcpt 550 5.1.1 see our page\n  behave delay rcpt 2s\n", true},
+        {"  behave extra bad-rcpt 550 5.1.1 see our page\n  behave split\n", true},
+        {"  behave extra bad-rcpt 550 5.1.1 see our page\n  behave drop quit\n", true},
+        {"  behave extra mail 250 2.1.0 Ok\n  behave delay rcpt 2s\n", false},
+        {"  behave extra rcpt 250 2.1.0 Ok\n  behave delay rcpt 2s\n", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(behaviours); i++) {
+        for (unsigned rcpts = 3; rcpts < 100; rcpts += 47) {
+            struct bench *bench = bench_new();
+
+            open_limits(bench, rcpts);
+            run_thirds(bench, behaviours[i].text, 20, behaviours[i].all_known);
+            bench_free(bench);
+        }
+    }
 }
 
 /* A batch that was not answered whole says nothing; one by one it is told who is there. */
@@ -1520,6 +1602,8 @@ int main(void)
         cmocka_unit_test(broken_tls_is_done_without),
         cmocka_unit_test(a_hang_up_is_not_the_next_ones_fault),
         cmocka_unit_test(quit_goes_with_the_last),
+        cmocka_unit_test(slow_servers_get_small_batches),
+        cmocka_unit_test(replies_too_many_are_nobodys),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
         cmocka_unit_test(full_sessions_go_on_in_another),
         cmocka_unit_test(refusals_of_everybody_prove_nothing),

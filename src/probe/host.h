@@ -44,7 +44,7 @@ struct probe_host {
     const struct provider_profile *greeted_as; /* who its greeting says runs it; NULL: nobody */
     bool alive;                                /* has greeted us since it was last found dead */
     bool tls_broken;                           /* its handshakes fail: speak in clear */
-    bool one_by_one;           /* replies to a batch were missing: no more batches */
+    bool one_by_one;           /* replies to a batch were not in step: no more batches */
     uint16_t rcpts_learned;    /* takes so many recipients a session; 0: not seen */
     uint16_t unknowns_learned; /* hangs up after so many unknown recipients; 0: not seen */
     uint8_t hangups;           /* times it hung up after an unknown recipient */
@@ -52,7 +52,8 @@ struct probe_host {
     uint64_t dead_until_ms;
     enum smtp_outcome dead_outcome;
     char dead_detail[96];
-    uint32_t rcpt_ms; /* what one recipient takes in a session, smoothed */
+    uint32_t rcpt_ms;       /* what one recipient takes in a session, smoothed */
+    uint32_t batch_rcpt_ms; /* what one takes where batches are sent, at worst; 0: not seen */
 };
 
 /* Find or make; NULL: no memory. name: lower-case, for its site's key and profile. */

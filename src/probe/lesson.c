@@ -27,8 +27,8 @@ static bool is_too_many(const struct smtp_result *result)
 }
 
 /*
- * The recipients went out in a batch, and replies are missing: the server may have lost some, or
- * left at the QUIT behind them. (Those untried behind a 421 were cut off by that.)
+ * The recipients went out in a batch, and its replies are not proven: the server may have lost
+ * some, or said too many. (Those untried behind a 421 were cut off by that.)
  */
 static bool is_lost_in_batch(const struct probe_session *session, const struct smtp_result *result)
 {
@@ -38,7 +38,7 @@ static bool is_lost_in_batch(const struct probe_session *session, const struct s
         (result->outcome == SMTP_OUTCOME_UNTRIED && result->stage != SMTP_STAGE_RSET))
         return false;
     smtp_session_facts(session->smtp, &facts);
-    return facts.batch_broke || facts.quit_with_last;
+    return facts.batch_broke;
 }
 
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
@@ -163,15 +163,31 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
     }
 }
 
+/* So many recipients took so long each, the time until they could be asked with it. */
+static void note_pace(struct probe_session *session, uint64_t each_ms, unsigned together)
+{
+    struct probe_host *host = session->host;
+    uint64_t weight = least(together, 8), half;
+
+    host->rcpt_ms = (uint32_t)((host->rcpt_ms * (8 - weight) + each_ms * weight) / 8);
+    if (!session->plan->use_pipelining)
+        return;
+    half = (host->batch_rcpt_ms + each_ms) / 2;
+    host->batch_rcpt_ms = (uint32_t)(each_ms > half ? each_ms : half);
+    if (host->batch_rcpt_ms == 0)
+        host->batch_rcpt_ms = 1;
+}
+
 static void learn_pace(struct probe_session *session, const struct probe_ask *ask,
                        const struct probe_answer *answer)
 {
     uint64_t since =
         ask->asked_ms > session->last_answer_ms ? ask->asked_ms : session->last_answer_ms;
-    uint64_t took = answer->now_ms - since;
+    unsigned together = answer->result->told_together;
 
-    if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->result->stage == SMTP_STAGE_RCPT)
-        session->host->rcpt_ms = (uint32_t)((session->host->rcpt_ms * UINT64_C(7) + took) / 8);
+    if (together > 0 && answer->result->outcome == SMTP_OUTCOME_REPLY &&
+        answer->result->stage == SMTP_STAGE_RCPT)
+        note_pace(session, (answer->now_ms - since) / together, together);
     session->last_answer_ms = answer->now_ms;
 }
 

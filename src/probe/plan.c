@@ -13,8 +13,7 @@ static bool is_temporary(const struct probe_plan_input *input)
 static void plan_broken(const struct probe_plan_input *input, struct probe_plan *plan)
 {
     plan->retry = PROBE_RETRY_NETWORK;
-    if (input->lost_in_batch && input->outcome != SMTP_OUTCOME_TIMEOUT &&
-        input->again_count < AGAIN_MAX) {
+    if (input->lost_in_batch && input->again_count < AGAIN_MAX) {
         plan->step = PROBE_STEP_AGAIN; /* one by one from now on */
         return;
     }

@@ -36,7 +36,7 @@ struct probe_plan_input {
     uint16_t code;                    /* with SMTP_OUTCOME_REPLY */
     struct classification classified; /* with SMTP_OUTCOME_REPLY */
     bool first_in_session;            /* nobody was asked in the session before this recipient */
-    bool lost_in_batch;               /* maybe: there is no reply, as some were lost */
+    bool lost_in_batch;               /* maybe: its batch was not proven to be in step */
     bool was_tls_tried;               /* the host was known to fail TLS, this was in clear */
     bool may_do_without_tls;
     bool too_many;         /* 452 4.5.3: this session or transaction is full */

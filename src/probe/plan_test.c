@@ -143,7 +143,8 @@ static void broken_conversations_lead_to_steps(void **state)
         {SMTP_OUTCOME_DISCONNECTED, true, true, 0, PROBE_STEP_AGAIN, true},
         {SMTP_OUTCOME_DISCONNECTED, true, true, 2, PROBE_STEP_NEXT_HOST, true},
         {SMTP_OUTCOME_TLS_FAILED, true, true, 0, PROBE_STEP_AGAIN, true},
-        {SMTP_OUTCOME_TIMEOUT, true, true, 0, PROBE_STEP_NEXT_HOST, true},
+        {SMTP_OUTCOME_TIMEOUT, true, true, 0, PROBE_STEP_AGAIN, true},
+        {SMTP_OUTCOME_TIMEOUT, true, true, 2, PROBE_STEP_NEXT_HOST, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

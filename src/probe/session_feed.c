@@ -6,6 +6,8 @@
 
 #define LINGER_MS      SECOND_MS /* idle, in case more comes */
 #define SHORT_QUEUE_MS 3000      /* as in host.c: one session works it off alone */
+#define FIRST_BATCH    8         /* before anything is known of a host's pace */
+#define BATCH_PART     4         /* of the time of an address, for all of its batch */
 
 /* --- its place in the lists ---------------------------------------------------------------- */
 
@@ -100,10 +102,21 @@ static unsigned fair_share(const struct probe_session *session)
     return (unsigned)((waiting + others) / (others + 1));
 }
 
+/*
+ * How many of a batch a host answers within a good part of their time; few where that is not known.
+ * The clocks of all of them run until the last is answered.
+ */
+static unsigned answered_in_time(const struct probe_host *host)
+{
+    uint64_t part_ms = host->engine->settings.case_timeout_ms / BATCH_PART;
+    uint64_t most = host->batch_rcpt_ms > 0 ? part_ms / host->batch_rcpt_ms : FIRST_BATCH;
+
+    return most < 1 ? 1 : most > UINT16_MAX ? UINT16_MAX : (unsigned)most;
+}
+
 /* How many recipients may be out at the same time: one, or a batch where pipelining may be. */
 static unsigned wanted(const struct probe_session *session)
 {
-    const struct provider_limits *ceiling = &session->host->site->limits.ceiling;
     struct smtp_session_facts facts;
     unsigned most;
 
@@ -115,7 +128,7 @@ static unsigned wanted(const struct probe_session *session)
         (facts.pipelining_offered || session->taken == 0)) {
         unsigned share = fair_share(session);
 
-        most = least(ceiling->rcpts_per_transaction, share > 0 ? share : 1);
+        most = least(answered_in_time(session->host), share > 0 ? share : 1);
     }
     most = least(most, session->asked_count + rcpt_room(session));
     return least(most, unknowns_left(session));

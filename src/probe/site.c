@@ -6,6 +6,16 @@
 #include "probe/host.h"
 #include "probe/session.h"
 
+/* A batch that takes so much of the time of its addresses is given up: the rest is for asking them
+ * again, one by one. */
+#define BATCH_PART 2
+
+/*
+ * Where replies to batches were out of step, a reply too many is to be seen before the next command
+ * is said; or it would be taken for its answer.
+ */
+#define OUT_OF_STEP_GAP_MS 500
+
 static void alarm_rang(void *owner)
 {
     probe_site_mark(owner);
@@ -134,11 +144,12 @@ const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, 
         .sender = probe_site_sender(site),
         .tls = in_clear ? SMTP_TLS_NEVER : settings->tls,
         .use_pipelining = settings->pipelining && ceiling->gap_ms == 0 && !one_by_one,
-        .quit_with_last = true,
         .keep_transcript = settings->transcripts,
         .rcpts_per_transaction = ceiling->rcpts_per_transaction,
         .rcpts_per_session = alone ? 1 : ceiling->rcpts_per_session,
-        .gap_ms = ceiling->gap_ms,
+        .gap_ms = one_by_one && ceiling->gap_ms < OUT_OF_STEP_GAP_MS ? OUT_OF_STEP_GAP_MS
+                                                                     : ceiling->gap_ms,
+        .batch_ms = settings->case_timeout_ms / BATCH_PART,
         .timeout_percent = timeout_percent(site),
         .deadline_ms = INSTANT_NEVER,
     };

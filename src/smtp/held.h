@@ -2,8 +2,8 @@
  * What a batch was answered so far, and is not told yet.
  *
  * With PIPELINING a reply belongs to a command by its place alone (RFC 2920 3.2): where a server
- * loses a command or a reply, all that follow are taken for those of others. So what is said to a
- * batch is kept, and counts when as many replies have come as were due.
+ * loses one, or says one too many, all that follow are taken for those of others. So what is said
+ * to a batch is kept, and counts when the answer to its last command proves it (smtp/session.h).
  *
  * First in, first out; made when it is needed, so that a session that waits for no batch has none.
  * Internal to the session.

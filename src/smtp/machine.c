@@ -115,10 +115,6 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
 {
     if (session->held == NULL || session->held_counts)
         return;
-    if (session->state == SMTP_STATE_READY && outcome != SMTP_OUTCOME_PROTOCOL_ERROR) {
-        smtp_machine_release(session); /* all of it was answered */
-        return;
-    }
     session->batch_broke = true;
     smtp_machine_settle(session, &session->held->recipients, outcome, SMTP_STAGE_RCPT, detail);
     smtp_machine_forget_held(session);
@@ -126,7 +122,12 @@ void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outc
 
 bool smtp_machine_is_batching(const struct smtp_session *session)
 {
-    return session->plan->use_pipelining && session->pipelining_offered;
+    /* A server that may demand TLS of a batch would have to be asked the same again. */
+    bool may_yet_be_secured = session->starttls_offered && !session->is_tls &&
+                              !session->tls_tried && session->plan->tls != SMTP_TLS_NEVER;
+
+    return session->plan->use_pipelining && session->pipelining_offered &&
+           session->plan->gap_ms == 0 && !may_yet_be_secured;
 }
 
 bool smtp_machine_has_leftover(const struct smtp_session *session)
@@ -136,7 +137,17 @@ bool smtp_machine_has_leftover(const struct smtp_session *session)
 
 bool smtp_machine_awaits_more(const struct smtp_session *session)
 {
-    return session->outstanding > (session->quit_is_said ? 1U : 0U);
+    return session->outstanding > (session->quit_is_said || session->mark_is_said ? 1U : 0U);
+}
+
+uint64_t smtp_machine_in(const struct smtp_session *session, uint64_t span_ms)
+{
+    return session->now_ms > INSTANT_NEVER - span_ms ? INSTANT_NEVER : session->now_ms + span_ms;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
@@ -152,7 +163,8 @@ static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state 
         span_ms = span_ms * session->plan->timeout_percent / 100;
     if (span_ms < TIMEOUT_FLOOR_MS)
         span_ms = TIMEOUT_FLOOR_MS;
-    return session->now_ms > INSTANT_NEVER - span_ms ? INSTANT_NEVER : session->now_ms + span_ms;
+    span_ms = smtp_machine_in(session, span_ms);
+    return session->batch_until_ms > 0 ? earlier(span_ms, session->batch_until_ms) : span_ms;
 }
 
 /* Bytes that nothing asked for, found when we are about to speak (RFC 3207 section 5, too). */
@@ -182,15 +194,14 @@ void smtp_machine_enter(struct smtp_session *session, enum smtp_state state)
         return;
     if (state == SMTP_STATE_QUIT || state == SMTP_STATE_DONE) {
         CHECK(session->waiting.count == 0 && session->transaction.count == 0 &&
-              (session->held == NULL || session->held_counts ||
-               (state == SMTP_STATE_QUIT && session->quit_with_last)));
+              (session->held == NULL || session->held_counts || state == SMTP_STATE_QUIT));
         session->is_ending = true;
     }
-    session->deadline_ms = deadline_of(session, state);
     session->must_start_tls = state == SMTP_STATE_HANDSHAKE;
     session->must_say_idle = state == SMTP_STATE_IDLE;
     if (row->send != NULL)
         row->send(session);
+    session->deadline_ms = deadline_of(session, state);
 }
 
 void smtp_machine_dispatch(struct smtp_session *session, enum smtp_event event)
@@ -305,9 +316,19 @@ static void leave_rest(struct smtp_session *session, const char *why)
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_MAIL, why);
 }
 
+/* Nobody is left to be asked. What was said to a batch needs its proof, though. */
+static enum smtp_state choose_end(const struct smtp_session *session)
+{
+    if (session->held == NULL)
+        return SMTP_STATE_IDLE;
+    return session->mark_is_spent ? SMTP_STATE_QUIT : SMTP_STATE_MARK;
+}
+
 enum smtp_state smtp_machine_choose(struct smtp_session *session)
 {
     CHECK(!smtp_machine_awaits_more(session) && session->in_flight == 0);
+    if (session->mark_is_said)
+        return SMTP_STATE_MARK;
     if (session->is_ending) {
         leave_rest(session, NULL);
         return SMTP_STATE_QUIT;
@@ -327,7 +348,7 @@ enum smtp_state smtp_machine_choose(struct smtp_session *session)
     if (session->has_mail)
         fill_transaction(session, false);
     if (session->transaction.count == 0 && session->waiting.count == 0)
-        return SMTP_STATE_IDLE;
+        return choose_end(session);
     if (session->now_ms < session->next_rcpt_ms)
         return SMTP_STATE_PAUSE;
     if (session->transaction.count > 0)

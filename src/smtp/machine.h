@@ -33,6 +33,7 @@ enum smtp_state {
     SMTP_STATE_RSET,
     SMTP_STATE_MAIL,
     SMTP_STATE_RCPT,
+    SMTP_STATE_MARK,  /* the EHLO behind a batch: its list proves that replies are in step */
     SMTP_STATE_DRAIN, /* MAIL was refused: the replies to RCPTs sent with it are ignored */
     SMTP_STATE_PAUSE, /* the gap between two RCPTs */
     SMTP_STATE_IDLE,
@@ -78,9 +79,10 @@ extern const struct smtp_row smtp_machine_table[SMTP_STATE_COUNT];
 
 struct smtp_session {
     const struct smtp_plan *plan;
-    uint64_t now_ms;       /* as last told */
-    uint64_t deadline_ms;  /* of the state */
-    uint64_t next_rcpt_ms; /* not before: plan->gap_ms */
+    uint64_t now_ms;         /* as last told */
+    uint64_t deadline_ms;    /* of the state */
+    uint64_t next_rcpt_ms;   /* not before: plan->gap_ms */
+    uint64_t batch_until_ms; /* all of the batch is to be answered by then; 0: none is under way */
     struct smtp_queue waiting, transaction, settled;
     unsigned outstanding;               /* commands sent and not answered */
     unsigned in_flight;                 /* recipients whose RCPT was sent and not answered */
@@ -88,7 +90,7 @@ struct smtp_session {
     unsigned rcpt_count;                /* RCPT commands sent */
     struct slice in;                    /* bytes received and not read yet; borrowed */
     char *domain;                       /* of the transaction; owned; NULL: none so far */
-    struct smtp_held *held;             /* of the batch under way; owned; NULL: nothing */
+    struct smtp_held *held;             /* said to a batch, not proven yet; owned; NULL: nothing */
     struct smtp_reply_part *part;       /* of a reply that came by halves; owned; NULL: none */
     char *greeting;                     /* owned; NULL: none, or forgotten */
     struct smtp_transcript *transcript; /* NULL: not kept */
@@ -100,24 +102,23 @@ struct smtp_session {
     bool starttls_offered : 1;
     bool pipelining_offered : 1;
     bool smtputf8_offered : 1;
-    bool size_offered : 1;
-    bool is_closed : 1;      /* the connection is gone */
-    bool closed_is_new : 1;  /* and the machine does not know yet */
-    bool quit_is_said : 1;   /* it is the last of the commands outstanding, or answered */
-    bool quit_with_last : 1; /* it went out behind RCPTs */
-    bool batch_broke : 1;    /* before all of it was answered */
-    bool finish_is_new : 1;  /* finish was asked for, and the machine does not know yet */
-    bool is_ending : 1;      /* nothing is asked any more */
-    bool is_time_stale : 1;  /* time may have passed since it was told */
-    bool held_counts : 1;    /* what is held is to be told */
+    bool is_closed : 1;     /* the connection is gone */
+    bool closed_is_new : 1; /* and the machine does not know yet */
+    bool quit_is_said : 1;  /* it is the last of the commands outstanding, or answered */
+    bool mark_is_said : 1;  /* EHLO behind a batch is the last of the commands outstanding */
+    bool mark_is_spent : 1; /* it was said in this session */
+    bool batch_broke : 1;   /* before all of it was answered */
+    bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
+    bool is_ending : 1;     /* nothing is asked any more */
+    bool is_time_stale : 1; /* time may have passed since it was told */
+    bool held_counts : 1;   /* what is held is to be told */
     bool lacks_memory : 1;
     bool is_flooded : 1; /* more bytes came than are kept */
     bool has_mail : 1;   /* a transaction is open at the server */
     bool transaction_utf8 : 1;
     bool is_tls : 1;
     bool tls_tried : 1;
-    bool tls_demanded : 1; /* the server refused to go on without */
-    bool used_helo : 1;
+    bool tls_demanded : 1;   /* the server refused to go on without */
     bool out_is_told : 1;    /* what is on the desk was given to the caller */
     bool must_start_tls : 1; /* START_TLS is to be told */
     bool must_say_idle : 1;
@@ -145,25 +146,25 @@ void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
 /* End the first recipient of the transaction. */
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail);
-/*
- * The first recipient of the transaction is answered, and others of its batch are not: it is put
- * by, until they are, or until the batch is over.
+/* The first recipient of the transaction is answered, in a batch: it is put by until that is over.
  */
 void smtp_machine_hold_first(struct smtp_session *session);
 /* All that was held is told or settled: the memory is for the next batch. */
 void smtp_machine_forget_held(struct smtp_session *session);
-/* As many replies came as were due: those that were put by count. */
+/* The replies are in step: those that were put by count. */
 void smtp_machine_release(struct smtp_session *session);
 /*
- * The batch is over. Before all of it was answered nothing that was said counts, as a reply may
- * have been lost: all share one fate, and can be asked again one by one.
+ * The batch is over, and what was said to it is not proven: it does not count, as a reply may have
+ * been lost or have been one too many. All share one fate, and can be asked again one by one.
  */
 void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
                             const char *detail);
-/* Is more asked than QUIT, if that is said already? */
+/* Is more asked than the QUIT or EHLO behind a batch, if that is said already? */
 bool smtp_machine_awaits_more(const struct smtp_session *session);
 void smtp_machine_note(struct smtp_session *session, const char *words);
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session);
+/* The moment that comes after so long. */
+uint64_t smtp_machine_in(const struct smtp_session *session, uint64_t span_ms);
 /* RSET, MAIL and RCPTs go out together. */
 bool smtp_machine_is_batching(const struct smtp_session *session);
 /* True when bytes are there that nothing asked for, as far as now known. */
@@ -177,15 +178,16 @@ void smtp_send_starttls(struct smtp_session *session);
 void smtp_send_rset(struct smtp_session *session);
 void smtp_send_mail(struct smtp_session *session);
 void smtp_send_rcpt(struct smtp_session *session);
+void smtp_send_mark(struct smtp_session *session);
 void smtp_send_quit(struct smtp_session *session);
 
 /* What the cells do: machine_react.c. */
 smtp_reaction smtp_react_break_all, smtp_react_break_connecting, smtp_react_break_handshake,
-    smtp_react_break_asked, smtp_react_break_late, smtp_react_shutdown_late, smtp_react_leave,
-    smtp_react_refuse_all, smtp_react_greeting, smtp_react_ehlo, smtp_react_ehlo_refused,
-    smtp_react_helo, smtp_react_helo_refused, smtp_react_starttls, smtp_react_starttls_refused,
-    smtp_react_secured, smtp_react_rset, smtp_react_mail, smtp_react_mail_refused,
-    smtp_react_mail_shutdown, smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown,
-    smtp_react_drained, smtp_react_parted, smtp_react_parted_badly, smtp_react_parted_silently;
+    smtp_react_break_asked, smtp_react_break_late, smtp_react_leave, smtp_react_refuse_all,
+    smtp_react_greeting, smtp_react_ehlo, smtp_react_ehlo_refused, smtp_react_helo,
+    smtp_react_helo_refused, smtp_react_starttls, smtp_react_starttls_refused, smtp_react_secured,
+    smtp_react_rset, smtp_react_mail, smtp_react_mail_refused, smtp_react_mail_shutdown,
+    smtp_react_rcpt, smtp_react_rcpt_refused, smtp_react_rcpt_shutdown, smtp_react_marked,
+    smtp_react_drained, smtp_react_parted, smtp_react_parted_badly;
 
 #endif

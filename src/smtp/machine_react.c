@@ -21,6 +21,12 @@ static void settle_all(struct smtp_session *session, enum smtp_outcome outcome, 
     smtp_machine_settle(session, &session->waiting, outcome, stage, detail);
 }
 
+/* More than so many were asked together, and are not answered. */
+static void note_broken_batch(struct smtp_session *session, unsigned answered)
+{
+    session->batch_broke |= session->in_flight > answered && smtp_machine_is_batching(session);
+}
+
 /* Before anybody was asked: it is everybody's fate. */
 bool smtp_react_break_all(struct smtp_session *session)
 {
@@ -38,12 +44,6 @@ bool smtp_react_break_handshake(struct smtp_session *session)
 {
     settle_all(session, SMTP_OUTCOME_TLS_FAILED, session->broken_detail);
     return true;
-}
-
-/* More than so many were asked together, and are not answered. */
-static void note_broken_batch(struct smtp_session *session, unsigned answered)
-{
-    session->batch_broke |= session->in_flight > answered && smtp_machine_is_batching(session);
 }
 
 /* In a transaction: the fate of those that were asked; for the others it tells nothing. */
@@ -66,20 +66,11 @@ bool smtp_react_break_asked(struct smtp_session *session)
  */
 bool smtp_react_break_late(struct smtp_session *session)
 {
+    note_broken_batch(session, 0);
     smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     settle_all(session, session->rcpt_count > 0 ? SMTP_OUTCOME_UNTRIED : session->broken_outcome,
                session->broken_detail);
     return true;
-}
-
-/*
- * Between questions, where nothing is due: 421 is the one reply that a server may add (RFC 5321
- * 3.8), as Postfix does right behind one refusal too many. What came before it was in step.
- */
-bool smtp_react_shutdown_late(struct smtp_session *session)
-{
-    smtp_machine_release(session);
-    return smtp_react_break_late(session);
 }
 
 /* Those who were not asked end untried; answers that are under way are still taken. */
@@ -87,8 +78,6 @@ bool smtp_react_leave(struct smtp_session *session)
 {
     struct smtp_recipient *last_sent = NULL, *recipient;
 
-    if (session->outstanding == 0)
-        smtp_machine_release(session);
     for (recipient = smtp_queue_first(&session->transaction);
          recipient != NULL && recipient->is_sent;
          recipient = smtp_queue_after(&session->transaction, recipient))
@@ -123,7 +112,7 @@ bool smtp_react_greeting(struct smtp_session *session)
 static void forget_offers(struct smtp_session *session)
 {
     session->starttls_offered = session->pipelining_offered = false;
-    session->smtputf8_offered = session->size_offered = false;
+    session->smtputf8_offered = false;
 }
 
 bool smtp_react_ehlo(struct smtp_session *session)
@@ -134,8 +123,27 @@ bool smtp_react_ehlo(struct smtp_session *session)
     session->starttls_offered = ehlo.starttls;
     session->pipelining_offered = ehlo.pipelining;
     session->smtputf8_offered = ehlo.smtputf8;
-    session->size_offered = ehlo.size;
     return true;
+}
+
+/*
+ * True: the list of what the server offers has come, which answers EHLO and nothing else; so what
+ * came before it was in step. RFC 5321 4.1.4: the transaction is reset.
+ */
+bool smtp_react_marked(struct smtp_session *session)
+{
+    session->mark_is_said = false;
+    session->batch_until_ms = 0;
+    session->has_mail = false;
+    smtp_react_ehlo(session);
+    if (session->pipelining_offered) {
+        smtp_machine_release(session);
+        return true;
+    }
+    session->broken_outcome = SMTP_OUTCOME_PROTOCOL_ERROR;
+    session->broken_detail = "EHLO was not answered by a list: replies are out of step";
+    smtp_machine_note(session, session->broken_detail);
+    return !smtp_react_break_late(session);
 }
 
 static bool names_tls_requirement(struct smtp_reply reply)
@@ -188,7 +196,6 @@ bool smtp_react_ehlo_refused(struct smtp_session *session)
 
 bool smtp_react_helo(struct smtp_session *session)
 {
-    session->used_helo = true;
     forget_offers(session);
     return true;
 }
@@ -220,7 +227,6 @@ bool smtp_react_starttls_refused(struct smtp_session *session)
 bool smtp_react_secured(struct smtp_session *session)
 {
     session->is_tls = true;
-    session->used_helo = false;
     session->has_mail = false;
     forget_offers(session);
     return true;
@@ -260,6 +266,7 @@ bool smtp_react_mail_refused(struct smtp_session *session)
 
 bool smtp_react_mail_shutdown(struct smtp_session *session)
 {
+    smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_REPLY, SMTP_STAGE_MAIL, NULL);
     settle_all(session, SMTP_OUTCOME_UNTRIED, "the server closed the session (421)");
     return true;
@@ -268,10 +275,7 @@ bool smtp_react_mail_shutdown(struct smtp_session *session)
 /* True: more answers are due. */
 bool smtp_react_rcpt(struct smtp_session *session)
 {
-    /* Something that was not due would follow: whose is what came before it? */
-    bool is_surplus = smtp_machine_is_batching(session) && smtp_machine_has_leftover(session);
-
-    if (session->outstanding > 0 || session->held != NULL || is_surplus)
+    if (smtp_machine_is_batching(session))
         smtp_machine_hold_first(session);
     else
         smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
@@ -308,29 +312,23 @@ bool smtp_react_drained(struct smtp_session *session)
 }
 
 /*
- * True: QUIT is answered, too. Only 221 answers it (RFC 5321 4.2.3): whatever else stands in that
- * place belongs to somebody in the batch.
+ * True: QUIT is answered, too. Only 221 answers it (RFC 5321 4.2.3), and it answers nothing else:
+ * where something stands in its place, or nothing comes, the replies to a batch may be out of step.
  */
 bool smtp_react_parted(struct smtp_session *session)
 {
     if (session->outstanding > 0)
         return false;
-    if (reply_of(session).code != 221)
-        return smtp_react_parted_badly(session);
-    smtp_machine_release(session);
+    if (reply_of(session).code == 221)
+        smtp_machine_release(session);
+    else
+        smtp_machine_end_batch(session, SMTP_OUTCOME_PROTOCOL_ERROR,
+                               "QUIT was not answered by 221: replies are out of step");
     return true;
 }
 
 bool smtp_react_parted_badly(struct smtp_session *session)
 {
-    smtp_machine_end_batch(session, SMTP_OUTCOME_PROTOCOL_ERROR,
-                           "QUIT was not answered by 221: replies are out of step");
-    return true;
-}
-
-/* The recipients are answered, and nothing stands in the place of the answer to QUIT. */
-bool smtp_react_parted_silently(struct smtp_session *session)
-{
-    smtp_machine_release(session);
+    smtp_machine_end_batch(session, session->broken_outcome, session->broken_detail);
     return true;
 }

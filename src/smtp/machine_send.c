@@ -1,7 +1,7 @@
 /*
  * Saying the commands. With PIPELINING (RFC 2920), RSET, MAIL and the RCPTs of a transaction are
- * written at once, and QUIT where the plan wants it and nobody can follow; the states behind the
- * first then find theirs already sent.
+ * written at once, and behind the last of those that wait EHLO, or QUIT where nobody can follow;
+ * the states behind the first then find theirs already sent.
  */
 #include "base/check.h"
 #include "base/instant.h"
@@ -56,33 +56,41 @@ void smtp_send_quit(struct smtp_session *session)
     sent(session, smtp_command_quit(fresh_out(session)));
 }
 
-/*
- * The session may ask nobody else, whatever the replies are. (A plan that waits to be told to use
- * TLS may have to ask the same again.)
- */
-static bool is_last_batch(const struct smtp_session *session)
+void smtp_send_mark(struct smtp_session *session)
 {
-    bool may_yet_be_secured = session->starttls_offered && !session->is_tls &&
-                              !session->tls_tried && session->plan->tls != SMTP_TLS_NEVER;
-
-    return session->plan->quit_with_last && smtp_machine_is_batching(session) &&
-           session->plan->gap_ms == 0 && session->rcpt_count >= session->plan->rcpts_per_session &&
-           session->waiting.count == 0 && !may_yet_be_secured;
+    if (session->mark_is_said)
+        return;
+    session->mark_is_said = session->mark_is_spent = true;
+    sent(session, smtp_command_ehlo(fresh_out(session), session->plan->helo_name));
 }
 
-static void write_last(struct smtp_session *session)
+/* What proves that the replies are in step, behind the last of those that wait (session.h). */
+static void write_proof(struct smtp_session *session)
 {
-    if (!is_last_batch(session))
+    bool is_full = session->rcpt_count >= session->plan->rcpts_per_session;
+
+    if (session->waiting.count > 0 && !is_full)
         return;
-    session->quit_with_last = true;
+    if (!is_full && !session->mark_is_spent) {
+        smtp_send_mark(session);
+        return;
+    }
     session->is_ending = true;
     smtp_send_quit(session);
+}
+
+/* More than one is asked, and none of it counts before all of it is answered. */
+static void start_clock(struct smtp_session *session)
+{
+    if (session->plan->batch_ms > 0 && session->batch_until_ms == 0 &&
+        (session->in_flight > 1 || session->held != NULL))
+        session->batch_until_ms = smtp_machine_in(session, session->plan->batch_ms);
 }
 
 static void write_rcpts(struct smtp_session *session)
 {
     struct buffer *out = fresh_out(session);
-    uint64_t gap_ms = session->plan->gap_ms;
+    bool is_batching = smtp_machine_is_batching(session);
     struct smtp_recipient *recipient;
 
     for (recipient = smtp_queue_first(&session->transaction); recipient != NULL;
@@ -96,12 +104,14 @@ static void write_rcpts(struct smtp_session *session)
         session->in_flight++;
         session->outstanding++;
         session->rcpt_count++;
-        if (!smtp_machine_is_batching(session) || gap_ms > 0)
+        if (!is_batching)
             break;
     }
-    session->next_rcpt_ms =
-        session->now_ms > INSTANT_NEVER - gap_ms ? INSTANT_NEVER : session->now_ms + gap_ms;
-    write_last(session);
+    session->next_rcpt_ms = smtp_machine_in(session, session->plan->gap_ms);
+    if (!is_batching)
+        return;
+    start_clock(session);
+    write_proof(session);
 }
 
 void smtp_send_rcpt(struct smtp_session *session)

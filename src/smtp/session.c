@@ -237,13 +237,15 @@ static void take_reply(struct smtp_session *session)
     unsigned code = smtp_reply_parsed(&session->plan->desk->parser).code;
     enum smtp_event event = code == 421 ? SMTP_ON_421 : events[code / 100 - 2];
 
-    session->broken_outcome = SMTP_OUTCOME_PROTOCOL_ERROR;
+    session->broken_outcome = code == 421 ? SMTP_OUTCOME_DISCONNECTED : SMTP_OUTCOME_PROTOCOL_ERROR;
     if (code == 421)
         session->broken_detail = "the server closed the session (421)";
     else if (session->outstanding == 0)
         session->broken_detail = "the server spoke out of turn";
     else if (event == SMTP_ON_3XX)
         session->broken_detail = "a 3xx reply where none can be";
+    else if (session->state == SMTP_STATE_MARK)
+        session->broken_detail = "EHLO was not answered by a list: replies are out of step";
     else
         session->broken_detail = "the server refused RSET";
     if (session->outstanding > 0)
@@ -341,18 +343,6 @@ static bool take_time(struct smtp_session *session)
     return true;
 }
 
-/* Nothing is under way. When all of a batch is answered and nothing is left over, it counts. */
-static void leave_ready(struct smtp_session *session)
-{
-    if (session->held == NULL)
-        smtp_machine_enter(session, smtp_machine_choose(session));
-    else if (smtp_machine_has_leftover(session))
-        smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
-                           "the server spoke out of turn");
-    else
-        smtp_machine_release(session);
-}
-
 /* Let the machine act on one thing that happened; false when nothing is left. */
 static bool step(struct smtp_session *session)
 {
@@ -360,8 +350,8 @@ static bool step(struct smtp_session *session)
         smtp_machine_give_up(session);
         return true;
     }
-    if (session->state == SMTP_STATE_READY && session->quit_is_said) {
-        smtp_machine_enter(session, smtp_machine_choose(session)); /* what comes answers QUIT */
+    if (session->state == SMTP_STATE_READY && session->outstanding > 0) {
+        smtp_machine_enter(session, smtp_machine_choose(session)); /* what comes answers the last */
         return true;
     }
     if (take_input(session))
@@ -384,7 +374,7 @@ static bool step(struct smtp_session *session)
     if (take_time(session))
         return true;
     if (session->state == SMTP_STATE_READY) {
-        leave_ready(session);
+        smtp_machine_enter(session, smtp_machine_choose(session));
         return true;
     }
     if (session->state == SMTP_STATE_IDLE && session->waiting.count > 0 &&
@@ -405,6 +395,7 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
         .outcome = recipient->outcome,
         .stage = recipient->stage,
         .detail = recipient->detail,
+        .told_together = 1,
     };
     if (recipient->outcome == SMTP_OUTCOME_REPLY)
         ret->result.reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
@@ -413,7 +404,11 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
 /* False: all are told, and what was borrowed for it is not needed any more. */
 static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
 {
-    struct smtp_result result = {.outcome = SMTP_OUTCOME_REPLY, .stage = SMTP_STAGE_RCPT};
+    struct smtp_result result = {
+        .outcome = SMTP_OUTCOME_REPLY,
+        .stage = SMTP_STAGE_RCPT,
+        .told_together = session->held->at == 0 ? session->held->recipients.count : 0,
+    };
 
     result.recipient = smtp_held_pop(session->held, &result.reply);
     if (result.recipient == NULL) {
@@ -512,10 +507,7 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .starttls_offered = session->starttls_offered,
         .pipelining_offered = session->pipelining_offered,
         .smtputf8_offered = session->smtputf8_offered,
-        .size_offered = session->size_offered,
-        .used_helo = session->used_helo,
         .batch_broke = session->batch_broke,
-        .quit_with_last = session->quit_with_last,
         .quit_answered = session->quit_is_said && session->outstanding == 0,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),

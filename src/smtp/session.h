@@ -17,13 +17,22 @@
  * smtp_session_finish; then it says QUIT. An IDLE session that is forgotten quits after a minute.
  *
  * Transactions: MAIL, one or more RCPT, RSET (RFC 5321 4.1.1.5). A transaction holds recipients of
- * one domain only. With PIPELINING (RFC 2920) MAIL and the RCPTs go in one batch, where the plan
- * allows, and QUIT with the last recipients that the session may ask: RFC 2920 3.1 lets it end a
- * batch. What is answered to a batch counts when all of it is, QUIT too: where a server lost a
- * reply, the others would be taken for those of their neighbours. When the batch ends before that,
- * nothing that was said to it counts, and smtp_session_facts says so; whoever asks again does it
- * without batches. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS
+ * one domain only. SMTPUTF8 (RFC 6531) is asked only where offered and needed. STARTTLS
  * (RFC 3207): bytes that came before the handshake are an attack and end the session.
+ *
+ * With PIPELINING (RFC 2920), where the plan allows it, MAIL and the RCPTs go out at once, and a
+ * reply belongs to a command by its place alone. Where a server lost one, or gave two lines for one
+ * command, all that follow would be taken for those of their neighbours, and so many replies may
+ * have come as were due before the one too many is seen. So a batch ends in a command whose answer
+ * can be nothing else, as RFC 2920 3.1 allows: QUIT, which only 221 answers, with the last that the
+ * session may ask; else EHLO, answered by the server's list, which resets the transaction (RFC 5321
+ * 4.1.4). EHLO once a session only, as Sendmail takes the third for an attack (MAXHELOCOMMANDS):
+ * the batch behind it ends in QUIT. What is said to a batch counts when that proof has come, and
+ * only then; else smtp_session_facts tells, and whoever asks again does it without batches.
+ *
+ * Without batches a reply can be one too many as well. One that comes before the next command goes
+ * out ends the session; one that comes after it can't be told from its answer, by nobody, which is
+ * one more reason for gap_ms.
  */
 #ifndef MK_SMTP_SESSION_H
 #define MK_SMTP_SESSION_H
@@ -69,12 +78,12 @@ struct smtp_plan {
     struct slice sender;    /* reverse-path without "<>"; empty: the null sender;
                                smtp_sender_is_safe (smtp/command.h) */
     enum smtp_tls_policy tls;
-    bool use_pipelining;
-    bool quit_with_last; /* QUIT goes with the last of rcpts_per_session, where batches are sent */
+    bool use_pipelining; /* where there is no gap, and TLS won't be demanded yet */
     bool keep_transcript;
     unsigned rcpts_per_transaction; /* at least 1 */
     unsigned rcpts_per_session;     /* at least 1 */
-    uint32_t gap_ms;                /* least time between two RCPT commands (or batches) */
+    uint32_t gap_ms;                /* least time between two RCPT commands */
+    uint32_t batch_ms;              /* a batch of several ends then; 0: as its commands do */
     unsigned timeout_percent;       /* of the RFC 5321 4.5.3.2 time-outs, 1 to 100 */
     uint64_t deadline_ms;           /* on the caller's clock; the whole session; INSTANT_NEVER */
 };
@@ -115,6 +124,7 @@ struct smtp_result {
     enum smtp_stage stage;
     struct smtp_reply reply; /* with REPLY; text borrowed until the next call on the session */
     const char *detail;      /* static or session-owned words for the other outcomes; may be NULL */
+    unsigned told_together; /* of a batch so many are told from now on; 0: the one before said so */
 };
 
 enum smtp_output_kind {
@@ -177,10 +187,8 @@ enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smt
 struct smtp_session_facts {
     enum smtp_stage stage;
     bool tls; /* the conversation is encrypted now */
-    bool starttls_offered, pipelining_offered, smtputf8_offered, size_offered;
-    bool used_helo;        /* EHLO was refused, HELO used */
-    bool batch_broke;      /* it was over before all of it was answered */
-    bool quit_with_last;   /* QUIT went out with RCPTs: what is missing may be lost to it */
+    bool starttls_offered, pipelining_offered, smtputf8_offered;
+    bool batch_broke;      /* it was over without a proof that its replies are in step */
     bool quit_answered;    /* the server knows that it is over */
     unsigned rcpt_count;   /* RCPT commands sent */
     unsigned rcpt_room;    /* how many more recipients may be added */

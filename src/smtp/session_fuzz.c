@@ -23,7 +23,7 @@ static void open_session(struct rig *rig, const uint8_t *head)
         .tls = head[0] >> 1 & 3,
         .use_pipelining = head[0] & 8,
         .keep_transcript = head[0] & 16,
-        .quit_with_last = head[0] & 32,
+        .batch_ms = head[0] & 32 ? 20000 : 0,
         .rcpts_per_transaction = 1 + head[1] % 8,
         .rcpts_per_session = 1 + head[2] % 60,
         .gap_ms = head[3] * 10u,
