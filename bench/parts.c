@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/eight.h"
 #include "base/slice.h"
 #include "fields.h"
 #include "least.h"
@@ -141,50 +140,7 @@ static char *put_escaped(char *at, unsigned char c)
     return at + len;
 }
 
-/* One octet after the other, for what is short or has something to escape. */
-static char *put_octets(char *at, const char *from, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)from[i];
-
-        if (escapes[c] == 0)
-            *at++ = (char)c;
-        else
-            at = put_escaped(at, c);
-    }
-    return at;
-}
-
-/* Is there anything to escape in these eight? */
-static inline bool is_plain(uint64_t word)
-{
-    uint64_t quotes = word ^ EIGHT_TIMES('"'), backslashes = word ^ EIGHT_TIMES('\\');
-
-    return ((((word - EIGHT_TIMES(0x20U)) & ~word) | ((quotes - EIGHT_TIMES(1U)) & ~quotes) |
-             ((backslashes - EIGHT_TIMES(1U)) & ~backslashes)) &
-            EIGHT_HIGH) == 0;
-}
-
-/* Eight octets at a time are looked at and copied; the last eight overlap those before. */
-static char *put_text(char *at, const char *from, size_t len)
-{
-    uint64_t word, last;
-
-    if (len < 8)
-        return put_octets(at, from, len);
-    memcpy(&last, from + len - 8, 8);
-    if (!is_plain(last))
-        return put_octets(at, from, len);
-    for (size_t i = 0; i + 8 < len; i += 8) {
-        memcpy(&word, from + i, 8);
-        if (!is_plain(word))
-            return put_octets(at + i, from + i, len - i);
-        memcpy(at + i, &word, 8);
-    }
-    memcpy(at + len - 8, &last, 8);
-    return at + len;
-}
-
+/* Octet by octet, as the writer of the targets (255 to 290 ns an object where they were set). */
 INLINE void put_string(struct writer *writer, struct slice text)
 {
     char *at;
@@ -192,7 +148,14 @@ INLINE void put_string(struct writer *writer, struct slice text)
     put_comma(writer);
     at = writer->at;
     *at++ = '"';
-    at = put_text(at, text.ptr, text.len);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (escapes[c] == 0)
+            *at++ = (char)c;
+        else
+            at = put_escaped(at, c);
+    }
     *at++ = '"';
     writer->at = at;
 }
