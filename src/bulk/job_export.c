@@ -76,33 +76,21 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
                       const struct store_line *line, struct error *error)
 {
     const struct bulk_export_options *options = &export->options;
-    const struct result_options json = {.source = "live"};
     const struct probe_offline_terms terms = {
         .lists = options->lists,
         .unix_ms = options->unix_ms,
         .stop = options->rest == BULK_EXPORT_REST_CANCELLED ? EVIDENCE_STOP_CANCELLED
                                                             : EVIDENCE_STOP_DEADLINE,
     };
-    struct probe_offline_case each;
-    struct store_result result;
     struct bulk_outcome outcome;
-    struct verdict verdict;
+    struct bulk_rest rest;
     int code;
 
     if (options->rest == BULK_EXPORT_REST_EMPTY)
         return put(export, row, NULL, 0, error);
-    if (line->row.fault.len > 0) {
-        code = bulk_job_fault_result(line->row.fault, options->unix_ms, &json, &export->scratch,
-                                     &verdict, &result);
-    } else {
-        probe_offline_judge(line->row.address, NULL, &terms, &each, &verdict);
-        code = bulk_job_result(&each.evidence, &verdict, &json, &export->scratch, &result);
-    }
+    code = bulk_job_rest(line, &terms, &export->scratch, &rest, &outcome);
     if (code != 0)
         return error_set(error, code, "no memory to write the list");
-    bulk_job_outcome_of(&result, &outcome);
-    outcome.duplicate = line->row.first != 0;
-    outcome.duplicate_of = line->row.first;
     return put(export, row, &outcome, 0, error);
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "bulk/reader.h"
-#include "probe/offline.h"
 #include "provider/mailbox.h"
 #include "verdict/advice.h"
 
@@ -74,6 +73,28 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
     empty.evidence.suggestion = SLICE_EMPTY;
     return bulk_job_result(&empty.evidence, ret_verdict, options, scratch, ret_result);
+}
+
+int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,
+                  struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome)
+{
+    const struct result_options json = {.source = "live"};
+    struct store_result result;
+    int code;
+
+    if (line->row.fault.len > 0) {
+        code = bulk_job_fault_result(line->row.fault, terms->unix_ms, &json, scratch,
+                                     &rest->verdict, &result);
+    } else {
+        probe_offline_judge(line->row.address, NULL, terms, &rest->each, &rest->verdict);
+        code = bulk_job_result(&rest->each.evidence, &rest->verdict, &json, scratch, &result);
+    }
+    if (code != 0)
+        return code;
+    bulk_job_outcome_of(&result, ret_outcome);
+    ret_outcome->duplicate = line->row.first != 0;
+    ret_outcome->duplicate_of = line->row.first;
+    return 0;
 }
 
 void bulk_job_outcome_of(const struct store_result *result, struct bulk_outcome *ret_outcome)

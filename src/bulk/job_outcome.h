@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "bulk/outcome.h"
 #include "bulk/stats.h"
+#include "probe/offline.h"
 #include "store/store.h"
 #include "verdict/result.h"
 
@@ -25,6 +26,16 @@ int bulk_job_result(const struct evidence *evidence, const struct verdict *verdi
 int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result);
+
+/* Room for what an outcome borrows. */
+struct bulk_rest {
+    struct probe_offline_case each;
+    struct verdict verdict;
+};
+
+/* The outcome of a stored line without result: what needs no asking judges it. Texts as above. */
+int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,
+                  struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome);
 
 /* What is written of a stored line with a result; borrows from it. */
 void bulk_job_outcome(const struct store_line *line, struct bulk_outcome *ret_outcome);

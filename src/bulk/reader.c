@@ -351,6 +351,7 @@ static int begin_later(struct bulk_reader *reader, struct error *error)
     if (code != 0)
         return code;
     reader->shape = bulk_format_shape(&found);
+    reader->shape.columns = reader->format.columns; /* a piece may begin with a longer row */
     if (!reader->format.has_header)
         return 0;
     first = reader->used;

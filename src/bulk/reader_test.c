@@ -606,6 +606,11 @@ static void several_files(void **state)
         {{"", "id,email\n1,a@b.example\n", "a@b.example\n"}, NULL, "2: is not like"},
         {{"", "{\"email\":\"a@b.example\"}\n", "{\"email\":1}"}, "a@b.example 1 ", NULL},
         {{"", "", ""}, "", NULL},
+        /* a piece that begins with a longer row than others */
+        {{"id,email\n1,a@b.example\n2,c@d.example\n",
+          "3,e@f.example,x\n4,g@h.example\nAcme, Inc.,i@j.example\n", ""},
+         "a@b.example c@d.example e@f.example g@h.example i@j.example ",
+         NULL},
     };
     char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
     const char *files[3] = {paths[0], paths[1], paths[2]};

@@ -162,6 +162,7 @@ int clean_by_job(struct clean *clean)
     arena_init(&run.arena);
     buffer_init(&run.scratch[0], 0);
     buffer_init(&run.scratch[1], 0);
+    buffer_init(&run.rest, 0);
     store_page_init(&run.page);
     clean_catch_signals();
     went = go(&run);
@@ -186,6 +187,7 @@ int clean_by_job(struct clean *clean)
     arena_done(&run.arena);
     buffer_done(&run.scratch[0]);
     buffer_done(&run.scratch[1]);
+    buffer_done(&run.rest);
     return went == WENT_WELL    ? CLI_EXIT_OK
            : went == WENT_WRONG ? CLI_EXIT_USAGE
                                 : CLI_EXIT_UNDETERMINED;

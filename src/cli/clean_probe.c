@@ -51,10 +51,34 @@ static int stream_line(struct clean_run *run, const struct store_line *line,
     return bulk_writer_put(run->stream, &row, outcome, error);
 }
 
-/* Rows with results: those kept in an earlier run, or (duplicates) those that point elsewhere. */
-static int stream_walk(struct clean_run *run, bool duplicates, struct error *error)
+/* Those with a result that were kept in an earlier run; that point elsewhere; those without. */
+enum stream_part {
+    STREAM_KEPT,
+    STREAM_DUPLICATES,
+    STREAM_REST,
+};
+
+static int stream_rest(struct clean_run *run, const struct store_line *line,
+                       const struct lists_operator *lists, struct error *error)
 {
-    struct store_query query = {.limit = 500, .with_json = true, .with_raw = true};
+    const struct probe_offline_terms terms = {
+        .lists = lists,
+        .unix_ms = (int64_t)time(NULL) * 1000,
+        .stop = EVIDENCE_STOP_DEADLINE,
+    };
+    struct bulk_outcome outcome;
+    struct bulk_rest rest;
+
+    if (bulk_job_rest(line, &terms, &run->rest, &rest, &outcome) != 0)
+        return error_set(error, ERROR_NOMEM, "no memory to write the list");
+    return stream_line(run, line, &outcome, error);
+}
+
+static int stream_walk(struct clean_run *run, enum stream_part part,
+                       const struct lists_operator *lists, struct error *error)
+{
+    struct store_query query = {
+        .scope = STORE_SCOPE_ROWS, .limit = 500, .with_json = true, .with_raw = true};
     int code = 0;
 
     do {
@@ -63,7 +87,10 @@ static int stream_walk(struct clean_run *run, bool duplicates, struct error *err
             const struct store_line *line = &run->page.lines[i];
             struct bulk_outcome outcome;
 
-            if (!line->has_result || (line->row.first != 0) != duplicates)
+            if (!line->has_result && part == STREAM_REST)
+                code = stream_rest(run, line, lists, error);
+            if (!line->has_result || part == STREAM_REST ||
+                (line->row.first != 0) != (part == STREAM_DUPLICATES))
                 continue;
             bulk_job_outcome(line, &outcome);
             code = stream_line(run, line, &outcome, error);
@@ -135,7 +162,7 @@ enum went clean_run_stream_open(struct clean_run *run)
         code = clean_open_writer(run->clean, run->reader, &run->stream, &error);
     if (code == 0) {
         bulk_writer_gather(run->stream);
-        code = run->job.done > 0 ? stream_walk(run, false, &error) : 0;
+        code = run->job.done > 0 ? stream_walk(run, STREAM_KEPT, NULL, &error) : 0;
     }
     return code == 0 ? WENT_WELL : clean_run_fail(run, &error);
 }
@@ -168,9 +195,16 @@ static int stream_report(struct clean_run *run, struct error *error)
 
 enum went clean_run_stream_finish(struct clean_run *run)
 {
+    struct lists_operator *lists = NULL;
     struct error error = {0};
-    int code = run->job.duplicates > 0 ? stream_walk(run, true, &error) : 0;
+    int code = run->job.duplicates > 0 ? stream_walk(run, STREAM_DUPLICATES, NULL, &error) : 0;
 
+    if (code == 0 && run->end == BULK_JOB_OUT_OF_TIME) {
+        code = prober_load_lists(run->clean->call->config, &lists, &error);
+        if (code == 0)
+            code = stream_walk(run, STREAM_REST, lists, &error);
+        lists_operator_free(lists);
+    }
     if (code == 0)
         code = stream_report(run, &error);
     if (code == 0) {

@@ -40,7 +40,7 @@ struct clean_run {
     /* Output as it comes; NULL: at the end. */
     struct bulk_reader *reader;
     struct bulk_writer *stream;
-    struct buffer scratch[2];
+    struct buffer scratch[2], rest;
     struct store_page page;
     struct error error; /* of the stream */
 };

@@ -620,6 +620,12 @@ class Online(WithFolder):
 
     def test_a_time_limit(self):
         write_list(self.list, [(f"row {i}", f"u{i % 60}@slow.example") for i in range(90)])
+        # As they come, too: what was not reached follows at the end, duplicates and all.
+        out, err = self.clean(self.list, "-o", "-", "--max-time", "1s", status=3)
+        objects = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(sorted(o["row"] for o in objects), list(range(1, 91)))
+        self.assertEqual({o["mailknock"]["reason"] for o in objects}, {"accepted", "not_probed"})
+        self.assertIn("out of time", err)
         _, err = self.clean(self.list, "--max-time", "2s", status=3)
         reasons = [r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")]
         self.assertEqual(set(reasons), {"accepted", "not_probed"})

@@ -9,6 +9,9 @@ KINDS = ["usual", "usual", "batches", "all", "full", "grey", "shut", "slow"]
 WORDS = ["Ann", "Bob Smith", "", "Dan, jr.", "5\" pipe", "=1+1", "O'Brien; Pat", "a|b", " blanks ", "tab\there",
          "\"quoted\"", "Müller", "two\nlines", "Jo \"J\" Doe", "007", "-", "three\nlines,\n\"here\"", "a \"b, c\" d"]
 WIDE = ["Żółć", "日本", "emoji 🙂", "naïve – dash"]
+PLAIN = ["Ann", "Bob Smith", "", "Dan, jr.", "007", "O'Brien; Pat", "a|b", "-"]
+# Quotes as people leave them in the last column: never closed, or marks of inches that could be a pair.
+STRAY = [['"open'], ['"24', '17"', '5" x']]
 BAD = ["no address", "", "a@b@c", "@d1.example", "x y@d1.example"]
 NAMES = ["id", "Name", "Note", "City", "mk_status", "Name", "Größe", "a;b", "", "phone \"private\""]
 
@@ -58,6 +61,7 @@ class Row:
 
     def __init__(self, cells, address):
         self.cells, self.address, self.raw = cells, address, None
+        self.is_stray = False  # its last cell has a quote that is a letter
         self.is_unclear = False  # nobody can tell which cell is its address
 
 
@@ -82,6 +86,9 @@ class List:
             self.line_end = "\n"
         self.names = [chance.choice(NAMES) for _ in range(self.width)]
         self.names[self.column] = chance.choice(["E-Mail", "email", "Email Address"])
+        self.stray = None
+        if self.kind == "csv" and self.column + 1 < self.width and chance.random() < 0.15:
+            self.stray, self.quote_all = chance.choice(STRAY), False
         self.rows = self.make_rows(chance.choice([3, 12, 12, 40, 40, 90]))
         self.files = []
 
@@ -90,7 +97,7 @@ class List:
     def make_address(self):
         chance = self.chance
         pick = chance.random()
-        if pick < 0.06:
+        if pick < 0.06 and not self.stray:
             return chance.choice(BAD)
         if pick < 0.12:
             return f"u{chance.randrange(1000)}@{chance.choice(['null', 'nowhere'])}.example"
@@ -98,9 +105,11 @@ class List:
         if chance.random() < 0.1:
             domain = domain.upper()
         address = f"{chance.choice('uuuxf')}{chance.randrange(10000)}@{domain}"
-        return f" {address} " if chance.random() < 0.05 and self.kind != "xlsx" else address
+        return f" {address} " if chance.random() < 0.05 and self.kind != "xlsx" and not self.stray else address
 
     def make_word(self):
+        if self.stray:
+            return self.chance.choice(PLAIN)
         word = self.chance.choice(WORDS + (WIDE if self.encoding != "latin-1" else []))
         # What spreadsheets don't keep, and line ends that would be the list's own.
         if self.kind == "xlsx":
@@ -121,9 +130,11 @@ class List:
             if self.kind in ("text", "ndjson"):
                 cells = [address]
             rows.append(Row(cells, address))
-        if self.kind == "csv":
-            for row in rows[3:]:
+        for row in rows[3:] if self.kind == "csv" else []:
+            if not self.stray:
                 self.make_ragged(row)
+            elif self.chance.random() < 0.2:
+                row.cells[-1], row.is_stray = self.chance.choice(self.stray), True
         return rows
 
     def make_ragged(self, row):
@@ -149,8 +160,8 @@ class List:
 
     # --- as bytes ---
 
-    def quoted(self, cell, first):
-        must = any(c in cell for c in self.delimiter + "\r\n") or cell.startswith('"')
+    def quoted(self, cell, first, must=False):
+        must |= any(c in cell for c in self.delimiter + "\r\n") or cell.startswith('"')
         # A blank first line, or one that a reader may take for something else.
         must |= first and cell == "" and self.width == 1
         if must or self.quote_all or self.chance.random() < 0.05:
@@ -199,11 +210,18 @@ class List:
             else:
                 row.text = self.line(row.cells) if self.kind == "csv" else row.address
             row.raw = row.text.encode(back)
+            if row.is_stray:
+                own = self.line(row.cells[:-1]) + self.delimiter
+                row.text = own + row.cells[-1]
+                # Other programs would read on over a quote that is never closed; between tabs it is a letter.
+                is_open = row.cells[-1].startswith('"') and self.delimiter != "\t"
+                row.raw = (own + self.quoted(row.cells[-1], False, True) if is_open else row.text).encode(back)
         while self.rows[-1].text.strip(" \t" + self.delimiter) == "" and self.kind == "csv":
             self.rows.pop()
         if count > 1 and len(self.rows) > 6:
             # A part that begins without a header must begin with an address.
-            cuts = [i for i, row in enumerate(self.rows) if 3 < i and "@d" in row.address]
+            cuts = [i for i, row in enumerate(self.rows) if 3 < i and "@d" in row.address and
+                    row.cells[self.column if self.kind == "csv" else 0] == row.address]
             cuts = sorted(self.chance.sample(cuts, min(count - 1, len(cuts))))
         else:
             cuts = []
