@@ -8,6 +8,7 @@
 #include "address/char_class.h"
 #include "address/parse.h"
 #include "address/tld.h"
+#include "base/eight.h"
 
 enum {
     LABEL_MAX = 63, /* octets, RFC 1035 2.3.4 */
@@ -72,6 +73,44 @@ static bool fail_at_byte(struct address *address, size_t offset, const char *lab
     return address_fail(address, diagnosis, offset + len);
 }
 
+static void finish_name(struct address *address, size_t start)
+{
+    size_t len = address->input.len - start;
+
+    address->domain = slice_from(address->input.ptr + start, len);
+    address->domain_ascii_len = (uint16_t)len;
+    address->domain_ascii[len] = '\0';
+}
+
+/*
+ * Most domains have nothing but letters, digits and single dots between them, and no label of
+ * theirs can be too long: they are read eight bytes at a time. False: of another kind, or wrong.
+ */
+static bool parse_plain_name(struct address *address, size_t start)
+{
+    const char *bytes = address->input.ptr + start, *end = address->input.ptr + address->input.len;
+    size_t len = address->input.len - start;
+    uint64_t plain = 0, dots = 0;
+
+    if (len == 0 || len > LABEL_MAX || address->input.len < 8)
+        return false;
+    for (size_t at = 0; at < len; at += 8) {
+        uint64_t word = len - at >= 8 ? eight_read(bytes + at) : eight_read_last(end, len - at);
+        uint64_t lower = word | EIGHT_TIMES(0x20U), is_dot = eight_equal(word, '.');
+        uint64_t is_let_dig = eight_between(lower, 'a', 'z') | eight_between(word, '0', '9');
+
+        dots |= eight_gather(is_dot) << at;
+        plain |= eight_gather(is_let_dig | is_dot) << at;
+        eight_write(lower, address->domain_ascii + at);
+    }
+    /* An empty label is a dot at either end, or beside another. */
+    if (plain != (UINT64_C(1) << len) - 1 ||
+        (dots & (UINT64_C(1) | UINT64_C(1) << (len - 1))) != 0 || (dots & dots >> 1) != 0)
+        return false;
+    finish_name(address, start);
+    return true;
+}
+
 bool address_parse_domain(struct address *address, size_t start)
 {
     const char *bytes = address->input.ptr;
@@ -82,6 +121,8 @@ bool address_parse_domain(struct address *address, size_t start)
 
     if (i < len && bytes[i] == '[')
         return address_parse_literal(address, start);
+    if (parse_plain_name(address, start))
+        return true;
     for (; i < len && i - start <= ADDRESS_DOMAIN_MAX; i++) {
         char c = bytes[i];
 
@@ -105,9 +146,7 @@ bool address_parse_domain(struct address *address, size_t start)
         return address_fail(address, ADDRESS_DOMAIN_TOO_LONG, start + ADDRESS_DOMAIN_MAX);
     if (!end_label(address, start + label, out + label, i - start - label))
         return false;
-    address->domain = slice_from(bytes + start, i - start);
-    address->domain_ascii_len = (uint16_t)(i - start);
-    out[i - start] = '\0';
+    finish_name(address, start);
     return true;
 }
 
@@ -123,10 +162,16 @@ static bool all_are(struct slice s, bool (*is)(char c))
 uint32_t address_domain_flags(const struct address *address)
 {
     struct slice domain = slice_from(address->domain_ascii, address->domain_ascii_len);
-    ptrdiff_t dot = slice_rfind_byte(domain, '.');
-    struct slice tld = slice_from_offset(domain, (size_t)(dot + 1));
-    enum address_tld_kind kind = address_tld_find(tld);
-    uint32_t flags = dot < 0 ? ADDRESS_FLAG_SINGLE_LABEL : 0;
+    size_t from = domain.len; /* of the top level: it is too short for memrchr to gain anything */
+    enum address_tld_kind kind;
+    struct slice tld;
+    uint32_t flags;
+
+    while (from > 0 && domain.ptr[from - 1] != '.')
+        from--;
+    tld = slice_from_offset(domain, from);
+    kind = address_tld_find(tld);
+    flags = from == 0 ? ADDRESS_FLAG_SINGLE_LABEL : 0;
 
     if (kind == ADDRESS_TLD_DELEGATED)
         return flags;
@@ -134,7 +179,7 @@ uint32_t address_domain_flags(const struct address *address)
         return flags | ADDRESS_FLAG_TLD_SPECIAL_USE;
     if (all_are(tld, ascii_is_digit))
         return flags | ADDRESS_FLAG_NUMERIC_TLD;
-    if (dot < 0)
+    if (from == 0)
         return flags;
     if (tld.len == 1)
         return flags | ADDRESS_FLAG_TLD_ONE_LETTER;

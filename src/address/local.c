@@ -61,15 +61,19 @@ static bool parse_dot_string(struct address *address)
 {
     const char *bytes = address->input.ptr;
     size_t len = address->input.len;
+    size_t most = len <= ADDRESS_LOCAL_MAX ? len : ADDRESS_LOCAL_MAX + 1; /* to be looked at */
     size_t atom = 0; /* where the current atom starts */
     size_t i = 0;
 
-    while (i < len && i <= ADDRESS_LOCAL_MAX) {
-        char c = bytes[i];
+    for (;;) {
+        char c;
 
-        if (char_is(c, CHAR_ATEXT)) {
+        while (i < most && char_is(bytes[i], CHAR_ATEXT))
             i++;
-        } else if (c == '.' || c == '@') {
+        if (i >= most)
+            break;
+        c = bytes[i];
+        if (c == '.' || c == '@') {
             if (i == atom)
                 return fail_at_empty_atom(address, i);
             if (c == '@')

@@ -474,6 +474,8 @@ static void eight_bytes_together_are_as_each_alone(void **state)
             assert_int_equal(dots >> i & 1, bytes[i] == '.');
             assert_int_equal(lower[i], ascii_lower(bytes[i]));
         }
+        for (size_t len = 1; len <= 8; len++)
+            assert_int_equal(eight_read_last(bytes + 8, len), word >> (64 - 8 * len));
     }
 }
 

@@ -26,6 +26,29 @@ static inline uint64_t eight_read(const char *bytes)
     return word;
 }
 
+/* The last 1 to 8 bytes before `end`, and zeros: eight bytes at least can be read there. */
+static inline uint64_t eight_read_last(const char *end, size_t len)
+{
+    return eight_read(end - 8) >> (8 * (8 - len));
+}
+
+/* The first len bytes, fewer than eight, and zeros. */
+static inline uint64_t eight_read_some(const char *bytes, size_t len)
+{
+    const unsigned char *each = (const unsigned char *)bytes;
+    uint64_t word = 0;
+
+    if (len >= 4) {
+        for (size_t i = 0; i < 4; i++)
+            word |= (uint64_t)each[i] << (8 * i) | (uint64_t)each[len - 4 + i]
+                                                       << (8 * (len - 4 + i));
+    } else if (len > 0) {
+        word = (uint64_t)each[0] | (uint64_t)each[len / 2] << (8 * (len / 2)) |
+               (uint64_t)each[len - 1] << (8 * (len - 1));
+    }
+    return word;
+}
+
 static inline void eight_write(uint64_t word, char *bytes)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
