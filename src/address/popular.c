@@ -1,6 +1,8 @@
 /* Look-ups in the tables of suggestions: see popular.h. */
 #include "address/popular.h"
 
+#include "base/check.h"
+
 /*
  * The place of `word` among `count` entries of `size` bytes that begin with their word and are
  * sorted by it; NULL when it is not there.
@@ -60,4 +62,14 @@ const struct tld_typo *tld_typo_find(struct slice tld)
 bool typo_squat_is_known(struct slice domain)
 {
     return find_word(typo_squats, typo_squat_count, sizeof(*typo_squats), domain) != NULL;
+}
+
+struct popular_rows popular_near_length(size_t len, size_t reach)
+{
+    struct popular_rows rows = {{0}};
+
+    for (size_t each = len > reach ? len - reach : 0; each <= len + reach; each++)
+        for (size_t at = 0; each <= POPULAR_NAME_MAX && at < ARRAY_LEN(rows.words); at++)
+            rows.words[at] |= popular_by_length[each].words[at];
+    return rows;
 }

@@ -29,8 +29,19 @@ struct tld_typo {
     bool popular_only; /* delegated: mended only behind the exact name of a popular domain */
 };
 
+enum {
+    POPULAR_ROWS_MAX = 256, /* tools/compile-suggestions checks both */
+    POPULAR_NAME_MAX = 20,
+};
+
+/* A set of rows of popular_domains, a bit each. */
+struct popular_rows {
+    uint64_t words[POPULAR_ROWS_MAX / 64];
+};
+
 extern const struct popular_domain popular_domains[];
 extern const size_t popular_domain_count;
+extern const struct popular_rows popular_by_length[POPULAR_NAME_MAX + 1]; /* of the name */
 /* A word and the first, most popular, domain that has it. */
 struct popular_entry {
     struct slice word;
@@ -44,6 +55,23 @@ extern const struct tld_typo tld_typos[]; /* sorted by what was typed */
 extern const size_t tld_typo_count;
 extern const struct slice typo_squats[]; /* sorted */
 extern const size_t typo_squat_count;
+
+/* Those whose names are at most so many characters longer or shorter than len: most names are out
+ * of reach of a mistyped one by that alone. */
+struct popular_rows popular_near_length(size_t len, size_t reach);
+/* The first of them from row `from` on; popular_domain_count: there is none. */
+static inline size_t popular_next(const struct popular_rows *rows, size_t from)
+{
+    for (size_t at = from / 64; at < POPULAR_ROWS_MAX / 64; at++) {
+        uint64_t word = rows->words[at];
+
+        if (at == from / 64)
+            word = word >> from % 64 << from % 64;
+        if (word != 0)
+            return 64 * at + (size_t)__builtin_ctzll(word);
+    }
+    return popular_domain_count;
+}
 
 /* Lower case in all of them. NULL or false when it is not in the table. */
 const struct popular_domain *popular_find(struct slice domain);

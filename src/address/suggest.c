@@ -157,12 +157,14 @@ static bool mend_regional(struct slice domain, const struct suggest_world *world
     struct slice name = slice_prefix(domain, dot < 0 ? 0 : (size_t)dot);
     struct slice rest = slice_from_offset(domain, name.len);
     uint64_t letters = distance_letters(name);
+    struct popular_rows rows = popular_near_length(name.len, CAP / DISTANCE_STEP_LEAST);
     struct distance_word typed;
     bool is_prepared = false;
 
     if (world == NULL || world->is_real == NULL)
         return false;
-    for (size_t i = 0; i < popular_domain_count; i++) {
+    for (size_t i = popular_next(&rows, 0); i < popular_domain_count;
+         i = popular_next(&rows, i + 1)) {
         struct slice meant = popular_domains[i].name;
 
         if (popular_domains[i].is_name_told || meant.len < NAME_MIN ||

@@ -18,6 +18,7 @@ enum {
     TRANSPOSITION = 5, /* what distance_of_typing takes for one */
     LONG_NAME = 5,     /* names from this length on bear a slip beside a mistyped rest */
     SURE_SLIP = 6,     /* a slip that is hardly anything else */
+    NAME_CAP = 17,     /* of a long name */
 };
 
 struct search {
@@ -41,7 +42,7 @@ static unsigned name_cap(size_t len)
         return 0;
     if (len == 4)
         return 6;
-    return len == 5 ? 13 : 17;
+    return len == 5 ? 13 : NAME_CAP;
 }
 
 /* Typed as "co" where "com" was meant, and the like. */
@@ -150,7 +151,12 @@ static void look_through(struct search *search)
     /* Behind a rest that exists only the same can have been meant, unless it is a known slip. */
     bool is_rest_meant = !search->is_popular_name && search->is_delegated && search->typo == NULL;
 
-    for (size_t i = 0; i < popular_domain_count; i++) {
+    struct popular_rows rows = popular_near_length(
+        search->name.len,
+        search->is_popular_name ? POPULAR_NAME_MAX : NAME_CAP / DISTANCE_STEP_LEAST);
+
+    for (size_t i = popular_next(&rows, 0); i < popular_domain_count;
+         i = popular_next(&rows, i + 1)) {
         const struct popular_domain *popular = &popular_domains[i];
 
         if (is_rest_meant && popular->rest_letters != search->rest_letters)
