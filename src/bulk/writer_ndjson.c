@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/eight.h"
 #include "base/json.h"
+#include "base/sixteen.h"
 #include "bulk/format.h"
 #include "bulk/ndjson.h"
 #include "bulk/writer_internal.h"
@@ -212,37 +212,61 @@ static struct slice name_before(const struct writer_context *context, size_t ind
     return slice_from_string(made_up);
 }
 
+/* With what stands before it, between quotes. Returns where it ends. */
+static inline char *put_plain_cell(char *to, char before, struct slice name, struct slice cell)
+{
+    *to++ = before;
+    eight_copy(to, name.ptr, name.len);
+    to += name.len;
+    *to++ = '"';
+    eight_copy(to, cell.ptr, cell.len);
+    to += cell.len;
+    *to++ = '"';
+    return to;
+}
+
 /*
  * Cells of a row that is JSON's text as it stands: delimiters alone part them, and they are copied
  * within their names. False: they need another look, and nothing was written.
  */
 static bool put_plain_cells(struct writer_context *context, struct slice raw)
 {
-    const char *at = raw.ptr, *end = raw.ptr + raw.len, *stop;
+    const char delimiter = context->shape.delimiter, *from = raw.ptr;
     bool has_names = context->names_before != NULL;
-    char *to;
+    size_t most = has_names ? context->column_count : SIZE_MAX, index = 0;
+    char before = has_names ? '{' : '[', *to;
 
-    if (!json_is_plain(raw) || raw.len == 0)
+    if (raw.len == 0)
         return false;
     /* Each cell has a comma or bracket before it and two quotes; each but the first a delimiter. */
     to = buffer_room(context->line, context->names_len + 3 * (raw.len + 1) + raw.len + 1);
     if (to == NULL)
         return true; /* the buffer remembers it */
-    for (size_t index = 0; at != NULL; index++) {
-        stop = memchr(at, context->shape.delimiter, (size_t)(end - at));
-        if (has_names && index == context->column_count)
+    for (size_t at = 0; at < raw.len; at += 16) {
+        size_t len = raw.len - at < 16 ? raw.len - at : 16;
+        sixteen bytes = sixteen_read(raw.ptr + at, len);
+        uint64_t strange = sixteen_gather(
+            (sixteen)((bytes < 0x20) | (bytes == '"') | (bytes == '\\') | (bytes == 0x7f)));
+        uint64_t stops = sixteen_gather((sixteen)(bytes == delimiter));
+
+        if (strange << (64 - len) != 0)
             return false;
-        *to++ = index > 0 ? ',' : has_names ? '{' : '[';
-        if (has_names) {
-            eight_copy(to, context->names_before[index].ptr, context->names_before[index].len);
-            to += context->names_before[index].len;
+        for (stops &= (UINT64_C(1) << len) - 1; stops != 0; stops &= stops - 1) {
+            const char *stop = raw.ptr + at + __builtin_ctzll(stops);
+
+            if (index + 1 >= most)
+                return false;
+            to = put_plain_cell(to, before, has_names ? context->names_before[index] : SLICE_EMPTY,
+                                slice_from(from, (size_t)(stop - from)));
+            before = ',';
+            index++;
+            from = stop + 1;
         }
-        *to++ = '"';
-        eight_copy(to, at, (size_t)((stop != NULL ? stop : end) - at));
-        to += (stop != NULL ? stop : end) - at;
-        *to++ = '"';
-        at = stop != NULL ? stop + 1 : NULL;
     }
+    if (index >= most)
+        return false;
+    to = put_plain_cell(to, before, has_names ? context->names_before[index] : SLICE_EMPTY,
+                        slice_from(from, (size_t)(raw.ptr + raw.len - from)));
     *to++ = has_names ? '}' : ']';
     context->line->len = (size_t)(to - context->line->ptr);
     return true;
