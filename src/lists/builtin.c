@@ -20,7 +20,7 @@ enum {
     BLOB_TABLE = 56,
     COUNT_MAX = 8,
     KEY_MAX = 255,
-    LOCAL_MAX = 64,
+    LOCAL_MAX = ADDRESS_LOCAL_MAX,
     TOKENS_MAX = 8,
     PART_MIN = 6, /* bytes of the shortest name with CLASS_PART: tools/compile-lists checks it */
 };
@@ -193,48 +193,20 @@ bool lists_mx_is_disposable(struct slice host)
 
 /* A local part without case, punctuation and tag; where its words begin. */
 struct squeezed {
-    char bytes[LOCAL_MAX + 1]; /* room for the "@" behind */
+    char bytes[LOCAL_MAX + 1]; /* room for an "@" behind */
     size_t len;
     size_t starts[TOKENS_MAX + 1]; /* offsets of words, then len */
     size_t token_count;
 };
 
-/* The local part without quotes and tag, in lower case; and which of its bytes part words. */
-static size_t read_local(struct slice local, char out[LOCAL_MAX], uint64_t *ret_separators)
-{
-    const char *plus;
-
-    if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
-        local = slice_from(local.ptr + 1, local.len - 2);
-    if (local.len == 0 || local.len > LOCAL_MAX)
-        return 0;
-    plus = memchr(local.ptr + 1, '+', local.len - 1);
-    if (plus != NULL)
-        local.len = (size_t)(plus - local.ptr);
-    memcpy(out, local.ptr, local.len);
-    *ret_separators = 0;
-    for (size_t at = 0; at < local.len; at += 8) {
-        uint64_t word = eight_read(out + at);
-        uint64_t separators = eight_equal(word, '.') | eight_equal(word, '-') |
-                              eight_equal(word, '_') | eight_equal(word, ' ');
-
-        *ret_separators |= eight_gather(separators) << at;
-        eight_write(eight_lower(word), out + at);
-    }
-    return local.len;
-}
-
 /* False when there is nothing to look up. */
-static bool squeeze(struct slice local, struct squeezed *ret)
+static bool squeeze(const struct address_traits *traits, struct squeezed *ret)
 {
-    char bytes[LOCAL_MAX] = "";
-    uint64_t separators, rest;
-    size_t local_len = read_local(local, bytes, &separators), len = 0;
+    size_t all = address_traits_untagged(traits), len = 0;
+    uint64_t separators = traits->dots | traits->hyphens | traits->underscores | traits->blanks;
+    uint64_t rest = ~separators & address_traits_first(all);
 
     ret->token_count = 0;
-    if (local_len == 0)
-        return false;
-    rest = ~separators & (UINT64_MAX >> (LOCAL_MAX - local_len));
     while (rest != 0) {
         unsigned from = (unsigned)__builtin_ctzll(rest);
         uint64_t behind = ~(rest >> from);
@@ -242,7 +214,7 @@ static bool squeeze(struct slice local, struct squeezed *ret)
 
         if (ret->token_count < TOKENS_MAX)
             ret->starts[ret->token_count++] = len;
-        memcpy(ret->bytes + len, bytes + from, word_len);
+        eight_copy(ret->bytes + len, traits->lower + from, word_len);
         len += word_len;
         rest = from + word_len < LOCAL_MAX ? rest >> (from + word_len) << (from + word_len) : 0;
     }
@@ -251,22 +223,24 @@ static bool squeeze(struct slice local, struct squeezed *ret)
 }
 
 /* The class bits of the bytes from..to as a local part. */
-static unsigned find_local(const struct squeezed *name, size_t from, size_t to)
+static unsigned find_local(struct squeezed *name, size_t from, size_t to)
 {
-    char key[LOCAL_MAX + 1];
+    char *key = name->bytes + from, behind = name->bytes[to];
     size_t len = to - from;
+    unsigned classes;
 
     /* Names of people do, and no name in the table: tools/compile-lists checks it. */
     if (len >= 2 && ascii_is_digit(name->bytes[to - 1]) && ascii_is_digit(name->bytes[to - 2]))
         return 0;
-    memcpy(key, name->bytes + from, len);
     key[len] = '@';
-    return find_in(local_table(), read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1,
-                   hash_key((const unsigned char *)key, len + 1));
+    classes = find_in(local_table(), read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1,
+                      hash_key((const unsigned char *)key, len + 1));
+    key[len] = behind;
+    return classes;
 }
 
 /* "info2", "sales-uk", "support.1": a role with a number or a country behind it. */
-static bool is_numbered_role(const struct squeezed *name)
+static bool is_numbered_role(struct squeezed *name)
 {
     size_t end = name->len;
 
@@ -279,7 +253,7 @@ static bool is_numbered_role(const struct squeezed *name)
 }
 
 /* "news-noreply", "no_reply.eu": some run of words, but not all, is a no-reply name by itself. */
-static bool has_no_reply_part(const struct squeezed *name)
+static bool has_no_reply_part(struct squeezed *name)
 {
     if (name->len < PART_MIN)
         return false;
@@ -298,12 +272,12 @@ static bool has_no_reply_part(const struct squeezed *name)
     return false;
 }
 
-unsigned lists_local_classes(struct slice local)
+unsigned lists_local_classes_by(const struct address_traits *traits)
 {
     struct squeezed name;
     unsigned classes;
 
-    if (!squeeze(local, &name))
+    if (!squeeze(traits, &name))
         return 0;
     classes = find_local(&name, 0, name.len) & (LISTS_ROLE | LISTS_NO_REPLY);
     if (!(classes & LISTS_ROLE) && is_numbered_role(&name))
@@ -311,6 +285,18 @@ unsigned lists_local_classes(struct slice local)
     if (!(classes & LISTS_NO_REPLY) && has_no_reply_part(&name))
         classes |= LISTS_NO_REPLY;
     return classes;
+}
+
+unsigned lists_local_classes(struct slice local)
+{
+    struct address_traits traits;
+
+    if (local.len >= 2 && local.ptr[0] == '"' && local.ptr[local.len - 1] == '"')
+        local = slice_from(local.ptr + 1, local.len - 2);
+    if (local.len > LOCAL_MAX)
+        return 0;
+    address_traits_of(local, &traits);
+    return lists_local_classes_by(&traits);
 }
 
 size_t lists_count(enum lists_class list)

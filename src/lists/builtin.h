@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "address/traits.h"
 #include "base/slice.h"
 
 enum lists_class {
@@ -31,6 +32,8 @@ bool lists_mx_is_disposable(struct slice host);
 
 /* ROLE and NO_REPLY of a local part, any case; "+tag" and punctuation are seen through. */
 unsigned lists_local_classes(struct slice local);
+/* The same of one without quotes that was looked at. */
+unsigned lists_local_classes_by(const struct address_traits *traits);
 
 /* How many entries the class has, for `mailknock lists`. */
 size_t lists_count(enum lists_class list);

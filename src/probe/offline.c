@@ -35,14 +35,28 @@ static struct slice domain_of(const struct address *address)
                                : slice_from(address->domain_ascii, address->domain_ascii_len);
 }
 
+/* What the name that the local part stands for is made of. */
+static void look_at_local(const struct address *address, struct address_traits *ret_traits)
+{
+    char bytes[ADDRESS_LOCAL_MAX];
+
+    if ((address->flags & ADDRESS_FLAG_QUOTED_LOCAL) == 0)
+        address_traits_of(address->local, ret_traits);
+    else
+        address_traits_of(slice_from(bytes, address_unquote_local(address, bytes)), ret_traits);
+}
+
 /* What depends on the parsed address; of its domain: the classes and the rules. */
-static void fill_parsed(struct evidence *evidence, unsigned domain_classes,
-                        const struct provider_mailbox_rules *rules)
+static void fill_parsed(struct evidence *evidence, const struct address_traits *traits,
+                        unsigned domain_classes, const struct provider_mailbox_rules *rules)
 {
     struct slice local = evidence->address.local;
+    /* Lists of roles leave escapes in quotes as they are. */
+    bool is_quoted = (evidence->address.flags & ADDRESS_FLAG_QUOTED_LOCAL) != 0;
 
-    evidence->builtin_classes = lists_local_classes(local) | domain_classes;
-    evidence->mailbox_breach = provider_mailbox_breach_of(local, rules);
+    evidence->builtin_classes =
+        (is_quoted ? lists_local_classes(local) : lists_local_classes_by(traits)) | domain_classes;
+    evidence->mailbox_breach = provider_mailbox_breach_by(traits, rules);
     evidence->subaddress = provider_mailbox_is_subaddress_of(local, rules, evidence->provider);
 }
 
@@ -80,13 +94,14 @@ void probe_offline_know(struct slice domain, struct probe_offline_known *ret_kno
 
 /* The same as fill_parsed for a domain that nothing is known of; true: there is nothing to suggest.
  */
-static bool fill_unknown(struct evidence *evidence, const struct suggest_world *world)
+static bool fill_unknown(struct evidence *evidence, const struct address_traits *traits,
+                         const struct suggest_world *world)
 {
     const struct address *address = &evidence->address;
     const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain_of(address));
     char meant[ADDRESS_DOMAIN_MAX + 1];
 
-    fill_parsed(evidence, classes_of_domain(address), &rules);
+    fill_parsed(evidence, traits, classes_of_domain(address), &rules);
     return only_domain_is_mended(address) && !suggest_domain(domain_of(address), world, meant);
 }
 
@@ -94,16 +109,18 @@ void probe_offline_fill(struct slice input, struct address_memo memo,
                         const struct probe_offline_known *known, const struct suggest_world *world,
                         struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
 {
+    struct address_traits traits;
     bool is_sound = false;
 
     evidence->input = input;
     evidence->suggestion = SLICE_EMPTY;
     if (address_parse_again(input.ptr, input.len, memo, &evidence->address)) {
+        look_at_local(&evidence->address, &traits);
         if (known != NULL) {
-            fill_parsed(evidence, known->classes, &known->rules);
+            fill_parsed(evidence, &traits, known->classes, &known->rules);
             is_sound = known->is_sound && only_domain_is_mended(&evidence->address);
         } else {
-            is_sound = fill_unknown(evidence, world);
+            is_sound = fill_unknown(evidence, &traits, world);
         }
     }
     if (!is_sound)
@@ -307,7 +324,8 @@ static const struct verdict *judge(struct probe_offline_case *each,
                                    struct probe_offline_memory *memory, struct verdict *room)
 {
     const struct evidence *evidence = &each->evidence;
-    uint64_t shape = memory != NULL && memory->shapes != NULL ? verdict_shape_of(evidence) : 0;
+    uint64_t shape =
+        memory != NULL && memory->shapes != NULL ? verdict_shape_of(evidence, &each->traits) : 0;
     struct probe_offline_shape *entry;
 
     each->pattern = NULL;
@@ -385,7 +403,9 @@ const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory
     bool is_known = each->domain_hash != 0, is_sound = false;
 
     if (address->diagnosis == ADDRESS_VALID) {
-        fill_parsed(evidence, is_known ? each->known.classes : classes_of_domain(address),
+        look_at_local(address, &each->traits);
+        fill_parsed(evidence, &each->traits,
+                    is_known ? each->known.classes : classes_of_domain(address),
                     &each->known.rules);
         is_sound = is_known && each->known.is_sound && only_domain_is_mended(address);
         if (terms->lists != NULL)

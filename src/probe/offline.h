@@ -73,6 +73,7 @@ struct probe_offline_terms {
 /* An address that is being judged, or was; its suggestion borrows from here. */
 struct probe_offline_case {
     struct evidence evidence;
+    struct address_traits traits;     /* of a valid address's local part, without quotes */
     uint64_t domain_hash;             /* 0: its domain is not to be remembered */
     struct probe_offline_known known; /* of a valid address; without domain_hash only the rules */
     struct result_pattern *pattern;   /* for the JSON of addresses of its shape; NULL: none. Valid

@@ -62,28 +62,49 @@ static struct slice cut_tag(struct slice local)
     return plus > 0 ? slice_prefix(local, (size_t)plus) : local;
 }
 
-const char *provider_mailbox_breach_of(struct slice local,
+/* Is one of these bytes, which are no letters and digits, none that the rule allows? */
+static bool has_foreign(const struct address_traits *traits, uint64_t others,
+                        const struct mailbox_rule *rule)
+{
+    for (; others != 0; others &= others - 1) {
+        char c = traits->lower[__builtin_ctzll(others)];
+
+        if (c == '\0' || strchr(rule->chars, c) == NULL)
+            return true;
+    }
+    return false;
+}
+
+const char *provider_mailbox_breach_by(const struct address_traits *traits,
                                        const struct provider_mailbox_rules *rules)
 {
     const struct mailbox_rule *rule = rules->own;
-    char bytes[ADDRESS_LOCAL_MAX];
-    size_t count = 0;
+    size_t len;
+    uint64_t all, ignored;
 
     if (rule == NULL)
         return NULL;
-    local = unquote(local, bytes);
-    if (rule->folds & MAILBOX_FOLD_PLUS)
-        local = cut_tag(local);
-    for (size_t i = 0; i < local.len; i++) {
-        char c = local.ptr[i];
-
-        if (rule->has_chars && !ascii_is_alnum(c) && (c == '\0' || !strchr(rule->chars, c)))
-            return rule->says_chars;
-        count += c != '.' || !(rule->folds & MAILBOX_FOLD_DOTS);
-    }
-    if (count < rule->least || (rule->most > 0 && count > rule->most))
+    len = rule->folds & MAILBOX_FOLD_PLUS ? address_traits_untagged(traits) : traits->len;
+    all = address_traits_first(len);
+    if (rule->has_chars && has_foreign(traits, all & ~(traits->letters | traits->digits), rule))
+        return rule->says_chars;
+    ignored = rule->folds & MAILBOX_FOLD_DOTS ? traits->dots & all : 0;
+    len -= (size_t)__builtin_popcountll(ignored);
+    if (len < rule->least || (rule->most > 0 && len > rule->most))
         return rule->says_length;
     return NULL;
+}
+
+const char *provider_mailbox_breach_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules)
+{
+    struct address_traits traits;
+    char bytes[ADDRESS_LOCAL_MAX];
+
+    if (rules->own == NULL)
+        return NULL;
+    address_traits_of(unquote(local, bytes), &traits);
+    return provider_mailbox_breach_by(&traits, rules);
 }
 
 const char *provider_mailbox_breach(struct slice local, struct slice domain)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "address/address.h"
+#include "address/traits.h"
 #include "base/slice.h"
 #include "provider/profile.h"
 
@@ -34,6 +35,9 @@ struct provider_mailbox_rules provider_mailbox_rules_of(struct slice domain);
  */
 const char *provider_mailbox_breach(struct slice local, struct slice domain);
 const char *provider_mailbox_breach_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules);
+/* Of one without quotes that was looked at. */
+const char *provider_mailbox_breach_by(const struct address_traits *traits,
                                        const struct provider_mailbox_rules *rules);
 
 /*

@@ -2,11 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "base/check.h"
-#include "base/eight.h"
-#include "base/utf8.h"
 #include "verdict/letters.h"
 
 #define SURPLUS_BITS 18
@@ -14,7 +10,7 @@
 #define DOUBTED_LEN  5
 #define ROW_LEN      6 /* consonants */
 
-/* Where in the local part there are letters, and so on: a bit a byte. */
+/* Of the part that can be read: address_traits. */
 struct traits {
     uint64_t letters, vowels, digits, hexadecimals;
 };
@@ -50,28 +46,6 @@ static size_t consonant_len(struct slice s)
     if (!ascii_is_alpha(second))
         return 1;
     return first == second || (second_letters[first - 'a'] & LETTER(second)) != 0 ? 2 : 1;
-}
-
-/* local: ASCII. Eight bytes at a time, which are all that a name has. */
-static void look_at(struct slice local, struct traits *traits)
-{
-    char bytes[GIBBERISH_LOCAL_MAX] = "";
-
-    *traits = (struct traits){0};
-    memcpy(bytes, local.ptr, local.len);
-    for (size_t at = 0; at < local.len; at += 8) {
-        uint64_t word = eight_read(bytes + at);
-        uint64_t lower = word | EIGHT_TIMES(0x20U); /* makes no letter of what is none */
-        uint64_t vowels = eight_equal(lower, 'a') | eight_equal(lower, 'e') |
-                          eight_equal(lower, 'i') | eight_equal(lower, 'o') |
-                          eight_equal(lower, 'u') | eight_equal(lower, 'y');
-        uint64_t digits = eight_between(word, '0', '9');
-
-        traits->letters |= eight_gather(eight_between(lower, 'a', 'z')) << at;
-        traits->vowels |= eight_gather(vowels) << at;
-        traits->digits |= eight_gather(digits) << at;
-        traits->hexadecimals |= eight_gather(eight_between(lower, 'a', 'f') | digits) << at;
-    }
 }
 
 /* The longest row of consonants, those of several letters counted once. */
@@ -120,13 +94,12 @@ static bool has_odd_traits(struct slice local, const struct traits *traits)
 }
 
 /* Without a tag; empty where letters are not of ASCII. */
-static struct slice legible_part(struct slice local)
+static struct slice legible_part(const struct address_traits *traits)
 {
-    ptrdiff_t plus = slice_find_byte(local, '+');
+    size_t len = address_traits_untagged(traits);
 
-    if (plus > 0)
-        local = slice_prefix(local, (size_t)plus);
-    return utf8_is_ascii(local) ? local : SLICE_EMPTY;
+    return (traits->high & address_traits_first(len)) == 0 ? slice_from(traits->lower, len)
+                                                           : SLICE_EMPTY;
 }
 
 /*
@@ -154,14 +127,18 @@ static int greatest_surplus(struct slice local, uint64_t letters, bool *ret_is_e
     return greatest;
 }
 
-void gibberish_look(struct slice local, struct gibberish *ret_gibberish)
+void gibberish_look(const struct address_traits *traits, struct gibberish *ret_gibberish)
 {
-    struct traits traits;
+    struct slice local = legible_part(traits);
+    uint64_t legible = address_traits_first(local.len);
+    const struct traits seen = {
+        .letters = traits->letters & legible,
+        .vowels = traits->vowels & legible,
+        .digits = traits->digits & legible,
+        .hexadecimals = traits->hexadecimals & legible,
+    };
     bool is_enough;
 
-    CHECK(local.len <= GIBBERISH_LOCAL_MAX);
-    local = legible_part(local);
-    look_at(local, &traits);
-    ret_gibberish->surplus_bits = greatest_surplus(local, traits.letters, &is_enough);
-    ret_gibberish->is_suspected = is_enough || has_odd_traits(local, &traits);
+    ret_gibberish->surplus_bits = greatest_surplus(local, seen.letters, &is_enough);
+    ret_gibberish->is_suspected = is_enough || has_odd_traits(local, &seen);
 }

@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 
-#include "base/slice.h"
+#include "address/traits.h"
 
 struct gibberish {
     bool is_suspected;
@@ -27,9 +27,7 @@ struct gibberish {
     int surplus_bits;
 };
 
-#define GIBBERISH_LOCAL_MAX 64 /* octets of a local part, RFC 5321 4.5.3.1.1 */
-
-/* local: without quotes, GIBBERISH_LOCAL_MAX bytes at most. */
-void gibberish_look(struct slice local, struct gibberish *ret_gibberish);
+/* Of a local part without quotes. */
+void gibberish_look(const struct address_traits *traits, struct gibberish *ret_gibberish);
 
 #endif

@@ -14,9 +14,11 @@
 
 static bool is_suspected(struct slice local)
 {
+    struct address_traits traits;
     struct gibberish gibberish;
 
-    gibberish_look(local, &gibberish);
+    address_traits_of(local, &traits);
+    gibberish_look(&traits, &gibberish);
     return gibberish.is_suspected;
 }
 

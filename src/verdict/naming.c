@@ -157,17 +157,38 @@ enum naming_pattern naming_pattern_of(struct slice local)
     return NAMING_THREE;
 }
 
-bool naming_has_known_name(struct slice local)
+/* How many bytes stand before tag and number, which may have separators among its digits. One at
+ * least, if there is any. */
+static size_t len_of_words(const struct address_traits *traits, uint64_t separators)
 {
-    struct parts parts;
+    uint64_t all = address_traits_first(address_traits_untagged(traits));
+    uint64_t others = all & ~(traits->digits | separators);
 
-    if (!cut(without_tag_and_number(local), &parts))
+    return others != 0 ? (size_t)(64 - __builtin_clzll(others)) : (size_t)(all & 1);
+}
+
+/* The same words as cut() finds, by bits. */
+bool naming_has_known_name(const struct address_traits *traits)
+{
+    uint64_t separators = traits->dots | traits->hyphens | traits->underscores;
+    size_t len = len_of_words(traits, separators);
+    uint64_t all = address_traits_first(len), letters = traits->letters & all;
+    struct slice words = slice_from(traits->lower, len);
+
+    separators &= all;
+    if (len == 0 || (letters | separators) != all || (separators & 1) != 0 ||
+        (separators & separators >> 1) != 0 || __builtin_popcountll(separators) >= PARTS_MAX)
         return false;
-    if (parts.count == 1)
-        return pattern_of_names(parts.words[0]) != NAMING_NONE;
-    for (size_t i = 0; i < parts.count; i++)
-        if (letters_name_kinds(parts.words[i]) != 0)
+    if (separators == 0)
+        return pattern_of_names(words) != NAMING_NONE;
+    for (size_t from = 0; from < len;) {
+        uint64_t behind = (separators | ~all) >> from;
+        size_t word_len = behind != 0 ? (size_t)__builtin_ctzll(behind) : len;
+
+        if (letters_name_kinds(slice_prefix(slice_from_offset(words, from), word_len)) != 0)
             return true;
+        from += word_len + 1;
+    }
     return false;
 }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address/traits.h"
 #include "base/slice.h"
 
 /* symbol, how people write it; with "." where any of the separators "._-" stands. */
@@ -49,8 +50,8 @@ const char *naming_pattern_name(enum naming_pattern pattern);
 
 /* Of a local part without quotes. A tag after "+" and numbers at its end are not looked at. */
 enum naming_pattern naming_pattern_of(struct slice local);
-/* Does it hold a given name or a surname that is known? */
-bool naming_has_known_name(struct slice local);
+/* Does it, likewise, hold a given name or a surname that is known? */
+bool naming_has_known_name(const struct address_traits *traits);
 
 /* How many proven mailboxes follow each pattern; zero: none is known. */
 struct naming_habits {

@@ -104,14 +104,30 @@ static void patterns_are_told_apart(void **state)
     }
 }
 
+static bool has_known_name(struct slice local)
+{
+    struct address_traits traits;
+
+    address_traits_of(local, &traits);
+    return naming_has_known_name(&traits);
+}
+
 static void known_names_are_found_in_patterns(void **state)
 {
-    assert_true(naming_has_known_name(SLICE("anna")));
-    assert_true(naming_has_known_name(SLICE("anna.blenthorpe")));
-    assert_true(naming_has_known_name(SLICE("jkowalczyk")));
-    assert_false(naming_has_known_name(SLICE("qorwyn.blenthorpe")));
-    assert_false(naming_has_known_name(SLICE("webshop")));
-    assert_false(naming_has_known_name(SLICE("12345")));
+    assert_true(has_known_name(SLICE("anna")));
+    assert_true(has_known_name(SLICE("anna.blenthorpe")));
+    assert_true(has_known_name(SLICE("jkowalczyk")));
+    assert_false(has_known_name(SLICE("qorwyn.blenthorpe")));
+    assert_false(has_known_name(SLICE("webshop")));
+    assert_false(has_known_name(SLICE("12345")));
+    assert_true(has_known_name(SLICE("ANNA_12.3+shop")));
+    assert_true(has_known_name(SLICE("x.y.z.anna")));
+    assert_false(has_known_name(SLICE("x.y.z.a.anna")));
+    assert_false(has_known_name(SLICE("anna..b")));
+    assert_false(has_known_name(SLICE(".anna")));
+    assert_false(has_known_name(SLICE("anna b")));
+    assert_false(has_known_name(SLICE("7.7")));
+    assert_false(has_known_name(SLICE("")));
 }
 
 static void habits_are_counted_and_fade(void **state)

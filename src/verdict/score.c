@@ -88,6 +88,7 @@ static void add_of_local_part(struct estimating *on)
     bool is_role = has_flag(on, VERDICT_FLAG_ROLE) || has_flag(on, VERDICT_FLAG_NO_REPLY);
     bool is_gibberish = has_flag(on, VERDICT_FLAG_GIBBERISH);
     int surplus = on->surplus_bits;
+    struct address_traits traits;
     char bytes[ADDRESS_LOCAL_MAX];
 
     add_if(on, SCORE_ROLE, has_flag(on, VERDICT_FLAG_ROLE));
@@ -96,9 +97,10 @@ static void add_of_local_part(struct estimating *on)
     if (is_role || is_gibberish || address->diagnosis != ADDRESS_VALID)
         return;
     add(on, SCORE_ODD_LETTERS, surplus < SURPLUS_BITS ? surplus * ONE / SURPLUS_BITS : ONE);
-    add_if(on, SCORE_KNOWN_NAME,
-           surplus == 0 &&
-               naming_has_known_name(slice_from(bytes, address_unquote_local(address, bytes))));
+    if (surplus != 0)
+        return;
+    address_traits_of(slice_from(bytes, address_unquote_local(address, bytes)), &traits);
+    add_if(on, SCORE_KNOWN_NAME, naming_has_known_name(&traits));
 }
 
 static void add_of_domain(struct estimating *on)

@@ -32,21 +32,18 @@ static bool is_nothing_special(const struct evidence *evidence)
            (evidence->builtin_classes & LISTS_DISPOSABLE) == 0;
 }
 
-uint64_t verdict_shape_of(const struct evidence *evidence)
+uint64_t verdict_shape_of(const struct evidence *evidence, const struct address_traits *traits)
 {
     const unsigned classes = evidence->builtin_classes;
     struct gibberish letters = {false, 0};
     bool has_known_name = false;
-    char bytes[ADDRESS_LOCAL_MAX];
 
     if (!is_of_address_alone(evidence) || !is_nothing_special(evidence))
         return 0;
     if ((classes & (LISTS_ROLE | LISTS_NO_REPLY)) == 0) {
-        struct slice local = slice_from(bytes, address_unquote_local(&evidence->address, bytes));
-
-        gibberish_look(local, &letters);
+        gibberish_look(traits, &letters);
         if (!letters.is_suspected && letters.surplus_bits == 0)
-            has_known_name = naming_has_known_name(local);
+            has_known_name = naming_has_known_name(traits);
     }
     CHECK(classes < 1U << CLASSES_BITS);
     if (letters.surplus_bits >= 1 << SURPLUS_BITS)

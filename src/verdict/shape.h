@@ -12,12 +12,14 @@
 
 #include <stdint.h>
 
+#include "address/traits.h"
 #include "verdict/evidence.h"
 
 /*
  * Never 0 where there is one. 0: judge it by itself (it is no address, somebody was asked or
  * remembered, a list names it, there is something to suggest, it is a literal).
+ * traits: of the local part without quotes.
  */
-uint64_t verdict_shape_of(const struct evidence *evidence);
+uint64_t verdict_shape_of(const struct evidence *evidence, const struct address_traits *traits);
 
 #endif

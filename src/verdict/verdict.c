@@ -170,12 +170,15 @@ static uint32_t flag_if(bool condition, uint32_t flag)
 static void look_at_letters(const struct evidence *evidence, struct gibberish *ret_gibberish)
 {
     const struct address *address = &evidence->address;
+    struct address_traits traits;
     char local[ADDRESS_LOCAL_MAX];
 
     *ret_gibberish = (struct gibberish){false, 0};
-    if (address->diagnosis == ADDRESS_VALID &&
-        (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) == 0)
-        gibberish_look(slice_from(local, address_unquote_local(address, local)), ret_gibberish);
+    if (address->diagnosis != ADDRESS_VALID ||
+        (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) != 0)
+        return;
+    address_traits_of(slice_from(local, address_unquote_local(address, local)), &traits);
+    gibberish_look(&traits, ret_gibberish);
 }
 
 static uint32_t flags_of(const struct evidence *evidence, const struct finding *finding,
