@@ -70,8 +70,7 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     return block;
 }
 
-/* Not set to zero. */
-static void *take(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
     struct arena_block *block = arena->newest;
     void *result;
@@ -92,7 +91,7 @@ static void *take(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    void *result = take(arena, size);
+    void *result = arena_take(arena, size);
 
     return result != NULL ? memset(result, 0, size) : NULL;
 }
@@ -108,7 +107,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_string(struct arena *arena, struct slice s)
 {
-    char *copy = take(arena, s.len + 1);
+    char *copy = arena_take(arena, s.len + 1);
 
     if (copy == NULL)
         return NULL;

@@ -24,7 +24,9 @@ void arena_reset(struct arena *arena); /* as done, but keeps one block */
 
 /* size bytes set to zero, aligned for any type; NULL when memory cannot be had. */
 void *arena_alloc(struct arena *arena, size_t size);
-/* The same for an array; NULL also on overflow. */
+/* The same, but with whatever was there before: for what is written whole at once. */
+void *arena_take(struct arena *arena, size_t size);
+/* As arena_alloc for an array; NULL also on overflow. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 /* A NUL-terminated copy; NULL when memory cannot be had. */
 char *arena_string(struct arena *arena, struct slice s);

@@ -42,6 +42,26 @@ static void slices_split_and_compare(void **state)
     assert_false(slice_to_u64(SLICE(""), UINT64_MAX, &value));
 }
 
+/* Eight bytes are looked at together: each length, and each place for what differs. */
+static void case_is_all_that_may_differ(void **state)
+{
+    static const char upper[] = "SOMEONE.ELSE@EXAMPLE[]^_.COM{}~\xc3\x89";
+    static const char lower[] = "someone.else@example[]^_.com{}~\xc3\x89";
+    char other[sizeof(lower)];
+
+    for (size_t len = 0; len < sizeof(lower); len++) {
+        assert_true(slice_equal_nocase(slice_from(upper, len), slice_from(lower, len)));
+        for (size_t at = 0; at < len; at++) {
+            memcpy(other, lower, len);
+            other[at] = (char)(other[at] ^ 0x80);
+            assert_false(slice_equal_nocase(slice_from(other, len), slice_from(upper, len)));
+            other[at] = (char)(lower[at] == '~' ? '^' : '~');
+            assert_false(slice_equal_nocase(slice_from(other, len), slice_from(upper, len)));
+        }
+    }
+    assert_false(slice_equal_nocase(SLICE("@`[{@`[{"), SLICE("`@{[`@{[")));
+}
+
 static void arenas_hand_out_zeroed_aligned_memory(void **state)
 {
     struct arena arena;
@@ -137,6 +157,30 @@ static void tables_borrow_keys_or_copy_them(void **state)
     assert_null(table_take(&table, SLICE("key")));
     table_done(&table);
     assert_true(table.borrows);
+}
+
+static void tables_take_hashes_that_were_made_before(void **state)
+{
+    struct table table;
+    uint32_t hash;
+    int value;
+    char key[8];
+
+    table_init(&table, 7);
+    hash = table_hash(&table, SLICE("first"));
+    table_fetch(&table, hash); /* there is nothing yet */
+    assert_null(table_get_hashed(&table, SLICE("first"), hash));
+    assert_null(table_take_hashed(&table, SLICE("first"), hash));
+    assert_int_equal(table_put_hashed(&table, SLICE("first"), hash, &value), 0);
+    for (int i = 0; i < 100; i++) { /* it grows meanwhile */
+        snprintf(key, sizeof(key), "%d", i);
+        assert_int_equal(table_put(&table, slice_from_string(key), &table), 0);
+    }
+    table_fetch(&table, hash);
+    assert_ptr_equal(table_get(&table, SLICE("first")), &value);
+    assert_ptr_equal(table_take_hashed(&table, SLICE("first"), hash), &value);
+    assert_null(table_get_hashed(&table, SLICE("first"), hash));
+    table_done(&table);
 }
 
 static void tables_agree_with_a_simple_model(void **state)
@@ -483,11 +527,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_split_and_compare),
+        cmocka_unit_test(case_is_all_that_may_differ),
         cmocka_unit_test(eight_bytes_together_are_as_each_alone),
         cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
         cmocka_unit_test(buffers_keep_contents_when_an_append_fails),
         cmocka_unit_test(heaps_order_and_remove),
         cmocka_unit_test(tables_borrow_keys_or_copy_them),
+        cmocka_unit_test(tables_take_hashes_that_were_made_before),
         cmocka_unit_test(tables_agree_with_a_simple_model),
         cmocka_unit_test(json_is_placed_and_escaped),
         cmocka_unit_test(json_escapes_wherever_it_stands),

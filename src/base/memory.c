@@ -124,6 +124,9 @@ void *memory_alloc(size_t size)
     return block;
 }
 
+/* From the compiler, which makes calloc() of a malloc() whose block is set to zero. */
+#define hide(block) __asm__("" : "+r"(block))
+
 void *memory_zalloc(size_t count, size_t size)
 {
     size_t total;
@@ -136,6 +139,7 @@ void *memory_zalloc(size_t count, size_t size)
     /* calloc() of the C library goes past the thread's cache, where free() put the last one. */
     if (!__builtin_mul_overflow(count, size, &total) && total <= SMALL_BYTES) {
         block = malloc(total);
+        hide(block);
         return block != NULL ? memset(block, 0, total) : NULL;
     }
     return calloc(count, size);

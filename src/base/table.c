@@ -47,16 +47,19 @@ static struct table_entry *find_slot(const struct table *table, struct slice key
     }
 }
 
-static uint32_t hash_key(const struct table *table, struct slice key)
+uint32_t table_hash(const struct table *table, struct slice key)
 {
     return (uint32_t)hash_bytes(key.ptr != NULL ? key.ptr : "", key.len, table->seed);
 }
 
+void *table_get_hashed(const struct table *table, struct slice key, uint32_t hash)
+{
+    return table->count > 0 ? find_slot(table, key, hash)->value : NULL;
+}
+
 void *table_get(const struct table *table, struct slice key)
 {
-    if (table->count == 0)
-        return NULL;
-    return find_slot(table, key, hash_key(table, key))->value;
+    return table->count > 0 ? table_get_hashed(table, key, table_hash(table, key)) : NULL;
 }
 
 static int grow(struct table *table)
@@ -86,9 +89,8 @@ static char *key_to_keep(const struct table *table, struct slice key)
     return (char *)(uintptr_t)key.ptr; /* never written to */
 }
 
-int table_put(struct table *table, struct slice key, void *value)
+int table_put_hashed(struct table *table, struct slice key, uint32_t hash, void *value)
 {
-    uint32_t hash = hash_key(table, key);
     struct table_entry *slot;
 
     CHECK(value != NULL && key.len < UINT32_MAX);
@@ -107,7 +109,12 @@ int table_put(struct table *table, struct slice key, void *value)
     return 0;
 }
 
-void *table_take(struct table *table, struct slice key)
+int table_put(struct table *table, struct slice key, void *value)
+{
+    return table_put_hashed(table, key, table_hash(table, key), value);
+}
+
+void *table_take_hashed(struct table *table, struct slice key, uint32_t hash)
 {
     size_t mask = table->capacity - 1;
     struct table_entry *slot;
@@ -115,7 +122,7 @@ void *table_take(struct table *table, struct slice key)
 
     if (table->count == 0)
         return NULL;
-    slot = find_slot(table, key, hash_key(table, key));
+    slot = find_slot(table, key, hash);
     if (slot->key == NULL)
         return NULL;
     value = slot->value;
@@ -135,6 +142,11 @@ void *table_take(struct table *table, struct slice key)
         }
     }
     return value;
+}
+
+void *table_take(struct table *table, struct slice key)
+{
+    return table->count > 0 ? table_take_hashed(table, key, table_hash(table, key)) : NULL;
 }
 
 bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key, void **ret_value)

@@ -40,6 +40,20 @@ void *table_get(const struct table *table, struct slice key);
 int table_put(struct table *table, struct slice key, void *value);
 /* Take out and return the value, or NULL. */
 void *table_take(struct table *table, struct slice key);
+/*
+ * The same with the key's hash at hand: for what is looked for, put and taken out again, and to
+ * have the place fetched into the processor's cache before it is needed. A hash holds for this
+ * table alone, as long as it lives.
+ */
+uint32_t table_hash(const struct table *table, struct slice key);
+static inline void table_fetch(const struct table *table, uint32_t hash)
+{
+    if (table->capacity > 0)
+        __builtin_prefetch(&table->entries[hash & (table->capacity - 1)]);
+}
+void *table_get_hashed(const struct table *table, struct slice key, uint32_t hash);
+int table_put_hashed(struct table *table, struct slice key, uint32_t hash, void *value);
+void *table_take_hashed(struct table *table, struct slice key, uint32_t hash);
 /* Walk: start with *cursor 0; false at the end. The table must not change meanwhile. */
 bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key, void **ret_value);
 
