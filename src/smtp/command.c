@@ -44,10 +44,40 @@ static size_t skip_atom(struct slice s)
     return len;
 }
 
+/* The length of what is certainly harmless: visible ASCII without any of the bytes above. */
+static size_t skip_plain(struct slice s)
+{
+    static const bool is_plain[256] = {
+        ['!'] = true, ['#' ... ';'] = true, ['='] = true,
+        ['?'] = true, ['A' ... '['] = true, [']' ... '~'] = true,
+    };
+    size_t len = 0;
+
+    while (len < s.len && is_plain[(unsigned char)s.ptr[len]])
+        len++;
+    return len;
+}
+
+/* Nearly all are plain, which one walk tells. The offset of the domain, or 0. */
+static size_t domain_of_plain(struct slice mailbox)
+{
+    size_t at = skip_plain(mailbox);
+
+    if (at == 0 || at + 1 >= mailbox.len || mailbox.ptr[at] != '@')
+        return 0;
+    at++;
+    return skip_plain(slice_from_offset(mailbox, at)) == mailbox.len - at ? at : 0;
+}
+
 bool smtp_mailbox_is_safe(struct slice mailbox, uint16_t *ret_domain_at)
 {
     size_t at;
 
+    at = mailbox.len <= SMTP_MAILBOX_MAX ? domain_of_plain(mailbox) : 0;
+    if (at > 0) {
+        *ret_domain_at = (uint16_t)at;
+        return true;
+    }
     if (mailbox.len == 0 || mailbox.len > SMTP_MAILBOX_MAX || !is_clean(mailbox))
         return false;
     at = mailbox.ptr[0] == '"' ? skip_quoted(mailbox) : skip_atom(mailbox);

@@ -33,6 +33,7 @@ struct smtp_recipient *smtp_queue_take_after(struct smtp_queue *queue,
     if (queue->last == NULL || before == queue->last)
         return NULL;
     recipient = link->next;
+    __builtin_prefetch(recipient->next); /* whose turn comes when this one's is over */
     if (recipient == link)
         queue->last = NULL;
     else if (recipient == queue->last)

@@ -113,17 +113,21 @@ static unsigned rcpt_room(const struct smtp_session *session)
     return session->plan->rcpts_per_session - used;
 }
 
+bool smtp_recipient_check(struct smtp_recipient *recipient)
+{
+    recipient->is_checked = smtp_mailbox_is_safe(recipient->mailbox, &recipient->domain_at);
+    recipient->has_utf8 = recipient->is_checked && !utf8_is_ascii(recipient->mailbox);
+    return recipient->is_checked;
+}
+
 int smtp_session_add(struct smtp_session *session, struct smtp_recipient *recipient)
 {
-    uint16_t domain_at;
-
-    if (!smtp_mailbox_is_safe(recipient->mailbox, &domain_at))
+    if (!recipient->is_checked && !smtp_recipient_check(recipient))
         return ERROR_RANGE;
     if (rcpt_room(session) == 0)
         return ERROR_LIMIT;
-    recipient->domain_at = domain_at;
-    recipient->is_utf8 = recipient->needs_smtputf8 || !utf8_is_ascii(recipient->mailbox) ||
-                         !utf8_is_ascii(session->plan->sender);
+    recipient->is_utf8 =
+        recipient->needs_smtputf8 || recipient->has_utf8 || !utf8_is_ascii(session->plan->sender);
     recipient->is_sent = false;
     recipient->detail = NULL;
     smtp_queue_push(&session->waiting, recipient);
@@ -483,7 +487,8 @@ static bool put_by(struct smtp_session *session)
 
 enum smtp_output_kind smtp_session_next(struct smtp_session *session, struct smtp_output *ret)
 {
-    *ret = (struct smtp_output){.kind = SMTP_OUTPUT_WAIT, .deadline_ms = INSTANT_NEVER};
+    ret->kind = SMTP_OUTPUT_WAIT; /* only what the kind is said to have is set */
+    ret->deadline_ms = INSTANT_NEVER;
     do {
         if (tell(session, ret)) {
             if (ret->kind == SMTP_OUTPUT_IDLE)
@@ -515,6 +520,11 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .transcript =
             session->transcript != NULL ? smtp_transcript_text(session->transcript) : SLICE_EMPTY,
     };
+}
+
+bool smtp_session_batch_broke(const struct smtp_session *session)
+{
+    return session->batch_broke;
 }
 
 void smtp_session_forget_greeting(struct smtp_session *session)

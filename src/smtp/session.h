@@ -93,6 +93,8 @@ struct smtp_recipient {
     struct slice mailbox; /* wire form, checked: no CR, LF, NUL, "<", ">" outside quotes */
     bool needs_smtputf8;
     /* The session's own: */
+    bool is_checked;    /* smtp_recipient_check has told what stands in mailbox */
+    bool has_utf8;      /* mailbox is not ASCII */
     bool is_utf8;       /* it, or our sender, can only be said with SMTPUTF8 */
     bool is_sent;       /* its RCPT has been sent and not been answered */
     uint8_t outcome;    /* enum smtp_outcome; when settled */
@@ -152,6 +154,12 @@ struct smtp_session *smtp_session_new(const struct smtp_plan *plan);
 void smtp_session_free(struct smtp_session *session);
 
 /*
+ * Can the mailbox be sent safely? smtp_session_add looks for itself; but where recipients wait for
+ * long, it is cheaper to look when their mailbox has just been written. It must not change then.
+ */
+bool smtp_recipient_check(struct smtp_recipient *recipient);
+
+/*
  * Queue a recipient. 0, ERROR_RANGE (the mailbox could not be sent safely) or ERROR_LIMIT
  * (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
  * When IDLE was said and WAIT after it, tell the time with smtp_session_tick after adding: the
@@ -197,6 +205,7 @@ struct smtp_session_facts {
                                 16 KiB with a note where it was cut; borrowed until the next call */
 };
 void smtp_session_facts(const struct smtp_session *session, struct smtp_session_facts *ret_facts);
+bool smtp_session_batch_broke(const struct smtp_session *session); /* of them, this alone */
 /* The greeting has been read and is not wanted any more. */
 void smtp_session_forget_greeting(struct smtp_session *session);
 

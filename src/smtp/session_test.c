@@ -1286,6 +1286,8 @@ static void unsafe_words_are_refused(void **state)
 
     assert_true(smtp_mailbox_is_safe(SLICE("a@x"), &at));
     assert_int_equal(at, 2);
+    assert_true(smtp_mailbox_is_safe(SLICE("a!#$%&'*+/=?^_`{|}~;-.z[0]@mail-1.example"), &at));
+    assert_int_equal(at, 27);
     assert_true(smtp_mailbox_is_safe(SLICE("\"a@b\"@x"), &at));
     assert_int_equal(at, 6);
     assert_false(smtp_mailbox_is_safe((struct slice){with_nul, sizeof(with_nul) - 1}, &at));
