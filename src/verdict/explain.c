@@ -49,9 +49,10 @@ const char *explain_stage(enum smtp_stage stage)
     return "some stage";
 }
 
+/* Those in the source; plain ASCII. */
 static void say_words(struct telling *telling, const char *words)
 {
-    sentence_add(&telling->sentence, words);
+    sentence_add_plain(&telling->sentence, words, strlen(words));
 }
 
 #define say(telling, words) sentence_add_literal(&(telling)->sentence, words)
@@ -88,8 +89,8 @@ static void say_provider(struct telling *telling)
 {
     const struct provider_profile *provider = telling->evidence->provider;
 
-    say_words(telling,
-              provider != NULL && provider->title != NULL ? provider->title : "the operator");
+    sentence_add(&telling->sentence,
+                 provider != NULL && provider->title != NULL ? provider->title : "the operator");
 }
 
 static void say_quote_of(struct telling *telling, const struct evidence_attempt *attempt,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -53,17 +54,26 @@ static bool put(struct sentence *sentence, const char *bytes, size_t len)
 {
     if (len >= sentence->size - sentence->len)
         return false;
-    memcpy(sentence->out + sentence->len, bytes, len);
+    eight_copy(sentence->out + sentence->len, bytes, len);
     sentence->len += len;
     sentence->out[sentence->len] = '\0';
     return true;
 }
 
-/* The same without blanks and quotation marks, which depend on what stands before them. */
+/* What stands as it is: visible ASCII, without blanks and quotation marks, which depend on what
+ * stands before them. */
 static size_t plain_len(struct slice words)
 {
     size_t len = 0;
 
+    while (len + 8 <= words.len) {
+        uint64_t word = eight_read(words.ptr + len);
+        uint64_t plain = eight_between(word, '!', '~') & ~eight_equal(word, '"');
+
+        if (plain != EIGHT_HIGH) /* the first that is not */
+            return len + (size_t)__builtin_ctzll(plain ^ EIGHT_HIGH) / 8;
+        len += 8;
+    }
     while (len < words.len && words.ptr[len] > ' ' && words.ptr[len] < 0x7f &&
            words.ptr[len] != '"')
         len++;
@@ -158,16 +168,13 @@ void sentence_add_quoted(struct sentence *sentence, struct slice words, size_t m
 void sentence_add_reply(struct sentence *sentence, const struct smtp_reply *reply, size_t max)
 {
     unsigned number = reply->code % 1000u;
-    const char code[] = {'"', (char)('0' + number / 100), (char)('0' + number / 10 % 10),
-                         (char)('0' + number % 10), '\0'};
-    char enhanced[16];
+    char code[5 + 16] = {'"', (char)('0' + number / 100), (char)('0' + number / 10 % 10),
+                         (char)('0' + number % 10), ' '};
+    size_t len = strlen(smtp_enhanced_format(reply->enhanced, code + 5));
 
-    smtp_enhanced_format(reply->enhanced, enhanced);
-    sentence_add(sentence, code);
-    if (enhanced[0] != '\0') {
-        sentence_add_literal(sentence, " ");
-        sentence_add(sentence, enhanced);
-    }
+    len = len > 0 ? 5 + len : 4;
+    code[len] = '\0';
+    sentence_add_plain(sentence, code, len);
     if (reply->text.len > 0) {
         sentence_add_literal(sentence, " ");
         add_cut(sentence, reply->text, max, true);
