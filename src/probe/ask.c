@@ -94,7 +94,8 @@ int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
                        struct evidence_attempt *ret_attempt)
 {
     const struct smtp_result *result = answer->result;
-    struct evidence_attempt attempt = {
+
+    *ret_attempt = (struct evidence_attempt){
         .unix_ms = ask->asked_unix_ms,
         .duration_ms = (uint32_t)(answer->now_ms - ask->asked_ms),
         .ip = answer->session->host->ip,
@@ -107,14 +108,14 @@ int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
     };
 
     if (result->outcome == SMTP_OUTCOME_REPLY) {
-        attempt.reply = result->reply;
-        attempt.classified = answer->classified;
-        attempt.classified_for = probe_session_profile(answer->session)->name;
+        ret_attempt->reply = result->reply;
+        ret_attempt->classified = answer->classified;
+        ret_attempt->classified_for = probe_session_profile(answer->session)->name;
     }
-    if (!copy(arena, attempt.reply.text, &attempt.reply.text) ||
-        !copy(arena, answer->detail, &attempt.detail) || !copy(arena, answer->tls, &attempt.tls) ||
-        !copy(arena, answer->transcript, &attempt.transcript))
+    if (!copy(arena, ret_attempt->reply.text, &ret_attempt->reply.text) ||
+        !copy(arena, answer->detail, &ret_attempt->detail) ||
+        !copy(arena, answer->tls, &ret_attempt->tls) ||
+        !copy(arena, answer->transcript, &ret_attempt->transcript))
         return ERROR_NOMEM;
-    *ret_attempt = attempt;
     return 0;
 }

@@ -25,23 +25,35 @@ static struct slice domain_of(const struct address *address)
 
 /* --- submitting ---------------------------------------------------------------------------- */
 
-static struct probe_submission *submission_new(struct slice input, const struct probe_wish *wish,
-                                               probe_done *done, void *user)
+/* input: stands as long as the submission does. */
+static void submission_init(struct probe_submission *submission, struct slice input,
+                            const struct address *address, const struct probe_wish *wish,
+                            probe_done *done, void *user)
+{
+    *submission = (struct probe_submission){
+        .done = done,
+        .user = user,
+        .owner = wish->owner,
+        .patience = wish->patience,
+        .is_fresh = wish->is_fresh,
+        .memo = address_remember(address),
+        .input = input,
+    };
+}
+
+/* Of one who joins a case: with its input behind it. */
+static struct probe_submission *submission_new(struct slice input, const struct address *address,
+                                               const struct probe_wish *wish, probe_done *done,
+                                               void *user)
 {
     struct probe_submission *submission = memory_alloc(sizeof(*submission) + input.len);
+    char *bytes = (char *)(submission + 1);
 
     if (submission == NULL)
         return NULL;
     if (input.len > 0)
-        memcpy(submission->bytes, input.ptr, input.len);
-    submission->next = NULL;
-    submission->done = done;
-    submission->user = user;
-    submission->owner = wish->owner;
-    submission->patience = wish->patience;
-    submission->is_fresh = wish->is_fresh;
-    submission->memo = (struct address_memo){0};
-    submission->input = slice_from(submission->bytes, input.len);
+        memcpy(bytes, input.ptr, input.len);
+    submission_init(submission, slice_from(bytes, input.len), address, wish, done, user);
     return submission;
 }
 
@@ -58,22 +70,73 @@ static void join(struct probe_case *kase, struct probe_submission *submission)
     }
 }
 
-static struct probe_case *case_new(struct probe_engine *engine, struct slice wire)
+/*
+ * Cases come and go by the dozen, more at once than the C library keeps at hand: their memory goes
+ * from one to the next. Not where the use of memory is watched: that would hide what is wrong.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define KEEPS_BLOCKS false
+#else
+#define KEEPS_BLOCKS true
+#endif
+
+static void case_give_back(struct probe_engine *engine, struct probe_case *kase)
 {
-    struct probe_case *kase = memory_zalloc(1, sizeof(*kase) + wire.len + 1);
+    if (KEEPS_BLOCKS && kase->is_in_block && engine->case_block_count < PROBE_SPARES_MAX)
+        engine->case_blocks[engine->case_block_count++] = kase;
+    else
+        memory_free(kase);
+}
+
+/* All zero but what lies behind it, `more` bytes. */
+static struct probe_case *case_take(struct probe_engine *engine, size_t more)
+{
+    bool fits = sizeof(struct probe_case) + more <= PROBE_CASE_BLOCK;
+    size_t size = fits ? PROBE_CASE_BLOCK : sizeof(struct probe_case) + more;
+    struct probe_case *kase = fits && engine->case_block_count > 0
+                                  ? engine->case_blocks[--engine->case_block_count]
+                                  : memory_alloc(size);
+
+    if (kase == NULL)
+        return NULL;
+    memset(kase, 0, sizeof(*kase));
+    kase->is_in_block = fits;
+    return kase;
+}
+
+/* Most addresses are given as they go on the wire: then there is one copy for both. */
+static struct probe_case *case_new(struct probe_engine *engine, struct slice wire,
+                                   struct slice input, struct slice *ret_input)
+{
+    bool is_wire = slice_equal(wire, input);
+    struct probe_case *kase = case_take(engine, wire.len + 1 + (is_wire ? 0 : input.len));
+    char *at;
 
     if (kase == NULL)
         return NULL;
     if (probe_alarms_admit(&engine->waits, &kase->wait, probe_case_wait_is_over, kase) != 0 ||
         probe_alarms_admit(&engine->alarms, &kase->deadline, probe_case_deadline_came, kase) != 0) {
         probe_alarms_dismiss(&engine->waits, &kase->wait);
-        memory_free(kase);
+        case_give_back(engine, kase);
         return NULL;
     }
     kase->engine = engine;
+    at = kase->wire;
     if (wire.len > 0)
-        memcpy(kase->wire, wire.ptr, wire.len);
-    kase->ask.recipient.mailbox = slice_from(kase->wire, wire.len);
+        memcpy(at, wire.ptr, wire.len);
+    at[wire.len] = '\0';
+    kase->ask.recipient.mailbox = slice_from(at, wire.len);
+    (void)smtp_recipient_check(&kase->ask.recipient); /* what can't be sent is told then */
+    if (!is_wire)
+        at += wire.len + 1;
+    if (!is_wire && input.len > 0)
+        memcpy(at, input.ptr, input.len);
+    *ret_input = slice_from(at, input.len);
     arena_init(&kase->arena);
     kase->submitted_ms = probe_engine_now(engine);
     kase->budget_ms = engine->settings.case_timeout_ms;
@@ -100,7 +163,7 @@ void probe_case_free(struct probe_case *kase)
     probe_alarms_dismiss(&engine->waits, &kase->wait);
     probe_alarms_dismiss(&engine->alarms, &kase->deadline);
     give_up_arena(engine, &kase->arena);
-    memory_free(kase);
+    case_give_back(engine, kase);
 }
 
 void probe_case_hurry(struct probe_case *kase)
@@ -109,28 +172,48 @@ void probe_case_hurry(struct probe_case *kase)
     probe_host_hurry(&kase->ask);
 }
 
+/* A case of its own, among those under way if others may join it. NULL: no memory. */
+static struct probe_case *case_begin(struct probe_engine *engine, struct slice wire, uint32_t hash,
+                                     bool may_be_joined, struct slice input,
+                                     struct slice *ret_input)
+{
+    struct probe_case *kase = case_new(engine, wire, input, ret_input);
+
+    if (kase == NULL)
+        return NULL;
+    if (may_be_joined &&
+        table_put_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, hash, kase) != 0) {
+        probe_case_free(kase);
+        return NULL;
+    }
+    kase->mailbox_hash = hash;
+    kase->has_mailbox_key = may_be_joined;
+    list_append(&engine->cases, &kase->in_cases);
+    return kase;
+}
+
 int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user)
 {
-    struct probe_submission *submission = submission_new(address, wish, done, user);
+    struct probe_submission *submission = NULL;
     struct probe_case *kase = NULL;
     struct probe_recalled *recalled = NULL;
     char wire[ADDRESS_WIRE_SIZE];
     struct address parsed;
     size_t wire_len = 0;
+    uint32_t hash = 0;
     struct probe_case *shallow = NULL;
     bool is_settled = false, is_new = false;
 
-    if (submission == NULL)
-        return ERROR_NOMEM;
-    if (address_parse(submission->input.ptr, submission->input.len, &parsed)) {
+    if (address_parse(address.ptr, address.len, &parsed)) {
         wire_len = address_format_wire(&parsed, wire);
-        submission->memo = address_remember(&parsed);
+        hash = table_hash(&engine->mailboxes, slice_from(wire, wire_len));
+        table_fetch(&engine->mailboxes, hash);
         recalled = probe_recalled_new(engine, &parsed, wish);
         is_settled = probe_recalled_settles(recalled, wish);
         /* An answer at hand does not wait for one that is under way. */
         if (!is_settled)
-            kase = table_get(&engine->mailboxes, slice_from(wire, wire_len));
+            kase = table_get_hashed(&engine->mailboxes, slice_from(wire, wire_len), hash);
         /* One that goes less far is soon over: from now on others join the deeper one. */
         if (kase != NULL && kase->wish.depth < wish->depth) {
             shallow = kase;
@@ -138,21 +221,23 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         }
     }
     if (kase == NULL) {
-        kase = case_new(engine, slice_from(wire, wire_len));
+        struct slice input;
+
+        kase = case_begin(engine, slice_from(wire, wire_len), hash, wire_len > 0 && !is_settled,
+                          address, &input);
         if (kase == NULL)
             goto no_memory;
-        if (wire_len > 0 && !is_settled &&
-            table_put(&engine->mailboxes, kase->ask.recipient.mailbox, kase) != 0) {
-            probe_case_free(kase);
-            goto no_memory;
-        }
         kase->wish = *wish;
-        kase->has_mailbox_key = wire_len > 0 && !is_settled;
         if (shallow != NULL)
             shallow->has_mailbox_key = false;
         kase->ask.recipient.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
-        list_append(&engine->cases, &kase->in_cases);
+        submission = &kase->first;
+        submission_init(submission, input, &parsed, wish, done, user);
         is_new = true;
+    } else {
+        submission = submission_new(address, &parsed, wish, done, user);
+        if (submission == NULL)
+            goto no_memory;
     }
     if (wish->patience > kase->wish.patience)
         kase->wish.patience = wish->patience;
@@ -173,7 +258,6 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
 
 no_memory:
     probe_recalled_free(recalled);
-    memory_free(submission);
     return ERROR_NOMEM;
 }
 
@@ -195,7 +279,7 @@ void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
     kase->state = PROBE_CASE_FINISHED;
     /* From now on the same mailbox is a new question. */
     if (kase->has_mailbox_key) {
-        table_take(&engine->mailboxes, kase->ask.recipient.mailbox);
+        table_take_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, kase->mailbox_hash);
         kase->has_mailbox_key = false;
     }
     list_append(&engine->finished, &kase->node);

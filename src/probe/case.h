@@ -34,47 +34,58 @@ struct probe_submission {
     bool is_fresh;
     struct address_memo memo; /* of the input */
     struct slice input;
-    char bytes[];
 };
 
+/*
+ * Thousands are open, more than the processor's caches hold, and each is looked at in three or four
+ * short moments. So what a moment needs stands together: first what few cases ever need, then what
+ * is of its beginning and its end, last what is of its way out and back, with the wire form behind.
+ */
 struct probe_case {
-    struct probe_engine *engine;
-    enum probe_case_state state;
-    struct list_node in_cases;
-    struct list_node node; /* in the list that the state says; OUT: in engine->out, or in none */
-    struct probe_wish wish;
-    struct probe_ask ask;
-    struct probe_domain *domain; /* NULL: not got so far */
-    const struct evidence_domain *facts;
-    struct arena arena;
-    struct evidence_attempt *attempts;
-    unsigned attempt_count, attempt_room;
+    struct probe_alarm wait;     /* in engine->waits: go on */
+    struct probe_alarm deadline; /* when OUT, and not in engine->out: no time left */
+    uint64_t waiting_since_ms, waited_ms, blocked_since_ms;
+    uint64_t hint_ms;                /* what the last reply's kind usually wants to be waited for */
+    struct probe_recalled *recalled; /* what the past says; NULL: nothing */
+    const char *internal;            /* what failed, static; NULL: nothing */
+    const char *elsewhere;           /* whose site it turned out to be, on the arena; NULL: ours */
+
+    struct probe_submission first;        /* who made the case; those who join lie by themselves */
     struct probe_submission *submissions; /* first submitted first */
-    struct probe_alarm wait;              /* in engine->waits: go on */
-    struct probe_alarm deadline;          /* when OUT, and not in engine->out: no time left */
-    uint64_t deadline_ms;                 /* when OUT */
-    uint64_t submitted_ms, budget_ms, waiting_since_ms, waited_ms, blocked_since_ms;
-    uint64_t hint_ms;      /* what the last reply's kind usually wants to be waited for */
+    struct list_node in_cases;
+    struct probe_wish wish;
+    uint64_t submitted_ms;
     int64_t ended_unix_ms; /* 0: it has not */
     unsigned operator_matches;
+    uint32_t mailbox_hash; /* of the wire form, in engine->mailboxes */
+
+    struct evidence_attempt *attempts;
+    unsigned attempt_count, attempt_room;
+    struct arena arena;
     struct probe_place answered_by; /* the last host that replied */
-    const char *internal;           /* what failed, static; NULL: nothing */
-    const char *elsewhere;          /* whose site it turned out to be, on the arena; NULL: ours */
+    const struct evidence_domain *facts;
+    struct probe_domain *domain; /* NULL: not got so far */
+    uint64_t budget_ms;
+    uint64_t deadline_ms; /* when OUT */
+    struct probe_engine *engine;
+    struct list_node node; /* in the list that the state says; OUT: in engine->out, or in none */
+    enum probe_case_state state;
     enum evidence_stop stop;
     uint8_t host_at, address_at; /* where in the facts' hosts */
     uint8_t retries[PROBE_RETRY_COUNT];
     uint8_t again_count, untried_count, round_attempts;
-    bool vague;          /* refused in a way that a random recipient must explain */
-    bool needs_stranger; /* READY for that, not for the next host */
-    bool saw_stranger;   /* waited for it: its attempt is among its own */
-    bool broke;          /* the last conversation did, for no reason given */
-    bool retried_at_once;
-    bool is_withdrawn;               /* OUT, and nobody wants it to go further */
-    bool has_mailbox_key;            /* in engine->mailboxes */
-    bool is_noted;                   /* its domain has learnt from its verdict */
-    bool is_recalled;                /* the past says all: nobody was asked */
-    struct probe_recalled *recalled; /* what it says; NULL: nothing */
-    char wire[];                     /* NUL-terminated; "" for a bad address */
+    bool vague : 1;          /* refused in a way that a random recipient must explain */
+    bool needs_stranger : 1; /* READY for that, not for the next host */
+    bool saw_stranger : 1;   /* waited for it: its attempt is among its own */
+    bool broke : 1;          /* the last conversation did, for no reason given */
+    bool retried_at_once : 1;
+    bool is_withdrawn : 1;    /* OUT, and nobody wants it to go further */
+    bool has_mailbox_key : 1; /* in engine->mailboxes */
+    bool is_noted : 1;        /* its domain has learnt from its verdict */
+    bool is_recalled : 1;     /* the past says all: nobody was asked */
+    bool is_in_block : 1;     /* of PROBE_CASE_BLOCK bytes, for another case when this is over */
+    struct probe_ask ask;
+    char wire[]; /* NUL-terminated; "" for a bad address; then the input, where it is another */
 };
 
 /* ERROR_NOMEM. It takes its first steps at once; one that is under way is joined. */
@@ -122,7 +133,7 @@ void probe_case_free(struct probe_case *kase);
 /* Report to everybody who submitted it, and free it (probe/report.c). */
 void probe_case_report(struct probe_case *kase);
 
-/* Copy an attempt into an arena. ERROR_NOMEM. */
+/* Copy an attempt into an arena. ERROR_NOMEM: what *ret_attempt holds then means nothing. */
 int probe_attempt_make(struct arena *arena, const struct probe_ask *ask,
                        const struct probe_answer *answer, struct slice host_name,
                        struct evidence_attempt *ret_attempt);

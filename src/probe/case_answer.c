@@ -81,19 +81,22 @@ static void spend_time(struct probe_case *kase, uint64_t now)
 
 static int keep_attempt(struct probe_case *kase, const struct probe_answer *answer)
 {
-    struct evidence_attempt attempt;
-    struct slice host_name = slice_from_string(answer->session->host->name);
+    struct evidence_attempt *attempt;
+    struct slice host_name;
 
     if (answer->result->outcome == SMTP_OUTCOME_UNTRIED ||
         kase->attempt_count >= PROBE_CASE_ATTEMPTS_MAX)
         return 0;
     if (kase->arena.newest == NULL && kase->engine->spare_count > 0)
         kase->arena = kase->engine->spares[--kase->engine->spare_count];
-    if (kase->host_at < kase->facts->host_count)
-        host_name = kase->facts->hosts[kase->host_at].name;
-    if (probe_attempt_make(&kase->arena, &kase->ask, answer, host_name, &attempt) != 0 ||
-        probe_case_add_attempt(kase, &attempt) != 0)
+    host_name = kase->host_at < kase->facts->host_count
+                    ? kase->facts->hosts[kase->host_at].name
+                    : slice_from_string(answer->session->host->name);
+    attempt = probe_case_next_attempt(kase);
+    if (attempt == NULL ||
+        probe_attempt_make(&kase->arena, &kase->ask, answer, host_name, attempt) != 0)
         return ERROR_NOMEM;
+    kase->attempt_count++;
     kase->round_attempts++;
     return 0;
 }
@@ -302,6 +305,7 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
     bool cancelled = kase->engine->cancelled;
 
     CHECK(kase->state == PROBE_CASE_OUT);
+    table_fetch(&kase->engine->mailboxes, kase->mailbox_hash); /* it may end here */
     spend_time(kase, answer->now_ms);
     kase->state = PROBE_CASE_READY; /* in no list: this function puts it somewhere */
     if (!(cancelled && answer->result->outcome != SMTP_OUTCOME_REPLY) &&

@@ -74,20 +74,30 @@ static bool any_family_fits(const struct probe_engine *engine, const struct ip *
     return false;
 }
 
-int probe_case_add_attempt(struct probe_case *kase, const struct evidence_attempt *attempt)
+struct evidence_attempt *probe_case_next_attempt(struct probe_case *kase)
 {
     if (kase->attempt_count == kase->attempt_room) {
         unsigned room = kase->attempt_room == 0 ? 2 : kase->attempt_room * 2;
-        struct evidence_attempt *grown = arena_array(&kase->arena, room, sizeof(*grown));
+        struct evidence_attempt *grown = arena_take(&kase->arena, room * sizeof(*grown));
 
         if (grown == NULL)
-            return ERROR_NOMEM;
+            return NULL;
         if (kase->attempt_count > 0)
             memcpy(grown, kase->attempts, kase->attempt_count * sizeof(*grown));
         kase->attempts = grown;
         kase->attempt_room = room;
     }
-    kase->attempts[kase->attempt_count++] = *attempt;
+    return &kase->attempts[kase->attempt_count];
+}
+
+int probe_case_add_attempt(struct probe_case *kase, const struct evidence_attempt *attempt)
+{
+    struct evidence_attempt *place = probe_case_next_attempt(kase);
+
+    if (place == NULL)
+        return ERROR_NOMEM;
+    *place = *attempt;
+    kase->attempt_count++;
     return 0;
 }
 
@@ -137,7 +147,9 @@ static int find_host(struct probe_case *kase, struct probe_host **ret_host)
 
             if (!any_family_fits(kase->engine, ip))
                 continue;
-            host = probe_host_get(kase->engine, ip, mx->name);
+            host = probe_host_in_rows(kase->domain, ip);
+            if (host == NULL)
+                host = probe_host_get(kase->engine, ip, mx->name);
             if (host == NULL)
                 return ERROR_NOMEM;
             if (!family_fits(host->site->egress, ip)) {

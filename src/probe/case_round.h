@@ -20,6 +20,8 @@ void probe_case_enqueue(struct probe_case *kase, struct probe_host *host, bool f
 /* True when the case waits now; false when there is no patience for it. */
 bool probe_case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64_t hint_ms,
                      uint64_t asked_ms);
+/* Where the next attempt is to be written: kept when attempt_count says so. NULL: no memory. */
+struct evidence_attempt *probe_case_next_attempt(struct probe_case *kase);
 /* Keep an attempt whose texts live as long as the case. ERROR_NOMEM. */
 int probe_case_add_attempt(struct probe_case *kase, const struct evidence_attempt *attempt);
 

@@ -182,7 +182,7 @@ void probe_engine_set_past(struct probe_engine *engine, const struct probe_past 
 
 uint64_t probe_engine_now(const struct probe_engine *engine)
 {
-    return io_now_ms(engine->loop);
+    return engine->depth > 0 ? engine->now_ms : io_now_ms(engine->loop);
 }
 
 int64_t probe_engine_unix(struct probe_engine *engine)
@@ -200,7 +200,8 @@ int64_t probe_engine_unix(struct probe_engine *engine)
 
 void probe_engine_enter(struct probe_engine *engine)
 {
-    engine->depth++;
+    if (engine->depth++ == 0)
+        engine->now_ms = io_now_ms(engine->loop);
 }
 
 /* A connection is to be had: the neediest of the sites that wait for one may open it. */
@@ -395,6 +396,8 @@ void probe_engine_free(struct probe_engine *engine)
     smtp_desk_done(&engine->desk);
     while (engine->spare_count > 0)
         arena_done(&engine->spares[--engine->spare_count]);
+    while (engine->case_block_count > 0)
+        memory_free(engine->case_blocks[--engine->case_block_count]);
     table_done(&engine->domains);
     table_done(&engine->hosts);
     table_done(&engine->sites);

@@ -66,15 +66,16 @@ static void tell(const struct probe_domain *domain)
 static void recall(struct probe_domain *domain)
 {
     struct probe_engine *engine = domain->engine;
-    int64_t now = io_unix_ms(engine->loop);
     struct probe_habit habit;
     struct probe_place place;
     uint64_t left_ms;
+    int64_t now;
 
     if (domain->was_recalled || engine->memory.recall == NULL || domain->facts == NULL ||
         !probe_domain_wants_stranger(domain))
         return;
     domain->was_recalled = true;
+    now = io_unix_ms(engine->loop);
     if (domain->catch_all != EVIDENCE_CATCH_ALL_UNKNOWN ||
         !engine->memory.recall(engine->memory.user, slice_from_string(domain->name), &habit) ||
         habit.until_unix_ms <= now)

@@ -160,6 +160,19 @@ static struct probe_row *find_row(const struct probe_domain *domain, const struc
     return NULL;
 }
 
+struct probe_host *probe_host_in_rows(const struct probe_domain *domain, const struct ip *ip)
+{
+    struct list_node *node;
+
+    for (node = list_first(&domain->rows); node != NULL; node = list_after(&domain->rows, node)) {
+        struct probe_row *row = LIST_ELEMENT(node, struct probe_row, in_domain);
+
+        if (ip_equal(&row->host->ip, ip))
+            return row->host;
+    }
+    return NULL;
+}
+
 static struct probe_row *get_row(struct probe_domain *domain, struct probe_host *host)
 {
     struct probe_row *row = find_row(domain, host);

@@ -59,6 +59,8 @@ struct probe_host {
 /* Find or make; NULL: no memory. name: lower-case, for its site's key and profile. */
 struct probe_host *probe_host_get(struct probe_engine *engine, const struct ip *ip,
                                   struct slice name);
+/* One that others of the domain wait for: looked up without the table of all hosts; or NULL. */
+struct probe_host *probe_host_in_rows(const struct probe_domain *domain, const struct ip *ip);
 /* NULL: it is not remembered. */
 struct probe_host *probe_host_find(struct probe_engine *engine, const struct ip *ip);
 void probe_host_hold(struct probe_host *host);

@@ -44,33 +44,34 @@ static bool is_lost_in_batch(const struct probe_session *session, const struct s
 void probe_lesson_prepare(const struct probe_session *session, const struct smtp_result *result,
                           struct probe_answer *ret_answer)
 {
-    struct probe_answer answer = {
-        .result = result,
-        .session = session,
-        .sender = session->plan->sender,
-        .now_ms = probe_engine_now(session->host->engine),
-        .detail = slice_from_string(session->close_detail != NULL ? session->close_detail
-                                                                  : result->detail),
-        .tls = slice_from_string(session->tls != NULL ? session->tls : ""),
-        .transcript = SLICE_EMPTY,
-    };
-    struct probe_plan_input *input = &answer.input;
+    struct probe_plan_input *input = &ret_answer->input;
+    bool is_reply = result->outcome == SMTP_OUTCOME_REPLY;
 
-    if (result->outcome == SMTP_OUTCOME_REPLY) {
+    ret_answer->result = result;
+    ret_answer->session = session;
+    ret_answer->sender = session->plan->sender;
+    ret_answer->now_ms = probe_engine_now(session->host->engine);
+    ret_answer->tls = session->tls != NULL ? slice_from_string(session->tls) : SLICE_EMPTY;
+    ret_answer->transcript = SLICE_EMPTY;
+    if (is_reply) {
         struct classify_input classify = {
             .stage = result->stage,
             .provider = probe_session_profile(session)->name,
             .reply = result->reply,
         };
 
-        classify_memo_reply(&session->host->engine->heard, &classify, &answer.classified);
-        answer.detail = SLICE_EMPTY;
+        classify_memo_reply(&session->host->engine->heard, &classify, &ret_answer->classified);
+        ret_answer->detail = SLICE_EMPTY;
+    } else {
+        ret_answer->classified = (struct classification){0};
+        ret_answer->detail = slice_from_string(session->close_detail != NULL ? session->close_detail
+                                                                             : result->detail);
     }
     *input = (struct probe_plan_input){
         .outcome = result->outcome,
         .stage = result->stage,
-        .code = result->outcome == SMTP_OUTCOME_REPLY ? result->reply.code : 0,
-        .classified = answer.classified,
+        .code = is_reply ? result->reply.code : 0,
+        .classified = ret_answer->classified,
         .first_in_session = session->answered == 0,
         .lost_in_batch = is_lost_in_batch(session, result),
         .was_tls_tried = session->in_clear,
@@ -78,7 +79,6 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
         .too_many = is_too_many(result),
         .has_other_sender = is_null_or_first_sender(session),
     };
-    *ret_answer = answer;
 }
 
 static void count(struct probe_engine *engine, const struct probe_ask *ask,
@@ -139,12 +139,10 @@ static void learn_hangup(struct probe_session *session, const struct probe_answe
 {
     struct probe_host *host = session->host;
     bool is_lost = answer->input.lost_in_batch;
-    struct smtp_session_facts facts;
     bool broke = (answer->result->outcome == SMTP_OUTCOME_DISCONNECTED && !is_lost) ||
                  (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.code == 421);
 
-    smtp_session_facts(session->smtp, &facts);
-    host->one_by_one |= is_lost || facts.batch_broke;
+    host->one_by_one |= is_lost || smtp_session_batch_broke(session->smtp);
     if (broke && session->unknowns_in_a_row > 0 && !session->host->engine->cancelled &&
         ++host->hangups >= HANGUPS_TO_LEARN) {
         host->hangups = HANGUPS_TO_LEARN;

@@ -141,7 +141,8 @@ static void tell(struct probe_case *kase, struct probe_submission *submission,
     probe_owner_count_out(kase, submission);
     kase->engine->counts.finished++;
     submission->done(submission->user, &judged->evidence, &judged->verdict);
-    memory_free(submission);
+    if (submission != &kase->first)
+        memory_free(submission);
 }
 
 void probe_case_tell(struct probe_case *kase, struct probe_submission *submission,

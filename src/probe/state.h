@@ -30,6 +30,7 @@
 #include "provider/classify_memo.h"
 
 #define PROBE_SPARES_MAX 64
+#define PROBE_CASE_BLOCK 640 /* of memory, for a case with its addresses; some take more */
 
 /*
  * Who answered, as far as habits go: what one host does with strangers, its backup MX may not do;
@@ -61,11 +62,11 @@ struct probe_engine {
     uint64_t ledger_until_ms;      /* none that has to be noted before: it could not be */
 
     struct table domains, hosts, sites;
-    struct table mailboxes;               /* wire form, which stands in the case, to its open case */
-    struct list cases;                    /* all that are open */
-    struct list sessions, idle_sessions;  /* a session is in one of them */
-    struct smtp_desk desk;                /* where all of them work */
-    struct list strangers;                /* that are under way */
+    struct table mailboxes;              /* wire form, which stands in the case, to its open case */
+    struct list cases;                   /* all that are open */
+    struct list sessions, idle_sessions; /* a session is in one of them */
+    struct smtp_desk desk;               /* where all of them work */
+    struct list strangers;               /* that are under way */
     struct list idle_domains, idle_hosts; /* kept for what they know; oldest first */
     size_t idle_domain_count;
     struct list held;      /* hosts that wait for more asks; oldest first */
@@ -80,12 +81,15 @@ struct probe_engine {
     struct list out;     /* cases that are, soonest deadline first; not all (probe/case_answer.c) */
     struct heap starved; /* sites that wait for a connection of the engine's allowance */
 
+    uint64_t now_ms;     /* the loop's time, while depth > 0 */
     uint64_t unix_at_ms; /* when it was unix_ms; 0: not known */
     int64_t unix_ms;
 
     struct classify_memo heard;
     struct arena spares[PROBE_SPARES_MAX]; /* of cases that are over; each of one block */
     unsigned spare_count;
+    void *case_blocks[PROBE_SPARES_MAX]; /* that cases lay in, of PROBE_CASE_BLOCK bytes each */
+    unsigned case_block_count;
 
     unsigned connections;
     size_t submissions; /* open ones, joined ones too */
