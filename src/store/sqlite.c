@@ -489,6 +489,8 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         goto done;
     }
     code = sqlite_store_migrate(store, error);
+    /* They count records, as sqlite_record.c does. */
+    CHECK(sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) == SQLITE_OK);
 done:
     if (code == 0)
         *ret_store = &store->base;

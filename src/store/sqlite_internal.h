@@ -97,14 +97,14 @@
     X(NOTE_REMOVE, "DELETE FROM note WHERE kind=?1 AND id=?2")                                     \
     X(NOTE_EXPIRE, "DELETE FROM note WHERE (kind, id) IN (SELECT kind, id FROM note"               \
                    " WHERE until_ms>0 AND until_ms<=?1 LIMIT ?2)")                                 \
-    X(RECORD_PUT, "INSERT INTO record (kind, key, family, value, proof, checked_ms, expires_ms,"   \
+    X(RECORD_ADD, "INSERT INTO record (kind, key, family, value, proof, checked_ms, expires_ms,"   \
                   " bytes, body) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT (kind, key)"      \
-                  " DO UPDATE SET family=excluded.family, value=excluded.value,"                   \
-                  " proof=excluded.proof, checked_ms=excluded.checked_ms,"                         \
-                  " expires_ms=excluded.expires_ms, failed_ms=0, failures=0,"                      \
-                  " bytes=excluded.bytes, body=excluded.body"                                      \
-                  " WHERE excluded.checked_ms>=checked_ms AND (excluded.proof=1 OR proof=0 OR"     \
-                  " expires_ms<=excluded.checked_ms)")                                             \
+                  " DO NOTHING")                                                                   \
+    X(RECORD_REPLACE, "UPDATE record SET family=?3, value=?4, proof=?5, checked_ms=?6,"            \
+                      " expires_ms=?7, failed_ms=0, failures=0, bytes=?8, body=?9"                 \
+                      " WHERE kind=?1 AND key=?2 AND ?6>=checked_ms AND (?5=1 OR proof=0 OR"       \
+                      " expires_ms<=?6)")                                                          \
+    X(RECORD_BYTES, "SELECT bytes FROM record WHERE kind=?1 AND key=?2")                           \
     X(RECORD_FAILED, "UPDATE record SET failed_ms=?3, failures=failures+1 WHERE kind=?1 AND"       \
                      " key=?2 AND proof=1 AND checked_ms<=?3 AND failed_ms<?3")                    \
     X(RECORD_GET, SQLITE_STORE_RECORD "kind=?1 AND key=?2")                                        \
@@ -112,11 +112,14 @@
     X(RECORD_NEXT, SQLITE_STORE_RECORD "kind=?1 AND key>?2 ORDER BY key LIMIT 1")                  \
     X(RECORD_NEXT_OF, SQLITE_STORE_RECORD "kind=?1 AND key>?2 AND family=?3"                       \
                                           " ORDER BY key LIMIT 1")                                 \
-    X(RECORD_REMOVE, "DELETE FROM record WHERE kind=?1 AND key=?2")                                \
+    X(RECORD_REMOVE, "DELETE FROM record WHERE kind=?1 AND key=?2 RETURNING bytes")                \
     X(RECORD_EXPIRE, "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE kind=?1 AND"     \
-                     " expires_ms<=?2 ORDER BY expires_ms LIMIT ?3)")                              \
+                     " expires_ms<=?2 ORDER BY expires_ms LIMIT ?3) RETURNING bytes")              \
     X(RECORD_FIRST, "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE kind=?1"          \
-                    " ORDER BY expires_ms LIMIT ?2)")                                              \
+                    " ORDER BY expires_ms LIMIT ?2) RETURNING bytes")                              \
+    X(RECORD_COUNT, "INSERT INTO record_total (kind, records, bytes) VALUES (?1,?2,?3)"            \
+                    " ON CONFLICT (kind) DO UPDATE SET records=records+excluded.records,"          \
+                    " bytes=bytes+excluded.bytes")                                                 \
     X(RECORD_KINDS, "SELECT kind FROM record_total WHERE records>0")                               \
     X(RECORD_TOTAL, "SELECT records, bytes FROM record_total WHERE kind=?1")
 

@@ -146,17 +146,44 @@ static int count_failure(struct sqlite_store *store, const struct store_record *
     return sqlite_store_do(store, statement, "keep a record", error);
 }
 
-static int put_record(struct sqlite_store *store, const struct store_record *record,
-                      struct error *error)
+/* --- writing --------------------------------------------------------------------------------- */
+
+/* What a transaction adds to the total of a kind. */
+struct change {
+    int64_t records, bytes;
+};
+
+/* Counted once a transaction: the tables' triggers, which are off here, would do it each time. */
+static int count_change(struct sqlite_store *store, enum store_record_kind kind,
+                        const struct change *change, struct error *error)
 {
-    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORD_PUT);
-    struct slice body = store_pack(store->pack, record->body);
+    sqlite3_stmt *statement;
+
+    if (change->records == 0 && change->bytes == 0)
+        return 0;
+    statement = sqlite_store_prepare(store, STATEMENT_RECORD_COUNT);
+    if (statement == NULL)
+        return sqlite_store_fail(store, "count records", error);
+    sqlite3_bind_int(statement, 1, (int)kind);
+    sqlite3_bind_int64(statement, 2, change->records);
+    sqlite3_bind_int64(statement, 3, change->bytes);
+    return sqlite_store_do(store, statement, "count records", error);
+}
+
+static int64_t bytes_of(const struct store_record *record, struct slice body)
+{
+    return (int64_t)(record->key.len + record->group.len + body.len) + STORE_RECORD_OVERHEAD;
+}
+
+/* 1 when it did: the statement adds or replaces; 0 when it did not. */
+static int write_record(struct sqlite_store *store, enum sqlite_statement which,
+                        const struct store_record *record, struct slice body, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, which);
     int code;
 
     if (statement == NULL)
         return sqlite_store_fail(store, "keep a record", error);
-    if (body.ptr == NULL)
-        return error_set(error, ERROR_NOMEM, "no memory to keep a record");
     sqlite3_bind_int(statement, 1, (int)record->kind);
     sqlite_store_bind_blob(statement, 2, record->key);
     sqlite_store_bind_blob(statement, 3, record->group);
@@ -164,27 +191,98 @@ static int put_record(struct sqlite_store *store, const struct store_record *rec
     sqlite3_bind_int(statement, 5, record->is_proof);
     sqlite3_bind_int64(statement, 6, record->checked_unix_ms);
     sqlite3_bind_int64(statement, 7, record->expires_unix_ms);
-    sqlite3_bind_int64(statement, 8,
-                       (int64_t)(record->key.len + record->group.len + body.len) +
-                           STORE_RECORD_OVERHEAD);
+    sqlite3_bind_int64(statement, 8, bytes_of(record, body));
     sqlite_store_bind_blob(statement, 9, body);
     code = sqlite_store_do(store, statement, "keep a record", error);
-    if (code == 0 && sqlite3_changes(store->db) == 0 && !record->is_proof)
-        code = count_failure(store, record, error);
+    return code == 0 ? sqlite3_changes(store->db) : code;
+}
+
+/* Of one that is kept. */
+static int read_bytes(struct sqlite_store *store, const struct store_record *record,
+                      int64_t *ret_bytes, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORD_BYTES);
+    int code = 0;
+
+    if (statement == NULL)
+        return sqlite_store_fail(store, "keep a record", error);
+    sqlite3_bind_int(statement, 1, (int)record->kind);
+    sqlite_store_bind_blob(statement, 2, record->key);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        *ret_bytes = sqlite3_column_int64(statement, 0);
+    else
+        code = sqlite_store_fail(store, "keep a record", error);
+    sqlite3_reset(statement);
     return code;
+}
+
+/* In the place of the one that is kept, if the rules let it. */
+static int replace_record(struct sqlite_store *store, const struct store_record *record,
+                          struct slice body, struct change *change, struct error *error)
+{
+    int64_t before = 0;
+    int code = read_bytes(store, record, &before, error);
+
+    if (code == 0)
+        code = write_record(store, STATEMENT_RECORD_REPLACE, record, body, error);
+    if (code == 1)
+        change->bytes += bytes_of(record, body) - before;
+    if (code == 0 && !record->is_proof)
+        code = count_failure(store, record, error);
+    return code < 0 ? code : 0;
+}
+
+static int put_record(struct sqlite_store *store, const struct store_record *record,
+                      struct change *change, struct error *error)
+{
+    struct slice body = store_pack(store->pack, record->body);
+    int code;
+
+    if (body.ptr == NULL)
+        return error_set(error, ERROR_NOMEM, "no memory to keep a record");
+    code = write_record(store, STATEMENT_RECORD_ADD, record, body, error);
+    if (code == 0)
+        return replace_record(store, record, body, change, error);
+    if (code < 0)
+        return code;
+    change->records++;
+    change->bytes += bytes_of(record, body);
+    return 0;
 }
 
 int sqlite_records_put(struct store *base, const struct store_record *records, size_t count,
                        struct error *error)
 {
+    struct change changes[STORE_RECORD_KIND_COUNT] = {{0}};
     struct sqlite_store *store = sqlite_store_of(base);
     int code = sqlite_store_begin(store, "keep records", error);
 
     if (code != 0)
         return code;
     for (size_t i = 0; i < count && code == 0; i++)
-        code = put_record(store, &records[i], error);
+        code = put_record(store, &records[i], &changes[records[i].kind], error);
+    for (int kind = 0; kind < STORE_RECORD_KIND_COUNT && code == 0; kind++)
+        code = count_change(store, (enum store_record_kind)kind, &changes[kind], error);
     return sqlite_store_end(store, code, "keep records", error);
+}
+
+/* Step a statement that removes records of a kind; how many. */
+static int remove_by(struct sqlite_store *store, sqlite3_stmt *statement,
+                     enum store_record_kind kind, const char *what, struct error *error)
+{
+    struct change change = {0};
+    int result, code = 0;
+
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        change.records--;
+        change.bytes -= sqlite3_column_int64(statement, 0);
+    }
+    if (result != SQLITE_DONE)
+        code = sqlite_store_fail(store, what, error);
+    sqlite3_reset(statement);
+    if (code == 0)
+        code = count_change(store, kind, &change, error);
+    return code == 0 ? (int)-change.records : code;
 }
 
 int sqlite_record_remove(struct store *base, enum store_record_kind kind, struct slice key,
@@ -192,17 +290,23 @@ int sqlite_record_remove(struct store *base, enum store_record_kind kind, struct
 {
     struct sqlite_store *store = sqlite_store_of(base);
     sqlite3_stmt *statement;
-    int code;
+    int code, removed;
 
     /* Whoever asks for it may want it to be unreadable too, as in sqlite_row_erase. */
     (void)sqlite3_exec(store->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
+    code = sqlite_store_begin(store, "remove a record", error);
+    if (code != 0)
+        return code;
     statement = sqlite_store_prepare(store, STATEMENT_RECORD_REMOVE);
-    if (statement == NULL)
-        return sqlite_store_fail(store, "remove a record", error);
-    sqlite3_bind_int(statement, 1, (int)kind);
-    sqlite_store_bind_blob(statement, 2, key);
-    code = sqlite_store_do(store, statement, "remove a record", error);
-    return code == 0 ? sqlite3_changes(store->db) : code;
+    if (statement == NULL) {
+        removed = sqlite_store_fail(store, "remove a record", error);
+    } else {
+        sqlite3_bind_int(statement, 1, (int)kind);
+        sqlite_store_bind_blob(statement, 2, key);
+        removed = remove_by(store, statement, kind, "remove a record", error);
+    }
+    code = sqlite_store_end(store, removed < 0 ? removed : 0, "remove a record", error);
+    return code == 0 ? removed : code;
 }
 
 int sqlite_records_total(struct store *base, enum store_record_kind kind,
@@ -232,15 +336,13 @@ static int remove_expired(struct sqlite_store *store, enum store_record_kind kin
                           int64_t now_unix_ms, size_t max, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_RECORD_EXPIRE);
-    int code;
 
     if (statement == NULL)
         return sqlite_store_fail(store, "remove old records", error);
     sqlite3_bind_int(statement, 1, (int)kind);
     sqlite3_bind_int64(statement, 2, now_unix_ms);
     sqlite3_bind_int64(statement, 3, (int64_t)max);
-    code = sqlite_store_do(store, statement, "remove old records", error);
-    return code == 0 ? sqlite3_changes(store->db) : code;
+    return remove_by(store, statement, kind, "remove old records", error);
 }
 
 /* Those that would expire first: about as many as are too many. */
@@ -260,8 +362,7 @@ static int remove_first(struct sqlite_store *store, enum store_record_kind kind,
         return sqlite_store_fail(store, "remove old records", error);
     sqlite3_bind_int(statement, 1, (int)kind);
     sqlite3_bind_int64(statement, 2, (int64_t)(many < max ? many : max));
-    code = sqlite_store_do(store, statement, "remove old records", error);
-    return code == 0 ? sqlite3_changes(store->db) : code;
+    return remove_by(store, statement, kind, "remove old records", error);
 }
 
 int sqlite_records_expire(struct store *base, enum store_record_kind kind, int64_t now_unix_ms,

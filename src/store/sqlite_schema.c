@@ -72,7 +72,8 @@ static const char *const migrations[] = {
     " until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (kind, id)) WITHOUT ROWID;"
     "CREATE INDEX note_until ON note (until_ms) WHERE until_ms > 0;",
-    /* Totals by trigger, so that no writer can forget them: how much is kept is asked often. */
+    /* Totals by trigger, so that no writer can forget them: how much is kept is asked often. We
+       count for ourselves meanwhile, with triggers off, which took a third of the time. */
     "CREATE TABLE record ("
     " id INTEGER PRIMARY KEY,"
     " kind INTEGER NOT NULL,"
