@@ -104,7 +104,7 @@ static bool survey_table(struct format_survey *survey)
         survey->rows += survey->has_first;
         survey->has_first = true;
     }
-    for (size_t i = 1; i <= FORMAT_COLUMNS_MAX; i++)
+    for (size_t i = 1; i <= survey->column_count; i++)
         if (counts[i] > counts[survey->format->columns])
             survey->format->columns = i;
     return true;

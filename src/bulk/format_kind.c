@@ -100,7 +100,7 @@ static unsigned rate_delimiter(struct format_survey *survey, char delimiter, siz
 {
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
     unsigned counts[FORMAT_COLUMNS_MAX] = {0}, rows = 0, with_address = 0;
-    size_t at = 0, best = 1;
+    size_t at = 0, best = 1, most = 0;
     struct slice raw, cell, text;
 
     shape.delimiter = delimiter;
@@ -118,9 +118,13 @@ static unsigned rate_delimiter(struct format_survey *survey, char delimiter, siz
                 has_address = format_address_points(text) == 2;
         }
         with_address += has_address;
-        counts[count < FORMAT_COLUMNS_MAX ? count : FORMAT_COLUMNS_MAX - 1]++;
+        if (count >= FORMAT_COLUMNS_MAX)
+            count = FORMAT_COLUMNS_MAX - 1;
+        counts[count]++;
+        if (count > most)
+            most = count;
     }
-    for (size_t i = 2; i < FORMAT_COLUMNS_MAX; i++)
+    for (size_t i = 2; i <= most; i++)
         if (counts[i] > 0 && (best == 1 || counts[i] > counts[best]))
             best = i;
     *ret_columns = best;
