@@ -127,6 +127,19 @@ static void formats_are_found(void **state)
          "1@b.example 2@b.example 3@b.example 4@b.example a@b.example c@d.example e@f.example "
          "e@f.example x@y.example i@j.example "},
         {"a.csv",
+         "name,cc,email\nA,x@y.example,1@b.example\nA,x@y.example,2@b.example\n"
+         "A,,8@b.example\nA,,8@b.example\nA,,8@b.example\nA,,8@b.example\nA,,8@b.example\n"
+         "\"A\",\"\",\"3@b.example\",\"z@z.example\"\nA, ,4@b.example,z@z.example\n"
+         "A,none,5@b.example,z@z.example\n\"A\",\"none\",\"6@b.example\",\"z@z.example\"\n"
+         "\"A\",\"\",\"\",\"z@z.example\"\nAcme, Inc.,x@y.example,7@b.example\n",
+         "CSV, header, addresses in column 3 \"email\"",
+         "1@b.example 2@b.example 8@b.example 8@b.example 8@b.example 8@b.example 8@b.example "
+         "3@b.example 4@b.example !5@b.example !6@b.example ! "
+         "7@b.example "},
+        {"a.csv",
+         "email,name\na@b.example,A\nc@d.example,C\n\"\",\"x@y.example\",\"B\"\n,x@y.example,B\n",
+         "CSV, header, addresses in column 1 \"email\"", "a@b.example c@d.example ! ! "},
+        {"a.csv",
          "cc,email,bcc\nx@y.example,a@b.example,\n,c@d.example,x@y.example\n"
          "Acme,x@y.example,e@f.example,\n",
          "CSV, header, addresses in column 2 \"email\" (column 3 \"bcc\" has addresses too)",

@@ -33,6 +33,16 @@ static int is_address(const struct bulk_format *format, struct slice cell, struc
     return address_parse(text.ptr, text.len, &parsed);
 }
 
+/* Does nothing stand in it, quotes and blanks aside? 1, 0, or -1: no memory. */
+static int is_empty(const struct bulk_format *format, struct slice cell, struct buffer scratch[2])
+{
+    struct slice text;
+
+    if (!bulk_format_text(format, cell, scratch, &text))
+        return -1;
+    return slice_trim(text).len == 0;
+}
+
 /* The cell in the address's column is no address: the only one of those where it can be now? */
 static enum bulk_shift find_further(const struct bulk_format *format,
                                     const struct bulk_csv_shape *shape, struct slice rest,
@@ -41,6 +51,7 @@ static enum bulk_shift find_further(const struct bulk_format *format,
 {
     size_t found = 0, last = format->column + surplus;
     struct slice each;
+    int empty;
 
     for (size_t i = 0; i <= last && bulk_csv_next_cell(shape, &rest, &each); i++) {
         int is = i > format->column ? is_address(format, each, scratch) : 0;
@@ -59,8 +70,9 @@ static enum bulk_shift find_further(const struct bulk_format *format,
     }
     if (found == 0)
         return BULK_SHIFT_NONE;
-    if (slice_trim(cell).len == 0) /* nothing that was shifted: the row may have no address */
-        return BULK_SHIFT_UNCLEAR;
+    empty = is_empty(format, cell, scratch);
+    if (empty != 0) /* nothing that was shifted: the row may have no address */
+        return empty < 0 ? BULK_SHIFT_NOMEM : BULK_SHIFT_UNCLEAR;
     /* Somebody else's, in its own column, perhaps. The rest of a name begins with a blank. */
     return cell.ptr[0] != ' ' && found < shape->columns && is_others(format, found)
                ? BULK_SHIFT_UNCLEAR
@@ -70,29 +82,37 @@ static enum bulk_shift find_further(const struct bulk_format *format,
 /*
  * The cell in the address's column is one. Is it somebody else's, whose column is left of it? Then
  * the rest of a name stands in that one, and an address as many cells further on as there are too
- * many.
+ * many. The rest of a name begins with a blank; other words there may mean that there is nobody
+ * else (`none`).
  */
 static enum bulk_shift find_behind(const struct bulk_format *format,
                                    const struct bulk_csv_shape *shape, struct slice rest,
                                    size_t surplus, struct buffer scratch[2], struct slice *ret_cell)
 {
     size_t theirs = format->column - surplus, last = format->column + surplus;
-    struct slice each = SLICE_EMPTY;
-    int is;
+    struct slice each = SLICE_EMPTY, name = SLICE_EMPTY;
+    int is, empty;
 
     if (surplus > format->column || !is_others(format, theirs))
         return BULK_SHIFT_NONE;
     for (size_t i = 0; i <= last; i++) {
         if (!bulk_csv_next_cell(shape, &rest, &each))
             return BULK_SHIFT_NONE;
-        if (i == theirs && (slice_trim(each).len == 0 || slice_find_byte(each, '@') >= 0))
-            return BULK_SHIFT_NONE;
+        if (i == theirs)
+            name = each;
     }
+    if (slice_find_byte(name, '@') >= 0)
+        return BULK_SHIFT_NONE;
     is = is_address(format, each, scratch);
-    if (is <= 0)
-        return is < 0 ? BULK_SHIFT_NOMEM : BULK_SHIFT_NONE;
+    empty = is > 0 ? is_empty(format, name, scratch) : 0;
+    if (is < 0 || empty < 0)
+        return BULK_SHIFT_NOMEM;
+    if (is == 0 || empty > 0)
+        return BULK_SHIFT_NONE;
     *ret_cell = each;
-    return last < shape->columns && is_others(format, last) ? BULK_SHIFT_UNCLEAR : BULK_SHIFT_FOUND;
+    return name.ptr[0] != ' ' || (last < shape->columns && is_others(format, last))
+               ? BULK_SHIFT_UNCLEAR
+               : BULK_SHIFT_FOUND;
 }
 
 enum bulk_shift bulk_shift_find(const struct bulk_format *format,
