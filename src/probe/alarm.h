@@ -32,6 +32,9 @@ int probe_alarms_admit(struct probe_alarms *alarms, struct probe_alarm *alarm,
 /* Count it out, clearing it. No-op for one that was never admitted (zeroed). */
 void probe_alarms_dismiss(struct probe_alarms *alarms, struct probe_alarm *alarm);
 
+/* Count out one that is known not to be set, without looking at it: it may be far away. */
+void probe_alarms_count_out(struct probe_alarms *alarms);
+
 void probe_alarm_set(struct probe_alarms *alarms, struct probe_alarm *alarm, uint64_t at_ms);
 void probe_alarm_clear(struct probe_alarms *alarms, struct probe_alarm *alarm);
 bool probe_alarm_is_set(const struct probe_alarm *alarm);

@@ -160,8 +160,9 @@ void probe_case_free(struct probe_case *kase)
     struct probe_engine *engine = kase->engine;
 
     probe_recalled_free(kase->recalled);
-    probe_alarms_dismiss(&engine->waits, &kase->wait);
-    probe_alarms_dismiss(&engine->alarms, &kase->deadline);
+    /* It is neither WAITING nor OUT. */
+    probe_alarms_count_out(&engine->waits);
+    probe_alarms_count_out(&engine->alarms);
     give_up_arena(engine, &kase->arena);
     case_give_back(engine, kase);
 }
@@ -263,6 +264,12 @@ no_memory:
 
 /* --- ending -------------------------------------------------------------------------------- */
 
+static void case_waits_no_more(struct probe_case *kase)
+{
+    probe_owner_waits_no_more(kase);
+    probe_alarm_clear(&kase->engine->waits, &kase->wait);
+}
+
 void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
 {
     struct probe_engine *engine = kase->engine;
@@ -271,8 +278,7 @@ void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
     if (engine->cancelled && stop == EVIDENCE_STOP_NONE)
         stop = EVIDENCE_STOP_CANCELLED; /* it would have gone on */
     if (kase->state == PROBE_CASE_WAITING)
-        probe_owner_waits_no_more(kase);
-    probe_alarm_clear(&engine->waits, &kase->wait);
+        case_waits_no_more(kase);
     probe_host_dequeue(&kase->ask);
     list_remove(&kase->node);
     kase->stop = stop;

@@ -44,12 +44,12 @@ struct probe_submission {
 struct probe_case {
     struct probe_alarm wait;     /* in engine->waits: go on */
     struct probe_alarm deadline; /* when OUT, and not in engine->out: no time left */
-    uint64_t waiting_since_ms, waited_ms, blocked_since_ms;
-    uint64_t hint_ms;                /* what the last reply's kind usually wants to be waited for */
+    uint64_t waiting_since_ms, blocked_since_ms;
+
     struct probe_recalled *recalled; /* what the past says; NULL: nothing */
     const char *internal;            /* what failed, static; NULL: nothing */
     const char *elsewhere;           /* whose site it turned out to be, on the arena; NULL: ours */
-
+    uint64_t waited_ms;
     struct probe_submission first;        /* who made the case; those who join lie by themselves */
     struct probe_submission *submissions; /* first submitted first */
     struct list_node in_cases;
@@ -65,6 +65,7 @@ struct probe_case {
     struct probe_place answered_by; /* the last host that replied */
     const struct evidence_domain *facts;
     struct probe_domain *domain; /* NULL: not got so far */
+    uint64_t hint_ms;            /* what the last reply's kind usually wants to be waited for */
     uint64_t budget_ms;
     uint64_t deadline_ms; /* when OUT */
     struct probe_engine *engine;

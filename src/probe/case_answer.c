@@ -52,8 +52,10 @@ void probe_case_deadline_came(void *owner)
 
 void probe_case_in(struct probe_case *kase)
 {
-    list_remove(&kase->node);
-    probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
+    if (list_node_is_in(&kase->node))
+        list_remove(&kase->node);
+    else
+        probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
 }
 
 void probe_case_out(struct probe_case *kase)
