@@ -163,10 +163,10 @@ static void begin_line(struct bulk_writer *writer, struct sink *sink)
 static int end_line(struct bulk_writer *writer, struct sink *sink, struct error *error)
 {
     struct writer_context *context = &writer->context;
-    const char *line_end =
-        context->kind == BULK_KIND_CSV && context->shape.quotes ? context->input.line_end : "\n";
+    bool has_own = context->kind == BULK_KIND_CSV && context->shape.quotes;
 
-    if (!buffer_append_string(context->line, line_end))
+    if (!(has_own ? buffer_append_string(context->line, context->input.line_end)
+                  : buffer_append_byte(context->line, '\n')))
         return no_memory(error);
     return bulk_output_push(sink->output, error);
 }

@@ -57,7 +57,8 @@ static void fill_parsed(struct evidence *evidence, const struct address_traits *
     evidence->builtin_classes =
         (is_quoted ? lists_local_classes(local) : lists_local_classes_by(traits)) | domain_classes;
     evidence->mailbox_breach = provider_mailbox_breach_by(traits, rules);
-    evidence->subaddress = provider_mailbox_is_subaddress_of(local, rules, evidence->provider);
+    evidence->subaddress =
+        !is_quoted && provider_mailbox_is_subaddress_by(traits, rules, evidence->provider);
 }
 
 static unsigned classes_of_domain(const struct address *address)

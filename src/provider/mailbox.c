@@ -206,25 +206,36 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
     return provider_mailbox_key_of(address, NULL, profile, out);
 }
 
-bool provider_mailbox_is_subaddress_of(struct slice local,
+bool provider_mailbox_is_subaddress_by(const struct address_traits *traits,
                                        const struct provider_mailbox_rules *rules,
                                        const struct provider_profile *profile)
 {
     const struct mailbox_rule *rule = rules->own;
 
-    if (local.len == 0 || local.ptr[0] == '"')
-        return false;
     if (rules->parent != NULL)
         return true;
     if (rule == NULL)
         rule = rule_of_profile(profile);
-    if (rule != NULL && (rule->folds & MAILBOX_FOLD_DASH) && slice_find_byte(local, '-') > 0)
+    if (rule != NULL && (rule->folds & MAILBOX_FOLD_DASH) &&
+        (traits->hyphens & ~(traits->hyphens - 1)) > 1)
         return true;
     /* Where "+" is no character of a name and no tag either, there is none. */
     if (rule != NULL && !(rule->folds & MAILBOX_FOLD_PLUS) && rule->has_chars &&
         strchr(rule->chars, '+') == NULL)
         return false;
-    return slice_find_byte(local, '+') > 0;
+    return (traits->pluses & ~(traits->pluses - 1)) > 1;
+}
+
+bool provider_mailbox_is_subaddress_of(struct slice local,
+                                       const struct provider_mailbox_rules *rules,
+                                       const struct provider_profile *profile)
+{
+    struct address_traits traits;
+
+    if (local.len == 0 || local.ptr[0] == '"')
+        return false;
+    address_traits_of(local, &traits);
+    return provider_mailbox_is_subaddress_by(&traits, rules, profile);
 }
 
 bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,

@@ -61,6 +61,10 @@ bool provider_mailbox_is_subaddress(struct slice local, struct slice domain,
 bool provider_mailbox_is_subaddress_of(struct slice local,
                                        const struct provider_mailbox_rules *rules,
                                        const struct provider_profile *profile);
+/* Of one without quotes that was looked at. */
+bool provider_mailbox_is_subaddress_by(const struct address_traits *traits,
+                                       const struct provider_mailbox_rules *rules,
+                                       const struct provider_profile *profile);
 
 #define PROVIDER_MAILBOX_WORDS 320
 
