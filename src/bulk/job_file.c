@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "probe/ledger.h"
 
@@ -78,11 +77,48 @@ bool bulk_job_is_locked(const char *path)
     return is_locked;
 }
 
+void bulk_job_spool_name(struct buffer *out, const char *path, size_t index, bool is_part)
+{
+    buffer_clear(out);
+    buffer_printf(out, "%s.input", path);
+    if (index > 0)
+        buffer_printf(out, "%zu", index + 1);
+    if (is_part)
+        buffer_printf(out, ".part");
+    buffer_append_byte(out, '\0');
+}
+
+void bulk_job_spools_remove(const char *path, size_t index)
+{
+    struct buffer name;
+    size_t end = index;
+    bool is_there = true;
+
+    buffer_init(&name, 0);
+    while (is_there) {
+        is_there = false;
+        for (unsigned part = 0; part < 2; part++) {
+            bulk_job_spool_name(&name, path, end, part == 1);
+            is_there |= !name.failed && access(name.ptr, F_OK) == 0;
+        }
+        end += is_there;
+    }
+    /* From the last on: killed meanwhile, the rest is still found. */
+    for (; end > index; end--)
+        for (unsigned part = 0; part < 2; part++) {
+            bulk_job_spool_name(&name, path, end - 1, part == 1);
+            if (!name.failed)
+                unlink(name.ptr);
+        }
+    buffer_done(&name);
+}
+
 void bulk_job_file_remove(const char *path)
 {
     static const char *const endings[] = {"-wal", "-shm", PROBE_LEDGER_END, ""};
     struct buffer name;
 
+    bulk_job_spools_remove(path, 0);
     buffer_init(&name, 0);
     for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
         buffer_clear(&name);

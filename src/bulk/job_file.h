@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 /*
@@ -21,7 +22,14 @@ void bulk_job_unlock(int lock); /* -1: no-op */
 /* Does somebody work on it? For people only: a moment later it may be otherwise. */
 bool bulk_job_is_locked(const char *path);
 
-/* Take the file, its logs and its ledger (probe/ledger.h) away; the lock is still held. */
+/* Where the job keeps the index-th list that can be read only once; a part until it is known to be
+   the job's. */
+void bulk_job_spool_name(struct buffer *out, const char *path, size_t index, bool is_part);
+/* Take those away from the index-th on. */
+void bulk_job_spools_remove(const char *path, size_t index);
+
+/* Take the file, its logs, its ledger (probe/ledger.h) and such lists away; the lock is still
+   held. */
 void bulk_job_file_remove(const char *path);
 
 #define BULK_FINGERPRINT_SIZE 64

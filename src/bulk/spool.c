@@ -62,44 +62,59 @@ static int copy_input(int input, const char *from, int fd, const char *path,
             return error_set(error, ERROR_IO, "%s: reading failed: %s", name_of(from),
                              strerror(errno));
         if (len == 0)
-            break;
+            return 0;
         code = bulk_spool_write(fd, path, slice_from(bytes, (size_t)len), error);
         if (code != 0)
             return code;
     }
-    if (fsync(fd) != 0)
-        return error_set(error, ERROR_IO, "%s: writing failed: %s", path, strerror(errno));
-    return 0;
 }
 
 int bulk_spool_input(const char *from, const char *path, bool (*is_stopped)(void),
                      struct error *error)
 {
-    char part[PATH_MAX];
-    int input = open_input(from, error), fd = -1, code;
+    int input = open_input(from, error), fd, code;
 
     if (input < 0)
         return error->code;
-    if (snprintf(part, sizeof(part), "%s.part", path) < (int)sizeof(part)) {
-        unlink(part);
-        fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    } else {
-        errno = ENAMETOOLONG;
-    }
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         code = error_set(error, ERROR_IO, "%s: can't be made to keep %s in: %s", path,
                          name_of(from), strerror(errno));
         close(input);
         return code;
     }
-    code = copy_input(input, from, fd, part, is_stopped, error);
+    code = copy_input(input, from, fd, path, is_stopped, error);
     close(input);
+    if (code == 0 && fsync(fd) != 0)
+        code = error_set(error, ERROR_IO, "%s: writing failed: %s", path, strerror(errno));
     if (close(fd) != 0 && code == 0)
-        code = error_set(error, ERROR_IO, "%s: closing failed: %s", part, strerror(errno));
-    if (code == 0 && rename(part, path) != 0)
-        code = error_set(error, ERROR_IO, "%s: renaming failed: %s", path, strerror(errno));
+        code = error_set(error, ERROR_IO, "%s: closing failed: %s", path, strerror(errno));
     if (code != 0)
-        unlink(part);
+        unlink(path);
+    return code;
+}
+
+int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
+                             char ret_path[BULK_SPOOL_PATH_SIZE], struct error *error)
+{
+    int input = open_input(from, error), fd = -1, code;
+
+    if (input < 0)
+        return error->code;
+    code = bulk_spool_unnamed(&fd, error);
+    if (code == 0)
+        code = copy_input(input, from, fd, "temporary file", is_stopped, error);
+    close(input);
+    if (code == 0) {
+        snprintf(ret_path, BULK_SPOOL_PATH_SIZE, "/proc/self/fd/%d", fd);
+        if (access(ret_path, R_OK) != 0)
+            code = error_set(error, ERROR_IO,
+                             "%s can't be kept: %s: %s; put it into a file, and name that",
+                             name_of(from), ret_path, strerror(errno));
+    }
+    if (code != 0 && fd >= 0)
+        close(fd);
     return code;
 }
 

@@ -14,14 +14,23 @@
 #include "bulk/source.h"
 
 /*
- * Copy `from` ("-": standard input) to a file at `path` (only its owner may read it), flushed to
- * the disk. What stood there is replaced when the copy is whole, and stays after an error.
- * ERROR_IO; ERROR_STOPPED: a signal whose handler was set without SA_RESTART ended the wait for
- * more, or `is_stopped` says that one came. It may have ended whoever writes to us, too: then the
- * end is not the list's.
+ * Copy `from` ("-": standard input) to a new file at `path` (only its owner may read it), flushed
+ * to the disk. What stood there is lost, and nothing is left there after an error. ERROR_IO;
+ * ERROR_STOPPED: a signal whose handler was set without SA_RESTART ended the wait for more, or
+ * `is_stopped` says that one came. It may have ended whoever writes to us, too: then the end is not
+ * the list's.
  */
 int bulk_spool_input(const char *from, const char *path, bool (*is_stopped)(void),
                      struct error *error);
+
+#define BULK_SPOOL_PATH_SIZE 32
+
+/*
+ * The same into a file without a name, which stays until the process ends, however it does.
+ * `ret_path`: by which it is opened until then, in this process.
+ */
+int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
+                             char ret_path[BULK_SPOOL_PATH_SIZE], struct error *error);
 
 /* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
 int bulk_spool_unnamed(int *ret_fd, struct error *error);

@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/instant.h"
 #include "bulk/job_offline.h"
+#include "bulk/source.h"
+#include "bulk/spool.h"
 #include "cli/clean_rows.h"
 #include "cli/event.h"
 #include "cli/view.h"
@@ -160,6 +162,31 @@ static int stop_offline(struct clean *clean, struct bulk_writer **writer, struct
     return 1;
 }
 
+/* The first of several lists is read twice: what it is like, and whether the others are, too. */
+static int keep_first(struct clean *clean, struct error *error)
+{
+    struct arena *arena = clean->call->arena;
+    char path[BULK_SPOOL_PATH_SIZE];
+    const char **files;
+    int code;
+
+    if (clean->file_count == 1 || !bulk_source_is_once(clean->files[0]))
+        return 0;
+    for (size_t i = 1; i < clean->file_count; i++)
+        if (strcmp(clean->files[0], "-") == 0 && strcmp(clean->files[i], "-") == 0)
+            return error_set(error, ERROR_USAGE, "standard input can be read only once");
+    code = bulk_spool_input_unnamed(clean->files[0], clean_is_interrupted, path, error);
+    if (code != 0)
+        return code;
+    files = arena_array(arena, clean->file_count, sizeof(*files));
+    if (files == NULL || (files[0] = arena_string(arena, slice_from_string(path))) == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    for (size_t i = 1; i < clean->file_count; i++)
+        files[i] = clean->files[i];
+    clean->files = files;
+    return 0;
+}
+
 int clean_offline(struct clean *clean)
 {
     struct bulk_offline_options options = {
@@ -180,6 +207,8 @@ int clean_offline(struct clean *clean)
     if (clean->options->out.report != NULL)
         options.stats = &stats;
     clean_catch_signals();
+    if (code == 0)
+        code = keep_first(clean, &error);
     if (code == 0)
         code = clean_open_reader(clean, &reader, &error);
     if (code == 0)

@@ -218,12 +218,22 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
     return code;
 }
 
+/* As the user named it, where we read a copy. */
+static const char *given_name(const struct clean *clean, const char *file)
+{
+    for (size_t i = 0; i < clean->file_count; i++)
+        if (strcmp(clean->files[i], file) == 0)
+            return clean->call->arguments[i];
+    return file;
+}
+
 /* The first lines, of `all`. */
 static void say_lines(struct clean *clean, const struct bulk_fault *kept, size_t count,
                       uint64_t all, const char *what)
 {
     for (size_t i = 0; i < count; i++)
-        clean_say(clean, "  %s%sline %" PRIu64 "%s: %s", clean->file_count > 1 ? kept[i].file : "",
+        clean_say(clean, "  %s%sline %" PRIu64 "%s: %s",
+                  clean->file_count > 1 ? given_name(clean, kept[i].file) : "",
                   clean->file_count > 1 ? ", " : "", kept[i].line, what, kept[i].why);
     if (all > count)
         clean_say(clean, "  and %" PRIu64 " more", all - count);

@@ -1,6 +1,9 @@
 /* The job file of a list: found, checked and locked, or made. */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,9 +15,11 @@
 
 #define REMOVED_AT_ONCE 10000
 
-static struct slice sources_text(struct clean *clean)
+/* Of files by the names under which they are kept. */
+static struct slice sources_text(struct clean_run *run)
 {
-    const struct bulk_job_source source = {clean->files, clean->file_count, clean->format};
+    struct clean *clean = run->clean;
+    const struct bulk_job_source source = {run->kept, clean->file_count, clean->format};
     struct buffer out;
     struct slice text;
 
@@ -91,13 +96,132 @@ int clean_run_remove_others(struct clean_run *run, uint64_t but, struct error *e
     return code;
 }
 
+/* NULL: no memory. */
+static const char *spool_name(struct clean_run *run, size_t index, bool is_part)
+{
+    struct buffer name;
+    const char *kept;
+
+    buffer_init(&name, 0);
+    bulk_job_spool_name(&name, run->clean->job_path, index, is_part);
+    kept = name.failed ? NULL : arena_string(run->clean->call->arena, slice_from_string(name.ptr));
+    buffer_done(&name);
+    return kept;
+}
+
+/* What a job keeps goes with it: it is no list of anybody else's. */
+static int check_not_kept(struct clean_run *run, const char *file, struct error *error)
+{
+    struct stat list, kept;
+
+    if (stat(file, &list) != 0)
+        return 0;
+    for (size_t i = 0;; i++) {
+        const char *name = spool_name(run, i, false);
+
+        if (name == NULL)
+            return error_set(error, ERROR_NOMEM, "out of memory");
+        if (stat(name, &kept) != 0)
+            return 0;
+        if (list.st_ino == kept.st_ino && list.st_dev == kept.st_dev)
+            return error_set(error, ERROR_USAGE,
+                             "%s is what %s keeps of a list, and goes when that does: copy it, or "
+                             "name another output by -o",
+                             file, run->clean->job_path);
+    }
+}
+
+/* Standard input or a pipe into a file: *ret_now, which is to become *ret_kept. */
+static int spool_one(struct clean_run *run, const char *from, const char **ret_now,
+                     const char **ret_kept, struct error *error)
+{
+    char unnamed[BULK_SPOOL_PATH_SIZE];
+    size_t index = run->spool_count;
+    int code;
+
+    if (run->clean->job_is_temporary) {
+        code = bulk_spool_input_unnamed(from, clean_is_interrupted, unnamed, error);
+        if (code == 0)
+            *ret_now = *ret_kept =
+                arena_string(run->clean->call->arena, slice_from_string(unnamed));
+    } else {
+        *ret_now = spool_name(run, index, true);
+        *ret_kept = spool_name(run, index, false);
+        code = *ret_now != NULL && *ret_kept != NULL
+                   ? bulk_spool_input(from, *ret_now, clean_is_interrupted, error)
+                   : 0;
+        run->spool_count += code == 0;
+    }
+    if (code == 0 && (*ret_now == NULL || *ret_kept == NULL))
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    return code;
+}
+
+/*
+ * A list is read twice and more: standard input and pipes lie beside the job as long as that is
+ * there. Until they are known to be its list they lie beside what it has, which may be the only
+ * copy.
+ */
+static int spool_input(struct clean_run *run, struct error *error)
+{
+    struct clean *clean = run->clean;
+    const char **now = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
+    const char **kept = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
+    bool has_stdin = false;
+    int code = 0;
+
+    if (now == NULL || kept == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    for (size_t i = 0; i < clean->file_count; i++)
+        now[i] = kept[i] = clean->files[i];
+    for (size_t i = 0; i < clean->file_count && code == 0; i++) {
+        const char *from = clean->files[i];
+
+        if (!bulk_source_is_once(from)) {
+            code = check_not_kept(run, from, error);
+            continue;
+        }
+        if (strcmp(from, "-") == 0 && has_stdin)
+            code = error_set(error, ERROR_USAGE, "standard input can be read only once");
+        has_stdin |= strcmp(from, "-") == 0;
+        if (code == 0)
+            code = spool_one(run, from, &now[i], &kept[i], error);
+    }
+    clean->files = now;
+    run->kept = kept;
+    return code;
+}
+
+/* They are the job's list. */
+static int keep_input(struct clean_run *run, struct error *error)
+{
+    struct clean *clean = run->clean;
+
+    for (size_t i = 0; i < clean->file_count; i++)
+        if (strcmp(clean->files[i], run->kept[i]) != 0 &&
+            rename(clean->files[i], run->kept[i]) != 0)
+            return error_set(error, ERROR_IO, "%s: renaming failed: %s", run->kept[i],
+                             strerror(errno));
+    clean->files = run->kept;
+    return 0;
+}
+
+void clean_run_drop_input(struct clean_run *run)
+{
+    const struct clean *clean = run->clean;
+
+    for (size_t i = 0; run->kept != NULL && i < clean->file_count; i++)
+        if (strcmp(clean->files[i], run->kept[i]) != 0)
+            unlink(clean->files[i]);
+}
+
 static int make_job(struct clean_run *run, struct slice fingerprint, struct slice options,
                     struct error *error)
 {
     struct store_job job = {
         .state = STORE_JOB_LOADING,
         .name = slice_from_string(run->clean->files[0]),
-        .sources = sources_text(run->clean),
+        .sources = sources_text(run),
         .fingerprint = fingerprint,
         .options = options,
         .note = SLICE_EMPTY,
@@ -109,6 +233,10 @@ static int make_job(struct clean_run *run, struct slice fingerprint, struct slic
     if (job.sources.ptr == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     code = store_job_add(run->store, &job, &id, error);
+    if (code == 0)
+        code = keep_input(run, error);
+    if (code == 0 && !run->clean->job_is_temporary)
+        bulk_job_spools_remove(run->clean->job_path, run->spool_count);
     return code == 0 ? store_job_get(run->store, id, &run->arena, &run->job, error) : code;
 }
 
@@ -135,41 +263,6 @@ int clean_run_read_anew(struct clean_run *run, struct error *error)
     clean_say(run->clean, "an earlier version of mailknock read the list otherwise: reading it "
                           "anew");
     return make_job(run, run->job.fingerprint, run->job.options, error);
-}
-
-const char *clean_run_spool(const struct clean_run *run, size_t index)
-{
-    struct clean *clean = run->clean;
-
-    return index == 0 ? arena_printf(clean->call->arena, "%s.input", clean->job_path)
-                      : arena_printf(clean->call->arena, "%s.input%zu", clean->job_path, index + 1);
-}
-
-/* A list is read twice and more: standard input and pipes lie beside the job as long as that is
-   there. */
-static int spool_input(struct clean_run *run, struct error *error)
-{
-    struct clean *clean = run->clean;
-    const char **files = arena_array(clean->call->arena, clean->file_count + 1, sizeof(char *));
-    bool has_stdin = false;
-    int code = 0;
-
-    if (files == NULL)
-        return error_set(error, ERROR_NOMEM, "out of memory");
-    for (size_t i = 0; i < clean->file_count && code == 0; i++) {
-        files[i] = clean->files[i];
-        if (!bulk_source_is_once(files[i]))
-            continue;
-        if (strcmp(files[i], "-") == 0 && has_stdin)
-            return error_set(error, ERROR_USAGE, "standard input can be read only once");
-        has_stdin |= strcmp(files[i], "-") == 0;
-        files[i] = clean_run_spool(run, run->spool_count++);
-        if (files[i] == NULL)
-            return error_set(error, ERROR_NOMEM, "out of memory");
-        code = bulk_spool_input(clean->files[i], files[i], clean_is_interrupted, error);
-    }
-    clean->files = files;
-    return code;
 }
 
 /* What the list looks like is part of what the job is. */
@@ -206,6 +299,9 @@ static int find_job(struct clean_run *run, struct error *error)
                       !slice_equal(run->job.fingerprint, slice_from_string(fingerprint))))
         return make_job(run, slice_from_string(fingerprint), options, error);
     code = check_same(run, slice_from_string(fingerprint), options, error);
+    /* The same list may have come by other ways: what the job keeps then stays as it is. */
+    if (code == 0 && slice_equal(run->job.sources, sources_text(run)))
+        code = keep_input(run, error);
     if (code == 0 && !slice_equal(run->job.options, options)) {
         run->job.options = options;
         code = store_job_update(run->store, &run->job, error);

@@ -173,16 +173,10 @@ int clean_by_job(struct clean *clean)
     bulk_reader_close(run.reader);
     store_page_done(&run.page);
     store_close(run.store);
+    clean_run_drop_input(&run);
     /* A job that could not even be begun leaves nothing behind. */
-    if (run.lock >= 0 && (is_done || clean->job_is_temporary || (run.is_new && run.job.id == 0))) {
+    if (run.lock >= 0 && (is_done || clean->job_is_temporary || (run.is_new && run.job.id == 0)))
         bulk_job_file_remove(clean->job_path);
-        for (size_t i = 0; i < run.spool_count; i++) {
-            const char *spool = clean_run_spool(&run, i);
-
-            if (spool != NULL)
-                unlink(spool);
-        }
-    }
     bulk_job_unlock(run.lock);
     arena_done(&run.arena);
     buffer_done(&run.scratch[0]);

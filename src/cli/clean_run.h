@@ -19,10 +19,11 @@ enum went {
 struct clean_run {
     struct clean *clean;
     int lock;
-    bool is_new;        /* the job file was not there before */
-    size_t spool_count; /* of files that standard input and pipes were put into */
-    bool is_read_anew;  /* the list, once */
-    bool is_written;    /* the output is: what is known, where the time was over */
+    bool is_new;             /* the job file was not there before */
+    size_t spool_count;      /* of files with names that standard input and pipes were put into */
+    const char *const *kept; /* clean->files, by the names under which the job keeps them */
+    bool is_read_anew;       /* the list, once */
+    bool is_written;         /* the output is: what is known, where the time was over */
     struct store *store;
     struct arena arena;
     struct store_job job;
@@ -62,8 +63,8 @@ enum went clean_run_find(struct clean_run *run);
  * is known of its mailboxes is taken over when it is.
  */
 int clean_run_read_anew(struct clean_run *run, struct error *error);
-/* The name of such a file. NULL: no memory. */
-const char *clean_run_spool(const struct clean_run *run, size_t index);
+/* Take away what was read only once and is not kept by the job. */
+void clean_run_drop_input(struct clean_run *run);
 /* Take away all jobs of the file but one (0: all). */
 int clean_run_remove_others(struct clean_run *run, uint64_t but, struct error *error);
 /* The list's rows, and what other jobs of the file know of them. */

@@ -18,7 +18,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from program import lab, run, run_on_terminal, start  # noqa: E402
+from program import environment, lab, run, run_on_terminal, start  # noqa: E402
 
 SCENARIO = """set patience quick
 domain fast.example
@@ -415,8 +415,14 @@ class Online(WithFolder):
         _, err = self.clean(self.pipe("a", given), "-o", out, "--max-time", "2s", status=3)
         self.assertIn("60 rows", err)
         self.assertTrue(job.exists())
-        _, err = self.clean(self.pipe("a", given + b"x,u1@fast.example\n"), "-o", out, status=2)
-        self.assertIn("the list has changed since", " ".join(err.split()))
+        # Another list, or whatever a command that failed says, takes nothing away.
+        kept = {f.name for f in self.folder.iterdir()}
+        for other in (given + b"x,u1@fast.example\n", given[:300], b"email\n"):
+            _, err = self.clean(self.pipe("a", other), "-o", out, status=2)
+            self.assertIn("the list has changed since", " ".join(err.split()))
+            self.assertEqual({f.name for f in self.folder.iterdir()}, kept)
+            status, shown, err = run("jobs", "export", str(job), "--format", "csv")
+            self.assertEqual((status, len(shown.splitlines())), (0, 61), err.decode())
         _, err = self.clean(self.pipe("a", given), "-o", out)
         self.assertIn("going on with", err)
         self.assertEqual({r["mk_reason"] for r in read_list(out)}, {"accepted"})
@@ -432,8 +438,61 @@ class Online(WithFolder):
         self.assertEqual(len(read_list(out)), 2 * len(ROWS))
         shown, _ = self.clean(self.pipe("a", rows), "--depth", "syntax")
         self.assertEqual(len(shown.splitlines()), len(ROWS))
-        _, err = self.clean(self.pipe("a", rows), self.list, "--depth", "syntax", status=2)
+        for second in (self.list, self.pipe("b", rows)):
+            shown, _ = self.clean(self.pipe("a", rows), second, "--depth", "syntax")
+            self.assertEqual(len(shown.splitlines()), 2 * len(ROWS))
+        _, err = self.clean("-", "-", "--depth", "syntax", given=rows, status=2)
         self.assertIn("can be read only once", err)
+
+    def test_nothing_stays_of_pipes(self):
+        """Copies of lists go when another list, or nothing, is in their place."""
+        out, job = self.folder / "out.csv", self.folder / "out.csv.mkjob"
+        self.slow_list()
+        rows = self.list.read_bytes()
+
+        def begin(*words):
+            self.clean(*words, "-o", out, "--max-time", "2s", status=3)
+            return {f.name[len(job.name):] for f in self.folder.iterdir()
+                    if f.name.startswith(job.name + ".input")}
+
+        self.assertEqual(begin(self.pipe("a", rows), self.pipe("b", rows)), {".input", ".input2"})
+        self.assertEqual(begin(self.pipe("a", rows), "--new"), {".input"})
+        # The same list from a file: what the job keeps is what it reads.
+        self.assertEqual(begin(self.list), {".input"})
+        _, err = self.clean(f"{job}.input", "-o", out, status=2)
+        self.assertIn("copy it", err)
+        self.assertEqual(begin(self.pipe("a", rows), self.pipe("b", rows), "--new"),
+                         {".input", ".input2"})
+        self.assertEqual(begin(self.list, "--resume"), set())
+        self.assertEqual(begin(self.pipe("a", rows), self.pipe("b", rows), "--new"),
+                         {".input", ".input2"})
+        status, _, err = run("jobs", "delete", str(job))
+        self.assertEqual(status, 0, err)
+        self.assertEqual({f.name for f in self.folder.iterdir()},
+                         {"people.csv", "a", "b", "out.csv"})
+
+    def test_job_file_of_an_earlier_version(self):
+        job = self.folder / "people.cleaned.csv.mkjob"
+        self.clean(self.list, "--keep-job")
+        with contextlib.closing(sqlite3.connect(job)) as db:
+            db.execute("PRAGMA user_version=1")
+        status, _, err = run("jobs", "show", str(job))
+        self.assertEqual(status, 2)
+        self.assertIn("running the same `mailknock clean` again renews them",
+                      " ".join(err.decode().split()))
+
+    def test_killed_without_a_job_nothing_stays(self):
+        self.slow_list(400)
+        place = self.folder / "tmp"
+        place.mkdir()
+        child = start("clean", str(self.pipe("a", self.list.read_bytes())), "--config",
+                      self.lab.config, env=environment(TMPDIR=str(place)),
+                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(child.kill)
+        self.assertIn(b"slow.example", child.stdout.readline())
+        child.kill()
+        child.communicate()
+        self.assertEqual([f.name for f in place.iterdir() if b"slow.example" in f.read_bytes()], [])
 
     def test_results_as_they_come(self):
         out, _ = self.clean(self.list, "-o", "-", "--quiet")
