@@ -115,7 +115,9 @@ static const char *const migrations[] = {
     " GROUP BY 1;"
     "DROP INDEX result_row;",
     /* Results under another name: to an older program that has the file open, which keeps them
-       without a place, they would be lost. It fails, and what the view is made of says why. */
+       without a place, they would be lost. It fails, and what the view is made of says why.
+       While the view is there, renaming and dropping a table or column fails ("error in view
+       result"): the next migration that does drops the view first, and makes it again last. */
     "ALTER TABLE result RENAME TO outcome;"
     "CREATE VIEW result AS SELECT * FROM \"renewed by a newer mailknock: go on with that one\";",
 };
@@ -226,7 +228,9 @@ int sqlite_store_migrate(struct sqlite_store *store, struct error *error)
                    : error_set(error, ERROR_NOT_FOUND, "there are no notes in %s", store->path);
     if (store->mode == STORE_MODE_READ_ONLY)
         return error_set(error, ERROR_FORMAT,
-                         "%s has tables of version %d: open it for writing once to renew them",
+                         "%s has tables of version %d, from an earlier mailknock: running the "
+                         "same `mailknock clean` again renews them, and so does whatever else "
+                         "writes to it",
                          store->path, version);
     return make_tables(store, error);
 }
