@@ -457,6 +457,9 @@ static void describe(const struct format_survey *survey)
     if (format->kind == BULK_KIND_XLSX && format->sheet != NULL) {
         sentence_add(&note, ", sheet ");
         sentence_add_quoted(&note, slice_from_string(format->sheet), 40);
+        if (format->sheets_left_out > 0)
+            sentence_printf(&note, " (%zu other%s not read)", format->sheets_left_out,
+                            format->sheets_left_out == 1 ? " is" : "s are");
     }
     sentence_add(&note, format->gzipped ? ", gzipped" : "");
     sentence_add(&note, format->encoding == BULK_ENCODING_LATIN1  ? ", Latin-1"

@@ -281,6 +281,7 @@ static int find_format(struct bulk_reader *reader, const struct bulk_format *wan
     buffer_init(&rows, 0);
     if (reader->sheet != NULL) {
         format->kind = BULK_KIND_XLSX;
+        format->sheets_left_out = bulk_sheet_others(reader->sheet);
         format->sheet =
             arena_string(&reader->arena, slice_from_string(bulk_sheet_name(reader->sheet)));
         sample.is_whole = true;

@@ -45,6 +45,7 @@ struct bulk_format {
     size_t columns;          /* of most rows; found, never wanted */
     uint64_t others;   /* of its first columns those (1 << N) with addresses of somebody else */
     const char *sheet; /* of XLSX; NULL: the first */
+    size_t sheets_left_out; /* of XLSX; found */
     bool has_bom;
     bool has_separator_line; /* "sep=;" before all else, for spreadsheets: no row, and kept */
     bool gzipped;

@@ -286,6 +286,11 @@ const char *bulk_sheet_name(const struct bulk_sheet *sheet)
     return sheet->workbook.sheet_name;
 }
 
+size_t bulk_sheet_others(const struct bulk_sheet *sheet)
+{
+    return sheet->workbook.others;
+}
+
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
                     const char **ret_fault, struct error *error)
 {

@@ -26,6 +26,7 @@ int bulk_sheet_open_source(struct bulk_source *source, const char *name, const c
 void bulk_sheet_close(struct bulk_sheet *sheet); /* NULL accepted */
 
 const char *bulk_sheet_name(const struct bulk_sheet *sheet);
+size_t bulk_sheet_others(const struct bulk_sheet *sheet); /* further ones of its workbook, shown */
 
 /*
  * The next row with text in it, its number in the sheet, from 1, and why it is not whole (or NULL):

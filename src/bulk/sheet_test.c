@@ -149,6 +149,8 @@ static void rows_of_a_sheet(void **state)
     assert_int_equal(bulk_reader_offset(reader), bulk_reader_size(reader));
     bulk_reader_close(reader);
     assert_int_equal(open_list(path, "old", &reader, &error), 0);
+    assert_non_null(
+        strstr(bulk_reader_format(reader)->note, "sheet \"Old\" (1 other is not read)"));
     assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
     assert_true(slice_equal(row.address, SLICE("old@a.example")));
     bulk_reader_close(reader);

@@ -239,6 +239,15 @@ static const struct sheet_entry *choose_sheet(const struct gathering *g, const c
     return wanted == NULL ? first : NULL;
 }
 
+static size_t count_others(const struct gathering *g, const struct sheet_entry *sheet)
+{
+    size_t count = 0;
+
+    for (const struct sheet_entry *each = g->sheets; each < g->sheets + g->sheet_count; each++)
+        count += each != sheet && each->relation != NULL && !each->is_hidden;
+    return count;
+}
+
 static int gather(struct gathering *g, struct bulk_archive *archive, const char *wanted,
                   struct error *error)
 {
@@ -254,6 +263,7 @@ static int gather(struct gathering *g, struct bulk_archive *archive, const char 
     if (sheet == NULL)
         return refuse_sheet(g, archive, wanted, error);
     g->workbook->sheet_name = sheet->name;
+    g->workbook->others = count_others(g, sheet);
     g->wanted_relation = sheet->relation;
     code = read_part(g, archive, "xl/_rels/workbook.xml.rels", &relations, error);
     if (code != 0)

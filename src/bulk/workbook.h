@@ -18,6 +18,7 @@ enum workbook_date {
 struct bulk_workbook {
     const char *sheet_name;
     const char *sheet_part;
+    size_t others;            /* further sheets that are shown */
     const char *strings_part; /* NULL: there is none */
     bool from_1904;           /* how days are counted */
     uint8_t *styles;          /* enum workbook_date, one a cell style */

@@ -51,6 +51,8 @@ static void write_summary(const struct clean *clean, const struct view_summary *
                       (int64_t)summary->by_status[i]);
     json_name_int(json, "unasked", (int64_t)clean->unasked);
     json_name_int(json, "written", (int64_t)clean->written);
+    if (clean->sheets > 0)
+        json_name_int(json, "sheets", clean->sheets);
     json_name(json, "output");
     json_cstring(json, clean->options->out.split ? split_path(clean) : clean->output);
     json_name(json, "report");
