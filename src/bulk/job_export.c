@@ -8,6 +8,12 @@
 
 #define LINES_AT_ONCE 500 /* at most, as far as they fit into a step */
 #define LINES_LEAST   16
+/*
+ * Where somebody else works on the list, each page, or view, begins with reading what was written
+ * meanwhile: with few lines to it that is nearly all there is to do.
+ */
+#define LINES_ALONE   2048
+#define LINES_OF_VIEW 131072 /* a second or so */
 
 struct bulk_export {
     struct store *store;
@@ -18,6 +24,8 @@ struct bulk_export {
     uint64_t rows;
     struct io_pace pace; /* in lines */
     struct store_page page;
+    bool is_viewing;
+    uint64_t view_until; /* row */
     struct buffer scratch;
 };
 
@@ -29,7 +37,10 @@ int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *read
 
     if (export == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to write the list");
-    io_pace_init(&export->pace, IO_PACE_MS, LINES_LEAST, LINES_AT_ONCE);
+    if (options->is_alone)
+        io_pace_init(&export->pace, IO_PACE_MS, LINES_ALONE, LINES_ALONE);
+    else
+        io_pace_init(&export->pace, IO_PACE_MS, LINES_LEAST, LINES_AT_ONCE);
     export->store = store;
     export->job = job;
     export->reader = reader;
@@ -41,10 +52,29 @@ int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *read
     return 0;
 }
 
+static void end_view(struct bulk_export *export)
+{
+    if (export->is_viewing)
+        store_reads_end(export->store);
+    export->is_viewing = false;
+}
+
+static void see_to_view(struct bulk_export *export)
+{
+    if (!export->options.keeps_view ||
+        (export->is_viewing && export->page.after < export->view_until))
+        return;
+    end_view(export);
+    store_reads_begin(export->store);
+    export->is_viewing = true;
+    export->view_until = export->page.after + LINES_OF_VIEW;
+}
+
 void bulk_export_close(struct bulk_export *export)
 {
     if (export == NULL)
         return;
+    end_view(export);
     store_page_done(&export->page);
     buffer_done(&export->scratch);
     memory_free(export);
@@ -142,8 +172,10 @@ int bulk_export_step(struct bulk_export *export, struct error *error)
         .limit = count,
         .with_json = export->options.with_json,
     };
-    int code = store_page_read(export->store, export->job, &query, &export->page, error);
+    int code;
 
+    see_to_view(export);
+    code = store_page_read(export->store, export->job, &query, &export->page, error);
     for (size_t i = 0; i < export->page.count && code == 0; i++)
         code = write_line(export, &export->page.lines[i], error);
     (void)io_pace_end(&export->pace, count);

@@ -27,6 +27,12 @@ struct bulk_export_options {
     struct bulk_stats *stats;           /* counts what is written; NULL: nobody wants it */
     struct store *outcomes;             /* of own messages, for stats; NULL: none are known */
     struct store_filter filter;         /* rows wanted, on top of the writer's; texts borrowed */
+    bool is_alone;                      /* nobody waits for a step: it may take longer */
+    /*
+     * Somebody else may write to the store: many steps see it as it was at the first of them. Not
+     * with a writer that may be kept waiting, for till the end of it the store's log only grows.
+     */
+    bool keeps_view;
 };
 
 struct bulk_export;
@@ -38,10 +44,10 @@ int bulk_export_open(struct store *store, uint64_t job, struct bulk_reader *read
 /* Other lists from now on: whoever replaces those that were given calls it before the next step. */
 void bulk_export_set_lists(struct bulk_export *export, const struct lists_operator *lists);
 /*
- * Some hundred rows more: 1; all are written: 0; ERROR_RANGE: the list's rows are not those that
- * were loaded (another list, or an earlier version read it otherwise); the errors of store, reader
- * and writer. Rows without address after the list's last, which earlier versions took blank lines
- * for, are left out.
+ * Some hundred rows more, or thousand when alone: 1; all are written: 0; ERROR_RANGE: the list's
+ * rows are not those that were loaded (another list, or an earlier version read it otherwise); the
+ * errors of store, reader and writer. Rows without address after the list's last, which earlier
+ * versions took blank lines for, are left out.
  */
 int bulk_export_step(struct bulk_export *export, struct error *error);
 uint64_t bulk_export_rows(const struct bulk_export *export); /* written so far */

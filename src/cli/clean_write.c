@@ -1,7 +1,9 @@
 /* What is known of a list's rows, laid beside them: by `clean` at the end, by `jobs export` at any
    time. */
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "bulk/job_outcome.h"
@@ -57,6 +59,16 @@ struct store *clean_open_outcomes(const struct clean *clean)
     return store;
 }
 
+/* Is the output a file, or will be? Whoever reads anything else may keep us waiting. */
+static bool never_waits(const struct clean *clean)
+{
+    struct stat about;
+
+    if (strcmp(clean->output, "-") == 0)
+        return fstat(STDOUT_FILENO, &about) == 0 && S_ISREG(about.st_mode);
+    return stat(clean->output, &about) != 0 || S_ISREG(about.st_mode);
+}
+
 static int write_rows(struct clean *clean, struct bulk_export *export, uint64_t rows,
                       struct error *error)
 {
@@ -75,6 +87,8 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
     struct bulk_export_options options = {
         .rest = rest,
         .unix_ms = (int64_t)time(NULL) * 1000,
+        .is_alone = true,
+        .keeps_view = never_waits(clean),
     };
     struct bulk_stats stats;
     struct lists_operator *lists = NULL;
