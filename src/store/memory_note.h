@@ -1,5 +1,5 @@
 /*
- * Notes of the memory store: a list ordered by kind and id. Only memory.c includes this.
+ * Notes of the memory store: a list ordered by kind and id. Only src/store/memory*.c include this.
  */
 #ifndef MK_STORE_MEMORY_NOTE_H
 #define MK_STORE_MEMORY_NOTE_H
