@@ -20,11 +20,16 @@
 /* -1 with errno; *ret_same: the file that was locked still has this name. */
 static int open_and_lock(const char *path, bool *ret_same, bool *ret_is_new)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
     struct stat locked = {0}, named;
 
     if (fd < 0)
         return -1;
+    if (fstat(fd, &locked) == 0 && !S_ISREG(locked.st_mode)) {
+        close(fd);
+        errno = ENOTSUP;
+        return -1;
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int why = errno;
 
@@ -50,8 +55,15 @@ int bulk_job_lock(const char *path, int *ret_lock, bool *ret_is_new, struct erro
         }
         if (fd >= 0)
             close(fd); /* its last owner has just taken it away */
+        else if (errno == ENOTSUP || errno == EISDIR)
+            return error_set(error, ERROR_IO,
+                             "%s is no file: take it away, or give the output another name", path);
         else if (errno != EWOULDBLOCK && errno != EINTR)
-            return error_set(error, ERROR_IO, "cannot open %s: %s", path, strerror(errno));
+            return error_set(
+                error, ERROR_IO,
+                "cannot open %s, which keeps what is found out: %s; let this user write "
+                "to it, or give the output another name",
+                path, strerror(errno));
         usleep(LOCK_WAIT_US);
     }
     return error_set(error, ERROR_BUSY,
@@ -67,7 +79,7 @@ void bulk_job_unlock(int lock)
 
 bool bulk_job_is_locked(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* it may be a pipe without a writer */
     bool is_locked;
 
     if (fd < 0)

@@ -47,18 +47,23 @@ static const char *default_output(struct clean *clean, const char *file)
                         SLICE_ARG(slice_prefix(name, (size_t)dot)), SLICE_ARG(ending));
 }
 
-static const char *temporary_job(struct clean *clean)
+static int choose_temporary_job(struct clean *clean, struct error *error)
 {
-    const char *folder = getenv("TMPDIR");
-    char *path = arena_printf(clean->call->arena, "%s/mailknock-XXXXXX",
-                              folder != NULL && *folder != '\0' ? folder : "/tmp");
+    const char *named = getenv("TMPDIR"),
+               *folder = named != NULL && *named != '\0' ? named : "/tmp";
+    char *path = arena_printf(clean->call->arena, "%s/mailknock-XXXXXX", folder);
     int fd = path != NULL ? mkstemp(path) : -1;
 
+    if (path == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
     if (fd < 0)
-        return NULL;
+        return error_set(error, ERROR_IO,
+                         "%s: no temporary file can be made: %s; TMPDIR names another folder",
+                         folder, strerror(errno));
     close(fd);
     clean->job_is_temporary = true;
-    return path;
+    clean->job_path = path;
+    return 0;
 }
 
 /* Always a file of its own: --store is the service's, and holds others' jobs. */
@@ -66,12 +71,8 @@ static int choose_job(struct clean *clean, struct error *error)
 {
     if (clean->call->config->depth == EVIDENCE_DEPTH_SYNTAX)
         return 0;
-    if (is_stdin(clean->output)) {
-        clean->job_path = temporary_job(clean);
-        if (clean->job_path == NULL)
-            return error_set(error, ERROR_IO, "cannot make a temporary file: %s", strerror(errno));
-        return 0;
-    }
+    if (is_stdin(clean->output))
+        return choose_temporary_job(clean, error);
     clean->job_path = arena_printf(clean->call->arena, "%s.mkjob", clean->output);
     return clean->job_path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 }

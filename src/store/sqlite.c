@@ -7,6 +7,7 @@
  * A temporary one is SQLite's file without a name: no locks, no log, no waiting for a disk.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,17 +92,42 @@ int sqlite_store_read(struct sqlite_store *store, int code, struct error *error)
                      store->path);
 }
 
+/* Where SQLite puts files without a name (os_unix.c, unixTempFileDir). */
+static const char *temporary_folder(void)
+{
+    const char *const folders[] = {getenv("SQLITE_TMPDIR"), getenv("TMPDIR"), "/var/tmp",
+                                   "/usr/tmp", "/tmp"};
+    struct stat about;
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        if (folders[i] != NULL && stat(folders[i], &about) == 0 && S_ISDIR(about.st_mode) &&
+            access(folders[i], W_OK | X_OK) == 0)
+            return folders[i];
+    return "the current folder";
+}
+
+int sqlite_store_temporary_error(sqlite3 *db, int result, const char *what, struct error *error)
+{
+    char file[4096];
+
+    if (kind_of(db, result) == SQLITE_FULL)
+        return error_set(error, ERROR_IO,
+                         "cannot %s: the disk of temporary files (%s) is full; make room there, or "
+                         "name another folder by TMPDIR, and run the same command again",
+                         what, temporary_folder());
+    sqlite3_snprintf((int)sizeof(file), file, "a temporary file in %s", temporary_folder());
+    return sqlite_store_error(db, file, result, what, error);
+}
+
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error)
 {
+    int result = sqlite3_errcode(store->db);
+
     if (sqlite_store_read(store, 0, error) != 0)
         return ERROR_BUSY;
-    if (store->mode == STORE_MODE_TEMPORARY &&
-        kind_of(store->db, sqlite3_errcode(store->db)) == SQLITE_FULL)
-        return error_set(error, ERROR_IO,
-                         "cannot %s: the disk of temporary files is full; make room there or name "
-                         "another folder by TMPDIR, and run the same command again",
-                         what);
-    return sqlite_store_error(store->db, store->path, sqlite3_errcode(store->db), what, error);
+    return store->mode == STORE_MODE_TEMPORARY
+               ? sqlite_store_temporary_error(store->db, result, what, error)
+               : sqlite_store_error(store->db, store->path, result, what, error);
 }
 
 /* --- statements ---------------------------------------------------------------------------- */
@@ -478,6 +504,11 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         goto done;
     }
     look_at(path, mode, &store->found);
+    if (mode != STORE_MODE_TEMPORARY && store->found.st_nlink > 0 &&
+        !S_ISREG(store->found.st_mode)) {
+        code = error_set(error, ERROR_IO, "%s is no file: nothing can be kept in it", path);
+        goto done;
+    }
     result = open_as(path, mode, &store->db);
     if (result == SQLITE_OK) {
         store->is_unlocked =
@@ -485,7 +516,9 @@ int store_sqlite_open(const char *path, enum store_mode mode, struct store **ret
         result = sqlite_places_register(store);
     }
     if (result != SQLITE_OK) {
-        code = sqlite_store_error(store->db, path, result, "open the store", error);
+        code = mode == STORE_MODE_TEMPORARY
+                   ? sqlite_store_temporary_error(store->db, result, "open the store", error)
+                   : sqlite_store_error(store->db, path, result, "open the store", error);
         goto done;
     }
     code = sqlite_store_migrate(store, error);

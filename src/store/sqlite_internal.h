@@ -170,6 +170,8 @@ struct sqlite_store {
 /* What SQLite's last failure on `db` means for us: "cannot WHAT in PATH: why; what to do". */
 int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *what,
                        struct error *error);
+/* The same of a file without a name: its folder is told, and what of it is to be changed. */
+int sqlite_store_temporary_error(sqlite3 *db, int result, const char *what, struct error *error);
 /* The same for the store's own connection. */
 int sqlite_store_fail(struct sqlite_store *store, const char *what, struct error *error);
 

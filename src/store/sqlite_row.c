@@ -170,6 +170,16 @@ static int start_walk(struct sqlite_keys *keys, const struct sqlite_store *store
     return result;
 }
 
+/* Where the file can be written but there is no room, it is for what is sorted: a temporary one. */
+static int keys_fail(const struct sqlite_keys *keys, int result, struct error *error)
+{
+    const struct sqlite_store *store = sqlite_store_of(keys->base.store);
+
+    return keys->is_borrowed || result == SQLITE_FULL
+               ? sqlite_store_temporary_error(keys->db, result, "sort the rows", error)
+               : sqlite_store_error(keys->db, store->path, result, "sort the rows", error);
+}
+
 int sqlite_keys_open(struct store *base, uint64_t job, struct store_keys **ret_keys,
                      struct error *error)
 {
@@ -182,7 +192,7 @@ int sqlite_keys_open(struct store *base, uint64_t job, struct store_keys **ret_k
     keys->base.store = base;
     result = start_walk(keys, store, job);
     if (result != SQLITE_OK) {
-        code = sqlite_store_error(keys->db, store->path, result, "sort the rows", error);
+        code = keys_fail(keys, result, error);
         sqlite_keys_close(&keys->base);
         return code;
     }
@@ -199,8 +209,7 @@ int sqlite_keys_next(struct store_keys *base, uint64_t *ret_key, uint64_t *ret_r
     if (result == SQLITE_DONE)
         return 0;
     if (result != SQLITE_ROW)
-        return sqlite_store_error(keys->db, sqlite_store_of(base->store)->path, result,
-                                  "sort the rows", error);
+        return keys_fail(keys, result, error);
     *ret_key = (uint64_t)sqlite3_column_int64(keys->statement, 0);
     *ret_row = (uint64_t)sqlite3_column_int64(keys->statement, 1);
     return 1;

@@ -1239,41 +1239,85 @@ static void what_others_wrote_is_noticed(void **state)
     assert_true(after == before);
 }
 
-static void a_full_disk_loses_nothing(void **state)
+/* A limit of pages answers just as a full disk does. The connection must be the store's. */
+static void limit_pages(struct store *store, const char *sql)
 {
-    struct bench *bench = *state;
-    uint64_t id = add_job(bench->store), done;
-    struct error error = {0};
-    char text[4000];
-    sqlite3 *db;
+    sqlite3 *db = ((struct {
+                      struct store base;
+                      sqlite3 *db;
+                  } *)(void *)store)
+                      ->db;
+
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int put_until_full(struct store *store, uint64_t id, struct error *error)
+{
     struct store_result result = result_of(1, REASON_ACCEPTED);
+    char text[4000];
     int code = 0;
 
-    add_rows(bench->store, id, 1, 900, 1000);
-    /* A limit of pages answers just as a full disk does. The connection must be the store's. */
-    db = ((struct {
-              struct store base;
-              sqlite3 *db;
-          } *)(void *)bench->store)
-             ->db;
-    assert_int_equal(sqlite3_exec(db, "PRAGMA max_page_count=60", NULL, NULL, NULL), SQLITE_OK);
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (char)('!' + (i * i * 31 + i / 7 * 11) % 90);
     result.explanation = slice_from(text, sizeof(text));
     for (uint64_t row = 1; row <= 900 && code == 0; row++) {
         result.row = row;
-        code = store_results_put(bench->store, id, &result, 1, &error);
+        code = store_results_put(store, id, &result, 1, error);
     }
-    assert_int_equal(code, ERROR_IO);
+    return code;
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), done;
+    struct error error = {0};
+
+    add_rows(bench->store, id, 1, 900, 1000);
+    limit_pages(bench->store, "PRAGMA max_page_count=60");
+    assert_int_equal(put_until_full(bench->store, id, &error), ERROR_IO);
     assert_non_null(strstr(error.message, "disk is full"));
     done = get_job(bench->store, id).done;
     assert_true(done > 5 && done < 900);
     assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], done);
     /* Room again: on it goes. */
-    assert_int_equal(sqlite3_exec(db, "PRAGMA max_page_count=100000", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(store_results_put(bench->store, id, &result, 1, &error), 0);
+    limit_pages(bench->store, "PRAGMA max_page_count=100000");
+    put(bench->store, id, 900, REASON_ACCEPTED);
     open_again(bench, STORE_MODE_EXISTING);
     assert_int_equal(get_job(bench->store, id).done, done + 1);
+}
+
+/* A file without a name is in none of the places that its URL could name. */
+static void a_full_folder_of_temporary_files_is_named(void **state)
+{
+    struct bench *bench = *state;
+    struct error error = {0};
+    struct store *store;
+    char wanted[128];
+    uint64_t id;
+
+    snprintf(wanted, sizeof(wanted), "the disk of temporary files (%s) is full; make room there",
+             bench->folder);
+    assert_int_equal(setenv("TMPDIR", bench->folder, 1), 0);
+    assert_int_equal(store_open("/nowhere/list.mkjob", STORE_MODE_TEMPORARY, &store, &error), 0);
+    id = add_job(store);
+    add_rows(store, id, 1, 900, 1000);
+    limit_pages(store, "PRAGMA max_page_count=60");
+    assert_int_equal(put_until_full(store, id, &error), ERROR_IO);
+    assert_non_null(strstr(error.message, wanted));
+    assert_non_null(strstr(error.message, "TMPDIR"));
+    assert_null(strstr(error.message, "/nowhere"));
+    store_close(store);
+    /* As SQLite does, where that folder is none. */
+    assert_int_equal(setenv("TMPDIR", "/nowhere", 1), 0);
+    assert_int_equal(store_open("list.mkjob", STORE_MODE_TEMPORARY, &store, &error), 0);
+    id = add_job(store);
+    add_rows(store, id, 1, 900, 1000);
+    limit_pages(store, "PRAGMA max_page_count=60");
+    assert_int_equal(put_until_full(store, id, &error), ERROR_IO);
+    assert_non_null(strstr(error.message, "tmp) is full"));
+    store_close(store);
+    unsetenv("TMPDIR");
 }
 
 static void urls_name_their_kind(void **state)
@@ -1857,6 +1901,7 @@ int main(int argc, char **argv)
         SQLITE(kinds_that_come_later_are_found),
         SQLITE(what_others_wrote_is_noticed),
         SQLITE(a_full_disk_loses_nothing),
+        SQLITE(a_full_folder_of_temporary_files_is_named),
         cmocka_unit_test(urls_name_their_kind),
 #ifdef MK_WITH_POSTGRES
         cmocka_unit_test(secrets_are_refused_and_not_repeated),

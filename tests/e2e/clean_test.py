@@ -294,6 +294,25 @@ class Offline(WithFolder):
         self.assertIn("the list itself", " ".join(err.split()))
         self.assertEqual(self.list.read_bytes(), before)
 
+    def test_temporary_files_want_a_folder(self):
+        for folder in ("/nowhere", self.list):
+            _, err = self.clean(self.list, "-o", "-", status=2, env=environment(TMPDIR=str(folder)))
+            words = " ".join(err.split())
+            self.assertIn(f"{folder}: no temporary file can be made: No", words)
+            self.assertIn("TMPDIR names another folder", words)
+
+    def test_what_stands_in_place_of_a_job_stays(self):
+        job = self.folder / "people.cleaned.csv.mkjob"
+        for make in (job.mkdir, lambda: os.mkfifo(job), lambda: job.symlink_to("/dev/null")):
+            make()
+            _, err = self.clean(self.list, status=2)
+            self.assertIn("people.cleaned.csv.mkjob is no file: take it away", " ".join(err.split()))
+            status, _, err = run("jobs", "show", str(job))
+            self.assertEqual(status, 2)
+            self.assertIn("is no file: nothing can be kept in it", " ".join(err.decode().split()))
+            self.assertTrue(job.is_dir() or job.is_fifo() or job.is_symlink())
+            (job.rmdir if job.is_dir() else job.unlink)()
+
     def test_plan_asks_nobody(self):
         out, _ = self.clean(self.list, "--dry-run")
         words = " ".join(out.decode().split())
