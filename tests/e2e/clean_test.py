@@ -46,6 +46,8 @@ server mx.shut.example 127.9.2.5
   behave block connect
 """
 
+SLOW = 30  # rows of a list that takes some seconds: time enough to stop it, not to wait for
+
 ROWS = [("Ann", "u1@fast.example"), ("Bob", "nobody@fast.example"), ("Cas", " u3@fast.example "),
         ("Dan, jr.", "x@all.example"), ("Eve", "U1@FAST.example"), ("Fay", "u1@fast.example"),
         ("=cmd()", "u2@nowhere.example"), ("Gus", "no address"), ("Hal", "")]
@@ -342,7 +344,7 @@ class Online(WithFolder):
     def clean(self, *more, **how):
         return super().clean(*more, "--config", self.lab.config, **how)
 
-    def slow_list(self, count=60):
+    def slow_list(self, count=SLOW):
         write_list(self.list, [(f"row {i}", f"u{i}@slow.example") for i in range(count)])
 
     def begin(self, *more):
@@ -432,7 +434,7 @@ class Online(WithFolder):
         self.slow_list()
         given = self.list.read_bytes()
         _, err = self.clean(self.pipe("a", given), "-o", out, "--max-time", "2s", status=3)
-        self.assertIn("60 rows", err)
+        self.assertIn(f"{SLOW} rows", err)
         self.assertTrue(job.exists())
         # Another list, or whatever a command that failed says, takes nothing away.
         kept = {f.name for f in self.folder.iterdir()}
@@ -547,9 +549,9 @@ class Online(WithFolder):
         status, out, _ = run("jobs", "export", str(job), "--format", "csv")
         self.assertEqual(status, 0)
         rows = list(csv.DictReader(out.decode().splitlines()))
-        self.assertEqual(len(rows), 60)
+        self.assertEqual(len(rows), SLOW)
         done = [r for r in rows if r["mk_status"]]
-        self.assertTrue(0 < len(done) < 60, len(done))
+        self.assertTrue(0 < len(done) < SLOW, len(done))
         for name, said in ((self.list, "the list itself"), (job, "the job file itself")):
             before = name.read_bytes()
             status, _, err = run("jobs", "export", str(job), "-o", str(name))
@@ -669,7 +671,7 @@ class Online(WithFolder):
         child, job = self.begin()
         status, out, err = run("jobs", "pause", str(job))
         self.assertEqual(status, 0, err)
-        self.assertRegex(out.decode(), r"job 1 is paused: \d+ of 60 results are kept")
+        self.assertRegex(out.decode(), rf"job 1 is paused: \d+ of {SLOW} results are kept")
         status, err = self.end(child)
         self.assertEqual(status, 3, err)
         self.assertIn("asked to pause", err)
@@ -689,30 +691,30 @@ class Online(WithFolder):
         self.end(child)
         done = json.loads(run("jobs", "show", str(job), "--json")[1])["done"]
         write_list(self.list, [("new", "u1000@slow.example")] +
-                   [(f"row {i}", f"u{i}@slow.example") for i in range(59, -1, -1)])
+                   [(f"row {i}", f"u{i}@slow.example") for i in reversed(range(SLOW))])
         _, err = self.clean(self.list, "--resume")
         self.assertIn(f"{done} results taken over", err)
         rows = read_list(self.folder / "people.cleaned.csv")
-        self.assertEqual(([r["mk_reason"] for r in rows]), ["accepted"] * 61)
+        self.assertEqual(([r["mk_reason"] for r in rows]), ["accepted"] * (SLOW + 1))
         self.assertFalse(job.exists())
 
     def test_a_time_limit(self):
-        write_list(self.list, [(f"row {i}", f"u{i % 60}@slow.example") for i in range(90)])
+        write_list(self.list, [(f"row {i}", f"u{i % 30}@slow.example") for i in range(45)])
         # As they come, too: what was not reached follows at the end, duplicates and all.
         out, err = self.clean(self.list, "-o", "-", "--max-time", "1s", status=3)
         objects = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual(sorted(o["row"] for o in objects), list(range(1, 91)))
+        self.assertEqual(sorted(o["row"] for o in objects), list(range(1, 46)))
         self.assertEqual({o["mailknock"]["reason"] for o in objects}, {"accepted", "not_probed"})
         self.assertIn("out of time", err)
         _, err = self.clean(self.list, "--max-time", "2s", status=3)
         reasons = [r["mk_reason"] for r in read_list(self.folder / "people.cleaned.csv")]
         self.assertEqual(set(reasons), {"accepted", "not_probed"})
         # Rows, not mailboxes, and nobody is told to ask later about what goes on at once.
-        self.assertRegex(err, r"total +90 ")
+        self.assertRegex(err, r"total +45 ")
         self.assertIn(f"{reasons.count('not_probed')} are not_probed", err)
         self.assertNotIn("are unknown", err)
         # The output is there: nobody is sent to another command to see it.
-        self.assertRegex(err, r"out of time: \d+ of 60 results are known, and written")
+        self.assertRegex(err, r"out of time: \d+ of 30 results are known, and written")
         self.assertIn("to go on: the same command again", err)
         self.assertNotIn("jobs export", err)
         self.clean(self.list)
@@ -741,10 +743,10 @@ class Online(WithFolder):
         self.assertIn("was changed while its mailboxes were asked", " ".join(err.split()))
         self.assertFalse((self.folder / "people.cleaned.csv").exists())
         with contextlib.closing(sqlite3.connect(job)) as db:
-            self.assertEqual(db.execute("SELECT rows, done FROM job").fetchall(), [(60, 60)])
+            self.assertEqual(db.execute("SELECT rows, done FROM job").fetchall(), [(SLOW, SLOW)])
         self.slow_list()
         self.clean(self.list)
-        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 60)
+        self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), SLOW)
 
     def test_a_job_of_an_earlier_version(self):
         """Whose rows are others than those that are read today."""
