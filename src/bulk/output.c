@@ -89,6 +89,24 @@ static int make_temporary(struct bulk_output *output, struct error *error)
     return 0;
 }
 
+/*
+ * Where a link leads to that leads to nothing yet: made there, as by anybody who writes to it.
+ * False where it is none, or leads to another one.
+ */
+static bool follow(const char *path, char out[PATH_MAX])
+{
+    char target[PATH_MAX];
+    struct stat about;
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    int size;
+
+    if (len <= 0)
+        return false;
+    target[len] = '\0';
+    size = snprintf(out, PATH_MAX, "%.*s%s", target[0] == '/' ? 0 : folder_len(path), path, target);
+    return size < PATH_MAX && lstat(out, &about) != 0;
+}
+
 /* What stands at the path already: a device or pipe is written directly, a file keeps its mode. */
 static int open_path(struct bulk_output *output, const char *path, struct error *error)
 {
@@ -97,7 +115,7 @@ static int open_path(struct bulk_output *output, const char *path, struct error 
     bool exists = stat(path, &about) == 0;
     int code;
 
-    if (exists && realpath(path, resolved) != NULL)
+    if (exists ? realpath(path, resolved) != NULL : follow(path, resolved))
         path = resolved;
     output->path = memory_copy_string(path, strlen(path));
     if (output->path == NULL)

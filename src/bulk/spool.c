@@ -8,6 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of files without a name. */
+static const char *temporary_folder(void)
+{
+    const char *folder = getenv("TMPDIR");
+
+    return folder != NULL && folder[0] != '\0' ? folder : "/tmp";
+}
+
+static int write_failed(const char *name, int number, struct error *error)
+{
+    if (name != NULL)
+        return error_set(error, ERROR_IO, "%s: writing failed: %s", name, strerror(number));
+    return error_set(error, ERROR_IO,
+                     "a temporary file in %s: writing failed: %s; TMPDIR names another folder",
+                     temporary_folder(), strerror(number));
+}
+
 int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error *error)
 {
     while (bytes.len > 0) {
@@ -16,7 +33,7 @@ int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error 
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0)
-            return error_set(error, ERROR_IO, "%s: writing failed: %s", name, strerror(errno));
+            return write_failed(name, errno, error);
         bytes = slice_from_offset(bytes, (size_t)len);
     }
     return 0;
@@ -120,12 +137,10 @@ int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
 
 int bulk_spool_unnamed(int *ret_fd, struct error *error)
 {
-    const char *folder = getenv("TMPDIR");
+    const char *folder = temporary_folder();
     char path[PATH_MAX];
     int fd;
 
-    if (folder == NULL || folder[0] == '\0')
-        folder = "/tmp";
     snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder);
 #ifdef O_TMPFILE
     *ret_fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -151,7 +166,7 @@ int bulk_spool_source(struct bulk_source *source, int *ret_fd, struct error *err
     for (;;) {
         struct slice window = bulk_source_window(source);
 
-        code = bulk_spool_write(fd, "temporary file", window, error);
+        code = bulk_spool_write(fd, NULL, window, error);
         bulk_source_use(source, window.len);
         if (code != 0 || (window.len == 0 && bulk_source_at_end(source)))
             break;

@@ -35,7 +35,7 @@ int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
 /* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
 int bulk_spool_unnamed(int *ret_fd, struct error *error);
 
-/* Write all of the bytes; `name` is for the message. ERROR_IO. */
+/* Write all of the bytes; `name` is for the message, NULL: it has none. ERROR_IO. */
 int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error *error);
 
 /* What is left of a source, as it came (zip, or not compressed at all), into an unnamed file. */

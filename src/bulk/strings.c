@@ -38,7 +38,7 @@ static int grow(struct growing *file, const void *bytes, size_t len, bool must_f
         return error_set(error, ERROR_NOMEM, "no memory to read the workbook");
     file->size += len;
     if (must_flush || file->pending.len >= FLUSH_SIZE) {
-        code = bulk_spool_write(file->fd, "temporary file", buffer_slice(&file->pending), error);
+        code = bulk_spool_write(file->fd, NULL, buffer_slice(&file->pending), error);
         buffer_clear(&file->pending);
     }
     return code;

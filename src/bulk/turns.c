@@ -108,7 +108,7 @@ static int write_run(struct bulk_turns *turns, struct error *error)
         return no_memory(error);
     run->offset = turns->written;
     run->left = turns->count;
-    code = bulk_spool_write(turns->fd, "temporary file", bytes, error);
+    code = bulk_spool_write(turns->fd, NULL, bytes, error);
     turns->written += bytes.len;
     turns->count = 0;
     return code;

@@ -423,6 +423,13 @@ static void files_appear_when_complete(void **state)
     assert_int_equal(about.st_mode & 07777, 0640);
     assert_int_equal(lstat(in_folder("link.csv"), &about), 0);
     assert_true(S_ISLNK(about.st_mode));
+    /* Where the link leads to nothing yet, too. */
+    assert_int_equal(unlink(in_folder("o.csv")), 0);
+    assert_int_equal(bulk_writer_open(in_folder("link.csv"), &options, &writer, &error), 0);
+    assert_int_equal(bulk_writer_finish(writer, &error), 0);
+    assert_string_equal(contents(in_folder("o.csv")), "address," NAMES "\n");
+    assert_int_equal(lstat(in_folder("link.csv"), &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
     assert_int_equal(empty_folder(), 2);
 }
 
