@@ -55,7 +55,7 @@ int bulk_job_lock(const char *path, int *ret_lock, bool *ret_is_new, struct erro
         }
         if (fd >= 0)
             close(fd); /* its last owner has just taken it away */
-        else if (errno == ENOTSUP || errno == EISDIR)
+        else if (errno == ENOTSUP || errno == EISDIR || errno == ENXIO) /* a socket */
             return error_set(error, ERROR_IO,
                              "%s is no file: take it away, or give the output another name", path);
         else if (errno != EWOULDBLOCK && errno != EINTR)

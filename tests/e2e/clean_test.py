@@ -9,6 +9,7 @@ import pathlib
 import pty
 import select
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -305,14 +306,17 @@ class Offline(WithFolder):
 
     def test_what_stands_in_place_of_a_job_stays(self):
         job = self.folder / "people.cleaned.csv.mkjob"
-        for make in (job.mkdir, lambda: os.mkfifo(job), lambda: job.symlink_to("/dev/null")):
+        ours = socket.socket(socket.AF_UNIX)
+        self.addCleanup(ours.close)
+        for make in (job.mkdir, lambda: os.mkfifo(job), lambda: job.symlink_to("/dev/null"),
+                     lambda: ours.bind(str(job))):
             make()
             _, err = self.clean(self.list, status=2)
             self.assertIn("people.cleaned.csv.mkjob is no file: take it away", " ".join(err.split()))
             status, _, err = run("jobs", "show", str(job))
             self.assertEqual(status, 2)
             self.assertIn("is no file: nothing can be kept in it", " ".join(err.decode().split()))
-            self.assertTrue(job.is_dir() or job.is_fifo() or job.is_symlink())
+            self.assertTrue(job.is_dir() or job.is_fifo() or job.is_symlink() or job.is_socket())
             (job.rmdir if job.is_dir() else job.unlink)()
 
     def test_plan_asks_nobody(self):
