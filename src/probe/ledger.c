@@ -46,9 +46,11 @@ struct probe_ledger {
     struct rest rests[PROBE_LEDGER_RESTS]; /* as in the file, behind the slots */
     uint64_t rest_until_ms;                /* none of them counts any more */
     bool rests_unwritten;
-    struct slot *slots; /* as in the file */
-    size_t next;        /* slot to be written */
-    struct slot *past;  /* what was found, by site and time; NULL: nothing that still counts */
+    struct slot *slots;      /* as in the file */
+    size_t next;             /* slot to be written */
+    struct slot before;      /* what stood in the one that was written last ... */
+    uint64_t held_before_ms; /* ... and in the head */
+    struct slot *past;       /* what was found, by site and time; NULL: nothing that still counts */
     size_t past_count;
     uint64_t past_until_ms;      /* it counts no more */
     uint64_t past_held_until_ms; /* as the head said when it was found */
@@ -325,9 +327,28 @@ int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t no
     }
     if (write_slot(ledger, ledger->next, &opened) != 0)
         return ERROR_IO;
+    ledger->before = *slot;
+    ledger->held_before_ms = held_before_ms;
     *slot = opened;
     ledger->next = (ledger->next + 1) % ledger->head.slots;
     return 0;
+}
+
+/* What cannot be written stays noted, and counts for its minute. */
+void probe_ledger_take_back(struct probe_ledger *ledger)
+{
+    size_t last = (ledger->next + ledger->head.slots - 1) % ledger->head.slots;
+    uint64_t held_ms = ledger->head.held_until_ms;
+
+    if (write_slot(ledger, last, &ledger->before) != 0)
+        return;
+    ledger->slots[last] = ledger->before;
+    ledger->next = last;
+    if (held_ms == ledger->held_before_ms)
+        return;
+    ledger->head.held_until_ms = ledger->held_before_ms;
+    if (write_head(ledger) != 0)
+        ledger->head.held_until_ms = held_ms;
 }
 
 static size_t first_of(const struct probe_ledger *ledger, uint64_t site)

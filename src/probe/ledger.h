@@ -53,6 +53,8 @@ void probe_ledger_close(struct probe_ledger *ledger); /* NULL accepted */
 
 /* A connection to a site is about to be opened. ERROR_IO: it must not be, nobody would know. */
 int probe_ledger_note(struct probe_ledger *ledger, const char *site, uint64_t now_ms);
+/* It was not, after all: nobody was called, and what was noted last is as it was before. */
+void probe_ledger_take_back(struct probe_ledger *ledger);
 /* What others opened there before now counts against these limits. */
 void probe_ledger_recall(struct probe_ledger *ledger, const char *site, uint64_t now_ms,
                          struct probe_limits *limits);

@@ -83,6 +83,33 @@ static void what_was_opened_counts_for_a_minute(void **state)
     probe_ledger_close(ledger);
 }
 
+/* A connection that could not be made, for want of descriptors: nobody has seen it. */
+static void what_was_not_opened_is_taken_back(void **state)
+{
+    const uint64_t t = 5 * MINUTE_MS;
+    struct probe_ledger *ledger = open_at("a", 4, t);
+
+    note(ledger, "busy", PER_MINUTE - 2, t); /* of four slots three */
+    for (unsigned i = 0; i < 10; i++) {
+        note(ledger, "busy", 1, t + 1000 * i);
+        probe_ledger_take_back(ledger);
+    }
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 4, t + 10000);
+    assert_int_equal(next_open(ledger, "busy", t + 10000), t + 10000);
+    note(ledger, "other", 1, t + 10000);
+    note(ledger, "other", 1, t + 11000); /* the ring is full: one that counts is overwritten ... */
+    probe_ledger_take_back(ledger);      /* ... and comes back, with what its loss held */
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 4, t + 20000);
+    assert_int_equal(next_open(ledger, "busy", t + 20000), t + 20000);
+    note(ledger, "busy", 1, t + 20000);
+    probe_ledger_close(ledger);
+    ledger = open_at("a", 4, t + 20000);
+    assert_int_equal(next_open(ledger, "third", t + 20000), t + PROBE_LIMITS_WINDOW_MS);
+    probe_ledger_close(ledger);
+}
+
 static void before_the_machine_started_anything_may_have_been(void **state)
 {
     struct probe_ledger *ledger = open_at("a", 0, HOUR_MS);
@@ -434,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_was_opened_counts_for_a_minute, clear),
+        cmocka_unit_test_setup(what_was_not_opened_is_taken_back, clear),
         cmocka_unit_test_setup(before_the_machine_started_anything_may_have_been, clear),
         cmocka_unit_test_setup(times_to_come_hold_a_minute, clear),
         cmocka_unit_test_setup(of_an_unknown_start_it_may_be_any, clear),
