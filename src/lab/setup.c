@@ -137,6 +137,11 @@ static bool set_second_mail_from(struct lab_setup *setup, struct slice value)
     return take_sender(value, &setup->settings.second_sender);
 }
 
+static bool set_open_limits(struct lab_setup *setup, struct slice value)
+{
+    return take_bool(value, &setup->settings.limits_opened);
+}
+
 static bool set_patience(struct lab_setup *setup, struct slice value)
 {
     static const char *const words[] = {
@@ -204,6 +209,8 @@ static const struct {
     {{"mail-from", "ADDRESS", true, "the sender; <> is the null sender"}, set_mail_from},
     {{"mx-blocklist", "ZONE", true, "a block list of mail hosts' addresses, several times"},
      set_mx_blocklist},
+    {{"open-limits", "yes|no", true, "no limit but those of connections and recipients; no gap"},
+     set_open_limits},
     {{"patience", "quick|normal|patient", true, "how long to wait for greylists"}, set_patience},
     {{"pipelining", "yes|no", true, "use PIPELINING where it is offered"}, set_pipelining},
     {{"real", "yes|no", false, "the scenario is short enough to be run on real sockets"}, set_real},

@@ -44,7 +44,7 @@ struct probe_host {
     const struct provider_profile *greeted_as; /* who its greeting says runs it; NULL: nobody */
     bool alive;                                /* has greeted us since it was last found dead */
     bool tls_broken;                           /* its handshakes fail: speak in clear */
-    bool one_by_one;           /* replies to a batch were not in step: no more batches */
+    bool one_by_one;           /* replies were out of step: no more batches, and no hurry */
     uint16_t rcpts_learned;    /* takes so many recipients a session; 0: not seen */
     uint16_t unknowns_learned; /* hangs up after so many unknown recipients; 0: not seen */
     uint8_t hangups;           /* times it hung up after an unknown recipient */

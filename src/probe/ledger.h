@@ -17,10 +17,10 @@
  * ours holds every site for a minute. Errors of the file are on the side of asking less.
  *
  * A site that refused us rests for minutes or hours (probe/breaker.h), which is noted beside the
- * ring, with how long the rest is, and stays there for as long again: who comes then tries once, and
- * when that is refused the next rest is twice as long, as if we had been there all the time. Of more
- * sites than there is room for, those are noted that are forgotten last. Of another start of the
- * machine nothing is known of rests.
+ * ring, with how long the rest is, and stays there for as long again: who comes then tries once,
+ * and when that is refused the next rest is twice as long, as if we had been there all the time. Of
+ * more sites than there is room for, those are noted that are forgotten last. Of another start of
+ * the machine nothing is known of rests.
  *
  * One process at a time writes it: whoever owns the job file or the folder beside it.
  */

@@ -28,13 +28,14 @@ static bool is_too_many(const struct smtp_result *result)
 
 /*
  * The recipients went out in a batch, and its replies are not proven: the server may have lost
- * some, or said too many. (Those untried behind a 421 were cut off by that.)
+ * some, or said too many. 421 is nobody's answer then; those untried behind it were cut off by it.
  */
 static bool is_lost_in_batch(const struct probe_session *session, const struct smtp_result *result)
 {
     struct smtp_session_facts facts;
 
-    if (result->outcome == SMTP_OUTCOME_REPLY || session->host->engine->cancelled ||
+    if ((result->outcome == SMTP_OUTCOME_REPLY && result->reply.code != 421) ||
+        session->host->engine->cancelled ||
         (result->outcome == SMTP_OUTCOME_UNTRIED && result->stage != SMTP_STAGE_RSET))
         return false;
     smtp_session_facts(session->smtp, &facts);

@@ -205,7 +205,7 @@ static void plan_reply(const struct probe_plan_input *input, struct probe_plan *
     /* 421 closes the channel; it is about the session, not about this recipient (RFC 5321 3.8). */
     if (input->code == 421 && !plan->refuses_us && plan->step != PROBE_STEP_SECOND_SENDER) {
         plan->ordinary = false;
-        if (!input->first_in_session && input->again_count < AGAIN_MAX)
+        if ((!input->first_in_session || input->lost_in_batch) && input->again_count < AGAIN_MAX)
             plan->step = PROBE_STEP_AGAIN;
         else if (plan->retry != PROBE_RETRY_GREYLIST)
             plan_next_host(plan, PROBE_RETRY_TEMPORARY, false);

@@ -112,6 +112,7 @@ static void session_close(struct probe_session *session)
     bool seen;
 
     smtp_session_facts(session->smtp, &facts);
+    session->host->one_by_one |= facts.said_too_much; /* maybe when nobody was left to hear it */
     /* Where we give up while it is being made, the server may have taken the connection. */
     seen = (session->stream == NULL && !session->was_reset) || facts.quit_answered;
     if (session->stream != NULL)
@@ -489,6 +490,8 @@ bool probe_session_open(struct probe_host *host)
     }
     code = connect_stream(session);
     if (code != 0) {
+        if (probe_site_needs_note(host->site))
+            probe_ledger_take_back(engine->ledger);
         session_abandon(session);
         return open_failed(host, code);
     }

@@ -11,10 +11,10 @@
 #define BATCH_PART 2
 
 /*
- * Where replies to batches were out of step, a reply too many is to be seen before the next command
- * is said; or it would be taken for its answer.
+ * Where replies were out of step, one too many is to be seen before the next command is said; or it
+ * would be taken for its answer.
  */
-#define OUT_OF_STEP_GAP_MS 500
+#define SETTLE_MS 500
 
 static void alarm_rang(void *owner)
 {
@@ -147,8 +147,8 @@ const struct smtp_plan *probe_site_plan(struct probe_site *site, bool in_clear, 
         .keep_transcript = settings->transcripts,
         .rcpts_per_transaction = ceiling->rcpts_per_transaction,
         .rcpts_per_session = alone ? 1 : ceiling->rcpts_per_session,
-        .gap_ms = one_by_one && ceiling->gap_ms < OUT_OF_STEP_GAP_MS ? OUT_OF_STEP_GAP_MS
-                                                                     : ceiling->gap_ms,
+        .gap_ms = ceiling->gap_ms,
+        .settle_ms = one_by_one ? SETTLE_MS : 0,
         .batch_ms = settings->case_timeout_ms / BATCH_PART,
         .timeout_percent = timeout_percent(site),
         .deadline_ms = INSTANT_NEVER,

@@ -179,6 +179,7 @@ static bool is_spoken_to(struct smtp_session *session, enum smtp_state state)
     }
     if (smtp_machine_table[state].send == NULL || state == SMTP_STATE_QUIT)
         return false;
+    session->said_too_much = true;
     smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
                        "the server spoke out of turn");
     return true;

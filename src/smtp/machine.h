@@ -81,7 +81,7 @@ struct smtp_session {
     const struct smtp_plan *plan;
     uint64_t now_ms;         /* as last told */
     uint64_t deadline_ms;    /* of the state */
-    uint64_t next_rcpt_ms;   /* not before: plan->gap_ms */
+    uint64_t next_rcpt_ms;   /* not before: plan->gap_ms, plan->settle_ms */
     uint64_t batch_until_ms; /* all of the batch is to be answered by then; 0: none is under way */
     struct smtp_queue waiting, transaction, settled;
     unsigned outstanding;               /* commands sent and not answered */
@@ -108,6 +108,7 @@ struct smtp_session {
     bool mark_is_said : 1;  /* EHLO behind a batch is the last of the commands outstanding */
     bool mark_is_spent : 1; /* it was said in this session */
     bool batch_broke : 1;   /* before all of it was answered */
+    bool said_too_much : 1; /* a reply came that nothing had asked for */
     bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;     /* nothing is asked any more */
     bool is_time_stale : 1; /* time may have passed since it was told */

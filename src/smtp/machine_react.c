@@ -282,10 +282,18 @@ bool smtp_react_rcpt(struct smtp_session *session)
     return smtp_machine_awaits_more(session);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 bool smtp_react_rcpt_refused(struct smtp_session *session)
 {
     struct smtp_recipient *recipient;
 
+    /* Servers that say two lines for one command do so when they refuse: the gap is for those. */
+    session->next_rcpt_ms =
+        later(session->next_rcpt_ms, smtp_machine_in(session, session->plan->gap_ms));
     if (!demands_tls(session))
         return smtp_react_rcpt(session);
     recipient = smtp_queue_pop(&session->transaction);

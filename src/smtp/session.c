@@ -252,8 +252,11 @@ static void take_reply(struct smtp_session *session)
         session->broken_detail = "EHLO was not answered by a list: replies are out of step";
     else
         session->broken_detail = "the server refused RSET";
+    session->said_too_much |= session->outstanding == 0 && code != 421;
     if (session->outstanding > 0)
         session->outstanding--;
+    if (session->plan->settle_ms > 0)
+        session->next_rcpt_ms = smtp_machine_in(session, session->plan->settle_ms);
     if (code == 221 && session->state != SMTP_STATE_QUIT) {
         /* "221 I can break rules, too. Goodbye." accepts nothing. */
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
@@ -513,6 +516,7 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .pipelining_offered = session->pipelining_offered,
         .smtputf8_offered = session->smtputf8_offered,
         .batch_broke = session->batch_broke,
+        .said_too_much = session->said_too_much,
         .quit_answered = session->quit_is_said && session->outstanding == 0,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),

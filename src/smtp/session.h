@@ -31,8 +31,9 @@
  * only then; else smtp_session_facts tells, and whoever asks again does it without batches.
  *
  * Without batches a reply can be one too many as well. One that comes before the next command goes
- * out ends the session; one that comes after it can't be told from its answer, by nobody, which is
- * one more reason for gap_ms.
+ * out ends the session, and smtp_session_facts tells; one that comes after it can't be told from
+ * its answer, by nobody. So gap_ms counts from a refusal again, which is what such servers say more
+ * to; and where a server is known for it, settle_ms makes each command wait.
  */
 #ifndef MK_SMTP_SESSION_H
 #define MK_SMTP_SESSION_H
@@ -82,7 +83,8 @@ struct smtp_plan {
     bool keep_transcript;
     unsigned rcpts_per_transaction; /* at least 1 */
     unsigned rcpts_per_session;     /* at least 1 */
-    uint32_t gap_ms;                /* least time between two RCPT commands */
+    uint32_t gap_ms;                /* least time between two RCPT commands, and after a refusal */
+    uint32_t settle_ms;             /* least time between a reply and the next command */
     uint32_t batch_ms;              /* a batch of several ends then; 0: as its commands do */
     unsigned timeout_percent;       /* of the RFC 5321 4.5.3.2 time-outs, 1 to 100 */
     uint64_t deadline_ms;           /* on the caller's clock; the whole session; INSTANT_NEVER */
@@ -197,6 +199,7 @@ struct smtp_session_facts {
     bool tls; /* the conversation is encrypted now */
     bool starttls_offered, pipelining_offered, smtputf8_offered;
     bool batch_broke;      /* it was over without a proof that its replies are in step */
+    bool said_too_much;    /* a reply came that nothing had asked for */
     bool quit_answered;    /* the server knows that it is over */
     unsigned rcpt_count;   /* RCPT commands sent */
     unsigned rcpt_room;    /* how many more recipients may be added */
