@@ -86,7 +86,7 @@ static bool put_safely(struct sentence *sentence, struct slice words, size_t max
     size_t written = 0;
 
     while (words.len > 0) {
-        char safe[4];
+        char safe[8]; /* four are used; the compiler believes that more might be copied */
         size_t len = plain_len(words), taken;
 
         if (len > 0 && written + len <= max && put(sentence, words.ptr, len)) {
@@ -112,7 +112,7 @@ void sentence_add(struct sentence *sentence, const char *words)
     struct slice rest = slice_from_string(words);
 
     while (rest.len > 0) {
-        char safe[4];
+        char safe[8]; /* four are used; the compiler believes that more might be copied */
         size_t len = utf8_visible_len(rest); /* safe as they stand */
 
         if (len > 0 && put(sentence, rest.ptr, len)) {
