@@ -696,6 +696,8 @@ static void replies_too_many_are_nobodys(void **state)
         {"  behave extra bad-rcpt 550 5.1.1 see our page\n  behave drop quit\n", true},
         {"  behave extra mail 250 2.1.0 Ok\n  behave delay rcpt 2s\n", false},
         {"  behave extra rcpt 250 2.1.0 Ok\n  behave delay rcpt 2s\n", false},
+        {"  behave extra connect 250 ok\n  behave drip 1ms\n", false},
+        {"  behave extra connect 550 no\n  behave drip 1ms\n", false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(behaviours); i++) {

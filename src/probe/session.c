@@ -229,7 +229,8 @@ static void start_tls(struct probe_session *session)
     }
 }
 
-/* Before it waits: at QUIT there is little to wait for, and a limit to it. */
+/* Before it waits: at QUIT there is little to wait for, and a limit to it, if nobody's answer is
+   proven by it. */
 static void note_quit(struct probe_session *session)
 {
     struct smtp_session_facts facts;
@@ -237,7 +238,8 @@ static void note_quit(struct probe_session *session)
     smtp_session_facts(session->smtp, &facts);
     if (!session->greeting_read)
         read_greeting(session, facts.greeting);
-    if (facts.stage == SMTP_STAGE_QUIT && session->until_ms == INSTANT_NEVER)
+    if (facts.stage == SMTP_STAGE_QUIT && session->asked_count == 0 &&
+        session->until_ms == INSTANT_NEVER)
         session->until_ms = probe_engine_now(session->host->engine) + QUIT_MS;
 }
 

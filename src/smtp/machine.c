@@ -153,8 +153,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
 {
     const struct smtp_row *row = &smtp_machine_table[state];
-    uint64_t span_ms = row->timeout_ms;
+    uint64_t span_ms;
 
+    /* Behind a batch it is no politeness, but the proof that its answers wait for. */
+    if (state == SMTP_STATE_QUIT && session->held != NULL)
+        row = &smtp_machine_table[SMTP_STATE_RCPT];
+    span_ms = row->timeout_ms;
     if (state == SMTP_STATE_PAUSE)
         return session->next_rcpt_ms;
     if (span_ms == 0)
@@ -330,6 +334,9 @@ enum smtp_state smtp_machine_choose(struct smtp_session *session)
     CHECK(!smtp_machine_awaits_more(session) && session->in_flight == 0);
     if (session->mark_is_said)
         return SMTP_STATE_MARK;
+    if (session->held == NULL)
+        session->batch_until_ms =
+            0; /* that batch is over, without a proof where MAIL was refused */
     if (session->is_ending) {
         leave_rest(session, NULL);
         return SMTP_STATE_QUIT;

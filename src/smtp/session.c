@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "smtp/command.h"
+#include "smtp/ehlo.h"
 #include "smtp/machine.h"
 
 #define DESK_OUT_KEPT (64 * 1024)
@@ -234,11 +235,30 @@ static void drop_input(struct smtp_session *session)
     session->in = SLICE_EMPTY;
 }
 
+/*
+ * The list of what a server offers answers EHLO alone. Where it stands for another answer, a reply
+ * too many came before it, and all further ones would be taken for their neighbours'.
+ */
+static bool is_list_out_of_step(const struct smtp_session *session, struct smtp_reply reply,
+                                unsigned line_count)
+{
+    struct smtp_ehlo ehlo;
+
+    if (line_count < 2 || reply.code != 250 ||
+        (session->state != SMTP_STATE_HELO && session->state != SMTP_STATE_MAIL &&
+         session->state != SMTP_STATE_RCPT))
+        return false;
+    smtp_ehlo_parse(reply.text, &ehlo);
+    return ehlo.pipelining || ehlo.starttls || ehlo.eight_bit_mime || ehlo.enhanced_codes;
+}
+
 /* A whole reply came: see what it is to this state. */
 static void take_reply(struct smtp_session *session)
 {
     static const enum smtp_event events[] = {SMTP_ON_2XX, SMTP_ON_3XX, SMTP_ON_4XX, SMTP_ON_5XX};
-    unsigned code = smtp_reply_parsed(&session->plan->desk->parser).code;
+    const struct smtp_reply_parser *parser = &session->plan->desk->parser;
+    struct smtp_reply reply = smtp_reply_parsed(parser);
+    unsigned code = reply.code;
     enum smtp_event event = code == 421 ? SMTP_ON_421 : events[code / 100 - 2];
 
     session->broken_outcome = code == 421 ? SMTP_OUTCOME_DISCONNECTED : SMTP_OUTCOME_PROTOCOL_ERROR;
@@ -263,6 +283,12 @@ static void take_reply(struct smtp_session *session)
                            session->quit_is_said
                                ? "the server said goodbye (221) before it had answered"
                                : "the server said goodbye (221) unasked");
+        return;
+    }
+    if (is_list_out_of_step(session, reply, parser->line_count)) {
+        session->said_too_much = true;
+        smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
+                           "the list that answers EHLO came for another: replies are out of step");
         return;
     }
     smtp_machine_dispatch(session, event);
