@@ -108,6 +108,7 @@ struct smtp_session {
     bool mark_is_said : 1;  /* EHLO behind a batch is the last of the commands outstanding */
     bool mark_is_spent : 1; /* it was said in this session */
     bool batch_broke : 1;   /* before all of it was answered */
+    bool is_parted : 1;     /* 221 has come: the server knows that it is over */
     bool said_too_much : 1; /* a reply came that nothing had asked for */
     bool finish_is_new : 1; /* finish was asked for, and the machine does not know yet */
     bool is_ending : 1;     /* nothing is asked any more */

@@ -327,7 +327,8 @@ bool smtp_react_parted(struct smtp_session *session)
 {
     if (session->outstanding > 0)
         return false;
-    if (reply_of(session).code == 221)
+    session->is_parted = reply_of(session).code == 221;
+    if (session->is_parted)
         smtp_machine_release(session);
     else
         smtp_machine_end_batch(session, SMTP_OUTCOME_PROTOCOL_ERROR,

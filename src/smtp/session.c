@@ -543,7 +543,7 @@ void smtp_session_facts(const struct smtp_session *session, struct smtp_session_
         .smtputf8_offered = session->smtputf8_offered,
         .batch_broke = session->batch_broke,
         .said_too_much = session->said_too_much,
-        .quit_answered = session->quit_is_said && session->outstanding == 0,
+        .quit_answered = session->is_parted,
         .rcpt_count = session->rcpt_count,
         .rcpt_room = rcpt_room(session),
         .greeting = slice_from_string(session->greeting != NULL ? session->greeting : ""),
