@@ -237,7 +237,7 @@ static void drop_input(struct smtp_session *session)
 
 /*
  * The list of what a server offers answers EHLO alone. Where it stands for another answer, a reply
- * too many came before it, and all further ones would be taken for their neighbours'.
+ * too many came before it, or one is missing in a batch, and all others may be their neighbours'.
  */
 static bool is_list_out_of_step(const struct smtp_session *session, struct smtp_reply reply,
                                 unsigned line_count)
@@ -286,7 +286,7 @@ static void take_reply(struct smtp_session *session)
         return;
     }
     if (is_list_out_of_step(session, reply, parser->line_count)) {
-        session->said_too_much = true;
+        session->said_too_much |= !session->mark_is_said;
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
                            "the list that answers EHLO came for another: replies are out of step");
         return;
