@@ -7,6 +7,11 @@
 
 /* No time-out is scaled below this: a slow path alone can take it. */
 #define TIMEOUT_FLOOR_MS 2000
+/*
+ * How long answers to a batch wait for that to QUIT, which proves them. Where nobody waits for it,
+ * it gets less; but not as long as others either, as there are servers that never answer it.
+ */
+#define PROOF_MS (20 * SECOND_MS)
 
 enum smtp_stage smtp_machine_stage(const struct smtp_session *session)
 {
@@ -153,12 +158,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state state)
 {
     const struct smtp_row *row = &smtp_machine_table[state];
-    uint64_t span_ms;
+    uint64_t span_ms = row->timeout_ms;
 
-    /* Behind a batch it is no politeness, but the proof that its answers wait for. */
-    if (state == SMTP_STATE_QUIT && session->held != NULL)
-        row = &smtp_machine_table[SMTP_STATE_RCPT];
-    span_ms = row->timeout_ms;
     if (state == SMTP_STATE_PAUSE)
         return session->next_rcpt_ms;
     if (span_ms == 0)
@@ -167,6 +168,8 @@ static uint64_t deadline_of(const struct smtp_session *session, enum smtp_state 
         span_ms = span_ms * session->plan->timeout_percent / 100;
     if (span_ms < TIMEOUT_FLOOR_MS)
         span_ms = TIMEOUT_FLOOR_MS;
+    if (state == SMTP_STATE_QUIT && session->held != NULL)
+        span_ms = PROOF_MS;
     span_ms = smtp_machine_in(session, span_ms);
     return session->batch_until_ms > 0 ? earlier(span_ms, session->batch_until_ms) : span_ms;
 }
