@@ -118,8 +118,8 @@ static const char *const migrations[] = {
        without a place, they would be lost. It fails, and what the view is made of says why.
        While the view is there, renaming and dropping a table or column fails ("error in view
        result"): the next migration that does drops the view first, and makes it again last. */
-    "ALTER TABLE result RENAME TO outcome;"
-    "CREATE VIEW result AS SELECT * FROM \"renewed by a newer mailknock: go on with that one\";",
+    ("ALTER TABLE result RENAME TO outcome;"
+     "CREATE VIEW result AS SELECT * FROM \"renewed by a newer mailknock: go on with that one\";"),
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

@@ -447,7 +447,7 @@ class Online(WithFolder):
             self.assertIn("the list has changed since", " ".join(err.split()))
             self.assertEqual({f.name for f in self.folder.iterdir()}, kept)
             status, shown, err = run("jobs", "export", str(job), "--format", "csv")
-            self.assertEqual((status, len(shown.splitlines())), (0, 61), err.decode())
+            self.assertEqual((status, len(shown.splitlines())), (0, SLOW + 1), err.decode())
         _, err = self.clean(self.pipe("a", given), "-o", out)
         self.assertIn("going on with", err)
         self.assertEqual({r["mk_reason"] for r in read_list(out)}, {"accepted"})
