@@ -13,7 +13,8 @@
  * meanwhile: with few lines to it that is nearly all there is to do.
  */
 #define LINES_ALONE   2048
-#define LINES_OF_VIEW 131072 /* a second or so */
+#define LINES_OF_VIEW 131072     /* a second or so */
+#define PAGE_OCTETS   (4U << 20) /* of JSON: after a page with more (evidence kept) fewer lines */
 
 struct bulk_export {
     struct store *store;
@@ -24,6 +25,7 @@ struct bulk_export {
     uint64_t rows;
     struct io_pace pace; /* in lines */
     struct store_page page;
+    size_t page_octets; /* of the last one's JSON */
     bool is_viewing;
     uint64_t view_until; /* row */
     struct buffer scratch;
@@ -165,7 +167,9 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
 
 int bulk_export_step(struct bulk_export *export, struct error *error)
 {
-    size_t count = io_pace_begin(&export->pace);
+    size_t paced = io_pace_begin(&export->pace);
+    size_t count =
+        export->page_octets > PAGE_OCTETS && paced > LINES_AT_ONCE ? LINES_AT_ONCE : paced;
     const struct store_query query = {
         .scope = STORE_SCOPE_ROWS,
         .after = export->page.after,
@@ -176,9 +180,12 @@ int bulk_export_step(struct bulk_export *export, struct error *error)
 
     see_to_view(export);
     code = store_page_read(export->store, export->job, &query, &export->page, error);
-    for (size_t i = 0; i < export->page.count && code == 0; i++)
+    export->page_octets = 0;
+    for (size_t i = 0; i < export->page.count && code == 0; i++) {
+        export->page_octets += export->page.lines[i].result.json.len;
         code = write_line(export, &export->page.lines[i], error);
-    (void)io_pace_end(&export->pace, count);
+    }
+    (void)io_pace_end(&export->pace, paced);
     if (code != 0)
         return code;
     return !export->page.at_end;

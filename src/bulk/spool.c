@@ -121,7 +121,7 @@ int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
         return error->code;
     code = bulk_spool_unnamed(&fd, error);
     if (code == 0)
-        code = copy_input(input, from, fd, "temporary file", is_stopped, error);
+        code = copy_input(input, from, fd, NULL, is_stopped, error);
     close(input);
     if (code == 0) {
         snprintf(ret_path, BULK_SPOOL_PATH_SIZE, "/proc/self/fd/%d", fd);

@@ -7,7 +7,7 @@
 #define LINGER_MS      SECOND_MS /* idle, in case more comes */
 #define SHORT_QUEUE_MS 3000      /* as in host.c: one session works it off alone */
 #define FIRST_BATCH    8         /* before anything is known of a host's pace */
-#define BATCH_PART     4         /* of the time of an address, for all of its batch */
+#define PACE_PART      4         /* of the time of an address, for all of its batch */
 
 /* --- its place in the lists ---------------------------------------------------------------- */
 
@@ -108,7 +108,7 @@ static unsigned fair_share(const struct probe_session *session)
  */
 static unsigned answered_in_time(const struct probe_host *host)
 {
-    uint64_t part_ms = host->engine->settings.case_timeout_ms / BATCH_PART;
+    uint64_t part_ms = host->engine->settings.case_timeout_ms / PACE_PART;
     uint64_t most = host->batch_rcpt_ms > 0 ? part_ms / host->batch_rcpt_ms : FIRST_BATCH;
 
     return most < 1 ? 1 : most > UINT16_MAX ? UINT16_MAX : (unsigned)most;

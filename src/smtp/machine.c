@@ -337,9 +337,9 @@ enum smtp_state smtp_machine_choose(struct smtp_session *session)
     CHECK(!smtp_machine_awaits_more(session) && session->in_flight == 0);
     if (session->mark_is_said)
         return SMTP_STATE_MARK;
+    /* That batch is over, without a proof where MAIL was refused. */
     if (session->held == NULL)
-        session->batch_until_ms =
-            0; /* that batch is over, without a proof where MAIL was refused */
+        session->batch_until_ms = 0;
     if (session->is_ending) {
         leave_rest(session, NULL);
         return SMTP_STATE_QUIT;
