@@ -209,19 +209,20 @@ static int is_same_header(struct bulk_reader *reader, struct slice mine, struct 
     }
 }
 
-/* The first row of a later file: its header, to be passed over, or a row already. */
-static int check_header(struct bulk_reader *reader, bool *ret_is_row, struct error *error)
+/* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
+static int check_header(struct bulk_reader *reader, struct error *error)
 {
     struct bulk_csv_row row;
     struct slice raw, text = SLICE_EMPTY;
     int code = scan(reader, &row, &raw, error);
 
-    *ret_is_row = false;
     if (code <= 0)
         return code;
     code = is_same_header(reader, raw, error);
-    if (code != 0)
+    if (code != 0) {
+        reader->line += row.line_count;
         return code < 0 ? code : 0;
+    }
     /* A list that was cut in pieces has its header in the first alone. */
     if (row.has_cell) {
         code = read_cell(reader, row.cell, reader->line, &text, error);
@@ -230,7 +231,9 @@ static int check_header(struct bulk_reader *reader, bool *ret_is_row, struct err
     }
     if (slice_find_byte(text, '@') < 0)
         return differs(reader, "its header is another", error);
-    *ret_is_row = true;
+    if (reader->sheet != NULL)
+        return bulk_sheet_rewind(reader->sheet, error);
+    reader->used = reader->quiet = 0;
     return 0;
 }
 
@@ -330,8 +333,6 @@ static int begin_first(struct bulk_reader *reader, struct error *error)
 static int begin_later(struct bulk_reader *reader, struct error *error)
 {
     struct bulk_format wanted = reader->format, found;
-    bool is_row = false;
-    size_t first; /* octets before the first row: a line "sep=;" */
     int code;
 
     if ((reader->sheet != NULL) != (reader->format.kind == BULK_KIND_XLSX))
@@ -353,19 +354,7 @@ static int begin_later(struct bulk_reader *reader, struct error *error)
         return code;
     reader->shape = bulk_format_shape(&found);
     reader->shape.columns = reader->format.columns; /* a piece may begin with a longer row */
-    if (!reader->format.has_header)
-        return 0;
-    first = reader->used;
-    code = check_header(reader, &is_row, error);
-    if (code == 0 && is_row && reader->sheet != NULL)
-        return bulk_sheet_rewind(reader->sheet, error);
-    if (code == 0 && is_row) {
-        reader->used = first; /* that row is yet to come */
-        reader->quiet = 0;
-    } else if (reader->used > first) {
-        reader->line++;
-    }
-    return code;
+    return reader->format.has_header ? check_header(reader, error) : 0;
 }
 
 /* Is there nothing in the file? 1, 0, or an error. */

@@ -624,6 +624,11 @@ static void several_files(void **state)
           "3,e@f.example,x\n4,g@h.example\nAcme, Inc.,i@j.example\n", ""},
          "a@b.example c@d.example e@f.example g@h.example i@j.example ",
          NULL},
+        /* what is for spreadsheets stands before a row as well as before a header */
+        {{"sep=;\nid;email\n1;a@b.example\n", "sep=;\n2;c@d.example\n3;e@f.example\n",
+          "sep=;\nid;email\n4;g@h.example\n"},
+         "a@b.example c@d.example e@f.example g@h.example ",
+         NULL},
     };
     char folder[] = "/tmp/mk-reader-XXXXXX", paths[3][64];
     const char *files[3] = {paths[0], paths[1], paths[2]};
@@ -655,6 +660,45 @@ static void several_files(void **state)
     }
     for (size_t i = 0; i < 3; i++)
         unlink(paths[i]);
+    rmdir(folder);
+}
+
+/* Rows are named by the line on which they stand, whatever stands before them. */
+static void lines_of_several_files(void **state)
+{
+    static const struct {
+        const char *texts[2];
+        uint64_t lines[2];
+    } rows[] = {
+        {{"id,email\n1,a@b.example\n", "id,email\n2,c@d.example\n"}, {2, 2}},
+        {{"id,email\n1,a@b.example\n", "2,c@d.example\n"}, {2, 1}},
+        {{"sep=;\ni;email\n1;a@b.example\n", "sep=;\ni;email\n2;c@d.example\n"}, {3, 3}},
+        {{"sep=;\ni;email\n1;a@b.example\n", "sep=;\n2;c@d.example\n"}, {3, 2}},
+        {{"\"i\nd\",email\n1,a@b.example\n", "\"i\nd\",email\n2,c@d.example\n"}, {3, 3}},
+    };
+    char folder[] = "/tmp/mk-reader-XXXXXX", paths[2][64];
+    const char *files[2] = {paths[0], paths[1]};
+
+    assert_non_null(mkdtemp(folder));
+    for (size_t k = 0; k < 2; k++)
+        snprintf(paths[k], sizeof(paths[k]), "%s/%zu", folder, k);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader;
+        struct error error = {0};
+        struct bulk_row row;
+
+        for (size_t k = 0; k < 2; k++)
+            write_file(paths[k], rows[i].texts[k]);
+        assert_int_equal(bulk_reader_open(files, 2, NULL, &reader, &error), 0);
+        for (size_t k = 0; k < 2; k++) {
+            assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+            assert_string_equal(row.file, paths[k]);
+            assert_int_equal(row.line, rows[i].lines[k]);
+        }
+        bulk_reader_close(reader);
+    }
+    for (size_t k = 0; k < 2; k++)
+        unlink(paths[k]);
     rmdir(folder);
 }
 
@@ -712,6 +756,7 @@ int main(void)
         cmocka_unit_test(gzip_is_inflated),
         cmocka_unit_test(a_field_may_come_late),
         cmocka_unit_test(several_files),
+        cmocka_unit_test(lines_of_several_files),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(memory_runs_out),
     };
