@@ -7,8 +7,6 @@
 #include "provider/mailbox.h"
 #include "verdict/advice.h"
 
-#define FORGOTTEN_AT_ONCE 500
-
 static struct slice domain_of(const struct evidence *evidence)
 {
     const struct address *address = &evidence->address;
@@ -75,40 +73,6 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
     empty.evidence.suggestion = SLICE_EMPTY;
     return bulk_job_result(&empty.evidence, ret_verdict, options, scratch, ret_result);
-}
-
-/* Of a row that was erased nothing is said, and nothing known any more. */
-static bool is_of_old(const struct store_line *line)
-{
-    return line->has_result && line->row.fault.len > 0 && line->result.explanation.len > 0 &&
-           !bulk_fault_is_no_address(line->row.fault);
-}
-
-int bulk_job_forget_faults(struct store *store, uint64_t job, struct error *error)
-{
-    struct store_query query = {
-        .scope = STORE_SCOPE_MAILBOXES,
-        .limit = FORGOTTEN_AT_ONCE,
-        .filter.reasons = UINT64_C(1) << REASON_BAD_SYNTAX,
-    };
-    uint64_t rows[FORGOTTEN_AT_ONCE], forgotten;
-    struct store_page page;
-    int code = 0;
-
-    store_page_init(&page);
-    for (bool at_end = false; code == 0 && !at_end; query.after = page.after) {
-        size_t count = 0;
-
-        code = store_page_read(store, job, &query, &page, error);
-        for (size_t i = 0; code == 0 && i < page.count; i++)
-            if (is_of_old(&page.lines[i]))
-                rows[count++] = page.lines[i].row.number;
-        if (code == 0 && count > 0)
-            code = store_results_forget(store, job, rows, count, &forgotten, error);
-        at_end = page.at_end;
-    }
-    store_page_done(&page);
-    return code;
 }
 
 int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,

@@ -27,12 +27,6 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result);
 
-/*
- * Earlier versions held a row that can't be read to have no address, also where one may stand in
- * it: take such results away, so that the rows get theirs anew. The store's errors.
- */
-int bulk_job_forget_faults(struct store *store, uint64_t job, struct error *error);
-
 /* Room for what an outcome borrows. */
 struct bulk_rest {
     struct probe_offline_case each;

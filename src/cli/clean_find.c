@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "bulk/job_file.h"
-#include "bulk/job_outcome.h"
+#include "bulk/job_mend.h"
 #include "bulk/job_source.h"
 #include "bulk/spool.h"
 #include "cli/clean_run.h"
@@ -266,14 +266,17 @@ int clean_run_read_anew(struct clean_run *run, struct error *error)
     return make_job(run, run->job.fingerprint, run->job.options, error);
 }
 
-static int renew_faults(struct clean_run *run, struct error *error)
+static int mend(struct clean_run *run, struct error *error)
 {
+    struct bulk_mend mend;
     int code;
 
-    if (run->job.faults == 0 || run->job.state == STORE_JOB_LOADING)
-        return 0;
-    code = bulk_job_forget_faults(run->store, run->job.id, error);
-    return code == 0 ? store_job_get(run->store, run->job.id, &run->arena, &run->job, error) : code;
+    bulk_mend_init(&mend, run->store);
+    code = bulk_mend_begin(&mend, &run->job, error);
+    while (code == 1)
+        code = bulk_mend_step(&mend, SIZE_MAX, error);
+    bulk_mend_done(&mend);
+    return code;
 }
 
 /* What the list looks like is part of what the job is. */
@@ -318,7 +321,7 @@ static int find_job(struct clean_run *run, struct error *error)
         code = store_job_update(run->store, &run->job, error);
     }
     if (code == 0)
-        code = renew_faults(run, error);
+        code = mend(run, error);
     if (code == 0 && run->job.state != STORE_JOB_LOADING)
         clean_say(clean, "going on with %s: %" PRIu64 " of %" PRIu64 " results are there",
                   clean->job_path, run->job.done, run->job.rows - run->job.duplicates);

@@ -12,6 +12,7 @@
 #include "service/days.h"
 #include "service/desk.h"
 #include "service/metrics.h"
+#include "service/mend.h"
 #include "service/orphans.h"
 #include "service/service.h"
 #include "service/session.h"
@@ -43,6 +44,7 @@ struct service {
     struct service_verifier verifier;
     struct service_desk desk;
     struct service_orphans orphans;
+    struct service_mend mend;
     struct http_client *client;
     struct service_courier courier;
     struct service_metrics metrics;
@@ -55,7 +57,7 @@ struct service {
     uint64_t history_failures; /* that the log knows of */
     struct service_source_watch source_watch;
     uint64_t retention_ms; /* not before */
-    uint64_t advice_ms; /* when the store is asked next */
+    uint64_t advice_ms;    /* when the store is asked next */
     struct io_timer housekeeping;
     uint64_t lists_stamp; /* kept lists as they were when they were looked at (shared stores) */
     struct list calls;    /* that are being answered */

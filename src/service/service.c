@@ -340,6 +340,8 @@ int service_open(struct prober *prober, struct store *store, const struct config
         code = listen_at(service, error);
     if (code == 0)
         code = io_timer_start(&service->housekeeping, io_now_ms(prober->loop) + SECOND_MS);
+    if (code == 0)
+        code = service_mend_start(&service->mend, service, error);
     if (code == 0) /* last: who fails to open would show it to nobody */
         code = make_first_key(service, ret_first_key, error);
     if (code != 0) {
@@ -382,6 +384,7 @@ void service_close(struct service *service)
         return;
     service->stopped = NULL;
     io_timer_stop(&service->housekeeping);
+    service_mend_stop(&service->mend);
     service_source_watch_close(&service->source_watch);
     http_server_free(service->http);
     service_desk_close(&service->desk);

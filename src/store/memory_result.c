@@ -108,7 +108,7 @@ int memory_results_replace(struct store *store, uint64_t id, const struct store_
         const struct store_result *old = index != SIZE_MAX ? job->results[index] : NULL;
 
         if (old == NULL || old->checked_unix_ms != results[i].checked_unix_ms ||
-            job->rows[index].fault.len > 0)
+            (job->rows[index].fault.len > 0 && old->explanation.len == 0))
             continue;
         job->counts.results[old->reason]--;
         job->counts.rows[old->reason] -= 1 + old->copies;

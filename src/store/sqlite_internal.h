@@ -48,7 +48,8 @@
     X(RESULT_ADD, "INSERT INTO outcome (job, row, reason, action, score, flags, retry_after,"      \
                   " checked_ms, provider, domain, suggestion, explanation, json)"                  \
                   " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")                          \
-    X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms, r.fault IS NULL OR r.fault=''"         \
+    X(RESULT_GET, "SELECT s.reason, r.copies, s.checked_ms,"                                       \
+                  " r.fault IS NULL OR r.fault='' OR s.explanation IS NOT NULL"                    \
                   " FROM outcome s JOIN row r ON r.job=s.job AND r.row=s.row"                      \
                   " WHERE s.seq=place(?1,?2) AND s.job=?1 AND s.row=?2")                           \
     X(RESULT_FORGET, "DELETE FROM outcome WHERE seq=place(?1,?2) AND job=?1 AND row=?2")           \

@@ -179,7 +179,7 @@ struct kept {
     int reason;
     uint64_t rows; /* it answers */
     int64_t checked_unix_ms;
-    bool is_readable; /* the row */
+    bool is_erased; /* with its row */
 };
 
 /* 1 when the row has a result; 0 when it has none. */
@@ -199,7 +199,7 @@ static int get_result(struct sqlite_store *store, uint64_t job, uint64_t row, st
             .reason = sqlite3_column_int(statement, 0),
             .rows = 1 + (uint64_t)sqlite3_column_int64(statement, 1),
             .checked_unix_ms = sqlite3_column_int64(statement, 2),
-            .is_readable = sqlite3_column_int(statement, 3) != 0,
+            .is_erased = sqlite3_column_int(statement, 3) == 0,
         };
         code = 1;
     } else if (result != SQLITE_DONE) {
@@ -318,7 +318,7 @@ static int replace_row(struct sqlite_store *store, uint64_t job, const struct st
 
     if (code != 1)
         return code;
-    if (kept.checked_unix_ms != result->checked_unix_ms || !kept.is_readable)
+    if (kept.checked_unix_ms != result->checked_unix_ms || kept.is_erased)
         return 0;
     code = take_result(store, job, result->row, &kept, error);
     if (code != 0)

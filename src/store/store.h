@@ -235,7 +235,7 @@ int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows
                          uint64_t *ret_forgotten, struct error *error);
 /*
  * Put newer judgements in the place of results and count them anew, in one transaction. A row is
- * passed over when it has no result of the same checked_unix_ms any more or can't be read: whoever
+ * passed over when it has no result of the same checked_unix_ms any more or was erased: whoever
  * asked again or erased it meanwhile was later. *ret_replaced: how many.
  */
 int store_results_replace(struct store *store, uint64_t job, const struct store_result *results,

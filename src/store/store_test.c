@@ -431,7 +431,7 @@ static void results_can_be_replaced(void **state)
     struct bench *bench = *state;
     uint64_t id = add_job(bench->store), replaced = 99;
     const struct store_mark marks[] = {{4, 1}, {7, 1}};
-    struct store_result results[5], kept = result_of(1, REASON_ACCEPTS_ALL);
+    struct store_result results[6], kept = result_of(1, REASON_ACCEPTS_ALL);
     struct store_counts counts;
     struct store_page page;
 
@@ -443,21 +443,23 @@ static void results_can_be_replaced(void **state)
     put(bench->store, id, 3, REASON_TIMEOUT);
     put(bench->store, id, 5, REASON_TIMEOUT);
     assert_int_equal(store_row_erase(bench->store, id, 5, SLICE("erased"), NULL), 0);
-    for (size_t i = 0; i < 5; i++)
+    put(bench->store, id, 6, REASON_BAD_SYNTAX); /* it can't be read */
+    for (size_t i = 0; i < 6; i++)
         results[i] = result_of(i + 1, REASON_LISTED_DOMAIN);
     results[0].copies = 2;
     results[0].json = SLICE("{\"now\":1}");
     results[0].explanation = SLICE("Otherwise now.");
     results[2].checked_unix_ms++; /* 3 was asked again meanwhile; 4 has none; 5 is erased */
-    assert_int_equal(store_results_replace(bench->store, id, results, 5, &replaced, NULL), 0);
-    assert_int_equal(replaced, 2);
+    assert_int_equal(store_results_replace(bench->store, id, results, 6, &replaced, NULL), 0);
+    assert_int_equal(replaced, 3);
     counts = counts_of(bench->store, id);
-    assert_int_equal(counts.results[REASON_LISTED_DOMAIN], 2);
-    assert_int_equal(counts.rows[REASON_LISTED_DOMAIN], 4);
+    assert_int_equal(counts.results[REASON_LISTED_DOMAIN], 3);
+    assert_int_equal(counts.rows[REASON_LISTED_DOMAIN], 5);
+    assert_int_equal(counts.results[REASON_BAD_SYNTAX], 0);
     assert_int_equal(counts.results[REASON_ACCEPTS_ALL], 0);
     assert_int_equal(counts.rows[REASON_ACCEPTS_ALL], 0);
     assert_int_equal(counts.results[REASON_TIMEOUT], 2);
-    assert_int_equal(get_job(bench->store, id).done, 4);
+    assert_int_equal(get_job(bench->store, id).done, 5);
     store_page_init(&page);
     assert_int_equal(store_line_read(bench->store, id, 7, &page, NULL), 0);
     assert_int_equal(page.lines[0].result.reason, REASON_LISTED_DOMAIN);
@@ -470,7 +472,7 @@ static void results_can_be_replaced(void **state)
     /* What is counted can be taken out again. */
     assert_int_equal(
         store_results_forget(bench->store, id, (const uint64_t[]){1}, 1, &replaced, NULL), 0);
-    assert_int_equal(counts_of(bench->store, id).rows[REASON_LISTED_DOMAIN], 1);
+    assert_int_equal(counts_of(bench->store, id).rows[REASON_LISTED_DOMAIN], 2);
     assert_int_equal(store_results_replace(bench->store, id + 1, results, 1, &replaced, NULL),
                      ERROR_NOT_FOUND);
 }

@@ -697,6 +697,21 @@ class Course(Case):
         self.assertEqual([r["row"] for r in rows], list(range(1, 41)))
         self.assertEqual({r["status"] for r in rows}, {"valid"})
 
+    def test_what_an_earlier_version_finished_is_mended(self):
+        """Of rows that can't be read, which held for invalid."""
+        made = self.service.upload(b"name,email\nAda,u1@slow.example\nBob\nCid\n", "old.csv")
+        done = self.service.wait(made["id"])
+        self.assertEqual((done["unreadable"], done["counts"]["invalid"]), (2, 2))
+        self.service.close()
+        with contextlib.closing(sqlite3.connect(self.service.folder / "data" / "mailknock.db")) as db, db:
+            db.execute("UPDATE row SET fault = 'it can''t be told which cell is the address' WHERE row = 2")
+        self.service = Service(self.lab.config, self.folder, key=self.service.key)
+        self.until(lambda: self.service.get(f"/v1/lists/{made['id']}").json()["counts"]["unknown"] == 1)
+        done = self.service.get(f"/v1/lists/{made['id']}").json()
+        self.assertEqual((done["state"], done["done"], done["counts"]["invalid"]), ("done", 3, 1))
+        self.assertEqual([(r["status"], r["reason"]) for r in self.rows(made["id"])],
+                         [("valid", "accepted"), ("unknown", "not_probed"), ("invalid", "bad_syntax")])
+
     def test_goes_on_after_a_stop(self):
         self.restart(signal.SIGTERM)
 

@@ -1,0 +1,32 @@
+/*
+ * Results that an earlier version was wrong about, put right without asking anybody.
+ *
+ * Rows that can't be read were held to have no address, also where one may stand in them, and so
+ * to be invalid. Their results are replaced where they stand (store_results_replace), so that a
+ * finished list stays finished, and killed at any time every row has one whole result.
+ */
+#ifndef MK_BULK_JOB_MEND_H
+#define MK_BULK_JOB_MEND_H
+
+#include "base/buffer.h"
+#include "store/store.h"
+
+struct bulk_mend {
+    struct store *store; /* borrowed */
+    uint64_t job;
+    uint64_t after;  /* rows up to here are looked at */
+    uint64_t mended; /* results that were replaced */
+    struct store_page page;
+    struct arena arena; /* of a step's results */
+    struct buffer scratch;
+};
+
+void bulk_mend_init(struct bulk_mend *mend, struct store *store);
+void bulk_mend_done(struct bulk_mend *mend);
+/* Go to this job: 1 when there may be something to do in it, 0 when not; the store's errors. */
+int bulk_mend_begin(struct bulk_mend *mend, const struct store_job *job, struct error *error);
+/* Look at some results more, at most `amount`: 1 when there are others, 0 when all are mended;
+   ERROR_NOMEM, the store's errors. */
+int bulk_mend_step(struct bulk_mend *mend, size_t amount, struct error *error);
+
+#endif

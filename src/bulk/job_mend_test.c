@@ -1,0 +1,94 @@
+/* Tests of results that are put right: of rows that can't be read. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bulk/job_mend.h"
+
+#define SAID "The row can't be read: of itself."
+
+/* Earlier versions held all of them to have no address. */
+static void unreadable_rows_are_unknown(void **state)
+{
+    static const struct {
+        struct slice fault, explanation;
+        enum verdict_reason reason; /* afterwards */
+    } rows[] = {
+        {SLICE("it can't be told which cell is the address"), SLICE(SAID), REASON_NOT_PROBED},
+        {SLICE("too few columns: there is none for the address"), SLICE(SAID), REASON_BAD_SYNTAX},
+        {SLICE(""), SLICE("It has no @."), REASON_BAD_SYNTAX},
+        {SLICE("erased on request"), SLICE(""), REASON_BAD_SYNTAX},
+    };
+    enum {
+        COUNT = sizeof(rows) / sizeof(*rows)
+    };
+    const struct store_query query = {.limit = COUNT, .with_json = true};
+    struct store_job job = {.state = STORE_JOB_PAUSED, .name = SLICE("list")};
+    struct store_counts counts;
+    struct bulk_mend mend;
+    struct store_page page;
+    struct store *store;
+    struct arena arena;
+    uint64_t id;
+    int code;
+
+    (void)state;
+    arena_init(&arena);
+    assert_int_equal(store_memory_open(&store, NULL), 0);
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        const struct store_row row = {.number = i + 1, .turn = i, .fault = rows[i].fault};
+        const struct store_result result = {.row = i + 1,
+                                            .copies = 0,
+                                            .status = VERDICT_INVALID,
+                                            .reason = REASON_BAD_SYNTAX,
+                                            .checked_unix_ms = 1000,
+                                            .explanation = rows[i].explanation,
+                                            .json = rows[i].explanation.len > 0 ? SLICE("{}")
+                                                                                : SLICE_EMPTY};
+
+        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+        assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
+    }
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    bulk_mend_init(&mend, store);
+    for (unsigned i = 0; i < 2; i++) { /* also once more */
+        assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 1);
+        while ((code = bulk_mend_step(&mend, 1, NULL)) == 1) {
+        }
+        assert_int_equal(code, 0);
+        assert_int_equal(mend.mended, 1);
+    }
+    bulk_mend_done(&mend);
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    assert_int_equal(store_job_left(&job), 0);
+    assert_int_equal(store_counts(store, id, &counts, NULL), 0);
+    assert_int_equal(counts.rows[REASON_NOT_PROBED], 1);
+    assert_int_equal(counts.rows[REASON_BAD_SYNTAX], COUNT - 1);
+    store_page_init(&page);
+    assert_int_equal(store_page_read(store, id, &query, &page, NULL), 0);
+    assert_int_equal(page.count, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        const struct store_result *result = &page.lines[i].result;
+
+        assert_int_equal(result->reason, rows[i].reason);
+        assert_int_equal(result->checked_unix_ms, 1000);
+        assert_int_equal(result->json.len > 0, rows[i].explanation.len > 0);
+    }
+    assert_true(slice_starts_with(page.lines[0].result.explanation,
+                                  SLICE("The row can't be read: it can't be told")));
+    arena_done(&arena);
+    store_page_done(&page);
+    store_close(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unreadable_rows_are_unknown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
