@@ -30,6 +30,9 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the formats stand in main */
+
 static void fill(struct list *list, const char *format)
 {
     list->text = malloc(LIST_SIZE + 1024);
@@ -40,6 +43,8 @@ static void fill(struct list *list, const char *format)
         list->rows++;
     }
 }
+
+#pragma GCC diagnostic pop
 
 /* memchr for the line end, the address in front: nothing is cheaper. Quotes are not looked at. */
 static size_t hand_lines(const struct list *list)
