@@ -1,0 +1,313 @@
+#include "bulk/files.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "bulk/format.h"
+
+static int no_memory(const struct bulk_files *files, struct error *error)
+{
+    return error_set(error, ERROR_NOMEM, "%s: no memory", files->scanner.name);
+}
+
+static int differs(const struct bulk_files *files, const char *how, struct error *error)
+{
+    return error_set(error, ERROR_FORMAT,
+                     "%s: is not like %s (%s); lists of one run must have the same columns",
+                     files->scanner.name, files->paths[files->first], how);
+}
+
+static void close_file(struct bulk_files *files)
+{
+    files->before += bulk_scanner_taken(&files->scanner);
+    bulk_scanner_close(&files->scanner);
+}
+
+/* Find the format of the file that was opened. */
+static int find_format(struct bulk_files *files, const struct bulk_format *wanted,
+                       struct bulk_format *format, struct error *error)
+{
+    struct bulk_scanner *scanner = &files->scanner;
+    struct bulk_format_sample sample = {.file = scanner->name, .is_later = files->is_known};
+    struct bulk_format known = *wanted;
+    size_t separator_len = 0;
+    struct buffer rows;
+    int code;
+
+    *format = (struct bulk_format){.has_header = -1, .column = SIZE_MAX};
+    buffer_init(&rows, 0);
+    code = bulk_scanner_describe(scanner, &files->arena, format, error);
+    if (code == 0)
+        code = bulk_scanner_sample(scanner, &rows, &sample.bytes, &sample.is_whole, error);
+    if (code == 0 && scanner->sheet == NULL) {
+        if (wanted->kind == BULK_KIND_UNKNOWN || wanted->kind == BULK_KIND_CSV)
+            separator_len = bulk_format_separator_line(sample.bytes, &known.delimiter);
+        format->has_separator_line = separator_len > 0;
+        sample.bytes = slice_from_offset(sample.bytes, separator_len);
+    }
+    if (code == 0)
+        code = bulk_format_find(&sample, &known, &files->arena, format, error);
+    buffer_done(&rows);
+    bulk_scanner_skip_line(scanner, separator_len);
+    return code;
+}
+
+/* Rows are scanned as those of the list. */
+static void take_shape(struct bulk_files *files)
+{
+    files->scanner.shape = bulk_format_shape(&files->format);
+    files->scanner.column = files->format.column;
+}
+
+static int begin_first(struct bulk_files *files, struct error *error)
+{
+    struct bulk_csv_row row = {0};
+    struct slice raw = SLICE_EMPTY;
+    int code = find_format(files, &files->wanted, &files->format, error);
+
+    if (code != 0)
+        return code;
+    take_shape(files);
+    if (!files->format.has_header)
+        return 0;
+    code = bulk_scanner_next(&files->scanner, &row, &raw, error);
+    if (code <= 0)
+        return code;
+    return buffer_append_slice(&files->header, raw) ? 0 : no_memory(files, error);
+}
+
+static int read_cell(struct bulk_files *files, struct slice cell, struct slice *ret_text,
+                     struct error *error)
+{
+    return bulk_format_text(&files->format, cell, files->scratch, ret_text)
+               ? 0
+               : no_memory(files, error);
+}
+
+/* Do two header rows name the same columns? 1, 0, or ERROR_NOMEM. */
+static int is_same_header(struct bulk_files *files, struct slice mine, struct error *error)
+{
+    struct slice theirs = buffer_slice(&files->header), a, b;
+    struct bulk_csv_shape shape = bulk_format_shape(&files->format);
+
+    for (;;) {
+        bool has_mine = bulk_csv_next_cell(&files->scanner.shape, &mine, &a);
+        bool has_theirs = bulk_csv_next_cell(&shape, &theirs, &b);
+        struct buffer copy;
+        int code;
+        bool is_same;
+
+        if (!has_mine || !has_theirs)
+            return has_mine == has_theirs;
+        buffer_init(&copy, 0);
+        code = read_cell(files, a, &a, error);
+        if (code == 0 && !buffer_append_slice(&copy, slice_trim(a)))
+            code = no_memory(files, error);
+        if (code == 0)
+            code = read_cell(files, b, &b, error);
+        is_same = code == 0 && slice_equal_nocase(buffer_slice(&copy), slice_trim(b));
+        buffer_done(&copy);
+        if (code != 0 || !is_same)
+            return code;
+    }
+}
+
+/* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
+static int check_header(struct bulk_files *files, struct error *error)
+{
+    struct bulk_csv_row row;
+    struct slice raw, text = SLICE_EMPTY;
+    int code = bulk_scanner_next(&files->scanner, &row, &raw, error);
+
+    if (code <= 0)
+        return code;
+    code = is_same_header(files, raw, error);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    /* A list that was cut in pieces has its header in the first alone. */
+    if (row.has_cell) {
+        code = read_cell(files, row.cell, &text, error);
+        if (code != 0)
+            return code;
+    }
+    if (slice_find_byte(text, '@') < 0)
+        return differs(files, "its header is another", error);
+    return bulk_scanner_again(&files->scanner, error);
+}
+
+/* Latin-1 among Unicode is made Unicode; the other way round there is no telling. */
+static int heed_encoding(struct bulk_files *files, struct error *error)
+{
+    struct bulk_source *source = files->scanner.source;
+    bool is_latin1, is_list_latin1 = files->format.encoding == BULK_ENCODING_LATIN1;
+
+    if (source == NULL)
+        return 0;
+    is_latin1 = bulk_source_encoding(source) == BULK_ENCODING_LATIN1;
+    if (is_latin1 && !is_list_latin1)
+        return bulk_source_recode(source, error);
+    if (!is_latin1 && is_list_latin1 && !utf8_is_ascii(bulk_source_window(source)))
+        return differs(files, "Latin-1 and Unicode; name the Unicode one first", error);
+    return 0;
+}
+
+/* A file after the first: of the same kind, with the same header or none. */
+static int begin_later(struct bulk_files *files, struct error *error)
+{
+    struct bulk_format wanted = files->format, found;
+    int code;
+
+    if ((files->scanner.sheet != NULL) != (files->format.kind == BULK_KIND_XLSX))
+        return differs(files, "one is XLSX, the other is not", error);
+    code = heed_encoding(files, error);
+    if (code != 0)
+        return code;
+    if (wanted.kind == BULK_KIND_NDJSON)
+        wanted.column = SIZE_MAX;
+    code = find_format(files, &wanted, &found, error);
+    if (code != 0)
+        return code;
+    files->scanner.shape = bulk_format_shape(&found);
+    files->scanner.shape.columns = files->format.columns; /* a piece may begin with a longer row */
+    return files->format.has_header ? check_header(files, error) : 0;
+}
+
+/*
+ * Does another file tell what the list is like? An empty one has no header, and hides nobody
+ * else's. Standard input and pipes are read once, and not to look at them.
+ */
+static bool is_followed(const struct bulk_files *files)
+{
+    return files->current + 1 < files->count &&
+           !bulk_source_is_once(files->paths[files->current + 1]);
+}
+
+static int begin_file(struct bulk_files *files, struct error *error)
+{
+    int code = bulk_scanner_open(&files->scanner, files->paths[files->current], files->bytes,
+                                 files->piece, files->wanted.sheet, error);
+
+    if (files->is_known)
+        take_shape(files); /* also of a file that is all blank */
+    if (code == 0 && (files->is_known || is_followed(files)))
+        code = bulk_scanner_is_empty(&files->scanner, error);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    if (files->is_known)
+        return begin_later(files, error);
+    code = begin_first(files, error);
+    files->is_known = code == 0;
+    return code;
+}
+
+/* The first file that holds anything. */
+static int begin_list(struct bulk_files *files, struct error *error)
+{
+    int code;
+
+    files->current = files->first;
+    files->is_known = false;
+    buffer_clear(&files->header);
+    code = begin_file(files, error);
+    while (code == 0 && !files->is_known) {
+        close_file(files);
+        files->current++;
+        code = begin_file(files, error);
+    }
+    files->first = files->current;
+    return code;
+}
+
+/* Look at the files that come later, and begin anew. */
+static int check_later_files(struct bulk_files *files, struct error *error)
+{
+    int code = 0;
+
+    files->is_size_known = true;
+    for (size_t i = files->first; code == 0 && i < files->count; i++) {
+        uint64_t size;
+
+        files->current = i;
+        if (i > files->first && bulk_source_is_once(files->paths[i])) {
+            files->is_size_known = false;
+            continue;
+        }
+        if (i > files->first) {
+            code = begin_file(files, error);
+            if (code != 0)
+                break;
+        }
+        files->is_size_known &= bulk_scanner_size(&files->scanner, &size);
+        files->size += size;
+        if (i + 1 < files->count)
+            close_file(files);
+    }
+    if (code != 0 || files->count == 1)
+        return code;
+    close_file(files);
+    files->before = 0;
+    return begin_list(files, error);
+}
+
+static int copy_paths(struct bulk_files *files, const char *const *paths, size_t count,
+                      struct error *error)
+{
+    files->paths = arena_array(&files->arena, count, sizeof(*files->paths));
+    for (size_t i = 0; files->paths != NULL && i < count; i++) {
+        files->paths[i] = arena_string(&files->arena, slice_from_string(paths[i]));
+        if (files->paths[i] == NULL)
+            break;
+        files->count++;
+    }
+    return files->count == count ? 0 : error_set(error, ERROR_NOMEM, "no memory to read a list");
+}
+
+int bulk_files_open(struct bulk_files *files, const char *const *paths, size_t count,
+                    struct slice bytes, size_t piece, const struct bulk_format *wanted,
+                    struct error *error)
+{
+    static const struct bulk_format anything = {.has_header = -1, .column = SIZE_MAX};
+    int code;
+
+    *files = (struct bulk_files){.wanted = wanted != NULL ? *wanted : anything};
+    files->bytes = bytes;
+    files->piece = piece;
+    arena_init(&files->arena);
+    buffer_init(&files->header, 0);
+    buffer_init(&files->scratch[0], 0);
+    buffer_init(&files->scratch[1], 0);
+    code = copy_paths(files, paths, count, error);
+    if (code == 0 && count > 1 && bulk_source_is_once(paths[0]))
+        code = error_set(error, ERROR_USAGE,
+                         "%s can be read only once, and can't be the first of several lists",
+                         strcmp(paths[0], "-") == 0 ? "standard input (\"-\")" : paths[0]);
+    if (code == 0)
+        code = begin_list(files, error);
+    return code == 0 ? check_later_files(files, error) : code;
+}
+
+void bulk_files_done(struct bulk_files *files)
+{
+    bulk_scanner_close(&files->scanner);
+    buffer_done(&files->header);
+    buffer_done(&files->scratch[0]);
+    buffer_done(&files->scratch[1]);
+    arena_done(&files->arena);
+}
+
+int bulk_files_turn(struct bulk_files *files, struct error *error)
+{
+    int code;
+
+    if (files->current + 1 == files->count)
+        return 0;
+    close_file(files);
+    files->current++;
+    code = begin_file(files, error);
+    return code == 0 ? 1 : code;
+}
+
+uint64_t bulk_files_offset(const struct bulk_files *files)
+{
+    return files->before + bulk_scanner_offset(&files->scanner);
+}
