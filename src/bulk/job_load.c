@@ -128,6 +128,7 @@ static int add_row(struct bulk_load *load, const struct bulk_row *from, struct e
         .address = arena_slice(&load->arena, address),
         .fault = slice_from_string(from->fault),
         .raw = load->options.keep_raw ? arena_slice(&load->arena, from->raw) : SLICE_EMPTY,
+        .is_doubtful = from->is_doubtful,
     };
     if (row->address.ptr == NULL || row->raw.ptr == NULL)
         return error_set(error, ERROR_NOMEM, "no memory to load the list");
@@ -136,6 +137,7 @@ static int add_row(struct bulk_load *load, const struct bulk_row *from, struct e
     load->row_count++;
     load->progress.rows++;
     load->progress.faults += from->fault != NULL;
+    load->progress.doubts += from->is_doubtful;
     /* No key: no address, and never a duplicate of another row that has none. */
     return load->hashes != NULL && row->key != 0
                ? bulk_turns_add(load->hashes, (uint32_t)(row->key >> 32), row->number, error)

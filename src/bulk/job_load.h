@@ -20,7 +20,7 @@ struct bulk_load_options {
 };
 
 struct bulk_load_progress {
-    uint64_t rows, faults, duplicates;
+    uint64_t rows, faults, doubts, duplicates;
     bool is_sorting; /* all rows are read, duplicates are looked for */
 };
 

@@ -243,7 +243,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         ret_row->fault = NULL;
     if (ret_row->fault != NULL)
         keep_fault(reader, ret_row);
-    else if (ret_row->is_unbalanced || scanned.is_joined)
+    ret_row->is_doubtful = ret_row->fault == NULL && (ret_row->is_unbalanced || scanned.is_joined);
+    if (ret_row->is_doubtful)
         keep_doubt(reader, ret_row, scanned.is_joined ? doubt_joined : doubt_open);
     return 1;
 }

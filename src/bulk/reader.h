@@ -63,6 +63,7 @@ struct bulk_row {
         address;        /* unquoted, UTF-8 (Latin-1 decoded), NOT trimmed; "" where there is none */
     const char *fault;  /* why the row can't be read (static), or NULL */
     bool is_unbalanced; /* it can, but one of its quotes was taken for a letter */
+    bool is_doubtful;   /* it can, but its quotes leave a doubt (bulk_reader_doubts) */
 };
 
 /* Where a row that can't be read, or only with a doubt, stands, and why. */

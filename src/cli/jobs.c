@@ -85,6 +85,7 @@ static void write_json(const struct jobs *jobs, struct buffer *out, const struct
     json_name_string(&json, "name", job->name);
     json_name_int(&json, "rows", (int64_t)job->rows);
     json_name_int(&json, "faults", (int64_t)job->faults);
+    json_name_int(&json, "doubts", (int64_t)job->doubts);
     json_name_int(&json, "duplicates", (int64_t)job->duplicates);
     json_name_int(&json, "done", (int64_t)job->done);
     json_name_int(&json, "left", (int64_t)store_job_left(job));
@@ -129,6 +130,9 @@ static void write_in_full(const struct jobs *jobs, struct buffer *out, const str
     buffer_printf(out,
                   "       %" PRIu64 " rows, %" PRIu64 " duplicates, %" PRIu64 " can't be read\n",
                   job->rows, job->duplicates, job->faults);
+    if (job->doubts > 0)
+        buffer_printf(out, "       %" PRIu64 " row%s quotes that leave a doubt\n", job->doubts,
+                      job->doubts == 1 ? " has" : "s have");
     if (job->note.len > 0) {
         buffer_append_string(out, "       ");
         view_clean(out, job->note);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "bulk/report.h"
 #include "bulk/zip.h"
 #include "service/internal.h"
+#include "service/report.h"
 
 #define CHUNK_SIZE ((size_t)64 << 10) /* packed in some milliseconds */
 
@@ -23,8 +23,8 @@ enum part {
 
 struct service_export_zip {
     struct arena arena;
-    const char *title, *stem, *name, *original_name;
-    int64_t started_unix_ms, finished_unix_ms;
+    const char *stem, *name, *original_name;
+    struct bulk_report report;
     struct bulk_stats stats;
     struct bulk_zip *zip;
     int fd;       /* of the archive */
@@ -99,12 +99,12 @@ int service_export_zip_open(struct service *service, const struct store_job *job
     self->fd = self->original = self->part = -1;
     arena_init(&self->arena);
     bulk_stats_init(&self->stats, service->prober->settings.seed);
-    self->title = arena_string(&self->arena, job->name);
     self->stem = arena_string(&self->arena, slice_from_string(stem));
     self->name = arena_string(&self->arena, slice_from_string(name));
-    self->started_unix_ms = job->started_unix_ms;
-    self->finished_unix_ms = job->finished_unix_ms;
-    code = self->title != NULL && self->stem != NULL && self->name != NULL ? 0 : no_memory(error);
+    code = self->stem != NULL && self->name != NULL
+               ? service_report_of(service, job, &self->arena, &self->report, error)
+               : no_memory(error);
+    self->report.stats = &self->stats;
     if (code == 0)
         code = open_original(self, service, job, error);
     if (code == 0)
@@ -219,18 +219,11 @@ static int pack_some(struct service_export_zip *self, struct error *error)
 
 static int pack_report(struct service_export_zip *self, struct error *error)
 {
-    const struct bulk_report report = {
-        .title = self->title,
-        .stats = &self->stats,
-        .started_unix_ms = self->started_unix_ms,
-        .finished_unix_ms = self->finished_unix_ms,
-        .version = MK_VERSION,
-    };
     struct buffer page;
     int code;
 
     buffer_init(&page, 0);
-    code = bulk_report_render(&report, &page)
+    code = bulk_report_render(&self->report, &page)
                ? bulk_zip_begin(self->zip, "report.html", page.len, error)
                : no_memory(error);
     if (code == 0)

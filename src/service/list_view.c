@@ -90,6 +90,7 @@ static void write_totals(struct json *json, const struct service_list *list,
     struct bulk_load_progress loading = {
         .rows = job->rows,
         .faults = job->faults,
+        .doubts = job->doubts,
         .duplicates = job->duplicates,
     };
 
@@ -99,6 +100,7 @@ static void write_totals(struct json *json, const struct service_list *list,
     json_name_int(json, "unique", (int64_t)(loading.rows - loading.duplicates));
     json_name_int(json, "duplicates", (int64_t)loading.duplicates);
     json_name_int(json, "unreadable", (int64_t)loading.faults);
+    json_name_int(json, "doubtful", (int64_t)loading.doubts);
     json_name_int(json, "done", (int64_t)job->done);
 }
 

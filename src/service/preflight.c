@@ -291,6 +291,7 @@ static void preflight_done(struct service_errand *errand)
     json_name_int(&json, "unique", (int64_t)(self->job.rows - self->job.duplicates));
     json_name_int(&json, "duplicates", (int64_t)self->job.duplicates);
     json_name_int(&json, "unreadable", (int64_t)self->job.faults);
+    json_name_int(&json, "doubtful", (int64_t)self->job.doubts);
     write_top(&json, "top_domains", "domain", &self->domains);
     write_top(&json, "top_providers", "provider", &self->providers);
     write_estimate(&json, self);

@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "bulk/job_outcome.h"
-#include "bulk/report.h"
 #include "service/errand.h"
 #include "service/internal.h"
+#include "service/report.h"
 
 #define PROVIDERS_MAX 30
 #define DOMAINS_MAX   30
@@ -242,18 +242,14 @@ void service_stats_get(struct service_call *call)
 static void report_done(struct service_errand *errand)
 {
     struct count *self = LIST_ELEMENT(errand, struct count, errand);
-    char *title = arena_string(&self->arena, self->job.name);
-    const struct bulk_report report = {
-        .title = title,
-        .stats = &self->stats,
-        .started_unix_ms = self->job.started_unix_ms,
-        .finished_unix_ms = self->job.finished_unix_ms,
-        .version = MK_VERSION,
-    };
+    struct bulk_report report;
+    struct error error = {0};
     struct buffer page;
+    int code = service_report_of(errand->call->service, &self->job, &self->arena, &report, &error);
 
+    report.stats = &self->stats;
     buffer_init(&page, 0);
-    if (title == NULL || !bulk_report_render(&report, &page)) {
+    if (code != 0 || !bulk_report_render(&report, &page)) {
         service_no_memory(errand->call);
     } else {
         /* Styles stand in the page itself; it runs nothing and loads nothing. */

@@ -61,7 +61,8 @@ int memory_job_add(struct store *store, const struct store_job *from, uint64_t *
         return memory_store_no_memory(error);
     }
     job->job.id = ++memory->last_id;
-    job->job.rows = job->job.faults = job->job.duplicates = job->job.done = 0;
+    job->job.rows = job->job.faults = job->job.doubts = 0;
+    job->job.duplicates = job->job.done = 0;
     arena_init(&job->arena);
     list_append(&memory->jobs, &job->node);
     *ret_id = job->job.id;
@@ -110,6 +111,7 @@ int memory_job_update(struct store *store, const struct store_job *before,
         return memory_store_no_memory(error);
     changed.rows = job->job.rows;
     changed.faults = job->job.faults;
+    changed.doubts = job->job.doubts;
     changed.duplicates = job->job.duplicates;
     changed.done = job->job.done;
     changed.created_unix_ms = job->job.created_unix_ms;
@@ -132,7 +134,8 @@ static void empty(struct memory_job *job)
     job->results = NULL;
     job->count = job->room = 0;
     job->counts = (struct store_counts){0};
-    job->job.rows = job->job.faults = job->job.duplicates = job->job.done = 0;
+    job->job.rows = job->job.faults = job->job.doubts = 0;
+    job->job.duplicates = job->job.done = 0;
 }
 
 void memory_job_free(struct memory_job *job)

@@ -31,7 +31,7 @@ int memory_rows_add(struct store *store, uint64_t id, const struct store_row *ro
                     struct error *error)
 {
     struct memory_job *job = memory_job_find(store, id);
-    uint64_t faults = 0;
+    uint64_t faults = 0, doubts = 0;
 
     if (job == NULL)
         return memory_job_not_found(id, error);
@@ -50,10 +50,12 @@ int memory_rows_add(struct store *store, uint64_t id, const struct store_row *ro
             return memory_store_no_memory(error);
         job->results[job->count + i] = NULL;
         faults += row->fault.len > 0;
+        doubts += row->is_doubtful;
     }
     job->count += count;
     job->job.rows += count;
     job->job.faults += faults;
+    job->job.doubts += doubts;
     return 0;
 }
 

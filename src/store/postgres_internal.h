@@ -73,7 +73,7 @@
                " $7::int8, $8::int8, $9::int8, $10::int8) RETURNING id")                           \
     X(JOB_NEXT, "SELECT id, state::int8, name, sources, fingerprint, options, note, created_ms,"   \
                 " started_ms, finished_ms, active_ms, rows, faults, duplicates,"                   \
-                " (SELECT coalesce(sum(results), 0) FROM tally WHERE job=id)::int8"                \
+                " (SELECT coalesce(sum(results), 0) FROM tally WHERE job=id)::int8, doubts"        \
                 " FROM job WHERE id>$1::int8 ORDER BY id LIMIT 1")                                 \
     X(JOB_UPDATE, "UPDATE job SET state=$1::int8, name=$2, sources=$3, fingerprint=$4,"            \
                   " options=$5, note=$6, started_ms=$7::int8, finished_ms=$8::int8,"               \
@@ -83,8 +83,10 @@
                   " AND options=$10 AND note=$11) OR (state=$1::int8 AND name=$2 AND options=$5"   \
                   " AND note=$6))")                                                                \
     X(JOB_DELETE, "DELETE FROM job WHERE id=$1::int8")                                             \
-    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, dealt=0 WHERE id=$1::int8")       \
-    X(JOB_LOADED, "UPDATE job SET rows=rows+$2::int8, faults=faults+$3::int8 WHERE id=$1::int8")   \
+    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, doubts=0, duplicates=0, dealt=0"                \
+                 " WHERE id=$1::int8")                                                             \
+    X(JOB_LOADED, "UPDATE job SET rows=rows+$2::int8, faults=faults+$3::int8,"                     \
+                  " doubts=doubts+$4::int8 WHERE id=$1::int8")                                     \
     X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+$2::int8 WHERE id=$1::int8")               \
     X(RESULTS_DELETE, "DELETE FROM result WHERE job=$1::int8 AND row<=(SELECT max(row) FROM"       \
                       " (SELECT row FROM result WHERE job=$1::int8 ORDER BY row"                   \

@@ -68,6 +68,7 @@ static int read_job(const PGresult *answer, struct arena *arena, struct store_jo
     job.faults = (uint64_t)postgres_int(answer, 0, 12);
     job.duplicates = (uint64_t)postgres_int(answer, 0, 13);
     job.done = (uint64_t)postgres_int(answer, 0, 14);
+    job.doubts = (uint64_t)postgres_int(answer, 0, 15);
     *ret_job = job;
     return 1;
 }

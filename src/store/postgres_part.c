@@ -462,7 +462,7 @@ static int empty(struct postgres_store *store, const int64_t *list, int64_t firs
     /* With the counts, which would not be true any more. */
     snprintf(sql, sizeof(sql),
              "TRUNCATE line_%lld, result_%lld; DELETE FROM tally WHERE job=%lld;"
-             "UPDATE job SET rows=0, faults=0, duplicates=0, dealt=0 WHERE id=%lld",
+             "UPDATE job SET rows=0, faults=0, doubts=0, duplicates=0, dealt=0 WHERE id=%lld",
              (long long)first, (long long)first, (long long)list[0], (long long)list[0]);
     code = postgres_store_run(store, sql, "remove a list", error);
     return code == 0 ? 1 : code;

@@ -235,6 +235,7 @@ static void what_comes_into_a_part_keeps_it(void **state)
     "ALTER TABLE mailknock." table "_0 RENAME TO " table ";"                                       \
     "ALTER INDEX mailknock." table "_0_pkey RENAME TO " table "_pkey;"
 
+/* job.doubts stays, which the programs of then did not know, and ours goes on with. */
 static void make_older(void)
 {
     postgres_rig_run(UNPARTED("line") UNPARTED(

@@ -9,16 +9,15 @@
 
 /* (job, numbers): a change of one list; ERROR_NOT_FOUND when there is none. */
 static int change_job(struct postgres_store *store, enum postgres_statement which, uint64_t job,
-                      uint64_t first, const uint64_t *second, const char *what, struct error *error)
+                      const uint64_t *numbers, size_t count, const char *what, struct error *error)
 {
     struct postgres_params params;
     int64_t changed;
 
     postgres_params_init(&params);
     postgres_bind_int(&params, (int64_t)job);
-    postgres_bind_int(&params, (int64_t)first);
-    if (second != NULL)
-        postgres_bind_int(&params, (int64_t)*second);
+    for (size_t i = 0; i < count; i++)
+        postgres_bind_int(&params, (int64_t)numbers[i]);
     changed = postgres_store_change(store, which, &params, what, error);
     postgres_params_done(&params);
     if (changed == 0)
@@ -64,12 +63,14 @@ static int add_rows(struct postgres_store *store, uint64_t job, const struct sto
                     size_t count, struct error *error)
 {
     struct buffer bytes;
-    uint64_t faults = 0;
+    uint64_t numbers[] = {count, 0, 0};
     int code;
 
-    for (size_t i = 0; i < count; i++)
-        faults += rows[i].fault.len > 0;
-    code = change_job(store, POSTGRES_JOB_LOADED, job, count, &faults, "add rows", error);
+    for (size_t i = 0; i < count; i++) {
+        numbers[1] += rows[i].fault.len > 0;
+        numbers[2] += rows[i].is_doubtful;
+    }
+    code = change_job(store, POSTGRES_JOB_LOADED, job, numbers, 3, "add rows", error);
     if (code != 0 || count == 0)
         return code;
     buffer_init(&bytes, 0);
@@ -101,6 +102,7 @@ static int mark_rows(struct postgres_store *store, uint64_t job, const struct st
                      size_t count, struct error *error)
 {
     struct postgres_params mark, copies;
+    uint64_t many = count;
     int64_t marked, counted = 0;
 
     postgres_params_init(&mark);
@@ -126,7 +128,7 @@ static int mark_rows(struct postgres_store *store, uint64_t job, const struct st
         return (int)(marked < 0 ? marked : counted);
     if (marked != (int64_t)count || (count > 0 && counted == 0))
         return error_set(error, ERROR_NOT_FOUND, "rows to be marked as duplicates are not there");
-    return change_job(store, POSTGRES_JOB_MARKED, job, count, NULL, "mark duplicates", error);
+    return change_job(store, POSTGRES_JOB_MARKED, job, &many, 1, "mark duplicates", error);
 }
 
 int postgres_rows_mark(struct store *base, uint64_t job, const struct store_mark *marks,

@@ -149,6 +149,7 @@ static const struct {
     {1, "SET LOCAL lock_timeout TO '2s';" PARTED("line", LINE_TURN)
             PARTED("result", "") "CREATE TABLE part (first bigint PRIMARY KEY, until bigint NOT "
                                  "NULL)"},
+    {1, "ALTER TABLE job ADD COLUMN IF NOT EXISTS doubts bigint NOT NULL DEFAULT 0"},
 };
 
 /* From the catalogue itself: what a session knows of names may be older than its last lock. */

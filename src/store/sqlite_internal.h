@@ -24,7 +24,7 @@
     X(JOB_ADD, "INSERT INTO job (state, name, sources, fingerprint, options, note, created_ms,"    \
                " started_ms, finished_ms, active_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")     \
     X(JOB_NEXT, "SELECT id, state, name, sources, fingerprint, options, note, created_ms,"         \
-                " started_ms, finished_ms, active_ms, rows, faults, duplicates, done"              \
+                " started_ms, finished_ms, active_ms, rows, faults, duplicates, done, doubts"      \
                 " FROM job WHERE id > ?1 ORDER BY id LIMIT 1")                                     \
     X(JOB_UPDATE, "UPDATE job SET state=?1, name=?2, sources=?3, fingerprint=?4, options=?5,"      \
                   " note=?6, started_ms=?8, finished_ms=?9, active_ms=?10 WHERE id=?11")           \
@@ -33,8 +33,8 @@
                   " ((state=?12 AND name=?13 AND options=?14 AND note=?15) OR"                     \
                   " (state=?1 AND name=?2 AND options=?5 AND note=?6))")                           \
     X(JOB_DELETE, "DELETE FROM job WHERE id=?1")                                                   \
-    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, duplicates=0, done=0 WHERE id=?1")              \
-    X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3 WHERE id=?1")                     \
+    X(JOB_RESET, "UPDATE job SET rows=0, faults=0, doubts=0, duplicates=0, done=0 WHERE id=?1")    \
+    X(JOB_LOADED, "UPDATE job SET rows=rows+?2, faults=faults+?3, doubts=doubts+?4 WHERE id=?1")   \
     X(JOB_MARKED, "UPDATE job SET duplicates=duplicates+?2 WHERE id=?1")                           \
     X(JOB_DONE, "UPDATE job SET done=done+?2 WHERE id=?1")                                         \
     X(RESULT_DELETE, "DELETE FROM outcome WHERE seq=?1 AND job=?2")                                \

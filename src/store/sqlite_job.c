@@ -69,6 +69,7 @@ static int read_job(sqlite3_stmt *statement, struct arena *arena, struct store_j
     job.faults = (uint64_t)sqlite3_column_int64(statement, 12);
     job.duplicates = (uint64_t)sqlite3_column_int64(statement, 13);
     job.done = (uint64_t)sqlite3_column_int64(statement, 14);
+    job.doubts = (uint64_t)sqlite3_column_int64(statement, 15);
     *ret_job = job;
     return 1;
 }

@@ -5,8 +5,9 @@
 
 #define SORT_CACHE_KIB 32768 /* of a run sorted in memory; more goes to temporary files */
 
+/* numbers: ?2 and those after it, as many as the statement has. */
 static int job_count(struct sqlite_store *store, enum sqlite_statement which, uint64_t job,
-                     uint64_t first, uint64_t second, const char *what, struct error *error)
+                     const uint64_t *numbers, const char *what, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, which);
     int code;
@@ -14,9 +15,8 @@ static int job_count(struct sqlite_store *store, enum sqlite_statement which, ui
     if (statement == NULL)
         return sqlite_store_fail(store, what, error);
     sqlite3_bind_int64(statement, 1, (int64_t)job);
-    sqlite3_bind_int64(statement, 2, (int64_t)first);
-    if (sqlite3_bind_parameter_count(statement) > 2)
-        sqlite3_bind_int64(statement, 3, (int64_t)second);
+    for (int i = 2; i <= sqlite3_bind_parameter_count(statement); i++)
+        sqlite3_bind_int64(statement, i, (int64_t)numbers[i - 2]);
     code = sqlite_store_do(store, statement, what, error);
     if (code == 0 && sqlite3_changes(store->db) == 0)
         code = error_set(error, ERROR_NOT_FOUND, "there is no list %llu", (unsigned long long)job);
@@ -27,7 +27,7 @@ static int add_rows(struct sqlite_store *store, uint64_t job, const struct store
                     size_t count, struct error *error)
 {
     sqlite3_stmt *statement = sqlite_store_prepare(store, STATEMENT_ROW_ADD);
-    uint64_t faults = 0;
+    uint64_t numbers[] = {count, 0, 0};
     int code = 0;
 
     if (statement == NULL)
@@ -43,11 +43,12 @@ static int add_rows(struct sqlite_store *store, uint64_t job, const struct store
         else
             sqlite3_bind_null(statement, 6);
         sqlite3_bind_int64(statement, 7, rows[i].turn);
-        faults += rows[i].fault.len > 0;
+        numbers[1] += rows[i].fault.len > 0;
+        numbers[2] += rows[i].is_doubtful;
         code = sqlite_store_do(store, statement, "add rows", error);
     }
     if (code == 0)
-        code = job_count(store, STATEMENT_JOB_LOADED, job, count, faults, "add rows", error);
+        code = job_count(store, STATEMENT_JOB_LOADED, job, numbers, "add rows", error);
     return code;
 }
 
@@ -83,6 +84,7 @@ static int mark_rows(struct sqlite_store *store, uint64_t job, const struct stor
 {
     sqlite3_stmt *mark = sqlite_store_prepare(store, STATEMENT_ROW_MARK);
     sqlite3_stmt *copies = sqlite_store_prepare(store, STATEMENT_ROW_COPIES);
+    uint64_t many = count;
     size_t run = 0;
     int code = 0;
 
@@ -98,7 +100,7 @@ static int mark_rows(struct sqlite_store *store, uint64_t job, const struct stor
         }
     }
     if (code == 0)
-        code = job_count(store, STATEMENT_JOB_MARKED, job, count, 0, "mark duplicates", error);
+        code = job_count(store, STATEMENT_JOB_MARKED, job, &many, "mark duplicates", error);
     return code;
 }
 

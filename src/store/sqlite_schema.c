@@ -120,6 +120,7 @@ static const char *const migrations[] = {
        result"): the next migration that does drops the view first, and makes it again last. */
     ("ALTER TABLE result RENAME TO outcome;"
      "CREATE VIEW result AS SELECT * FROM \"renewed by a newer mailknock: go on with that one\";"),
+    "ALTER TABLE job ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int read_pragma(struct sqlite_store *store, const char *sql, int *ret_value,

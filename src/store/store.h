@@ -135,6 +135,7 @@ struct store_job {
     /* Kept by the store. */
     uint64_t rows;       /* of the list */
     uint64_t faults;     /* rows that can't be read */
+    uint64_t doubts;     /* rows that can, but with a doubt */
     uint64_t duplicates; /* rows that point to an earlier one */
     uint64_t done;       /* results */
 };
@@ -177,6 +178,7 @@ struct store_row {
     struct slice address;
     struct slice fault; /* why it can't be read; "" */
     struct slice raw;   /* as it came, where it will be wanted out of order; "": not kept */
+    bool is_doubtful;   /* how it was read leaves a doubt: only counted, when rows are added */
 };
 
 /* Append rows, numbers ascending over all calls. */

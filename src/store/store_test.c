@@ -155,6 +155,7 @@ static void add_rows(struct store *store, uint64_t job, uint64_t from, uint64_t 
             .address = number % 3 == 0 ? SLICE_EMPTY : slice_from_string(addresses[count]),
             .turn = (uint32_t)(number * 2654435761U),
             .fault = number % 3 == 0 ? SLICE("no such column") : SLICE_EMPTY,
+            .is_doubtful = number % 3 == 1,
             .raw = number % 7 == 0 ? SLICE("a,b,c") : SLICE_EMPTY,
         };
     }
@@ -247,11 +248,14 @@ static void jobs_go_bit_by_bit(void **state)
     for (uint64_t row = 1; row <= 100; row++)
         put(bench->store, id, row, REASON_ACCEPTED);
     put(bench->store, other, 1, REASON_ACCEPTED);
+    job = get_job(bench->store, id);
+    assert_int_equal(job.faults, 166);
+    assert_int_equal(job.doubts, 167);
     while (store_job_clear(bench->store, id, 60, NULL) == 1)
         calls++;
     assert_true(bench->is_memory || calls == 11);
     job = get_job(bench->store, id);
-    assert_int_equal(job.rows + job.done + job.faults + job.duplicates, 0);
+    assert_int_equal(job.rows + job.done + job.faults + job.doubts + job.duplicates, 0);
     assert_int_equal(counts_of(bench->store, id).rows[REASON_ACCEPTED], 0);
     add_rows(bench->store, id, 1, 500, 1000);
     while (store_job_remove(bench->store, id, 60, NULL) == 1) {
@@ -854,8 +858,9 @@ static void files_that_are_not_ours_are_refused(void **state)
 }
 
 /* As files of version 4 are: an index of results for rows, another for reasons; of 5: one for both;
-   of 6: places. */
-#define NAMED_RESULT   "DROP VIEW result; ALTER TABLE outcome RENAME TO result;"
+   of 6: places; of 7: results under another name. */
+#define NO_DOUBTS      "DROP VIEW result; ALTER TABLE job DROP COLUMN doubts;"
+#define NAMED_RESULT   NO_DOUBTS "ALTER TABLE outcome RENAME TO result;"
 #define WITHOUT_PLACES "DROP TABLE place; DROP TABLE place_log;"
 static const char version_4[] =
     NAMED_RESULT WITHOUT_PLACES "CREATE UNIQUE INDEX result_row ON result (job, row);"
@@ -865,6 +870,8 @@ static const char version_5[] =
     NAMED_RESULT WITHOUT_PLACES "CREATE UNIQUE INDEX result_row ON result (job, row, reason);"
                                 "PRAGMA user_version=5";
 static const char version_6[] = NAMED_RESULT "PRAGMA user_version=6";
+static const char version_7[] = NO_DOUBTS "CREATE VIEW result AS SELECT 1 FROM \"newer\";"
+                                          "PRAGMA user_version=7";
 
 static void renew(struct bench *bench, const char *older)
 {
@@ -901,6 +908,7 @@ static void older_files_are_renewed(void **state)
 {
     struct bench *bench = *state;
 
+    renew(bench, version_7);
     renew(bench, version_6);
     renew(bench, version_5);
     renew(bench, version_4);

@@ -544,6 +544,26 @@ class Uploads(Case):
                     {"addresses": ["x"], "more": 1}):
             self.problem(SERVICE.post("/v1/lists", bad), 422)
 
+    def test_rows_that_leave_a_doubt(self):
+        """Counted like those that can't be read, in what is said of a list, its report and by jobs show."""
+        made = SERVICE.upload(b'name,email,size\nAnn,a@x.example,"5\nBob,b@x.example,"so\nCas,c@x.example,7"\n'
+                              b'Dan,d@x.example,"two\nlines"\nEve\n', "doubt.csv", {"depth": "syntax"})
+        done = SERVICE.wait(made["id"])
+        self.assertEqual((done["rows"], done["unreadable"], done["doubtful"]), (4, 1, 2))
+        found = SERVICE.get(f"/v1/lists/{made['id']}/preflight").json()
+        self.assertEqual((found["unreadable"], found["doubtful"]), (1, 2))
+        page = SERVICE.get(f"/v1/lists/{made['id']}/report").body.decode()
+        archive = SERVICE.get(f"/v1/lists/{made['id']}/export?format=zip").body
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            self.assertEqual(packed.read("report.html").decode(), page)
+        for part in ("<b>2</b> rows have quotes that leave a doubt", "<b>1</b> row could not be read",
+                     "No mail server was asked", "<dt>depth</dt><dd>syntax</dd>"):
+            self.assertIn(part, page)
+        store = str(SERVICE.folder / "data" / "mailknock.db")
+        _, out, err = run("jobs", "show", store, "--job", made["id"])
+        self.assertIn("2 rows have quotes that leave a doubt", out.decode(), err)
+        self.assertEqual(json.loads(run("jobs", "show", store, "--job", made["id"], "--json")[1])["doubts"], 2)
+
     def test_what_is_no_list(self):
         self.problem(SERVICE.post("/v1/lists", *multipart(b"", "empty.csv")), 422)
         self.problem(SERVICE.post("/v1/lists", *multipart(b"a,b\n1,2\n", "no.csv")), 422)

@@ -58,6 +58,7 @@ export function readyView(list, id, act, changed) {
   return h("section", { class: "card ready", "aria-label": t.readyTitle },
     h("div", { class: "title-row" }, h("div", {}, h("h2", {}, t.readyTitle), h("p", { class: "hint" }, t.readyHint)), start()),
     h("dl", { class: "tiles flat" }, fact(t.rows, number(list.rows)), fact(t.unique, number(list.unique)), fact(t.duplicates, number(list.duplicates)), fact(t.unreadable, number(list.unreadable)),
+      list.doubtful ? fact(t.doubtful, number(list.doubtful)) : null,
       estimate),
     columns, h("h3", {}, t.firstRows), first, problem,
     h("details", {}, h("summary", {}, t.change), h("form", { class: "form", onsubmit: (event) => { event.preventDefault(); change(options.values()); } },

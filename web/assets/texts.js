@@ -109,7 +109,7 @@ export const t = {
   startLater: "Look first, start later", uploading: "Uploading", removeFile: "Remove",
 
   // Lists.
-  rows: "Rows", unique: "Mailboxes", duplicates: "Duplicates", unreadable: "Unreadable", done: "Done", created: "Created",
+  rows: "Rows", unique: "Mailboxes", duplicates: "Duplicates", unreadable: "Unreadable", doubtful: "With doubtful quotes", done: "Done", created: "Created",
   state: "State", result: "Result", noResults: "no results yet", findList: "Find a list by name", findListShape: "Find by name",
   noListNamed: "No list has such a name.", erase: "Erase", eraseTitle: "Erase this list?",
   eraseSure: (name) => `“${name}” goes with its file and all its results. This can’t be undone.`,

@@ -100,7 +100,8 @@ export function listView(main, parameters, id) {
     const canGoOn = ["paused", "failed", "cancelled"].includes(list.state) && list.done < list.unique;
     const hasResults = list.done > 0;
     const facts = [t.createdAt(moment(list.created_at)), list.finished_at ? t.finishedAt(moment(list.finished_at)) : null, `${number(list.rows)} ${t.rowsUnit}`,
-      list.duplicates ? `${number(list.duplicates)} ${t.duplicates.toLowerCase()}` : null, list.unreadable ? `${number(list.unreadable)} ${t.unreadable.toLowerCase()}` : null];
+      list.duplicates ? `${number(list.duplicates)} ${t.duplicates.toLowerCase()}` : null, list.unreadable ? `${number(list.unreadable)} ${t.unreadable.toLowerCase()}` : null,
+      list.doubtful ? `${number(list.doubtful)} ${t.doubtful.toLowerCase()}` : null];
     if (!title.querySelector("form")) redraw(title, drawName(false));
     redraw(head, h("p", { class: "crumbs" }, h("a", { href: "#/lists" }, t.lists)),
       h("div", { class: "title-row" }, title, h("div", { class: "actions" },
