@@ -11,6 +11,7 @@
 struct record {
     uint16_t code;
     struct smtp_enhanced enhanced;
+    unsigned count; /* recipients to whom it was said, one after the other */
     size_t text_len;
 };
 
@@ -23,9 +24,10 @@ struct smtp_held *smtp_held_new(void)
     return held;
 }
 
-static bool keep_reply(struct buffer *replies, const struct smtp_reply *reply)
+static bool keep_reply(struct smtp_held *held, const struct smtp_reply *reply, unsigned count)
 {
-    const struct record record = {reply->code, reply->enhanced, reply->text.len};
+    const struct record record = {reply->code, reply->enhanced, count, reply->text.len};
+    struct buffer *replies = &held->replies;
     char *to = buffer_room(replies, sizeof(record) + record.text_len);
 
     if (to == NULL)
@@ -33,35 +35,67 @@ static bool keep_reply(struct buffer *replies, const struct smtp_reply *reply)
     memcpy(to, &record, sizeof(record));
     if (record.text_len > 0)
         memcpy(to + sizeof(record), reply->text.ptr, record.text_len);
+    held->newest = replies->len;
     replies->len += sizeof(record) + record.text_len;
     return true;
 }
 
-bool smtp_held_push(struct smtp_held *held, struct smtp_recipient *recipient,
+/* Count those to whom the newest was said as well. False: it is another. */
+static bool count_more(struct smtp_held *held, const struct smtp_reply *reply, unsigned count)
+{
+    struct slice newest = slice_from_offset(buffer_slice(&held->replies), held->newest);
+    struct record record;
+
+    if (newest.len < sizeof(record)) /* there is none */
+        return false;
+    memcpy(&record, newest.ptr, sizeof(record));
+    if (record.code != reply->code ||
+        record.enhanced.status_class != reply->enhanced.status_class ||
+        record.enhanced.subject != reply->enhanced.subject ||
+        record.enhanced.detail != reply->enhanced.detail ||
+        !slice_equal(slice_from_offset(newest, sizeof(record)), reply->text))
+        return false;
+    record.count += count;
+    memcpy(held->replies.ptr + held->newest, &record, sizeof(record));
+    return true;
+}
+
+bool smtp_held_push(struct smtp_held *held, struct smtp_queue *from, unsigned count,
                     const struct smtp_reply *reply)
 {
-    if (!keep_reply(&held->replies, reply))
+    CHECK(held->at == 0); /* none is told before all are there */
+    if (!count_more(held, reply, count) && !keep_reply(held, reply, count))
         return false;
-    smtp_queue_push(&held->recipients, recipient);
+    smtp_queue_move(&held->recipients, from, count);
     return true;
+}
+
+static void begin_telling(struct smtp_held *held)
+{
+    struct slice rest = slice_from_offset(buffer_slice(&held->replies), held->at);
+    struct record record;
+
+    CHECK(rest.len >= sizeof(record));
+    memcpy(&record, rest.ptr, sizeof(record));
+    held->at += sizeof(record) + record.text_len;
+    held->telling_count = record.count;
+    held->telling = (struct smtp_reply){
+        .code = record.code,
+        .enhanced = record.enhanced,
+        .text = slice_from(rest.ptr + sizeof(record), record.text_len),
+    };
 }
 
 struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *ret_reply)
 {
     struct smtp_recipient *recipient = smtp_queue_pop(&held->recipients);
-    struct slice rest = slice_from_offset(buffer_slice(&held->replies), held->at);
-    struct record record;
 
     if (recipient == NULL)
         return NULL;
-    CHECK(rest.len >= sizeof(record));
-    memcpy(&record, rest.ptr, sizeof(record));
-    held->at += sizeof(record) + record.text_len;
-    *ret_reply = (struct smtp_reply){
-        .code = record.code,
-        .enhanced = record.enhanced,
-        .text = slice_from(rest.ptr + sizeof(record), record.text_len),
-    };
+    if (held->telling_count == 0)
+        begin_telling(held);
+    held->telling_count--;
+    *ret_reply = held->telling;
     return recipient;
 }
 
@@ -72,7 +106,8 @@ void smtp_held_clear(struct smtp_held *held)
         buffer_done(&held->replies);
     else
         buffer_clear(&held->replies);
-    held->at = 0;
+    held->at = held->newest = 0;
+    held->telling_count = 0; /* of those that were settled otherwise */
 }
 
 void smtp_held_free(struct smtp_held *held)

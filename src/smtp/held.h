@@ -21,13 +21,19 @@
 
 struct smtp_held {
     struct smtp_queue recipients;
-    struct buffer replies; /* to them, in their order */
-    size_t at;             /* of the oldest */
+    struct buffer replies;     /* to them, in their order; one that came several times, once */
+    size_t at;                 /* of the oldest that is not told */
+    size_t newest;             /* of the newest */
+    struct smtp_reply telling; /* to so many more of the oldest: */
+    unsigned telling_count;
 };
 
 struct smtp_held *smtp_held_new(void); /* NULL: no memory */
-/* The reply is copied. False: no memory, and the recipient is not in. */
-bool smtp_held_push(struct smtp_held *held, struct smtp_recipient *recipient,
+/*
+ * The first `count` of a queue, which are as many: the reply came for each of them. It is copied,
+ * unless it is that of those before them. False: no memory, and they are where they were.
+ */
+bool smtp_held_push(struct smtp_held *held, struct smtp_queue *from, unsigned count,
                     const struct smtp_reply *reply);
 /* The oldest; NULL: none is left. The reply's text is borrowed until smtp_held_clear. */
 struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *ret_reply);

@@ -96,17 +96,21 @@ void smtp_machine_forget_held(struct smtp_session *session)
     session->held_counts = false;
 }
 
-void smtp_machine_hold_first(struct smtp_session *session)
+void smtp_machine_hold(struct smtp_session *session, unsigned count)
 {
     struct smtp_reply reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
-    struct smtp_recipient *recipient = smtp_queue_pop(&session->transaction);
+    struct smtp_recipient *recipient = smtp_queue_first(&session->transaction);
 
-    CHECK(recipient != NULL && !session->held_counts);
-    if (begin_held(session) && smtp_held_push(session->held, recipient, &reply)) {
+    CHECK(count <= session->transaction.count && !session->held_counts);
+    for (unsigned i = 0; i < count; i++) {
         came_back(session, recipient);
-        return;
+        recipient = recipient->next;
     }
-    settle_one(session, recipient, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_RCPT, smtp_session_no_memory);
+    if (begin_held(session) && smtp_held_push(session->held, &session->transaction, count, &reply))
+        return;
+    for (unsigned i = 0; i < count; i++)
+        smtp_machine_settle_first(session, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_RCPT,
+                                  smtp_session_no_memory);
     session->lacks_memory = true;
 }
 
@@ -275,18 +279,26 @@ static void settle_unsendable(struct smtp_session *session)
     }
 }
 
+static bool fits_transaction(const struct smtp_session *session,
+                             const struct smtp_recipient *recipient, bool is_new)
+{
+    struct slice domain = smtp_recipient_domain(recipient);
+    struct slice its = slice_from_string(session->domain);
+
+    return (slice_equal(domain, its) || slice_equal_nocase(domain, its)) &&
+           (!recipient->is_utf8 || session->transaction_utf8 || is_new);
+}
+
 /* Move those that fit into the transaction from waiting. */
 static void fill_transaction(struct smtp_session *session, bool is_new)
 {
     unsigned room = session->plan->rcpts_per_session - session->rcpt_count;
-    struct slice domain = slice_from_string(session->domain);
     struct smtp_recipient *recipient, *before = NULL;
 
     room = room > session->transaction.count ? room - session->transaction.count : 0;
     while ((recipient = next_of(&session->waiting, before)) != NULL && room > 0 &&
            session->transaction_count < session->plan->rcpts_per_transaction) {
-        if (!slice_equal_nocase(smtp_recipient_domain(recipient), domain) ||
-            (recipient->is_utf8 && !session->transaction_utf8 && !is_new)) {
+        if (!fits_transaction(session, recipient, is_new)) {
             before = recipient;
             continue;
         }

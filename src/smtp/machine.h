@@ -148,9 +148,11 @@ void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
 /* End the first recipient of the transaction. */
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail);
-/* The first recipient of the transaction is answered, in a batch: it is put by until that is over.
+/*
+ * The first `count` recipients of the transaction, which are as many, are answered by the reply on
+ * the desk, in a batch: they are put by until that is over.
  */
-void smtp_machine_hold_first(struct smtp_session *session);
+void smtp_machine_hold(struct smtp_session *session, unsigned count);
 /* All that was held is told or settled: the memory is for the next batch. */
 void smtp_machine_forget_held(struct smtp_session *session);
 /* The replies are in step: those that were put by count. */

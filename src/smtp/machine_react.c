@@ -276,7 +276,7 @@ bool smtp_react_mail_shutdown(struct smtp_session *session)
 bool smtp_react_rcpt(struct smtp_session *session)
 {
     if (smtp_machine_is_batching(session))
-        smtp_machine_hold_first(session);
+        smtp_machine_hold(session, 1);
     else
         smtp_machine_settle_first(session, SMTP_OUTCOME_REPLY, SMTP_STAGE_RCPT, NULL);
     return smtp_machine_awaits_more(session);

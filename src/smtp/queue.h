@@ -31,6 +31,8 @@ struct smtp_recipient *smtp_queue_pop(struct smtp_queue *queue); /* NULL when em
 /* Take out the one that follows `before` (NULL: the first). */
 struct smtp_recipient *smtp_queue_take_after(struct smtp_queue *queue,
                                              struct smtp_recipient *before);
+/* Move the first `count`, which are as many, to the end. */
+void smtp_queue_move(struct smtp_queue *queue, struct smtp_queue *from, unsigned count);
 /* Append all of `from`, which is empty afterwards. */
 void smtp_queue_append(struct smtp_queue *queue, struct smtp_queue *from);
 

@@ -84,6 +84,7 @@ void smtp_reply_parser_init(struct smtp_reply_parser *parser)
     parser->text_len = 0;
     parser->is_done = false;
     parser->bad_reason = NULL;
+    parser->known_len = 0;
 }
 
 bool smtp_reply_is_partial(const struct smtp_reply_parser *parser)
@@ -159,6 +160,15 @@ static enum smtp_reply_progress take_line(struct smtp_reply_parser *parser, stru
     return SMTP_REPLY_DONE;
 }
 
+/* The reply is all of this line, its LF included. */
+static void know_again(struct smtp_reply_parser *parser, struct slice line)
+{
+    if (line.len > sizeof(parser->known))
+        return;
+    memcpy(parser->known, line.ptr, line.len);
+    parser->known_len = line.len;
+}
+
 /* Keep the unfinished line. Looks at the code early: a peer that speaks no SMTP may send no LF. */
 static enum smtp_reply_progress keep_part(struct smtp_reply_parser *parser, struct slice part)
 {
@@ -192,6 +202,8 @@ enum smtp_reply_progress smtp_reply_feed(struct smtp_reply_parser *parser, const
         at += part.len + (end >= 0);
         if (end >= 0 && parser->line_len == 0 && part.len <= SMTP_REPLY_LINE_MAX) {
             progress = take_line(parser, part); /* a whole line at once needs no copy */
+            if (progress == SMTP_REPLY_DONE && parser->line_count == 1)
+                know_again(parser, slice_prefix(rest, part.len + 1));
             continue;
         }
         progress = keep_part(parser, part);

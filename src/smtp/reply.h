@@ -20,6 +20,7 @@
 #define SMTP_REPLY_LINE_MAX  2048 /* octets; RFC 5321 4.5.3.1.5 asks for 512 */
 #define SMTP_REPLY_LINES_MAX 128
 #define SMTP_REPLY_TEXT_MAX  8192 /* octets of joined text kept */
+#define SMTP_REPLY_KNOWN_MAX 96   /* octets of a line that is known again */
 
 /* RFC 3463 enhanced status code; status_class 0 means none was given. */
 struct smtp_enhanced {
@@ -48,7 +49,9 @@ struct smtp_reply_parser {
     size_t text_len;
     bool is_done;
     const char *bad_reason; /* static string, set with BAD */
+    size_t known_len;       /* of `known`: all of a finished reply, its LF too; 0: not kept */
     /* Not cleared: nothing beyond their lengths is ever read. */
+    char known[SMTP_REPLY_KNOWN_MAX];
     char line[SMTP_REPLY_LINE_MAX];
     char text[SMTP_REPLY_TEXT_MAX];
 };
@@ -65,6 +68,19 @@ bool smtp_reply_is_partial(const struct smtp_reply_parser *parser);
  */
 enum smtp_reply_progress smtp_reply_feed(struct smtp_reply_parser *parser, const char *bytes,
                                          size_t len, size_t *ret_consumed);
+
+/*
+ * A server says the same to one recipient after the other. Do the bytes begin with the finished
+ * reply, octet for octet? Then it stands for the next as well, without being parsed: its length.
+ * 0: no, or it is not known, as only one short line that came whole is.
+ */
+static inline size_t smtp_reply_comes_again(const struct smtp_reply_parser *parser,
+                                            struct slice bytes)
+{
+    size_t len = parser->known_len;
+
+    return len > 0 && bytes.len >= len && memcmp(bytes.ptr, parser->known, len) == 0 ? len : 0;
+}
 
 /*
  * A reply that came by halves, put by until more comes: only what was read of it. NULL: no memory.

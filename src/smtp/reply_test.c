@@ -336,6 +336,47 @@ static void enhanced_codes_are_cut_off_with_one_blank(void **state)
     assert_string_equal(smtp_enhanced_format((struct smtp_enhanced){0}, out), "");
 }
 
+/* How much of `next` the reply before it stands for. */
+static size_t again(const char *reply, const char *next)
+{
+    static struct smtp_reply_parser parser;
+    size_t consumed;
+
+    smtp_reply_parser_init(&parser);
+    smtp_reply_feed(&parser, reply, strlen(reply), &consumed);
+    return smtp_reply_comes_again(&parser, slice_from_string(next));
+}
+
+static void a_short_line_is_known_again(void **state)
+{
+    static struct smtp_reply_parser parser;
+    char line[SMTP_REPLY_KNOWN_MAX + 2] = "250 ";
+    size_t consumed;
+
+    assert_int_equal(again("250 2.1.5 ok\r\n", "250 2.1.5 ok\r\n250"), 14);
+    assert_int_equal(again("250\n", "250\n"), 4);
+    assert_int_equal(again("250 ok\r\n250 oh\r\n", "250 ok\r\n"), 8); /* the first alone */
+    assert_int_equal(again("250 2.1.5 ok\r\n", "250 2.1.5 ok\r"), 0);
+    assert_int_equal(again("250 ok\r\n", "250 ok\n"), 0);
+    assert_int_equal(again("250 ok\r\n", "251 ok\r\n"), 0);
+    assert_int_equal(again("250 ok\r\n", ""), 0);
+    assert_int_equal(again("250-a\r\n250 ok\r\n", "250 ok\r\n"), 0);
+    assert_int_equal(again("250-ok\r\n", "250-ok\r\n"), 0);
+    assert_int_equal(again("850 ok\r\n", "850 ok\r\n"), 0);
+    assert_int_equal(again("250 o", "250 o"), 0);
+    memset(line + 4, 'x', SMTP_REPLY_KNOWN_MAX - 5);
+    line[SMTP_REPLY_KNOWN_MAX - 1] = '\n';
+    assert_int_equal(again(line, line), SMTP_REPLY_KNOWN_MAX);
+    line[SMTP_REPLY_KNOWN_MAX - 1] = 'x';
+    line[SMTP_REPLY_KNOWN_MAX] = '\n';
+    assert_int_equal(again(line, line), 0);
+    smtp_reply_parser_init(&parser); /* one that came in two pieces is not */
+    smtp_reply_feed(&parser, "250 o", 5, &consumed);
+    smtp_reply_feed(&parser, "k\r\n", 3, &consumed);
+    assert_int_equal(smtp_reply_comes_again(&parser, SLICE("250 ok\r\n")), 0);
+    assert_int_equal(smtp_reply_comes_again(&parser, SLICE("k\r\n")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +386,7 @@ int main(void)
         cmocka_unit_test(replies_have_ceilings),
         cmocka_unit_test(lines_of_classify_are_read),
         cmocka_unit_test(enhanced_codes_are_cut_off_with_one_blank),
+        cmocka_unit_test(a_short_line_is_known_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,21 +294,51 @@ static void take_reply(struct smtp_session *session)
     smtp_machine_dispatch(session, event);
 }
 
+/*
+ * Nearly all of a batch is answered in the same words, over and over: what the machine has done at
+ * the first of them it would do again, with no other end. So those that follow are held together;
+ * but for the last answer that is due, which leads to another state.
+ */
+static void take_the_same(struct smtp_session *session)
+{
+    const struct smtp_reply_parser *parser = &session->plan->desk->parser;
+    unsigned most = session->outstanding > 2 ? session->outstanding - 2 : 0, count = 0;
+    size_t len;
+
+    if (session->state != SMTP_STATE_RCPT || session->lacks_memory ||
+        !smtp_machine_is_batching(session))
+        return;
+    while (count < most && (len = smtp_reply_comes_again(parser, session->in)) > 0) {
+        if (session->transcript != NULL)
+            smtp_transcript_received(session->transcript, slice_prefix(session->in, len),
+                                     session->now_ms);
+        session->in = slice_from_offset(session->in, len);
+        count++;
+    }
+    if (count == 0)
+        return;
+    session->outstanding -= count;
+    smtp_machine_hold(session, count);
+}
+
 /* Read one reply from what was received. False: nothing to act on. */
 static bool read_input(struct smtp_session *session)
 {
     struct smtp_reply_parser *parser = &smtp_machine_desk(session)->parser;
     struct slice bytes = session->in;
-    enum smtp_reply_progress progress;
-    size_t consumed;
+    enum smtp_reply_progress progress = SMTP_REPLY_DONE;
+    size_t consumed = 0;
 
     if (session->part != NULL) {
         smtp_reply_take_up(session->part, parser);
         session->part = NULL;
     } else if (!session->is_reading) {
-        smtp_reply_parser_init(parser);
+        consumed = smtp_reply_comes_again(parser, bytes);
+        if (consumed == 0)
+            smtp_reply_parser_init(parser);
     }
-    progress = smtp_reply_feed(parser, bytes.ptr, bytes.len, &consumed);
+    if (consumed == 0)
+        progress = smtp_reply_feed(parser, bytes.ptr, bytes.len, &consumed);
     session->in = slice_from_offset(bytes, consumed);
     session->is_reading = progress == SMTP_REPLY_MORE;
     if (session->transcript != NULL)
@@ -318,6 +348,7 @@ static bool read_input(struct smtp_session *session)
         return false;
     if (progress == SMTP_REPLY_DONE) {
         take_reply(session);
+        take_the_same(session);
     } else {
         drop_input(session);
         smtp_machine_break(session, SMTP_ON_MALFORMED, SMTP_OUTCOME_PROTOCOL_ERROR,
