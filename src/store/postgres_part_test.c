@@ -247,8 +247,11 @@ static void older_tables_become_the_first_part(void **state)
 {
     uint64_t id = add_list(*state, 0, 20), next;
     struct store *old = *state, *store;
+    struct error error = {0};
 
     make_older();
+    assert_int_equal(store_open(url, STORE_MODE_READ_ONLY, &store, &error), ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "`mailknock serve` renews them"));
     postgres_rig_expect("to_regclass('mailknock.line_0') IS NULL");
     expect_list(old, id, 20);
     store = open_store();

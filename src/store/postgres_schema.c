@@ -243,7 +243,9 @@ static int renew(struct postgres_store *store, struct error *error)
         return 0; /* they are as they were in the first version */
     if (store->mode == STORE_MODE_READ_ONLY)
         return error_set(error, ERROR_FORMAT,
-                         "%s has tables of version %d: open it for writing once to renew them",
+                         "%s has tables of version %d, from an earlier mailknock: `mailknock "
+                         "serve` renews them when it starts, and so does whatever else writes to "
+                         "it; its role must be allowed to change tables",
                          store->place, version);
     code = postgres_store_begin(store, "prepare the tables", error);
     if (code != 0)
