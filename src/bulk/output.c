@@ -19,6 +19,7 @@
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define LAST_MS     (3 * (int64_t)SECOND_MS) /* for what is left when we are to stop */
 #define LAST_PIECE  512       /* _POSIX_PIPE_BUF: does not wait where poll(2) says so */
+#define LINKS_MAX   40        /* as path_resolution(7) has it */
 #define PIPE_SIZE   (1 << 20) /* what a process may have without privileges (pipe(7)) */
 
 struct bulk_output {
@@ -89,22 +90,32 @@ static int make_temporary(struct bulk_output *output, struct error *error)
     return 0;
 }
 
-/*
- * Where a link leads to that leads to nothing yet: made there, as by anybody who writes to it.
- * False where it is none, or leads to another one.
- */
+/* Where a link leads to that leads to nothing yet: made there, as by anybody who writes to it. */
 static bool follow(const char *path, char out[PATH_MAX])
 {
-    char target[PATH_MAX];
-    struct stat about;
-    ssize_t len = readlink(path, target, sizeof(target) - 1);
-    int size;
+    char target[PATH_MAX], from[PATH_MAX];
+    ssize_t len;
 
-    if (len <= 0)
-        return false;
-    target[len] = '\0';
-    size = snprintf(out, PATH_MAX, "%.*s%s", target[0] == '/' ? 0 : folder_len(path), path, target);
-    return size < PATH_MAX && lstat(out, &about) != 0;
+    snprintf(out, PATH_MAX, "%s", path);
+    for (unsigned i = 0; i < LINKS_MAX; i++) {
+        len = readlink(out, target, sizeof(target) - 1);
+        if (len <= 0)
+            return i > 0;
+        target[len] = '\0';
+        memcpy(from, out, PATH_MAX);
+        if (snprintf(out, PATH_MAX, "%.*s%s", target[0] == '/' ? 0 : folder_len(from), from,
+                     target) >= PATH_MAX)
+            return false;
+    }
+    return false;
+}
+
+const char *bulk_output_place(const char *path, char room[BULK_OUTPUT_PLACE_SIZE])
+{
+    struct stat about;
+
+    return (stat(path, &about) == 0 ? realpath(path, room) != NULL : follow(path, room)) ? room
+                                                                                         : path;
 }
 
 /* What stands at the path already: a device or pipe is written directly, a file keeps its mode. */
@@ -115,8 +126,7 @@ static int open_path(struct bulk_output *output, const char *path, struct error 
     bool exists = stat(path, &about) == 0;
     int code;
 
-    if (exists ? realpath(path, resolved) != NULL : follow(path, resolved))
-        path = resolved;
+    path = bulk_output_place(path, resolved);
     output->path = memory_copy_string(path, strlen(path));
     if (output->path == NULL)
         return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);

@@ -15,6 +15,11 @@
 
 struct bulk_output;
 
+#define BULK_OUTPUT_PLACE_SIZE 4096 /* PATH_MAX */
+
+/* Where the file itself will lie: path, or where it leads to as a link, in `room`. */
+const char *bulk_output_place(const char *path, char room[BULK_OUTPUT_PLACE_SIZE]);
+
 /*
  * path "-": standard output. A link is followed: what it points to is replaced. ERROR_IO,
  * ERROR_NOMEM; ERROR_STOPPED: a signal ended the wait for somebody to open a named pipe.

@@ -28,6 +28,7 @@ struct bulk_writer {
     bool is_stream, gathers;
     bool some_status, some_reason; /* not all are wanted */
     uint64_t rows;                 /* that were */
+    uint64_t unreadable;
     struct sink sinks[SINK_COUNT]; /* one a status, or the first alone */
 };
 
@@ -357,6 +358,8 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
         skip_duplicate(outcome, explanation, sizeof(explanation), &skipped);
         outcome = &skipped;
     }
+    writer->unreadable +=
+        row->fault != NULL && outcome != NULL && outcome->status == VERDICT_UNKNOWN;
     if (!is_wanted(writer, outcome))
         return 0;
     writer->rows++;
@@ -384,6 +387,11 @@ bool bulk_writer_wants_json(const struct bulk_writer *writer)
 uint64_t bulk_writer_rows(const struct bulk_writer *writer)
 {
     return writer->rows;
+}
+
+uint64_t bulk_writer_unreadable(const struct bulk_writer *writer)
+{
+    return writer->unreadable;
 }
 
 unsigned bulk_writer_sheets(const struct bulk_writer *writer)

@@ -9,7 +9,6 @@
 #include "base/instant.h"
 #include "bulk/job_offline.h"
 #include "bulk/source.h"
-#include "bulk/spool.h"
 #include "cli/clean_rows.h"
 #include "cli/event.h"
 #include "cli/view.h"
@@ -61,6 +60,32 @@ static void write_summary(const struct clean *clean, const struct view_summary *
     event_end(&event, clean->call->err);
 }
 
+/* What may come of rows that are unknown now. A row that can't be read stays so. */
+static void say_unknown(const struct clean *clean, uint64_t unknown, struct buffer *out)
+{
+    uint64_t others = clean->unasked + clean->unreadable; /* a row may be both */
+    uint64_t unproven = unknown > others ? unknown - others : 0;
+
+    if (unproven > 0 && clean->call->config->depth != EVIDENCE_DEPTH_SMTP)
+        buffer_printf(out,
+                      "%" PRIu64 " are unknown: no mail server was asked about them "
+                      "(--depth smtp does)\n",
+                      unproven);
+    else if (unproven > 0)
+        buffer_printf(out,
+                      "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
+                      "again later (--only unknown writes them alone)\n",
+                      unproven);
+    if (clean->unreadable > 0)
+        buffer_printf(out,
+                      "%" PRIu64 " can't be read, and %s unknown, too: look at %s in the list\n",
+                      clean->unreadable, clean->unreadable == 1 ? "is" : "are",
+                      clean->unreadable == 1 ? "it" : "them");
+    if (clean->unasked > 0)
+        buffer_printf(out, "%" PRIu64 " are not_probed: their turn did not come in time\n",
+                      clean->unasked);
+}
+
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],
                    uint64_t took_ms)
 {
@@ -92,19 +117,7 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
                       clean->sheets);
     if (clean->options->out.report != NULL)
         buffer_printf(&out, "report in %s\n", clean->options->out.report);
-    if (summary.by_status[VERDICT_UNKNOWN] > 0 && clean->call->config->depth != EVIDENCE_DEPTH_SMTP)
-        buffer_printf(&out,
-                      "%" PRIu64 " are unknown: no mail server was asked about them "
-                      "(--depth smtp does)\n",
-                      summary.by_status[VERDICT_UNKNOWN]);
-    else if (summary.by_status[VERDICT_UNKNOWN] > clean->unasked)
-        buffer_printf(&out,
-                      "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
-                      "again later (--only unknown writes them alone)\n",
-                      summary.by_status[VERDICT_UNKNOWN] - clean->unasked);
-    if (clean->unasked > 0)
-        buffer_printf(&out, "%" PRIu64 " are not_probed: their turn did not come in time\n",
-                      clean->unasked);
+    say_unknown(clean, summary.by_status[VERDICT_UNKNOWN], &out);
     if (!out.failed)
         fwrite(out.ptr, 1, out.len, clean->call->err);
     fflush(clean->call->err);
@@ -164,31 +177,6 @@ static int stop_offline(struct clean *clean, struct bulk_writer **writer, struct
     return 1;
 }
 
-/* The first of several lists is read twice: what it is like, and whether the others are, too. */
-static int keep_first(struct clean *clean, struct error *error)
-{
-    struct arena *arena = clean->call->arena;
-    char path[BULK_SPOOL_PATH_SIZE];
-    const char **files;
-    int code;
-
-    if (clean->file_count == 1 || !bulk_source_is_once(clean->files[0]))
-        return 0;
-    for (size_t i = 1; i < clean->file_count; i++)
-        if (strcmp(clean->files[0], "-") == 0 && strcmp(clean->files[i], "-") == 0)
-            return error_set(error, ERROR_USAGE, "standard input can be read only once");
-    code = bulk_spool_input_unnamed(clean->files[0], clean_is_interrupted, path, error);
-    if (code != 0)
-        return code;
-    files = arena_array(arena, clean->file_count, sizeof(*files));
-    if (files == NULL || (files[0] = arena_string(arena, slice_from_string(path))) == NULL)
-        return error_set(error, ERROR_NOMEM, "out of memory");
-    for (size_t i = 1; i < clean->file_count; i++)
-        files[i] = clean->files[i];
-    clean->files = files;
-    return 0;
-}
-
 int clean_offline(struct clean *clean)
 {
     struct bulk_offline_options options = {
@@ -210,7 +198,7 @@ int clean_offline(struct clean *clean)
         options.stats = &stats;
     clean_catch_signals();
     if (code == 0)
-        code = keep_first(clean, &error);
+        code = clean_keep_first(clean, &error);
     if (code == 0)
         code = clean_open_reader(clean, &reader, &error);
     if (code == 0)
@@ -224,6 +212,7 @@ int clean_offline(struct clean *clean)
     if (clean_was_stopped(code))
         code = stop_offline(clean, &writer, &error);
     if (code == 0) {
+        clean->unreadable = bulk_writer_unreadable(writer);
         clean->written = bulk_writer_rows(writer);
         clean->sheets = bulk_writer_sheets(writer);
         code = bulk_writer_finish(writer, &error);

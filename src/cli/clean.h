@@ -78,6 +78,8 @@ struct clean {
     uint64_t written;          /* rows that went into the output */
     unsigned sheets;           /* of the workbook that was written; 0: it is none */
     uint64_t doubts;           /* rows whose quotes leave one */
+    uint64_t unreadable;       /* rows that are unknown because they can't be read */
+    bool owes_rows;            /* what was read of the list is not said: an earlier run read it */
     uint64_t unasked;          /* rows for which no time was left: unknown, too */
     struct clean_progress progress;
 };
@@ -89,6 +91,11 @@ int clean_files(struct clean *clean, struct error *error);
 /* Would the output or the report be written over the list or the job? Files are named already.
  * ERROR_USAGE, ERROR_IO where they can't be made. */
 int clean_check_places(const struct clean *clean, struct error *error);
+/*
+ * Without a job: the first of several lists is read twice, for what it is like and for whether the
+ * others are, too; one that can be read only once is put into a file without a name.
+ */
+int clean_keep_first(struct clean *clean, struct error *error);
 /* Open the list; the first time its format is found and said, later it is the same. */
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error);
 /* The first rows that can't be read, of `faults`, and those whose quotes leave a doubt. */

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "bulk/output.h"
 #include "bulk/source.h"
+#include "bulk/spool.h"
 #include "cli/clean.h"
 #include "cli/event.h"
 
@@ -77,14 +79,23 @@ static int choose_job(struct clean *clean, struct error *error)
     return clean->job_path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 }
 
-/* Told now, not after a night of work. "-" and devices are fine. */
+/* NULL: no memory. */
+static const char *folder_of(const struct clean *clean, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+
+    return len > 0 ? arena_printf(clean->call->arena, "%.*s", (int)len, path) : ".";
+}
+
+/* A file is made beside the old one, whose place it then takes. Told now, not after a night of
+ * work. "-" and devices are fine. */
 static int check_place(const struct clean *clean, const char *path, const char *what,
                        struct error *error)
 {
     struct stat about;
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    const char *folder = len > 0 ? arena_printf(clean->call->arena, "%.*s", (int)len, path) : ".";
+    char room[BULK_OUTPUT_PLACE_SIZE];
+    const char *folder;
 
     if (is_stdin(path))
         return 0;
@@ -95,11 +106,14 @@ static int check_place(const struct clean *clean, const char *path, const char *
     if (clean->job_path != NULL && is_same_file(path, clean->job_path))
         return error_set(error, ERROR_USAGE,
                          "the %s %.200s is the job file itself: give it another name", what, path);
-    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+    if (stat(path, &about) != 0)
+        about.st_mode = S_IFREG; /* it will be */
+    if (S_ISDIR(about.st_mode))
         return error_set(error, ERROR_USAGE, "%.200s: is a folder; name a file in it", path);
+    folder = folder_of(clean, bulk_output_place(path, room));
     if (folder == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
-    if (stat(path, &about) != 0 && access(folder, W_OK | X_OK) != 0)
+    if (S_ISREG(about.st_mode) && access(folder, W_OK | X_OK) != 0)
         return error_set(error, ERROR_IO,
                          "the %s %.200s can't be written: %s; choose another folder", what, path,
                          strerror(errno));
@@ -178,6 +192,30 @@ static int wanted_format(const struct clean_options *options, struct bulk_format
     }
     if (options->field != NULL)
         wanted->kind = BULK_KIND_NDJSON;
+    return 0;
+}
+
+int clean_keep_first(struct clean *clean, struct error *error)
+{
+    struct arena *arena = clean->call->arena;
+    char path[BULK_SPOOL_PATH_SIZE];
+    const char **files;
+    int code;
+
+    if (clean->file_count == 1 || !bulk_source_is_once(clean->files[0]))
+        return 0;
+    for (size_t i = 1; i < clean->file_count; i++)
+        if (is_stdin(clean->files[0]) && is_stdin(clean->files[i]))
+            return error_set(error, ERROR_USAGE, "standard input can be read only once");
+    code = bulk_spool_input_unnamed(clean->files[0], clean_is_interrupted, path, error);
+    if (code != 0)
+        return code;
+    files = arena_array(arena, clean->file_count, sizeof(*files));
+    if (files == NULL || (files[0] = arena_string(arena, slice_from_string(path))) == NULL)
+        return error_set(error, ERROR_NOMEM, "out of memory");
+    for (size_t i = 1; i < clean->file_count; i++)
+        files[i] = clean->files[i];
+    clean->files = files;
     return 0;
 }
 

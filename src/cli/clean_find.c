@@ -322,7 +322,8 @@ static int find_job(struct clean_run *run, struct error *error)
     }
     if (code == 0)
         code = mend(run, error);
-    if (code == 0 && run->job.state != STORE_JOB_LOADING)
+    clean->owes_rows = run->job.state != STORE_JOB_LOADING;
+    if (code == 0 && clean->owes_rows)
         clean_say(clean, "going on with %s: %" PRIu64 " of %" PRIu64 " results are there",
                   clean->job_path, run->job.done, run->job.rows - run->job.duplicates);
     return code;

@@ -232,7 +232,9 @@ int clean_plan(struct clean *clean)
     clean_catch_signals();
     table_init(&plan.domains, 0);
     bulk_seen_init(&plan.seen, SEEN_MEMORY);
-    code = count_rows(&plan, &error);
+    code = clean_keep_first(clean, &error);
+    if (code == 0)
+        code = count_rows(&plan, &error);
     if (clean_was_stopped(code))
         code = 0;
     if (code < 0)

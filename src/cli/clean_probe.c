@@ -208,6 +208,7 @@ enum went clean_run_stream_finish(struct clean_run *run)
     if (code == 0)
         code = stream_report(run, &error);
     if (code == 0) {
+        run->clean->unreadable = bulk_writer_unreadable(run->stream);
         run->clean->written = bulk_writer_rows(run->stream);
         code = bulk_writer_finish(run->stream, &error);
         run->stream = NULL;

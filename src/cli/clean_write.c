@@ -115,7 +115,13 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         code = write_rows(clean, export, job->rows, error);
     if (code == 0)
         clean->doubts = clean_doubts(reader);
+    if (code == 0 && clean->owes_rows) {
+        clean_progress_clear(&clean->progress);
+        clean_say_rows(clean, reader, job->rows, job->duplicates, job->faults);
+        clean->owes_rows = false;
+    }
     if (code == 0) {
+        clean->unreadable = bulk_writer_unreadable(writer);
         clean->written = bulk_writer_rows(writer);
         clean->sheets = bulk_writer_sheets(writer);
         code = bulk_writer_finish(writer, error);

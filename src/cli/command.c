@@ -246,6 +246,17 @@ static int check_argument_count(struct cli_call *call)
     return check_first_word(call);
 }
 
+/* A program reads what is said, also of the other words, which may mean nothing. */
+static bool wants_events(const struct cli_command *command, int count, char **words)
+{
+    if (config_find(&command->own, SLICE("json-progress")) == NULL)
+        return false;
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++)
+        if (strcmp(words[i], "--json-progress") == 0)
+            return true;
+    return false;
+}
+
 static int run(struct cli_call *call, int count, char **words)
 {
     struct config config = {0};
@@ -254,6 +265,7 @@ static int run(struct cli_call *call, int count, char **words)
     void *own = arena_alloc(call->arena, call->command->options_size + 1);
     int status;
 
+    call->err_events = wants_events(call->command, count, words);
     if (own == NULL)
         return cli_fail(call, CLI_EXIT_USAGE, "out of memory");
     if (cli_arguments_parse(call->command, count, words, call->arena, &arguments, &error) < 0)

@@ -205,6 +205,43 @@ class Offline(WithFolder):
         self.assertEqual(event, {"event": "read", "rows": 3, "duplicates": 0, "unreadable": 0, "doubtful": 2})
         self.assertIn("<b>2</b> rows have quotes that leave a doubt", report.read_text(encoding="utf-8"))
 
+    def test_what_comes_before_is_an_event_too(self):
+        """Of words that mean nothing, files that are not there: a program reads events alone."""
+        for words in (("--json-progress", "--no-such"), ("--depth", "deep", "--json-progress"),
+                      ("--json-progress", "--new", "--resume"), ("--json-progress", "--only", "all"),
+                      ("--json-progress", "-o", self.folder / "none" / "out.csv")):
+            _, err = self.clean(self.list, *words, status=2)
+            self.assertEqual([json.loads(line)["event"] for line in err.splitlines()], ["error"], words)
+        _, err = self.clean("--json-progress", status=2)
+        self.assertIn("clean wants more", json.loads(err)["message"])
+        _, err = self.clean(self.folder / "absent.csv", "--json-progress", "--dry-run", status=2)
+        self.assertIn("absent.csv", json.loads(err)["message"])
+        _, err = self.clean("--no-such", "--", "--json-progress", status=2)
+        self.assertIn("mailknock: there is no option", err)
+
+    def test_the_folder_that_counts_is_where_a_link_leads(self):
+        link = self.folder / "out.csv"
+        link.symlink_to(self.folder / "none" / "out.csv")
+        for way in ((), ("--depth", "syntax")):
+            _, err = self.clean(self.list, "-o", link, *way, status=2)
+            self.assertIn("choose another folder", " ".join(err.split()))
+        (self.folder / "none").mkdir()
+        (self.folder / "none" / "out.csv").symlink_to("second.csv")
+        self.syntax(self.list, "-o", link)
+        self.assertEqual(len(read_list(self.folder / "none" / "second.csv")), len(ROWS))
+        self.assertTrue(link.is_symlink() and (self.folder / "none" / "out.csv").is_symlink())
+
+    def test_rows_that_can_not_be_read_get_no_better(self):
+        """That a list is to be cleaned again later is not said of them."""
+        self.list.write_bytes(b'name,email\nAnn,u1@fast.example\nBob,"u2@fast.example\n')
+        _, err = self.syntax(self.list)
+        self.assertIn("1 are unknown: no mail server", " ".join(err.split()))
+        self.assertIn("1 can't be read, and is unknown, too", " ".join(err.split()))
+        with lab(SCENARIO) as opened:
+            _, err = self.clean(self.list, "--config", opened.config)
+        self.assertNotIn("again later", err)
+        self.assertIn("1 can't be read, and is unknown, too: look at it in the list", " ".join(err.split()))
+
     def test_stopped_while_it_waits(self):
         """A signal ends the wait for standard input, and what was written till then is said."""
         given = b"email\n" + b"u1@fast.example\n" * 20000
@@ -466,8 +503,13 @@ class Online(WithFolder):
         for second in (self.list, self.pipe("b", rows)):
             shown, _ = self.clean(self.pipe("a", rows), second, "--depth", "syntax")
             self.assertEqual(len(shown.splitlines()), 2 * len(ROWS))
-        _, err = self.clean("-", "-", "--depth", "syntax", given=rows, status=2)
-        self.assertIn("can be read only once", err)
+        for way in (("--depth", "syntax"), ("--dry-run",)):
+            _, err = self.clean("-", "-", *way, given=rows, status=2)
+            self.assertIn("can be read only once", err)
+        for second in (self.list, self.pipe("b", rows)):
+            shown, _ = self.clean(self.pipe("a", rows), second, "--dry-run")
+            self.assertIn(b"%9d rows\n" % (2 * len(ROWS)), shown)
+        self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "a", "b", "out.csv"})
 
     def test_nothing_stays_of_pipes(self):
         """Copies of lists go when another list, or nothing, is in their place."""
@@ -570,6 +612,25 @@ class Online(WithFolder):
         self.assertEqual({r["mk_status"] for r in read_list(self.folder / "people.cleaned.csv")},
                          {"valid"})
         self.assertFalse(job.exists())
+
+    def test_what_was_read_is_said_after_going_on(self):
+        """As it would have been without the stop, also to programs."""
+        self.slow_list(8)
+        with self.list.open("ab") as file:
+            file.write(b'"Ann,u1@fast.example\n')
+        for words in ((), ("--json-progress",)):
+            child, _ = self.begin(*words)
+            child.send_signal(signal.SIGINT)
+            self.assertEqual(self.end(child)[0], 3)
+            _, err = self.clean(self.list, *words)
+            if words:
+                events = [json.loads(line) for line in err.splitlines()]
+                self.assertEqual([e for e in events if e["event"] == "read"],
+                                 [{"event": "read", "rows": 9, "duplicates": 0, "unreadable": 0, "doubtful": 1}])
+                self.assertEqual(events[-1]["event"], "cleaned")
+            else:
+                self.assertIn("going on with", err)
+                self.assertIn("line 10: a quote is never closed", err)
 
     def begin_on_a_pipe(self, out):
         child = start("clean", "-", "-o", str(out), "--config", self.lab.config,
