@@ -29,7 +29,6 @@ RUN apt-get update \
     libssl3 \
     libunistring2 \
     libuv1 \
-    libxlsxwriter4 \
     libxxhash0 \
     libzip4 \
     publicsuffix \

@@ -15,6 +15,7 @@
 
 #include "base/instant.h"
 #include "base/memory.h"
+#include "bulk/spool.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define LAST_MS     (3 * (int64_t)SECOND_MS) /* for what is left when we are to stop */
@@ -25,9 +26,9 @@
 struct bulk_output {
     char *path;      /* to appear under; links resolved */
     char *temporary; /* NULL: written directly */
-    int fd;          /* -1: handed over */
+    int fd;
+    int aside; /* a file of which a pipe gets what is in it in the end; -1: none */
     bool is_direct;
-    bool is_handed_over;
     bool is_passing; /* needs no fsync */
     unsigned (*stops)(void);
     gzFile gz; /* owns a duplicate of fd; or NULL */
@@ -167,6 +168,7 @@ int bulk_output_open(const char *path, struct bulk_output **ret_output, struct e
     if (output == NULL)
         return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
     output->fd = -1;
+    output->aside = -1;
     buffer_init(&output->pending, 0);
     if (strcmp(path, "-") == 0) {
         output->is_direct = true;
@@ -294,48 +296,27 @@ int bulk_output_flush(struct bulk_output *output, struct error *error)
     return output->is_direct ? write_pending(output, error) : 0;
 }
 
-const char *bulk_output_hand_over(struct bulk_output *output, struct error *error)
+int bulk_output_file(struct bulk_output *output, int *ret_fd, struct error *error)
 {
-    output->is_handed_over = true;
-    if (output->is_direct) { /* a place of its own, to be copied when it is complete */
-        const char *folder = getenv("TMPDIR");
-        char path[PATH_MAX];
-        int fd;
+    int code = output->is_direct ? bulk_spool_unnamed(&output->aside, error) : 0;
 
-        snprintf(path, sizeof(path), "%s/mailknock-XXXXXX", folder != NULL ? folder : "/tmp");
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd < 0) {
-            error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
-            return NULL;
-        }
-        close(fd);
-        output->temporary = memory_copy_string(path, strlen(path));
-        if (output->temporary == NULL) {
-            unlink(path);
-            error_set(error, ERROR_NOMEM, "%s: no memory to write it", output->path);
-        }
-        return output->temporary;
-    }
-    close(output->fd);
-    output->fd = -1;
-    return output->temporary;
+    *ret_fd = output->is_direct ? output->aside : output->fd;
+    return code;
 }
 
-/* What a library wrote elsewhere, to a pipe. */
-static int copy_temporary(struct bulk_output *output, struct error *error)
+/* What was to be complete before it goes to a pipe. */
+static int copy_aside(struct bulk_output *output, struct error *error)
 {
-    FILE *file = fopen(output->temporary, "rbe");
     char bytes[65536];
-    size_t len;
+    ssize_t len = 1;
     int code = 0;
 
-    if (file == NULL)
-        return io_error(output, "reading back", errno, error);
-    while (code == 0 && (len = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        code = write_all(output, slice_from(bytes, len), error);
-    if (code == 0 && ferror(file))
-        code = io_error(output, "reading back", errno, error);
-    fclose(file);
+    for (off_t at = 0; code == 0 && len > 0; at += len) {
+        len = pread(output->aside, bytes, sizeof(bytes), at);
+        if (len < 0)
+            return io_error(output, "reading back", errno, error);
+        code = write_all(output, slice_from(bytes, (size_t)len), error);
+    }
     return code;
 }
 
@@ -357,11 +338,6 @@ static void sync_folder(const char *path)
 
 static int complete_file(struct bulk_output *output, struct error *error)
 {
-    if (output->is_handed_over) {
-        output->fd = open(output->temporary, O_RDWR | O_CLOEXEC);
-        if (output->fd < 0)
-            return io_error(output, "reading back", errno, error);
-    }
     if (!output->is_passing && fsync(output->fd) != 0)
         return io_error(output, "writing", errno, error);
     if (rename(output->temporary, output->path) != 0)
@@ -386,8 +362,8 @@ int bulk_output_finish(struct bulk_output *output, struct error *error)
     }
     if (code == 0 && !output->is_direct)
         code = complete_file(output, error);
-    else if (code == 0 && output->is_handed_over)
-        code = copy_temporary(output, error);
+    else if (code == 0 && output->aside >= 0)
+        code = copy_aside(output, error);
     if (output->fd >= 0 && close(output->fd) != 0 && code == 0)
         code = io_error(output, "closing", errno, error);
     output->fd = -1;
@@ -403,6 +379,8 @@ void bulk_output_abandon(struct bulk_output *output)
         gzclose(output->gz);
     if (output->fd >= 0)
         close(output->fd);
+    if (output->aside >= 0)
+        close(output->aside);
     if (output->temporary != NULL)
         unlink(output->temporary);
     buffer_done(&output->pending);

@@ -47,10 +47,11 @@ int bulk_output_push(struct bulk_output *output, struct error *error);
 int bulk_output_flush(struct bulk_output *output, struct error *error);
 
 /*
- * For libraries that write a file by its name: close ours and say it; what they wrote there is
- * taken by bulk_output_finish. Not for a name that ends in ".gz". NULL: ERROR_IO in *error.
+ * For formats that are written at any place of their file (bulk/zip.h): an empty one, open for
+ * writing and ours to close, whose bytes the output has when it is finished. For a pipe it is a
+ * temporary file. Not together with bulk_output_write, nor for a name that ends in ".gz". ERROR_IO.
  */
-const char *bulk_output_hand_over(struct bulk_output *output, struct error *error);
+int bulk_output_file(struct bulk_output *output, int *ret_fd, struct error *error);
 
 /* Flush to the disk and rename. Frees the output whatever happens; after an error nothing is left.
  */

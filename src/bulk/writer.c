@@ -184,9 +184,10 @@ static int open_sink(struct bulk_writer *writer, struct sink *sink, const char *
     if (writer->options.is_passing)
         bulk_output_skip_sync(sink->output);
     if (context->kind == BULK_KIND_XLSX) {
-        const char *place = bulk_output_hand_over(sink->output, error);
+        int fd = -1;
 
-        return place != NULL ? writer_sheet_open(place, context, &sink->sheet, error) : ERROR_IO;
+        code = bulk_output_file(sink->output, &fd, error);
+        return code == 0 ? writer_sheet_open(fd, path, context, &sink->sheet, error) : code;
     }
     if (context->kind != BULK_KIND_CSV)
         return 0;
@@ -410,7 +411,7 @@ static int finish_sink(struct sink *sink, struct error *error)
     int code = 0;
 
     if (sink->sheet != NULL)
-        code = writer_sheet_close(sink->sheet, error);
+        code = writer_sheet_finish(sink->sheet, error);
     sink->sheet = NULL;
     sink->output = NULL;
     if (output == NULL)
@@ -436,8 +437,7 @@ void bulk_writer_abandon(struct bulk_writer *writer)
     if (writer == NULL)
         return;
     for (size_t i = 0; i < SINK_COUNT; i++) {
-        if (writer->sinks[i].sheet != NULL)
-            writer_sheet_close(writer->sinks[i].sheet, NULL);
+        writer_sheet_abandon(writer->sinks[i].sheet);
         bulk_output_abandon(writer->sinks[i].output);
     }
     appended_done(&writer->context.cells);

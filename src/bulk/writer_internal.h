@@ -46,15 +46,16 @@ bool writer_ndjson_prepare(struct writer_context *context);
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome);
 
-/* A workbook being written by its library. */
+/* A workbook being written. fd: an empty file, borrowed; path: its name for messages. */
 struct writer_sheet;
-int writer_sheet_open(const char *path, struct writer_context *context,
+int writer_sheet_open(int fd, const char *path, struct writer_context *context,
                       struct writer_sheet **ret_sheet, struct error *error);
 int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
                      const struct bulk_outcome *outcome, struct error *error);
 /* How many sheets it has: a list that is longer than one goes on in the next. */
 unsigned writer_sheet_number(const struct writer_sheet *sheet);
-/* Write it out, and free it whatever happens. */
-int writer_sheet_close(struct writer_sheet *sheet, struct error *error);
+/* Its end, after which it is freed whatever happens. */
+int writer_sheet_finish(struct writer_sheet *sheet, struct error *error);
+void writer_sheet_abandon(struct writer_sheet *sheet); /* NULL accepted */
 
 #endif

@@ -7,6 +7,8 @@ import csv
 import gzip
 import io
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -14,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 
 sys.path.insert(0, os.path.dirname(__file__))
-from program import run  # noqa: E402
+from program import BINARY, environment, run  # noqa: E402
 
 NAMES = ["status", "reason", "score", "action", "flags", "suggestion", "provider", "explanation"]
 COLUMNS = ["mk_" + name for name in NAMES]
@@ -116,6 +118,11 @@ def read_xlsx(path):
                 cells[letters] = shared[int(text)] if cell.get("t") == "s" else text
             rows.append(cells)
         return rows
+
+
+def few_octets():
+    """For a child: files of it end soon, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
 
 class Formats(unittest.TestCase):
@@ -269,6 +276,40 @@ class Formats(unittest.TestCase):
         rows = read_xlsx(self.path("out.xlsx"))
         letters = "ABCDEFGHIJKL"
         self.check_rows([[row.get(letter, "") for letter in letters] for row in rows])
+
+    def test_a_workbook_without_room_is_none(self):
+        """Whatever of it cannot be written is heard, wherever it would be kept meanwhile."""
+        with open(self.path("in.csv"), "w") as file:
+            file.writelines(f"{n},u{n * 7919 % 100003}@d{n}.example\n" for n in range(2000))
+        words = ("clean", self.path("in.csv"), "--depth", "syntax", "-o")
+        done = subprocess.run([BINARY, *words, self.path("out.xlsx")], capture_output=True, env=environment(),
+                              restore_signals=False, preexec_fn=few_octets)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("out.xlsx", " ".join(done.stderr.decode().split()))
+        self.assertEqual(os.listdir(self.folder), ["in.csv"])
+        # On its way to the output nothing needs a folder for temporary files, unless that is a pipe.
+        self.assertEqual(run(*words, self.path("out.xlsx"), env=environment(TMPDIR="/nowhere"))[0], 0)
+        self.assertEqual(len(read_xlsx(self.path("out.xlsx"))), 2000)
+        status, out, _ = run(*words, "-", "--format", "xlsx")
+        with open(self.path("out.xlsx"), "rb") as file:
+            self.assertEqual((status, out), (0, file.read()))
+
+    def test_words_that_numbers_are_called_by(self):
+        """`nan` is a name, and no number that a cell can hold; what XML cannot hold is written as spreadsheets do."""
+        write_xlsx(self.path("in.xlsx"), [["n", "email"], ["nan", "a@x.example"], ["inf", "b@x.example"],
+                                          ["1e5", "c@x.example"], ["42", "d@x.example"], [" <&> ", "e@x.example"]])
+        self.clean("in.xlsx", "out.xlsx")
+        with zipfile.ZipFile(self.path("out.xlsx")) as archive:
+            sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+            for name in archive.namelist():
+                ElementTree.fromstring(archive.read(name))
+        self.assertEqual([row["A"] for row in read_xlsx(self.path("out.xlsx"))[1:]],
+                         ["nan", "inf", "1e5", "42", " <&> "])
+        self.assertEqual([n for n in ("nan", "inf", "1e5", "42") if f"<v>{n}</v>" in sheet], ["42"])
+        with open(self.path("odd.csv"), "wb") as file:
+            file.write(b"n,email\n\x01\x7f,a@x.example\n")
+        self.clean("odd.csv", "out.xlsx")
+        self.assertEqual(read_xlsx(self.path("out.xlsx"))[1]["A"], "_x0001_\x7f")
 
     def test_an_unbalanced_quote_costs_one_row(self):
         """One before the address; one behind it costs nothing, as the address stands where it should."""
