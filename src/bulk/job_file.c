@@ -18,9 +18,9 @@
 #define READ_SIZE    (1U << 20)
 
 /* -1 with errno; *ret_same: the file that was locked still has this name. */
-static int open_and_lock(const char *path, bool *ret_same, bool *ret_is_new)
+static int open_and_lock(const char *path, int creating, bool *ret_same, bool *ret_is_new)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | creating | O_NONBLOCK | O_CLOEXEC, 0666);
     struct stat locked = {0}, named;
 
     if (fd < 0)
@@ -45,9 +45,14 @@ static int open_and_lock(const char *path, bool *ret_same, bool *ret_is_new)
 
 int bulk_job_lock(const char *path, int *ret_lock, bool *ret_is_new, struct error *error)
 {
+    int creating = ret_is_new != NULL ? O_CREAT : 0;
+    bool is_new = false;
+
+    if (ret_is_new == NULL)
+        ret_is_new = &is_new;
     for (unsigned i = 0; i < LOCK_TRIES; i++) {
         bool same = false;
-        int fd = open_and_lock(path, &same, ret_is_new);
+        int fd = open_and_lock(path, creating, &same, ret_is_new);
 
         if (fd >= 0 && same) {
             *ret_lock = fd;
@@ -58,6 +63,8 @@ int bulk_job_lock(const char *path, int *ret_lock, bool *ret_is_new, struct erro
         else if (errno == ENOTSUP || errno == EISDIR || errno == ENXIO) /* a socket */
             return error_set(error, ERROR_IO,
                              "%s is no file: take it away, or give the output another name", path);
+        else if (errno == ENOENT && creating == 0)
+            return error_set(error, ERROR_IO, "%s is not there any more", path);
         else if (errno != EWOULDBLOCK && errno != EINTR)
             return error_set(
                 error, ERROR_IO,

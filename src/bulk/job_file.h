@@ -13,9 +13,10 @@
 
 /*
  * Make the file if it is not there (*ret_is_new: it is empty) and lock it (flock(2)) until the lock
- * is let go or the process ends, however it ends. ERROR_BUSY: another process works on it;
- * ERROR_IO. The lock must be let go only after the store on the file is closed: SQLite's own locks
- * would be lost with it.
+ * is let go or the process ends, however it ends. ret_is_new NULL: it must be there, and is not
+ * made where somebody has just taken it away. ERROR_BUSY: another process works on it; ERROR_IO.
+ * The lock must be let go only after the store on the file is closed: SQLite's own locks would be
+ * lost with it.
  */
 int bulk_job_lock(const char *path, int *ret_lock, bool *ret_is_new, struct error *error);
 void bulk_job_unlock(int lock); /* -1: no-op */

@@ -286,12 +286,11 @@ static int run_delete(struct jobs *jobs)
 {
     const char *path = store_url_path(jobs->url);
     struct error error = {0};
-    bool is_new;
     int lock = -1, code;
 
     if (jobs_is_shared(jobs))
         return delete_shared(jobs);
-    code = bulk_job_lock(path, &lock, &is_new, &error);
+    code = bulk_job_lock(path, &lock, NULL, &error);
     if (code == 0)
         code = store_open(jobs->url, STORE_MODE_EXISTING, &jobs->store, &error);
     if (code == 0)

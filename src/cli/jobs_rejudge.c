@@ -151,13 +151,13 @@ static int judge_job(struct jobs *jobs, const struct lists_operator *lists, stru
 
 int jobs_rejudge(struct jobs *jobs)
 {
-    bool looks_only = jobs->options->dry_run, is_new;
+    bool looks_only = jobs->options->dry_run;
     struct lists_operator *lists = NULL;
     struct error error = {0};
     int lock = -1, code = prober_load_lists(jobs->call->config, &lists, &error);
 
     if (code == 0 && !looks_only && !jobs_is_shared(jobs))
-        code = bulk_job_lock(store_url_path(jobs->url), &lock, &is_new, &error);
+        code = bulk_job_lock(store_url_path(jobs->url), &lock, NULL, &error);
     if (code == 0)
         code = store_open(jobs->url, looks_only ? STORE_MODE_READ_ONLY : STORE_MODE_EXISTING,
                           &jobs->store, &error);
