@@ -92,15 +92,32 @@ uint64_t bulk_export_rows(const struct bulk_export *export)
     return export->rows;
 }
 
-/* Out it goes, counted where that is wanted. outcome NULL: not known. */
-static int put(struct bulk_export *export, const struct bulk_row *row,
-               const struct bulk_outcome *outcome, int64_t unix_ms, struct error *error)
+/* outcome NULL: not known. */
+static int count(struct bulk_export *export, const struct bulk_row *row,
+                 const struct bulk_outcome *outcome, int64_t unix_ms, struct error *error)
 {
     struct bulk_stats *stats = export->options.stats;
 
-    if (stats != NULL && bulk_stats_add(stats, outcome, row->fault != NULL, unix_ms) != 0)
-        return error_set(error, ERROR_NOMEM, "no memory to count the list");
-    return bulk_writer_put(export->writer, row, outcome, error);
+    return stats == NULL || bulk_stats_add(stats, outcome, row->fault != NULL, unix_ms) == 0
+               ? 0
+               : error_set(error, ERROR_NOMEM, "no memory to count the list");
+}
+
+/* Out it goes, counted where that is wanted. */
+static int put(struct bulk_export *export, const struct bulk_row *row,
+               const struct bulk_outcome *outcome, int64_t unix_ms, struct error *error)
+{
+    int code = count(export, row, outcome, unix_ms, error);
+
+    return code == 0 ? bulk_writer_put(export->writer, row, outcome, error) : code;
+}
+
+static int put_pending(struct bulk_export *export, const struct bulk_row *row, uint64_t first,
+                       struct error *error)
+{
+    int code = count(export, row, NULL, 0, error);
+
+    return code == 0 ? bulk_writer_put_pending(export->writer, row, first, error) : code;
 }
 
 /* A row without result, judged by what needs no asking. */
@@ -119,7 +136,7 @@ static int write_rest(struct bulk_export *export, const struct bulk_row *row,
     int code;
 
     if (options->rest == BULK_EXPORT_REST_EMPTY)
-        return put(export, row, NULL, 0, error);
+        return put_pending(export, row, line->row.first, error);
     code = bulk_job_rest(line, &terms, &export->scratch, &rest, &outcome);
     if (code != 0)
         return error_set(error, code, "no memory to write the list");

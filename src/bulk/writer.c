@@ -375,6 +375,23 @@ int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                : code;
 }
 
+int bulk_writer_put_pending(struct bulk_writer *writer, const struct bulk_row *row, uint64_t first,
+                            struct error *error)
+{
+    const struct bulk_outcome later = {
+        .suggestion = SLICE_EMPTY,
+        .provider = SLICE_EMPTY,
+        .domain = SLICE_EMPTY,
+        .explanation = SLICE_EMPTY,
+        .json = SLICE_EMPTY,
+        .duplicate = true,
+        .duplicate_of = first,
+    };
+    bool needs_first = writer->options.duplicates == BULK_DUPLICATES_ANSWER;
+
+    return bulk_writer_put(writer, row, first != 0 && !needs_first ? &later : NULL, error);
+}
+
 bool bulk_writer_is_stream(const struct bulk_writer *writer)
 {
     return writer->is_stream;

@@ -50,6 +50,10 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
 /* outcome NULL: not determined yet (partial exports): empty cells, JSON null. */
 int bulk_writer_put(struct bulk_writer *writer, const struct bulk_row *row,
                     const struct bulk_outcome *outcome, struct error *error);
+/* Likewise not determined; but its mailbox stands in row `first` already (0: in none), and what
+   options.duplicates says of such a row needs no verdict, unless it is to have the first one's. */
+int bulk_writer_put_pending(struct bulk_writer *writer, const struct bulk_row *row, uint64_t first,
+                            struct error *error);
 /* Somebody reads along, row by row: none should wait for others. */
 bool bulk_writer_is_stream(const struct bulk_writer *writer);
 /* Does it want whole results (bulk_outcome.json)? Tables do without. */
