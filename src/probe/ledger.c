@@ -275,14 +275,19 @@ int probe_ledger_open(const char *path, size_t slots, const char *boot, uint64_t
         return error_set(error, ERROR_NOMEM, "out of memory");
     ledger->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (ledger->fd < 0) {
-        code = error_set(error, ERROR_IO, "cannot open %s: %s", path, strerror(errno));
+        code = error_set(error, ERROR_IO,
+                         "cannot open %s, which keeps when sites were asked: %s; let this user "
+                         "write there",
+                         path, strerror(errno));
     } else {
         read_boot(boot, ledger->head.boot);
         code = load(ledger, slots == 0 ? PROBE_LEDGER_SLOTS : slots, now_ms);
         if (code == ERROR_NOMEM)
             error_set(error, code, "out of memory");
         else if (code != 0)
-            error_set(error, code, "cannot write %s: %s", path, strerror(errno));
+            error_set(error, code, "cannot write %s, which keeps when sites were asked: %s%s", path,
+                      strerror(errno),
+                      errno == ENOSPC || errno == EDQUOT ? "; make room, nothing is lost" : "");
     }
     if (code != 0) {
         probe_ledger_close(ledger);

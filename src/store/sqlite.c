@@ -61,6 +61,10 @@ int sqlite_store_error(sqlite3 *db, const char *path, int result, const char *wh
             "start over",
             what, path, why);
     case SQLITE_READONLY:
+        return error_set(error, ERROR_IO, "cannot %s in %s: %s", what, path,
+                         db != NULL && sqlite3_extended_errcode(db) == SQLITE_READONLY_DBMOVED
+                             ? "it was taken away or moved meanwhile"
+                             : "this user may not write to it, or not in its folder");
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
