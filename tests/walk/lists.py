@@ -66,7 +66,7 @@ class Row:
 
 
 class List:
-    def __init__(self, chance, name):
+    def __init__(self, chance, name, sizes=(3, 12, 12, 40, 40, 90)):
         self.chance, self.name = chance, name
         self.kind = chance.choice(["csv"] * 6 + ["text", "ndjson", "ndjson", "xlsx", "xlsx"])
         self.delimiter = chance.choice([",", ",", ";", "\t", "|"])
@@ -89,7 +89,7 @@ class List:
         self.stray = None
         if self.kind == "csv" and self.column + 1 < self.width and chance.random() < 0.15:
             self.stray, self.quote_all = chance.choice(STRAY), False
-        self.rows = self.make_rows(chance.choice([3, 12, 12, 40, 40, 90]))
+        self.rows = self.make_rows(chance.choice(sizes))
         self.files = []
 
     # --- what stands in it ---
