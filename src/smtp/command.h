@@ -22,7 +22,7 @@
  * SMTP_MAILBOX_MAX octets. Not a check of syntax (address/address.h), only of safety.
  * *ret_domain_at is the offset of the domain.
  */
-bool smtp_mailbox_is_safe(struct slice mailbox, uint16_t *ret_domain_at);
+bool smtp_mailbox_is_safe(struct slice mailbox, uint16_t *ret_domain_at, bool *ret_is_ascii);
 /* True for a host name or address literal that can be sent: printable ASCII without blanks. */
 bool smtp_helo_name_is_safe(struct slice name);
 /* True for a reverse-path without its brackets: empty, or a mailbox that is safe. */

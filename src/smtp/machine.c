@@ -280,33 +280,54 @@ static void settle_unsendable(struct smtp_session *session)
 }
 
 static bool fits_transaction(const struct smtp_session *session,
-                             const struct smtp_recipient *recipient, bool is_new)
+                             const struct smtp_recipient *recipient, struct slice domain,
+                             bool is_new)
 {
-    struct slice domain = smtp_recipient_domain(recipient);
-    struct slice its = slice_from_string(session->domain);
+    struct slice its = smtp_recipient_domain(recipient);
 
-    return (slice_equal(domain, its) || slice_equal_nocase(domain, its)) &&
+    return (slice_equal(its, domain) || slice_equal_nocase(its, domain)) &&
            (!recipient->is_utf8 || session->transaction_utf8 || is_new);
 }
 
-/* Move those that fit into the transaction from waiting. */
+/* How many more the open transaction may take. */
+static unsigned transaction_room(const struct smtp_session *session)
+{
+    unsigned used = session->rcpt_count + session->transaction.count, room;
+
+    if (used >= session->plan->rcpts_per_session ||
+        session->transaction_count >= session->plan->rcpts_per_transaction)
+        return 0;
+    room = session->plan->rcpts_per_session - used;
+    used = session->plan->rcpts_per_transaction - session->transaction_count;
+    return room < used ? room : used;
+}
+
+/* Move those that fit into the transaction from waiting: mostly all of them, in one go. */
 static void fill_transaction(struct smtp_session *session, bool is_new)
 {
-    unsigned room = session->plan->rcpts_per_session - session->rcpt_count;
-    struct smtp_recipient *recipient, *before = NULL;
+    struct slice domain = slice_from_string(session->domain);
+    unsigned room = transaction_room(session);
+    struct smtp_queue others = {0};
 
-    room = room > session->transaction.count ? room - session->transaction.count : 0;
-    while ((recipient = next_of(&session->waiting, before)) != NULL && room > 0 &&
-           session->transaction_count < session->plan->rcpts_per_transaction) {
-        if (!fits_transaction(session, recipient, is_new)) {
-            before = recipient;
-            continue;
+    while (room > 0 && session->waiting.count > 0) {
+        struct smtp_recipient *recipient = smtp_queue_first(&session->waiting);
+        unsigned count = 0;
+
+        while (count < room && count < session->waiting.count &&
+               fits_transaction(session, recipient, domain, is_new)) {
+            session->transaction_utf8 |= recipient->is_utf8;
+            recipient = recipient->next;
+            count++;
         }
-        smtp_queue_push(&session->transaction, smtp_queue_take_after(&session->waiting, before));
-        session->transaction_utf8 |= recipient->is_utf8;
-        session->transaction_count++;
-        room--;
+        session->transaction_count += count;
+        room -= count;
+        if (count > 0)
+            smtp_queue_move(&session->transaction, &session->waiting, count);
+        else
+            smtp_queue_move(&others, &session->waiting, 1);
     }
+    smtp_queue_append(&others, &session->waiting);
+    session->waiting = others;
 }
 
 /* Most sessions are about one domain: its name is kept from one transaction to the next. */

@@ -116,8 +116,11 @@ static unsigned rcpt_room(const struct smtp_session *session)
 
 bool smtp_recipient_check(struct smtp_recipient *recipient)
 {
-    recipient->is_checked = smtp_mailbox_is_safe(recipient->mailbox, &recipient->domain_at);
-    recipient->has_utf8 = recipient->is_checked && !utf8_is_ascii(recipient->mailbox);
+    bool is_ascii = true;
+
+    recipient->is_checked =
+        smtp_mailbox_is_safe(recipient->mailbox, &recipient->domain_at, &is_ascii);
+    recipient->has_utf8 = !is_ascii;
     return recipient->is_checked;
 }
 
@@ -468,19 +471,19 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
 /* False: all are told, and what was borrowed for it is not needed any more. */
 static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
 {
-    struct smtp_result result = {
-        .outcome = SMTP_OUTCOME_REPLY,
-        .stage = SMTP_STAGE_RCPT,
-        .told_together = session->held->at == 0 ? session->held->recipients.count : 0,
-    };
+    unsigned together = session->held->at == 0 ? session->held->recipients.count : 0;
+    struct smtp_recipient *recipient = smtp_held_pop(session->held, &ret->result.reply);
 
-    result.recipient = smtp_held_pop(session->held, &result.reply);
-    if (result.recipient == NULL) {
+    if (recipient == NULL) {
         smtp_machine_forget_held(session);
         return false;
     }
     ret->kind = SMTP_OUTPUT_RESULT;
-    ret->result = result;
+    ret->result.recipient = recipient;
+    ret->result.outcome = SMTP_OUTCOME_REPLY;
+    ret->result.stage = SMTP_STAGE_RCPT;
+    ret->result.detail = NULL;
+    ret->result.told_together = together;
     return true;
 }
 
