@@ -107,9 +107,10 @@ void report_reasons(const struct bulk_report *report, struct buffer *out)
     for (unsigned r = 0; r < VERDICT_REASON_COUNT; r++)
         if (stats->by_reason[r] > most)
             most = stats->by_reason[r];
-    buffer_append_string(out, "<section class=\"card\"><h2>Reasons</h2><p class=\"soft\">Why each "
-                              "row has its status, in the order of the statuses.</p>"
-                              "<table class=\"bars\"><tbody>");
+    buffer_append_string(out,
+                         "<section class=\"card long\"><h2>Reasons</h2><p class=\"soft\">Why each "
+                         "row has its status, in the order of the statuses.</p>"
+                         "<table class=\"bars\"><tbody>");
     for (unsigned r = 0; r < VERDICT_REASON_COUNT; r++) {
         enum verdict_status status = verdict_reason_status((enum verdict_reason)r);
         char name[40];

@@ -58,7 +58,7 @@ void report_providers(const struct bulk_report *report, struct buffer *out)
         return;
     bulk_tally_sort(providers, bulk_tally_total);
     buffer_append_string(out,
-                         "<section class=\"card\"><h2>Mail operators</h2><p class=\"soft\">"
+                         "<section class=\"card long\"><h2>Mail operators</h2><p class=\"soft\">"
                          "Who serves the addresses, and what became of them. The stronger the "
                          "colour, the larger the share of the operator's rows.</p>"
                          "<div class=\"scroll\"><table class=\"heat\"><thead><tr>"
@@ -89,9 +89,9 @@ void report_domains(const struct bulk_report *report, struct buffer *out)
     bulk_tally_sort(domains, bulk_tally_bad);
     if (domains->count == 0 || bulk_tally_bad(domains->entries[0]) == 0)
         return;
-    buffer_append_string(out,
-                         "<section class=\"card half\"><h2>Worst domains</h2><p class=\"soft\">"
-                         "With most addresses that are invalid or not to be mailed.");
+    buffer_append_string(
+        out, "<section class=\"card half long\"><h2>Worst domains</h2><p class=\"soft\">"
+             "With most addresses that are invalid or not to be mailed.");
     if (domains->lost > 0)
         buffer_append_string(out, " The list has very many domains; counts may be a little low.");
     buffer_append_string(out,

@@ -147,6 +147,10 @@ static void a_page_says_it_all(void **state)
     assert_true(has(&page, "<h1>customers &lt;2026&gt;.csv</h1>"));
     assert_true(has(&page, "&lt;script&gt;alert(1)&lt;/script&gt;.example"));
     assert_true(has(&page, "&lt;b&gt;Evil &amp; &quot;Co&quot;&lt;/b&gt;"));
+    /* a table goes on on the next sheet of paper, rather than leave half of one empty */
+    assert_true(has(&page, "<section class=\"card long\"><h2>Reasons"));
+    assert_true(has(&page, "<section class=\"card long\"><h2>Mail operators"));
+    assert_true(has(&page, "<section class=\"card half long\"><h2>Worst domains"));
     /* nothing is run, nothing is loaded */
     assert_false(has(&page, "<script"));
     assert_false(has(&page, "<b>Evil"));
