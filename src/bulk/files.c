@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "bulk/format.h"
+#include "bulk/shift.h"
 
 static int no_memory(const struct bulk_files *files, struct error *error)
 {
@@ -112,8 +113,26 @@ static int is_same_header(struct bulk_files *files, struct slice mine, struct er
     }
 }
 
+/*
+ * Is the address of this row, whose cell in its column is none, told to stand further on? Not where
+ * most rows (of so many columns) are as long: then it is another list. 1, 0, or ERROR_NOMEM.
+ */
+static int is_shifted(struct bulk_files *files, const struct bulk_csv_row *row, struct slice raw,
+                      size_t columns, struct error *error)
+{
+    struct slice found;
+    enum bulk_shift shift;
+
+    if (columns != files->format.columns || row->fault != NULL || !row->has_cell ||
+        !bulk_shift_may_be(&files->format, row->cell))
+        return 0;
+    shift = bulk_shift_find(&files->format, &files->scanner.shape, raw, row->cell, files->scratch,
+                            &found);
+    return shift == BULK_SHIFT_NOMEM ? no_memory(files, error) : shift != BULK_SHIFT_NONE;
+}
+
 /* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
-static int check_header(struct bulk_files *files, struct error *error)
+static int check_header(struct bulk_files *files, size_t columns, struct error *error)
 {
     struct bulk_csv_row row;
     struct slice raw, text = SLICE_EMPTY;
@@ -130,8 +149,11 @@ static int check_header(struct bulk_files *files, struct error *error)
         if (code != 0)
             return code;
     }
-    if (slice_find_byte(text, '@') < 0)
-        return differs(files, "its header is another", error);
+    if (slice_find_byte(text, '@') < 0) {
+        code = is_shifted(files, &row, raw, columns, error);
+        if (code <= 0)
+            return code < 0 ? code : differs(files, "its header is another", error);
+    }
     return bulk_scanner_again(&files->scanner, error);
 }
 
@@ -169,7 +191,7 @@ static int begin_later(struct bulk_files *files, struct error *error)
         return code;
     files->scanner.shape = bulk_format_shape(&found);
     files->scanner.shape.columns = files->format.columns; /* a piece may begin with a longer row */
-    return files->format.has_header ? check_header(files, error) : 0;
+    return files->format.has_header ? check_header(files, found.columns, error) : 0;
 }
 
 /*

@@ -312,8 +312,9 @@ static int find_in_table(struct format_survey *survey, struct error *error)
         format->has_header = looks_like_header(survey);
     if (!format->has_header && survey->has_first)
         count_first_row(survey);
-    /* Rows may leave out their last cells: a header that is longer is the list's width. */
-    if (format->has_header && survey->first_count > format->columns)
+    /* Rows may leave out their last cells: a header that is longer is the list's width. A later
+       file's first row may be none. */
+    if (format->has_header && !survey->sample->is_later && survey->first_count > format->columns)
         format->columns = survey->first_count;
     code = choose_column(survey, error);
     if (code == 0 && format->kind == BULK_KIND_CSV && !find_others(survey))

@@ -624,6 +624,14 @@ static void several_files(void **state)
           "3,e@f.example,x\n4,g@h.example\nAcme, Inc.,i@j.example\n", ""},
          "a@b.example c@d.example e@f.example g@h.example i@j.example ",
          NULL},
+        /* or with one whose address was moved by a name, where most rows are as the list's */
+        {{"name,email\nAnn,a@b.example\n", "Acme, Inc.,c@d.example\nBob,e@f.example\n", ""},
+         "a@b.example c@d.example e@f.example ",
+         NULL},
+        {{"name,email\nAnn,a@b.example\n",
+          "Acme,Ann,c@d.example\nBest,Bob,e@f.example\nCo,Cas,g@h.example\n", ""},
+         NULL,
+         "1: is not like"},
         /* what is for spreadsheets stands before a row as well as before a header */
         {{"sep=;\nid;email\n1;a@b.example\n", "sep=;\n2;c@d.example\n3;e@f.example\n",
           "sep=;\nid;email\n4;g@h.example\n"},
