@@ -21,6 +21,16 @@ unsigned letters_name_kinds(struct slice word);
 bool letters_is_given_name(struct slice word);
 bool letters_is_surname(struct slice word);
 
+#define LETTERS_NAME_MAX 20 /* letters; no longer word is known */
+
+/* The same of many beginnings of one word, of `len` letters at most the word's: each letter is
+ * looked at once. */
+struct letters_heads {
+    uint32_t hashes[LETTERS_NAME_MAX];
+};
+void letters_heads_of(struct slice word, struct letters_heads *ret_heads);
+unsigned letters_head_kinds(const struct letters_heads *heads, size_t len);
+
 /*
  * By how many bits the word is better explained by letters drawn at random than as a name or a
  * word: names are mostly below 0, random strings of eight letters and more above 20. An initial

@@ -69,10 +69,10 @@ static bool cut(struct slice local, struct parts *parts)
 /* --- one word -------------------------------------------------------------------------------- */
 
 /* Where "firstlast" or "lastfirst" can be cut into two known names. */
-static enum naming_pattern pattern_of_joined(struct slice word)
+static enum naming_pattern pattern_of_joined(struct slice word, const struct letters_heads *heads)
 {
     for (size_t at = PIECE_MIN; at + PIECE_MIN <= word.len; at++) {
-        unsigned head = letters_name_kinds(slice_prefix(word, at)), tail;
+        unsigned head = letters_head_kinds(heads, at), tail;
 
         if (head == 0)
             continue;
@@ -88,23 +88,23 @@ static enum naming_pattern pattern_of_joined(struct slice word)
 /* By the names that are known in it; NAMING_NONE: none is. */
 static enum naming_pattern pattern_of_names(struct slice word)
 {
-    unsigned kinds = letters_name_kinds(word);
+    struct letters_heads heads;
     enum naming_pattern joined;
-    struct slice head, tail;
+    unsigned kinds;
 
     if (word.len < 2)
         return NAMING_NONE;
+    letters_heads_of(word, &heads);
+    kinds = letters_head_kinds(&heads, word.len);
     if (kinds != 0)
         return (kinds & LETTERS_GIVEN_NAME) != 0 ? NAMING_FIRST : NAMING_LAST;
-    head = slice_prefix(word, word.len - 1);
-    tail = slice_from_offset(word, 1);
-    if (tail.len >= PIECE_MIN && letters_is_surname(tail))
+    if (word.len > PIECE_MIN && letters_is_surname(slice_from_offset(word, 1)))
         return NAMING_INITIAL_LAST;
-    joined = pattern_of_joined(word);
+    joined = pattern_of_joined(word, &heads);
     if (joined != NAMING_NONE)
         return joined;
-    return head.len >= PIECE_MIN && letters_is_given_name(head) ? NAMING_FIRST_INITIAL
-                                                                : NAMING_NONE;
+    kinds = word.len > PIECE_MIN ? letters_head_kinds(&heads, word.len - 1) : 0;
+    return (kinds & LETTERS_GIVEN_NAME) != 0 ? NAMING_FIRST_INITIAL : NAMING_NONE;
 }
 
 static enum naming_pattern pattern_of_word(struct slice word)

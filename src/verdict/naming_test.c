@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/random.h"
 #include "verdict/letters.h"
 #include "verdict/naming.h"
 
@@ -47,6 +48,64 @@ static void names_have_no_surplus_and_noise_has(void **state)
 
         if (surplus < rows[i].least || surplus > rows[i].most)
             fail_msg("%s: %d bits", rows[i].word, surplus);
+    }
+}
+
+/* What letters_surplus_bits says, put down plainly: each word with and without an initial. */
+static int plain_surplus(struct slice word)
+{
+    unsigned first = 26, second = 26;
+    int surplus = -(int)word.len * 19;
+
+    for (size_t i = 0; i <= word.len; i++) {
+        unsigned third = i < word.len ? (unsigned)(ascii_lower(word.ptr[i]) - 'a') : 26;
+
+        surplus += letters_costs[(first * 27 + second) * 27 + third];
+        first = second;
+        second = third;
+    }
+    return surplus;
+}
+
+static int plain_surplus_bits(struct slice word)
+{
+    int least = plain_surplus(word);
+
+    for (size_t from = 0; from < 2 && least > 0 && word.len > 3; from++) {
+        int without = plain_surplus(slice_from(word.ptr + from, word.len - 1)) + 8;
+
+        least = without < least ? without : least;
+    }
+    return least / 4;
+}
+
+static void random_word(struct random *random, char *word, size_t len)
+{
+    static const char often[] = "aeiouannaschmidtJONES";
+
+    for (size_t i = 0; i < len; i++)
+        word[i] = random_below(random, 2) == 0 ? (char)('a' + random_below(random, 26))
+                                               : often[random_below(random, sizeof(often) - 1)];
+}
+
+/* The quick ways come to what the plain ones come to. */
+static void words_and_their_beginnings_are_looked_at_alike(void **state)
+{
+    struct random random;
+    char word[24];
+
+    random_init(&random, 7);
+    for (unsigned i = 0; i < 20000; i++) {
+        size_t len = 1 + (size_t)random_below(&random, sizeof(word));
+        struct letters_heads heads;
+
+        random_word(&random, word, len);
+        assert_int_equal(letters_surplus_bits(slice_from(word, len)),
+                         plain_surplus_bits(slice_from(word, len)));
+        letters_heads_of(slice_from(word, len), &heads);
+        for (size_t head = 0; head <= len; head++)
+            assert_int_equal(letters_head_kinds(&heads, head),
+                             letters_name_kinds(slice_from(word, head)));
     }
 }
 
@@ -155,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_known_whatever_their_case),
         cmocka_unit_test(names_have_no_surplus_and_noise_has),
+        cmocka_unit_test(words_and_their_beginnings_are_looked_at_alike),
         cmocka_unit_test(patterns_are_told_apart),
         cmocka_unit_test(known_names_are_found_in_patterns),
         cmocka_unit_test(habits_are_counted_and_fade),
