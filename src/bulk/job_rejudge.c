@@ -67,6 +67,7 @@ static int recall_line(struct bulk_rejudge *rejudge, const struct store_line *li
     char *suggestion = arena_alloc(&rejudge->arena, ADDRESS_WIRE_SIZE);
     struct suggest_world world = {domain_is_real, NULL};
     struct known known = {NULL, SLICE_EMPTY};
+    struct address_traits traits;
     int code = recall_evidence(line->result.json, &rejudge->arena, ret_evidence);
     ptrdiff_t at;
 
@@ -78,7 +79,7 @@ static int recall_line(struct bulk_rejudge *rejudge, const struct store_line *li
     known.domain = ret_evidence->domain;
     world.context = &known;
     probe_offline_fill(line->row.address, (struct address_memo){0}, NULL, &world, ret_evidence,
-                       suggestion);
+                       &traits, suggestion);
     lay_lists_over(rejudge->lists, ret_evidence);
     return 0;
 }

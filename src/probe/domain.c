@@ -159,6 +159,7 @@ static void facts_came(void *user, const struct evidence_domain *facts)
     domain->facts = facts;
     if (facts != NULL) {
         domain->facts_until_ms = probe_engine_now(engine) + facts->ttl_s * SECOND_MS;
+        domain->facts_id = ++engine->facts_count;
         find_provider(domain);
     }
     while ((node = list_pop(&domain->dns_waiters)) != NULL) {

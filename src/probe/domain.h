@@ -25,6 +25,7 @@ struct probe_domain {
 
     const struct evidence_domain *facts; /* held while there are cases; NULL: to be asked */
     uint64_t facts_until_ms;
+    uint64_t facts_id; /* no others of the engine's life have it; 0: a literal's, or none yet */
     bool is_looking_up;
     struct list dns_waiters;  /* cases */
     struct arena facts_arena; /* of a literal's made-up facts */

@@ -108,20 +108,20 @@ static bool fill_unknown(struct evidence *evidence, const struct address_traits 
 
 void probe_offline_fill(struct slice input, struct address_memo memo,
                         const struct probe_offline_known *known, const struct suggest_world *world,
-                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE])
+                        struct evidence *evidence, struct address_traits *ret_traits,
+                        char suggestion[ADDRESS_WIRE_SIZE])
 {
-    struct address_traits traits;
     bool is_sound = false;
 
     evidence->input = input;
     evidence->suggestion = SLICE_EMPTY;
     if (address_parse_again(input.ptr, input.len, memo, &evidence->address)) {
-        look_at_local(&evidence->address, &traits);
+        look_at_local(&evidence->address, ret_traits);
         if (known != NULL) {
-            fill_parsed(evidence, &traits, known->classes, &known->rules);
+            fill_parsed(evidence, ret_traits, known->classes, &known->rules);
             is_sound = known->is_sound && only_domain_is_mended(&evidence->address);
         } else {
-            is_sound = fill_unknown(evidence, &traits, world);
+            is_sound = fill_unknown(evidence, ret_traits, world);
         }
     }
     if (!is_sound)

@@ -30,14 +30,16 @@ struct probe_offline_known {
 void probe_offline_know(struct slice domain, struct probe_offline_known *ret_known);
 
 /*
- * Fill what depends on the input alone: input, address, suggestion, classes, breach, subaddress.
+ * Fill what depends on the input alone: input, address, suggestion, classes, breach, subaddress;
+ * and the traits of a valid address's local part, without quotes.
  * evidence->provider must be set before. `suggestion` lives as long as the evidence is read.
  * memo: of the input. known: of the address's domain; NULL: to be looked up, or the domain is a
  * literal.
  */
 void probe_offline_fill(struct slice input, struct address_memo memo,
                         const struct probe_offline_known *known, const struct suggest_world *world,
-                        struct evidence *evidence, char suggestion[ADDRESS_WIRE_SIZE]);
+                        struct evidence *evidence, struct address_traits *ret_traits,
+                        char suggestion[ADDRESS_WIRE_SIZE]);
 
 /* Do the operator's lists (1 << kind bits) keep the address from being looked at? */
 bool probe_offline_is_skipped(unsigned matches);

@@ -181,9 +181,11 @@ static void expect_suggestion(const char *text)
     char expected[ADDRESS_WIRE_SIZE] = "", suggestion[ADDRESS_WIRE_SIZE];
     struct slice input = slice_from_string(text);
     struct evidence evidence = {.provider = NULL};
+    struct address_traits traits;
     size_t len = suggest_address(input, &world, expected);
 
-    probe_offline_fill(input, (struct address_memo){0}, NULL, &world, &evidence, suggestion);
+    probe_offline_fill(input, (struct address_memo){0}, NULL, &world, &evidence, &traits,
+                       suggestion);
     if (!slice_equal(evidence.suggestion, slice_from(expected, len)))
         fail_msg("%s: '%.*s' is suggested, not '%.*s'", text, SLICE_ARG(evidence.suggestion),
                  (int)len, expected);

@@ -103,6 +103,14 @@ static const struct probe_offline_known *known_of(const struct probe_domain *dom
     return domain != NULL && !domain->is_literal ? &domain->known : NULL;
 }
 
+/* The number of the facts that the evidence holds. A case may have had the domain's last ones. */
+static uint64_t facts_id(const struct probe_case *kase, const struct evidence *evidence)
+{
+    const struct probe_domain *domain = kase->domain;
+
+    return domain != NULL && evidence->domain == domain->facts ? domain->facts_id : 0;
+}
+
 /* Evidence and verdict, and what they borrow. */
 struct judged {
     struct evidence evidence;
@@ -116,17 +124,19 @@ static void judge(const struct probe_case *kase, struct slice input, struct addr
 {
     struct evidence *evidence = &ret_judged->evidence;
     const struct suggest_world world = {domain_is_real, evidence};
+    struct address_traits traits;
 
     fill(kase, evidence);
     if (by_past)
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
     else if (!kase->is_recalled)
         evidence->stop = stop;
-    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence,
+    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence, &traits,
                        ret_judged->suggestion);
     if (kase->domain != NULL)
         probe_domain_fill_peers(kase->domain, evidence);
-    verdict_judge(evidence, &ret_judged->verdict);
+    verdict_memo_judge(&kase->engine->judged, evidence, facts_id(kase, evidence), &traits,
+                       &ret_judged->verdict);
 }
 
 /* `judged` is what the case means to whoever asked, unless what was found out before holds. */

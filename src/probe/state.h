@@ -28,6 +28,7 @@
 #include "probe/plan.h"
 #include "probe/retry.h"
 #include "provider/classify_memo.h"
+#include "verdict/memo.h"
 
 #define PROBE_SPARES_MAX 64
 #define PROBE_CASE_BLOCK 640 /* of memory, for a case with its addresses; some take more */
@@ -86,6 +87,8 @@ struct probe_engine {
     int64_t unix_ms;
 
     struct classify_memo heard;
+    struct verdict_memo judged;
+    uint64_t facts_count;                  /* that domains have got; the last one's number */
     struct arena spares[PROBE_SPARES_MAX]; /* of cases that are over; each of one block */
     unsigned spare_count;
     void *case_blocks[PROBE_SPARES_MAX]; /* that cases lay in, of PROBE_CASE_BLOCK bytes each */

@@ -73,20 +73,21 @@ static bool is_by_list(enum verdict_reason reason)
 }
 
 void advice_score(const struct evidence *evidence, const struct finding *finding,
-                  enum verdict_reason without_lists, int surplus_bits,
+                  enum verdict_reason without_lists, const struct verdict_local *local,
                   const struct verdict *verdict, struct score *ret_score)
 {
     score_estimate(evidence, finding, is_by_list(verdict->reason) ? without_lists : verdict->reason,
-                   verdict->flags, surplus_bits, ret_score);
+                   verdict->flags, local, ret_score);
 }
 
 void advice_give(const struct evidence *evidence, const struct finding *finding,
-                 enum verdict_reason without_lists, int surplus_bits, struct verdict *verdict)
+                 enum verdict_reason without_lists, const struct verdict_local *local,
+                 struct verdict *verdict)
 {
     bool is_weak = finding != NULL && finding->weak && verdict->status == VERDICT_INVALID;
     struct score score;
 
-    advice_score(evidence, finding, without_lists, surplus_bits, verdict, &score);
+    advice_score(evidence, finding, without_lists, local, verdict, &score);
     verdict->score = score.percent;
     verdict->action = is_weak ? ACTION_REVIEW : advice_action(verdict->reason);
     if (verdict->status == VERDICT_CATCH_ALL && evidence->history.delivered_unix_ms > 0)

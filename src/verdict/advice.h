@@ -11,15 +11,15 @@
 /*
  * Fill score, action and retry_after_s of a verdict whose status, reason, flags and classification
  * are set. `finding` is NULL when no server was asked; `without_lists` is the reason that stands
- * when the operator's and built-in lists are not looked at; surplus_bits is that of the local part
- * (verdict/gibberish.h).
+ * when the operator's and built-in lists are not looked at.
  */
 void advice_give(const struct evidence *evidence, const struct finding *finding,
-                 enum verdict_reason without_lists, int surplus_bits, struct verdict *verdict);
+                 enum verdict_reason without_lists, const struct verdict_local *local,
+                 struct verdict *verdict);
 
 /* The score of such a verdict with all that it is made of. */
 void advice_score(const struct evidence *evidence, const struct finding *finding,
-                  enum verdict_reason without_lists, int surplus_bits,
+                  enum verdict_reason without_lists, const struct verdict_local *local,
                   const struct verdict *verdict, struct score *ret_score);
 
 /* The action by the reason alone. */

@@ -16,6 +16,7 @@ struct scan {
     enum finding_control control;
     ptrdiff_t random;
     struct classification random_class;
+    bool heeds_names;
 };
 
 void finding_classify(const struct evidence *evidence, const struct evidence_attempt *attempt,
@@ -232,7 +233,7 @@ static void scan_attempts(const struct evidence *evidence, struct scan *scan)
 }
 
 /* Was the random recipient refused in the words of this attempt? */
-static bool is_same_refusal(const struct scan *scan, const struct evidence_attempt *attempt)
+static bool is_same_refusal(struct scan *scan, const struct evidence_attempt *attempt)
 {
     const struct evidence *evidence = scan->evidence;
     const struct smtp_reply remembered = {
@@ -244,12 +245,16 @@ static bool is_same_refusal(const struct scan *scan, const struct evidence_attem
     for (size_t i = evidence->attempt_count; i-- > 0;) {
         const struct evidence_attempt *other = &evidence->attempts[i];
 
-        if (other->random_recipient && is_to_rcpt(other))
+        if (other->random_recipient && is_to_rcpt(other)) {
+            scan->heeds_names = true;
             return finding_same_words(&attempt->reply, attempt->recipient, &other->reply,
                                       other->recipient);
+        }
     }
-    if (evidence->catch_all_code != 0)
+    if (evidence->catch_all_code != 0) {
+        scan->heeds_names = true;
         return finding_same_words(&attempt->reply, attempt->recipient, &remembered, SLICE_EMPTY);
+    }
     return evidence->catch_all == EVIDENCE_CATCH_ALL_SAME_REFUSAL;
 }
 
@@ -351,7 +356,7 @@ static bool is_another_heard(const struct scan *scan)
 }
 
 /* A definite refusal, once the random recipient has been heard. */
-static enum verdict_reason reason_of_refusal(const struct scan *scan,
+static enum verdict_reason reason_of_refusal(struct scan *scan,
                                              const struct evidence_attempt *attempt)
 {
     enum smtp_class reply_class = scan->definite_class.reply_class;
@@ -400,7 +405,7 @@ static bool is_unheard_refusal(const struct scan *scan)
              scan->definite_class.confidence >= OWN_WORD_CONFIDENCE);
 }
 
-static void conclude_definite(const struct scan *scan, struct finding *finding)
+static void conclude_definite(struct scan *scan, struct finding *finding)
 {
     const struct evidence_attempt *attempt = &scan->evidence->attempts[scan->definite];
 
@@ -499,7 +504,7 @@ static bool is_vague(enum smtp_class reply_class)
            reply_class == SMTP_CLASS_SERVER_PERMANENT_FAILURE;
 }
 
-static void conclude_reply(const struct scan *scan, struct finding *finding)
+static void conclude_reply(struct scan *scan, struct finding *finding)
 {
     const struct evidence_attempt *attempt = &scan->evidence->attempts[scan->reply];
     enum smtp_class reply_class = scan->reply_class.reply_class;
@@ -544,6 +549,7 @@ void finding_combine(const struct evidence *evidence, struct finding *ret_findin
     } else if (evidence->stop == EVIDENCE_STOP_BREAKER) {
         ret_finding->reason = REASON_PROBE_BLOCKED;
     }
+    ret_finding->heeds_names = scan.heeds_names;
 }
 
 /*

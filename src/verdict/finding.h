@@ -41,11 +41,12 @@ enum finding_control {
 
 struct finding {
     enum verdict_reason reason;
-    bool accepted;     /* the real recipient was accepted */
-    bool throttled;    /* the mailbox is busy, so it exists */
-    bool weak;         /* proven, but not beyond doubt: an `invalid` to review */
-    bool by_consumer;  /* valid because the provider's own domain can't be a catch-all */
-    ptrdiff_t attempt; /* that decided, or -1 */
+    bool accepted;    /* the real recipient was accepted */
+    bool throttled;   /* the mailbox is busy, so it exists */
+    bool weak;        /* proven, but not beyond doubt: an `invalid` to review */
+    bool by_consumer; /* valid because the provider's own domain can't be a catch-all */
+    bool heeds_names; /* recipients' names were looked for in replies: it holds for this one only */
+    ptrdiff_t attempt;                    /* that decided, or -1 */
     struct classification classification; /* of its reply; rule NULL when it has none */
     enum finding_control control;
     ptrdiff_t random_attempt; /* that told `control`, or -1: remembered, or none */

@@ -15,7 +15,7 @@ struct estimating {
     const struct evidence *evidence;
     const struct finding *finding; /* or NULL */
     uint32_t flags;
-    int surplus_bits; /* of the letters of the local part */
+    const struct verdict_local *local;
     struct score *score;
 };
 
@@ -87,9 +87,7 @@ static void add_of_local_part(struct estimating *on)
     const struct address *address = &on->evidence->address;
     bool is_role = has_flag(on, VERDICT_FLAG_ROLE) || has_flag(on, VERDICT_FLAG_NO_REPLY);
     bool is_gibberish = has_flag(on, VERDICT_FLAG_GIBBERISH);
-    int surplus = on->surplus_bits;
-    struct address_traits traits;
-    char bytes[ADDRESS_LOCAL_MAX];
+    int surplus = on->local->letters.surplus_bits;
 
     add_if(on, SCORE_ROLE, has_flag(on, VERDICT_FLAG_ROLE));
     add_if(on, SCORE_NO_REPLY, has_flag(on, VERDICT_FLAG_NO_REPLY));
@@ -99,8 +97,7 @@ static void add_of_local_part(struct estimating *on)
     add(on, SCORE_ODD_LETTERS, surplus < SURPLUS_BITS ? surplus * ONE / SURPLUS_BITS : ONE);
     if (surplus != 0)
         return;
-    address_traits_of(slice_from(bytes, address_unquote_local(address, bytes)), &traits);
-    add_if(on, SCORE_KNOWN_NAME, naming_has_known_name(&traits));
+    add_if(on, SCORE_KNOWN_NAME, naming_has_known_name(on->local->traits));
 }
 
 static void add_of_domain(struct estimating *on)
@@ -223,10 +220,10 @@ static uint8_t percent_of(const struct score *score)
 }
 
 void score_estimate(const struct evidence *evidence, const struct finding *finding,
-                    enum verdict_reason reason, uint32_t flags, int surplus_bits,
+                    enum verdict_reason reason, uint32_t flags, const struct verdict_local *local,
                     struct score *ret_score)
 {
-    struct estimating on = {evidence, finding, flags, surplus_bits, ret_score};
+    struct estimating on = {evidence, finding, flags, local, ret_score};
     enum verdict_status status = verdict_reason_status(reason);
 
     ret_score->term_count = 0;

@@ -87,11 +87,10 @@ struct score {
 
 /*
  * Estimate for `reason`, the one that stands without the operator's lists: these say "unwise", not
- * "undeliverable". finding is NULL when no server was asked; flags are the verdict's; surplus_bits
- * is that of the local part (verdict/gibberish.h). Pure.
+ * "undeliverable". finding is NULL when no server was asked; flags are the verdict's. Pure.
  */
 void score_estimate(const struct evidence *evidence, const struct finding *finding,
-                    enum verdict_reason reason, uint32_t flags, int surplus_bits,
+                    enum verdict_reason reason, uint32_t flags, const struct verdict_local *local,
                     struct score *ret_score);
 
 /* --- the compiled table ---------------------------------------------------------------------- */

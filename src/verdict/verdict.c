@@ -7,7 +7,6 @@
 #include "verdict/advice.h"
 #include "verdict/explain.h"
 #include "verdict/finding.h"
-#include "verdict/gibberish.h"
 
 static bool is_on(const struct evidence *evidence, enum lists_operator_kind kind)
 {
@@ -166,19 +165,30 @@ static uint32_t flag_if(bool condition, uint32_t flag)
     return condition ? flag : 0;
 }
 
-/* Of roles nothing is said: their letters are words of their own. */
-static void look_at_letters(const struct evidence *evidence, struct gibberish *ret_gibberish)
+static bool has_letters(const struct evidence *evidence)
+{
+    return evidence->address.diagnosis == ADDRESS_VALID &&
+           (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) == 0;
+}
+
+void verdict_look(const struct evidence *evidence, const struct address_traits *traits,
+                  struct verdict_local *ret_local)
+{
+    *ret_local = (struct verdict_local){.traits = traits};
+    if (has_letters(evidence))
+        gibberish_look(traits, &ret_local->letters);
+}
+
+/* traits: room for them. */
+static void look_at_address(const struct evidence *evidence, struct address_traits *traits,
+                            struct verdict_local *ret_local)
 {
     const struct address *address = &evidence->address;
-    struct address_traits traits;
     char local[ADDRESS_LOCAL_MAX];
 
-    *ret_gibberish = (struct gibberish){false, 0};
-    if (address->diagnosis != ADDRESS_VALID ||
-        (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) != 0)
-        return;
-    address_traits_of(slice_from(local, address_unquote_local(address, local)), &traits);
-    gibberish_look(&traits, ret_gibberish);
+    if (has_letters(evidence))
+        address_traits_of(slice_from(local, address_unquote_local(address, local)), traits);
+    verdict_look(evidence, traits, ret_local);
 }
 
 static uint32_t flags_of(const struct evidence *evidence, const struct finding *finding,
@@ -212,8 +222,8 @@ static uint32_t flags_of(const struct evidence *evidence, const struct finding *
 }
 
 /* All but advice and explanation, which is "". Returns what stands without lists. */
-static enum verdict_reason judge(const struct evidence *evidence, struct finding *finding,
-                                 bool *ret_asked, struct gibberish *gibberish,
+static enum verdict_reason judge(const struct evidence *evidence, const struct gibberish *letters,
+                                 struct finding *finding, bool *ret_asked,
                                  struct verdict *ret_verdict)
 {
     enum verdict_reason skip = reason_to_skip(evidence), proven;
@@ -221,12 +231,11 @@ static enum verdict_reason judge(const struct evidence *evidence, struct finding
     ret_verdict->attempt = -1;
     ret_verdict->classification = (struct classification){.reply_class = SMTP_CLASS_AMBIGUOUS};
     ret_verdict->explanation[0] = '\0';
-    look_at_letters(evidence, gibberish);
     proven = reason_of_layers(evidence, finding, ret_asked);
     ret_verdict->reason = skip != VERDICT_REASON_COUNT ? skip : reason_of_all(evidence, proven);
     ret_verdict->status = verdict_reason_status(ret_verdict->reason);
     ret_verdict->flags =
-        flags_of(evidence, *ret_asked ? finding : NULL, ret_verdict->reason, gibberish);
+        flags_of(evidence, *ret_asked ? finding : NULL, ret_verdict->reason, letters);
     if (*ret_asked) {
         ret_verdict->attempt = finding->attempt;
         ret_verdict->classification = finding->classification;
@@ -234,27 +243,39 @@ static enum verdict_reason judge(const struct evidence *evidence, struct finding
     return proven;
 }
 
-void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
+bool verdict_judge_local(const struct evidence *evidence, const struct verdict_local *local,
+                         struct verdict *ret_verdict)
 {
-    struct gibberish gibberish;
     struct finding finding;
     bool asked;
-    enum verdict_reason proven = judge(evidence, &finding, &asked, &gibberish, ret_verdict);
+    enum verdict_reason proven = judge(evidence, &local->letters, &finding, &asked, ret_verdict);
 
-    advice_give(evidence, asked ? &finding : NULL, proven, gibberish.surplus_bits, ret_verdict);
+    advice_give(evidence, asked ? &finding : NULL, proven, local, ret_verdict);
     explain_verdict(evidence, asked ? &finding : NULL, ret_verdict);
+    return !asked || !finding.heeds_names;
+}
+
+void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict)
+{
+    struct address_traits traits;
+    struct verdict_local local;
+
+    look_at_address(evidence, &traits, &local);
+    (void)verdict_judge_local(evidence, &local, ret_verdict);
 }
 
 void verdict_score(const struct evidence *evidence, struct score *ret_score)
 {
+    struct address_traits traits;
+    struct verdict_local local;
     struct verdict verdict;
-    struct gibberish gibberish;
     struct finding finding;
     bool asked;
-    enum verdict_reason proven = judge(evidence, &finding, &asked, &gibberish, &verdict);
+    enum verdict_reason proven;
 
-    advice_score(evidence, asked ? &finding : NULL, proven, gibberish.surplus_bits, &verdict,
-                 ret_score);
+    look_at_address(evidence, &traits, &local);
+    proven = judge(evidence, &local.letters, &finding, &asked, &verdict);
+    advice_score(evidence, asked ? &finding : NULL, proven, &local, &verdict, ret_score);
 }
 
 void verdict_of_reply(const struct classification *classification, unsigned code,

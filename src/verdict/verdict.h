@@ -14,6 +14,7 @@
 
 #include "provider/classify.h"
 #include "verdict/evidence.h"
+#include "verdict/gibberish.h"
 
 #define VERDICT_STATUSES(X)                                                                        \
     X(VALID, "valid")                                                                              \
@@ -149,6 +150,26 @@ struct verdict {
 
 /* Judge. Never fails. */
 void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict);
+
+/*
+ * What the letters of a local part tell. Of roles nothing is said: theirs are words of their own.
+ */
+struct verdict_local {
+    const struct address_traits *traits; /* read only for the score, and never of roles */
+    struct gibberish letters;
+};
+
+/* traits: of a valid address's local part, without quotes; borrowed. Not read of roles and of what
+ * is no address. */
+void verdict_look(const struct evidence *evidence, const struct address_traits *traits,
+                  struct verdict_local *ret_local);
+
+/*
+ * As verdict_judge, by whoever has looked at the local part already. False: it depends on the
+ * recipient's very name, as replies may hold it.
+ */
+bool verdict_judge_local(const struct evidence *evidence, const struct verdict_local *local,
+                         struct verdict *ret_verdict);
 
 /* What the score of the same evidence is made of (verdict/score.h), to show it. */
 struct score;

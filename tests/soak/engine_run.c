@@ -22,16 +22,21 @@ struct ticket {
     unsigned index;
 };
 
-/* What was judged can be judged again from the evidence alone. */
+/* What was judged, or remembered of another case, is what its evidence alone is judged to be. */
 static void check_again(struct run *run, const char *text, const struct evidence *evidence,
                         const struct verdict *verdict)
 {
     struct verdict again;
 
     verdict_judge(evidence, &again);
-    if (again.reason != verdict->reason)
-        soak_fail(&run->stage, "%s is %s, but its evidence says %s", text,
-                  verdict_reason_name(verdict->reason), verdict_reason_name(again.reason));
+    if (again.reason != verdict->reason || again.score != verdict->score ||
+        again.action != verdict->action || again.flags != verdict->flags ||
+        again.retry_after_s != verdict->retry_after_s || again.attempt != verdict->attempt ||
+        again.classification.rule != verdict->classification.rule ||
+        strcmp(again.explanation, verdict->explanation) != 0)
+        soak_fail(&run->stage, "%s is %s (%u): %s But its evidence says %s (%u): %s", text,
+                  verdict_reason_name(verdict->reason), verdict->score, verdict->explanation,
+                  verdict_reason_name(again.reason), again.score, again.explanation);
 }
 
 static void feed(struct io_timer *timer);
