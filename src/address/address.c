@@ -158,10 +158,9 @@ bool address_parse_again(const char *bytes, size_t len, struct address_memo memo
     begin(ret_address, slice_from(bytes, len));
     ret_address->flags = memo.flags;
     ret_address->local = slice_from(bytes, memo.local_len);
-    ret_address->domain = slice_from_offset(ret_address->input, memo.local_len + 1U);
+    ret_address->domain = slice_from(bytes + memo.local_len + 1, len - memo.local_len - 1);
     ret_address->domain_ascii_len = (uint16_t)ret_address->domain.len;
-    memcpy(ret_address->domain_ascii, ret_address->domain.ptr, ret_address->domain.len);
-    ascii_lower_bytes(ret_address->domain_ascii, ret_address->domain.len);
+    ascii_copy_lower(ret_address->domain_ascii, ret_address->domain.ptr, ret_address->domain.len);
     ret_address->domain_ascii[ret_address->domain.len] = '\0';
     return true;
 }

@@ -62,6 +62,13 @@ struct address_memo address_remember(const struct address *address);
 bool address_parse_again(const char *bytes, size_t len, struct address_memo memo,
                          struct address *ret_address);
 
+/*
+ * How long the local part is that the input begins with, up to its "@", if that has nothing but
+ * letters, digits, "-", "_", "+" and single dots between them, as nearly all have; otherwise 0.
+ * What address_parse says of the address follows from its domain then.
+ */
+size_t address_plain_local_len(struct slice input);
+
 enum address_form address_deliverable_form(const struct address *address);
 
 /*

@@ -58,11 +58,8 @@ static bool finish_local(struct address *address, size_t len)
     return true;
 }
 
-/*
- * How long a local part is that has nothing but letters, digits, "-", "_", "+" and single dots
- * between them, as nearly all have: sixteen bytes at a time. 0: of another kind, or wrong.
- */
-static size_t find_plain_end(struct slice input)
+/* Sixteen bytes at a time. 0: of another kind, or wrong. */
+size_t address_plain_local_len(struct slice input)
 {
     uint64_t dots = 0, bits;
     size_t at, len;
@@ -91,7 +88,7 @@ static size_t find_plain_end(struct slice input)
 
 static bool parse_dot_string(struct address *address)
 {
-    const size_t plain = find_plain_end(address->input);
+    const size_t plain = address_plain_local_len(address->input);
     const char *bytes = address->input.ptr;
     size_t len = address->input.len;
     size_t most = len <= ADDRESS_LOCAL_MAX ? len : ADDRESS_LOCAL_MAX + 1; /* to be looked at */

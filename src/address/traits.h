@@ -15,8 +15,10 @@ struct address_traits {
     size_t len;
     uint64_t letters, vowels, digits, hexadecimals; /* of ASCII, any case; "y" is a vowel */
     uint64_t dots, hyphens, underscores, blanks, pluses;
-    uint64_t high;                 /* bytes that are not ASCII */
-    char lower[ADDRESS_LOCAL_MAX]; /* the bytes, ASCII letters in lower case */
+    uint64_t high; /* bytes that are not ASCII */
+    /* The bytes, ASCII letters in lower case; behind them what means nothing, and room for sixteen
+       to be read together from each of them on. */
+    char lower[ADDRESS_LOCAL_MAX + 16];
 };
 
 /* local: ADDRESS_LOCAL_MAX bytes at most, as they are meant to be read: quotes are bytes, too. */

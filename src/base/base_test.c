@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -18,6 +19,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/sixteen.h"
 #include "base/slice.h"
 #include "base/table.h"
 #include "base/utf8.h"
@@ -42,6 +44,46 @@ static void slices_split_and_compare(void **state)
     assert_false(slice_to_u64(SLICE(""), UINT64_MAX, &value));
 }
 
+/* Of each byte, and each range of ASCII. */
+static void sixteen_are_told_from_to(void **state)
+{
+    for (int first = 1; first < 0x80; first++) {
+        for (int last = first; last < 0x80; last++) {
+            for (int at = 0; at < 256; at += 16) {
+                uint64_t expected = 0;
+                char bytes[16];
+
+                for (int i = 0; i < 16; i++) {
+                    bytes[i] = (char)(at + i);
+                    expected |= (uint64_t)(at + i >= first && at + i <= last) << i;
+                }
+                assert_int_equal(
+                    sixteen_gather(sixteen_between(sixteen_read(bytes, 16), (signed char)first,
+                                                   (signed char)last)),
+                    expected);
+            }
+        }
+    }
+}
+
+/* All lengths, and nothing behind them. */
+static void fewer_are_read_as_zeros(void **state)
+{
+    static const char text[] = "0123456789abcdef";
+
+    for (size_t len = 0; len <= 16; len++) {
+        char bytes[16] = {0}, *input = malloc(len + 1);
+        sixteen read;
+
+        assert_non_null(input);
+        memcpy(bytes, text, len);
+        memcpy(input, text, len);
+        read = sixteen_read(input, len);
+        assert_memory_equal(&read, bytes, 16);
+        free(input);
+    }
+}
+
 /* Eight bytes are looked at together: each length, and each place for what differs. */
 static void case_is_all_that_may_differ(void **state)
 {
@@ -58,6 +100,13 @@ static void case_is_all_that_may_differ(void **state)
             other[at] = (char)(lower[at] == '~' ? '^' : '~');
             assert_false(slice_equal_nocase(slice_from(other, len), slice_from(upper, len)));
         }
+        memset(other, '?', sizeof(other));
+        ascii_copy_lower(other, upper, len);
+        assert_memory_equal(other, lower, len);
+        assert_true(len == sizeof(other) || other[len] == '?');
+        memcpy(other, upper, len);
+        ascii_lower_bytes(other, len);
+        assert_memory_equal(other, lower, len);
     }
     assert_false(slice_equal_nocase(SLICE("@`[{@`[{"), SLICE("`@{[`@{[")));
 }
@@ -200,7 +249,13 @@ static void tables_agree_with_a_simple_model(void **state)
 
         snprintf(name, sizeof(name), "key%u", k);
         if (random_chance(&random, 1, 2)) {
-            assert_int_equal(table_put(&table, slice_from_string(name), &present[k]), 0);
+            struct slice named = slice_from_string(name);
+
+            if (present[k])
+                assert_int_equal(table_put(&table, named, &present[k]), 0);
+            else
+                assert_int_equal(
+                    table_add_hashed(&table, named, table_hash(&table, named), &present[k]), 0);
             present[k] = true;
         } else {
             assert_ptr_equal(table_take(&table, slice_from_string(name)),
@@ -528,6 +583,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_split_and_compare),
         cmocka_unit_test(case_is_all_that_may_differ),
+        cmocka_unit_test(sixteen_are_told_from_to),
+        cmocka_unit_test(fewer_are_read_as_zeros),
         cmocka_unit_test(eight_bytes_together_are_as_each_alone),
         cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
         cmocka_unit_test(buffers_keep_contents_when_an_append_fails),

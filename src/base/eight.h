@@ -32,6 +32,18 @@ static inline uint64_t eight_read_last(const char *end, size_t len)
     return eight_read(end - 8) >> (8 * (8 - len));
 }
 
+/* The first four, the first byte the lowest on every machine. */
+static inline uint64_t eight_read_four(const char *bytes)
+{
+    uint32_t word;
+
+    memcpy(&word, bytes, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
 /* The first len bytes, fewer than eight, and zeros. */
 static inline uint64_t eight_read_some(const char *bytes, size_t len)
 {
@@ -39,9 +51,7 @@ static inline uint64_t eight_read_some(const char *bytes, size_t len)
     uint64_t word = 0;
 
     if (len >= 4) {
-        for (size_t i = 0; i < 4; i++)
-            word |= (uint64_t)each[i] << (8 * i) | (uint64_t)each[len - 4 + i]
-                                                       << (8 * (len - 4 + i));
+        word = eight_read_four(bytes) | eight_read_four(bytes + len - 4) << (8 * (len - 4));
     } else if (len > 0) {
         word = (uint64_t)each[0] | (uint64_t)each[len / 2] << (8 * (len / 2)) |
                (uint64_t)each[len - 1] << (8 * (len - 1));

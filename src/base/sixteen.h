@@ -39,10 +39,14 @@ static inline sixteen sixteen_read(const char *bytes, size_t len)
     return all;
 }
 
-/* Those from first to last, both below 0x80. */
+/* Those from first to last, both below 0x80: `last` is moved to the greatest there is, and all that
+ * is too great falls below. */
 static inline sixteen sixteen_between(sixteen bytes, signed char first, signed char last)
 {
-    return (sixteen)((bytes >= first) & (bytes <= last));
+    typedef unsigned char unsigned_sixteen __attribute__((vector_size(16)));
+    sixteen moved = (sixteen)((unsigned_sixteen)bytes + (unsigned char)(0x7f - last));
+
+    return (sixteen)(moved > (signed char)(0x7e - (last - first)));
 }
 
 /* A bit a byte, the first byte's the lowest. */

@@ -165,8 +165,20 @@ int ascii_hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+void ascii_copy_lower(char *to, const char *from, size_t len)
+{
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++)
+            to[i] = ascii_lower(from[i]);
+        return;
+    }
+    /* The last eight may have been among those before: what is in lower case stays as it is. */
+    for (size_t at = 0; at + 8 < len; at += 8)
+        eight_write(eight_lower(eight_read(from + at)), to + at);
+    eight_write(eight_lower(eight_read(from + len - 8)), to + len - 8);
+}
+
 void ascii_lower_bytes(char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = ascii_lower(bytes[i]);
+    ascii_copy_lower(bytes, bytes, len);
 }

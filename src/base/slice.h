@@ -114,5 +114,7 @@ static inline bool ascii_is_space(char c)
 
 int ascii_hex_value(char c); /* 0 to 15, or -1 */
 void ascii_lower_bytes(char *bytes, size_t len);
+/* to: as much room, elsewhere or the same. */
+void ascii_copy_lower(char *to, const char *from, size_t len);
 
 #endif

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -31,8 +32,23 @@ void table_done(struct table *table)
     *table = (struct table){.seed = table->seed, .borrows = table->borrows};
 }
 
+/* Keys are some dozen bytes long: too short for a call of memcmp to gain anything. */
+static inline bool is_equal(const char *a, const char *b, size_t len)
+{
+    size_t at = 0;
+
+    for (; at + 8 <= len; at += 8)
+        if (eight_read(a + at) != eight_read(b + at))
+            return false;
+    for (; at < len; at++)
+        if (a[at] != b[at])
+            return false;
+    return true;
+}
+
 /* The slot that holds key, or the empty slot where it would go. */
-static struct table_entry *find_slot(const struct table *table, struct slice key, uint32_t hash)
+static inline struct table_entry *find_slot(const struct table *table, struct slice key,
+                                            uint32_t hash)
 {
     size_t mask = table->capacity - 1;
 
@@ -42,7 +58,7 @@ static struct table_entry *find_slot(const struct table *table, struct slice key
         if (entry->key == NULL)
             return entry;
         if (entry->hash == hash && entry->key_len == key.len &&
-            (entry->key == key.ptr || memcmp(entry->key, key.ptr, key.len) == 0))
+            (entry->key == key.ptr || is_equal(entry->key, key.ptr, key.len)))
             return entry;
     }
 }
@@ -81,6 +97,12 @@ static int grow(struct table *table)
     return 0;
 }
 
+/* For one more. */
+static bool has_no_room(const struct table *table)
+{
+    return (table->count + 1) * 4 > table->capacity * 3;
+}
+
 static char *key_to_keep(const struct table *table, struct slice key)
 {
     if (!table->borrows)
@@ -94,7 +116,7 @@ int table_put_hashed(struct table *table, struct slice key, uint32_t hash, void 
     struct table_entry *slot;
 
     CHECK(value != NULL && key.len < UINT32_MAX);
-    if ((table->count + 1) * 4 > table->capacity * 3 && grow(table) != 0)
+    if (has_no_room(table) && grow(table) != 0)
         return ERROR_NOMEM;
     slot = find_slot(table, key, hash);
     if (slot->key == NULL || table->borrows) {
@@ -106,6 +128,26 @@ int table_put_hashed(struct table *table, struct slice key, uint32_t hash, void 
         *slot = (struct table_entry){.key = kept, .key_len = (uint32_t)key.len, .hash = hash};
     }
     slot->value = value;
+    return 0;
+}
+
+int table_add_hashed(struct table *table, struct slice key, uint32_t hash, void *value)
+{
+    size_t mask, at;
+    char *kept;
+
+    CHECK(value != NULL && key.len < UINT32_MAX);
+    if (has_no_room(table) && grow(table) != 0)
+        return ERROR_NOMEM;
+    kept = key_to_keep(table, key);
+    if (kept == NULL)
+        return ERROR_NOMEM;
+    mask = table->capacity - 1;
+    for (at = hash & mask; table->entries[at].key != NULL; at = (at + 1) & mask)
+        ;
+    table->entries[at] = (struct table_entry){
+        .key = kept, .key_len = (uint32_t)key.len, .hash = hash, .value = value};
+    table->count++;
     return 0;
 }
 

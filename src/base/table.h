@@ -53,6 +53,8 @@ static inline void table_fetch(const struct table *table, uint32_t hash)
 }
 void *table_get_hashed(const struct table *table, struct slice key, uint32_t hash);
 int table_put_hashed(struct table *table, struct slice key, uint32_t hash, void *value);
+/* Of a key that is known not to be there. */
+int table_add_hashed(struct table *table, struct slice key, uint32_t hash, void *value);
 void *table_take_hashed(struct table *table, struct slice key, uint32_t hash);
 /* Walk: start with *cursor 0; false at the end. The table must not change meanwhile. */
 bool table_next(const struct table *table, size_t *cursor, struct slice *ret_key, void **ret_value);

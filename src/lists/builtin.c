@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/eight.h"
+#include "base/sixteen.h"
 
 /*
  * The tables that tools/compile-lists made; its head comment tells the layout. Keys of local parts
@@ -21,6 +21,7 @@ enum {
     COUNT_MAX = 8,
     KEY_MAX = 255,
     LOCAL_MAX = ADDRESS_LOCAL_MAX,
+    LOCAL_FILTER_LOG2 = 14,
     TOKENS_MAX = 8,
     PART_MIN = 6, /* bytes of the shortest name with CLASS_PART: tools/compile-lists checks it */
 };
@@ -68,19 +69,29 @@ static uint64_t read_tail(const unsigned char *bytes, size_t len)
     return word;
 }
 
+/* The part of hash_key that one word of a key makes. */
+static inline uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    return (hash ^ word) * 0xD6E8FEB86659FD93u;
+}
+
+static inline uint64_t hash_begin(size_t len)
+{
+    return len * 0x9E3779B97F4A7C15u;
+}
+
 /* hash_key() of tools/compile-lists. No seed: nobody can insert, and the table's runs are short. */
 static uint64_t hash_key(const unsigned char *bytes, size_t len)
 {
-    const uint64_t multiplier = 0xD6E8FEB86659FD93u;
-    uint64_t hash = len * 0x9E3779B97F4A7C15u;
+    uint64_t hash = hash_begin(len);
     size_t at = 0;
 
     for (; at + 8 <= len; at += 8) {
-        hash = (hash ^ read_u64(bytes + at)) * multiplier;
+        hash = hash_word(hash, read_u64(bytes + at));
         hash ^= hash >> 32;
     }
     if (at < len) {
-        hash = (hash ^ read_tail(bytes, len)) * multiplier;
+        hash = hash_word(hash, read_tail(bytes, len));
         hash ^= hash >> 32;
     }
     return hash;
@@ -102,9 +113,14 @@ static inline const unsigned char *domain_filter(void)
     return local_table() + 8 * (size_t)read_u32(lists_blob + BLOB_LOCAL_SLOTS);
 }
 
-static inline const unsigned char *keys(void)
+static inline const unsigned char *local_filter(void)
 {
     return domain_filter() + read_u32(lists_blob + BLOB_SLOTS) / 2;
+}
+
+static inline const unsigned char *keys(void)
+{
+    return local_filter() + (1 << LOCAL_FILTER_LOG2) / 8;
 }
 
 /* The class bits of exactly this key, which has this hash, in one of the tables. */
@@ -193,11 +209,19 @@ bool lists_mx_is_disposable(struct slice host)
 
 /* A local part without case, punctuation and tag; where its words begin. */
 struct squeezed {
-    char bytes[LOCAL_MAX + 1]; /* room for an "@" behind */
+    char bytes[LOCAL_MAX + 16]; /* what stands behind its length means nothing */
     size_t len;
     size_t starts[TOKENS_MAX + 1]; /* offsets of words, then len */
     size_t token_count;
 };
+
+/* A word, and what stands behind it, up to the next sixteen bytes. */
+static inline void copy_word(char *to, const char *from, size_t len)
+{
+    memcpy(to, from, 16);
+    for (size_t at = 16; at < len; at += 16)
+        memcpy(to + at, from + at, 16);
+}
 
 /* False when there is nothing to look up. */
 static bool squeeze(const struct address_traits *traits, struct squeezed *ret)
@@ -214,7 +238,7 @@ static bool squeeze(const struct address_traits *traits, struct squeezed *ret)
 
         if (ret->token_count < TOKENS_MAX)
             ret->starts[ret->token_count++] = len;
-        eight_copy(ret->bytes + len, traits->lower + from, word_len);
+        copy_word(ret->bytes + len, traits->lower + from, word_len);
         len += word_len;
         rest = from + word_len < LOCAL_MAX ? rest >> (from + word_len) << (from + word_len) : 0;
     }
@@ -222,21 +246,40 @@ static bool squeeze(const struct address_traits *traits, struct squeezed *ret)
     return len > 0;
 }
 
-/* The class bits of the bytes from..to as a local part. */
-static unsigned find_local(struct squeezed *name, size_t from, size_t to)
+/* Most words stand in no list, which their first bytes and their length tell nearly always. */
+static inline bool may_be_local(const char *bytes, size_t len)
 {
-    char *key = name->bytes + from, behind = name->bytes[to];
-    size_t len = to - from;
+    uint64_t word = eight_read(bytes), bit;
+
+    if (len < 8)
+        word = (word & ((UINT64_C(1) << (8 * len)) - 1)) | (uint64_t)'@' << (8 * len);
+    bit = hash_word(hash_begin(len + 1), word) >> (64 - LOCAL_FILTER_LOG2);
+    return (local_filter()[bit >> 3] >> (bit & 7) & 1) != 0;
+}
+
+/* The class bits of a local part that may be one; room for a byte behind it. */
+static __attribute__((noinline)) unsigned look_up_local(char *bytes, size_t len)
+{
+    char behind = bytes[len];
     unsigned classes;
 
-    /* Names of people do, and no name in the table: tools/compile-lists checks it. */
-    if (len >= 2 && ascii_is_digit(name->bytes[to - 1]) && ascii_is_digit(name->bytes[to - 2]))
-        return 0;
-    key[len] = '@';
-    classes = find_in(local_table(), read_u32(lists_blob + BLOB_LOCAL_SLOTS), key, len + 1,
-                      hash_key((const unsigned char *)key, len + 1));
-    key[len] = behind;
+    bytes[len] = '@';
+    classes = find_in(local_table(), read_u32(lists_blob + BLOB_LOCAL_SLOTS), bytes, len + 1,
+                      hash_key((const unsigned char *)bytes, len + 1));
+    bytes[len] = behind;
     return classes;
+}
+
+/* The class bits of the bytes from..to as a local part. */
+static inline unsigned find_local(struct squeezed *name, size_t from, size_t to)
+{
+    /* Names of people do, and no name in the table: tools/compile-lists checks it. */
+    if (to - from >= 2 && ascii_is_digit(name->bytes[to - 1]) &&
+        ascii_is_digit(name->bytes[to - 2]))
+        return 0;
+    return may_be_local(name->bytes + from, to - from)
+               ? look_up_local(name->bytes + from, to - from)
+               : 0;
 }
 
 /* "info2", "sales-uk", "support.1": a role with a number or a country behind it. */
@@ -252,13 +295,26 @@ static bool is_numbered_role(struct squeezed *name)
            name->len - name->starts[1] <= 3 && (find_local(name, 0, name->starts[1]) & LISTS_ROLE);
 }
 
+static inline bool has_y(const struct squeezed *name)
+{
+    for (size_t at = 0; at < name->len; at += 16) {
+        uint64_t found;
+        sixteen bytes;
+
+        memcpy(&bytes, name->bytes + at, 16);
+        found = sixteen_gather((sixteen)(bytes == 'y')) << at;
+        if ((found & address_traits_first(name->len)) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* "news-noreply", "no_reply.eu": some run of words, but not all, is a no-reply name by itself. */
 static bool has_no_reply_part(struct squeezed *name)
 {
     if (name->len < PART_MIN)
         return false;
-    if (memchr(name->bytes, 'y', name->len) != NULL &&
-        memmem(name->bytes, name->len, "noreply", 7) != NULL)
+    if (has_y(name) && memmem(name->bytes, name->len, "noreply", 7) != NULL)
         return true;
     for (size_t from = 0; from < name->token_count; from++) {
         for (size_t to = from + 1; to <= name->token_count; to++) {
