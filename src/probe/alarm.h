@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/heap.h"
 
 struct probe_alarm {
@@ -31,6 +32,26 @@ int probe_alarms_admit(struct probe_alarms *alarms, struct probe_alarm *alarm,
                        void (*ring)(void *owner), void *owner);
 /* Count it out, clearing it. No-op for one that was never admitted (zeroed). */
 void probe_alarms_dismiss(struct probe_alarms *alarms, struct probe_alarm *alarm);
+
+/*
+ * Count an owner in whose alarm is all zeros and is aimed only when it is to be set, as it nearly
+ * never is: until then nobody looks at it. ERROR_NOMEM.
+ */
+static inline int probe_alarms_count_in(struct probe_alarms *alarms)
+{
+    if (alarms->admitted >= alarms->heap.capacity &&
+        heap_reserve(&alarms->heap, alarms->admitted + 1) != 0)
+        return ERROR_NOMEM;
+    alarms->admitted++;
+    return 0;
+}
+
+static inline void probe_alarm_aim(struct probe_alarm *alarm, void (*ring)(void *owner),
+                                   void *owner)
+{
+    alarm->ring = ring;
+    alarm->owner = owner;
+}
 
 /* Count out one that is known not to be set, without looking at it: it may be far away. */
 void probe_alarms_count_out(struct probe_alarms *alarms);

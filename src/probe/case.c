@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/eight.h"
 #include "base/memory.h"
 #include "lists/builtin.h"
 #include "probe/case_round.h"
@@ -11,23 +12,18 @@
 #include "probe/offline.h"
 #include "probe/owner.h"
 #include "probe/recalled.h"
+#include "probe/taken.h"
 #include "provider/mailbox.h"
 
 #define SPARE_BYTES 4000 /* used: it has no second block, or that is not much larger */
 
-static void case_start(struct probe_case *kase, const struct address *address);
-
-static struct slice domain_of(const struct address *address)
-{
-    return address->is_literal ? address->domain
-                               : slice_from(address->domain_ascii, address->domain_ascii_len);
-}
+static void case_start(struct probe_case *kase, const struct probe_taken *taken);
 
 /* --- submitting ---------------------------------------------------------------------------- */
 
 /* input: stands as long as the submission does. */
 static void submission_init(struct probe_submission *submission, struct slice input,
-                            const struct address *address, const struct probe_wish *wish,
+                            struct address_memo memo, const struct probe_wish *wish,
                             probe_done *done, void *user)
 {
     *submission = (struct probe_submission){
@@ -36,13 +32,13 @@ static void submission_init(struct probe_submission *submission, struct slice in
         .owner = wish->owner,
         .patience = wish->patience,
         .is_fresh = wish->is_fresh,
-        .memo = address_remember(address),
+        .memo = memo,
         .input = input,
     };
 }
 
 /* Of one who joins a case: with its input behind it. */
-static struct probe_submission *submission_new(struct slice input, const struct address *address,
+static struct probe_submission *submission_new(struct slice input, struct address_memo memo,
                                                const struct probe_wish *wish, probe_done *done,
                                                void *user)
 {
@@ -53,7 +49,7 @@ static struct probe_submission *submission_new(struct slice input, const struct 
         return NULL;
     if (input.len > 0)
         memcpy(bytes, input.ptr, input.len);
-    submission_init(submission, slice_from(bytes, input.len), address, wish, done, user);
+    submission_init(submission, slice_from(bytes, input.len), memo, wish, done, user);
     return submission;
 }
 
@@ -110,28 +106,35 @@ static struct probe_case *case_take(struct probe_engine *engine, size_t more)
 }
 
 /* Most addresses are given as they go on the wire: then there is one copy for both. */
-static struct probe_case *case_new(struct probe_engine *engine, struct slice wire,
+static struct probe_case *case_new(struct probe_engine *engine, const struct probe_taken *taken,
                                    struct slice input, struct slice *ret_input)
 {
-    bool is_wire = slice_equal(wire, input);
+    struct slice wire = taken->wire;
+    bool is_wire = taken->is_plain || slice_equal(wire, input);
     struct probe_case *kase = case_take(engine, wire.len + 1 + (is_wire ? 0 : input.len));
     char *at;
 
     if (kase == NULL)
         return NULL;
-    if (probe_alarms_admit(&engine->waits, &kase->wait, probe_case_wait_is_over, kase) != 0 ||
-        probe_alarms_admit(&engine->alarms, &kase->deadline, probe_case_deadline_came, kase) != 0) {
-        probe_alarms_dismiss(&engine->waits, &kase->wait);
+    if (probe_alarms_count_in(&engine->waits) != 0) {
+        case_give_back(engine, kase);
+        return NULL;
+    }
+    if (probe_alarms_count_in(&engine->alarms) != 0) {
+        probe_alarms_count_out(&engine->waits);
         case_give_back(engine, kase);
         return NULL;
     }
     kase->engine = engine;
     at = kase->wire;
-    if (wire.len > 0)
-        memcpy(at, wire.ptr, wire.len);
+    eight_copy(at, wire.ptr, wire.len);
     at[wire.len] = '\0';
     kase->ask.recipient.mailbox = slice_from(at, wire.len);
-    (void)smtp_recipient_check(&kase->ask.recipient); /* what can't be sent is told then */
+    if (taken->is_plain)
+        smtp_recipient_vouch(&kase->ask.recipient, (uint16_t)(taken->local.len + 1));
+    else
+        (void)smtp_recipient_check(&kase->ask.recipient); /* what can't be sent is told then */
+    kase->ask.recipient.needs_smtputf8 = taken->needs_smtputf8;
     if (!is_wire)
         at += wire.len + 1;
     if (!is_wire && input.len > 0)
@@ -174,23 +177,30 @@ void probe_case_hurry(struct probe_case *kase)
 }
 
 /* A case of its own, among those under way if others may join it. NULL: no memory. */
-static struct probe_case *case_begin(struct probe_engine *engine, struct slice wire, uint32_t hash,
-                                     bool may_be_joined, struct slice input,
+static struct probe_case *case_begin(struct probe_engine *engine, const struct probe_taken *taken,
+                                     uint32_t hash, bool may_be_joined, struct slice input,
                                      struct slice *ret_input)
 {
-    struct probe_case *kase = case_new(engine, wire, input, ret_input);
+    struct probe_case *kase = case_new(engine, taken, input, ret_input);
 
     if (kase == NULL)
         return NULL;
+    kase->mailbox_hash = hash;
     if (may_be_joined &&
-        table_put_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, hash, kase) != 0) {
+        table_add_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, hash, kase) != 0) {
         probe_case_free(kase);
         return NULL;
     }
-    kase->mailbox_hash = hash;
     kase->has_mailbox_key = may_be_joined;
     list_append(&engine->cases, &kase->in_cases);
     return kase;
+}
+
+/* One that goes less far is soon over: from now on others join the deeper one. */
+static void part_with(struct probe_engine *engine, struct probe_case *shallow)
+{
+    table_take_hashed(&engine->mailboxes, shallow->ask.recipient.mailbox, shallow->mailbox_hash);
+    shallow->has_mailbox_key = false;
 }
 
 int probe_case_submit(struct probe_engine *engine, struct slice address,
@@ -199,44 +209,37 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     struct probe_submission *submission = NULL;
     struct probe_case *kase = NULL;
     struct probe_recalled *recalled = NULL;
-    char wire[ADDRESS_WIRE_SIZE];
-    struct address parsed;
-    size_t wire_len = 0;
+    struct probe_taken taken;
     uint32_t hash = 0;
-    struct probe_case *shallow = NULL;
     bool is_settled = false, is_new = false;
 
-    if (address_parse(address.ptr, address.len, &parsed)) {
-        wire_len = address_format_wire(&parsed, wire);
-        hash = table_hash(&engine->mailboxes, slice_from(wire, wire_len));
+    probe_take_in(engine, address, &taken);
+    if (taken.wire.len > 0) {
+        hash = table_hash(&engine->mailboxes, taken.wire);
         table_fetch(&engine->mailboxes, hash);
-        recalled = probe_recalled_new(engine, &parsed, wish);
+        if (engine->past.recall != NULL)
+            recalled = probe_recalled_new(engine, probe_taken_address(&taken), wish);
         is_settled = probe_recalled_settles(recalled, wish);
         /* An answer at hand does not wait for one that is under way. */
         if (!is_settled)
-            kase = table_get_hashed(&engine->mailboxes, slice_from(wire, wire_len), hash);
-        /* One that goes less far is soon over: from now on others join the deeper one. */
+            kase = table_get_hashed(&engine->mailboxes, taken.wire, hash);
         if (kase != NULL && kase->wish.depth < wish->depth) {
-            shallow = kase;
+            part_with(engine, kase);
             kase = NULL;
         }
     }
     if (kase == NULL) {
         struct slice input;
 
-        kase = case_begin(engine, slice_from(wire, wire_len), hash, wire_len > 0 && !is_settled,
-                          address, &input);
+        kase = case_begin(engine, &taken, hash, taken.wire.len > 0 && !is_settled, address, &input);
         if (kase == NULL)
             goto no_memory;
         kase->wish = *wish;
-        if (shallow != NULL)
-            shallow->has_mailbox_key = false;
-        kase->ask.recipient.needs_smtputf8 = wire_len > 0 && address_needs_smtputf8(&parsed);
         submission = &kase->first;
-        submission_init(submission, input, &parsed, wish, done, user);
+        submission_init(submission, input, taken.memo, wish, done, user);
         is_new = true;
     } else {
-        submission = submission_new(address, &parsed, wish, done, user);
+        submission = submission_new(address, taken.memo, wish, done, user);
         if (submission == NULL)
             goto no_memory;
     }
@@ -251,8 +254,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         probe_case_hurry(kase);
     probe_owner_count_in(kase, submission);
     engine->counts.submitted++;
-    if (is_new && wire_len > 0)
-        case_start(kase, &parsed);
+    if (is_new && taken.wire.len > 0)
+        case_start(kase, &taken);
     else if (is_new)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
     return 0;
@@ -267,7 +270,7 @@ no_memory:
 static void case_waits_no_more(struct probe_case *kase)
 {
     probe_owner_waits_no_more(kase);
-    probe_alarm_clear(&kase->engine->waits, &kase->wait);
+    probe_alarm_clear(&kase->engine->waits, &kase->alarm);
 }
 
 void probe_case_finish(struct probe_case *kase, enum evidence_stop stop)
@@ -329,18 +332,17 @@ static bool is_listed(unsigned matches, unsigned builtin, bool disposable_mx)
 
 static void case_go_by_facts(struct probe_case *kase);
 
-/* domain: found already; or NULL. */
-static void case_look_up(struct probe_case *kase, const struct address *address,
-                         struct probe_domain *domain)
+static void case_look_up(struct probe_case *kase, const struct probe_taken *taken)
 {
     struct probe_engine *engine = kase->engine;
+    struct probe_domain *domain = taken->known;
     const struct evidence_domain *facts = NULL;
     int code;
 
     if (domain != NULL)
         probe_domain_hold(domain);
     else
-        domain = probe_domain_get(engine, domain_of(address));
+        domain = probe_domain_get(engine, taken->domain);
     kase->domain = domain;
     if (domain == NULL) {
         probe_case_fail(kase, "out of memory");
@@ -348,8 +350,8 @@ static void case_look_up(struct probe_case *kase, const struct address *address,
     }
     kase->domain->cases++;
     kase->ask.domain = kase->domain;
-    if (address->is_literal)
-        code = probe_domain_make_literal(kase->domain, &address->literal);
+    if (taken->is_literal)
+        code = probe_domain_make_literal(kase->domain, &taken->literal);
     else
         code = 0;
     if (code == 0)
@@ -372,29 +374,26 @@ static void case_go_by_past(struct probe_case *kase)
 }
 
 /* No such mailbox can exist. The rules of a domain that other cases have got are at hand. */
-static bool is_breach(const struct probe_domain *domain, const struct address *address)
+static bool is_breach(const struct probe_taken *taken)
 {
-    if (domain == NULL)
-        return provider_mailbox_breach(address->local, domain_of(address)) != NULL;
-    return provider_mailbox_breach_of(address->local, &domain->known.rules) != NULL;
+    if (taken->known == NULL)
+        return provider_mailbox_breach(taken->local, taken->domain) != NULL;
+    return provider_mailbox_breach_of(taken->local, &taken->known->known.rules) != NULL;
 }
 
-static void case_start(struct probe_case *kase, const struct address *address)
+static void case_start(struct probe_case *kase, const struct probe_taken *taken)
 {
-    struct probe_domain *domain =
-        address->is_literal ? NULL : probe_domain_find(kase->engine, domain_of(address));
-
     if (kase->engine->lists != NULL)
         kase->operator_matches =
-            lists_operator_match(kase->engine->lists, address->local, domain_of(address));
-    if (probe_offline_is_skipped(kase->operator_matches) || is_breach(domain, address))
+            lists_operator_match(kase->engine->lists, taken->local, taken->domain);
+    if (probe_offline_is_skipped(kase->operator_matches) || is_breach(taken))
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
     else if (probe_recalled_settles(kase->recalled, &kase->wish))
         case_go_by_past(kase);
     else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else
-        case_look_up(kase, address, domain);
+        case_look_up(kase, taken);
 }
 
 void probe_case_step(struct probe_case *kase)

@@ -42,8 +42,9 @@ struct probe_submission {
  * is of its beginning and its end, last what is of its way out and back, with the wire form behind.
  */
 struct probe_case {
-    struct probe_alarm wait;     /* in engine->waits: go on */
-    struct probe_alarm deadline; /* when OUT, and not in engine->out: no time left */
+    /* WAITING, in engine->waits: go on. OUT, in engine->alarms, if not in engine->out: no time
+       left. */
+    struct probe_alarm alarm;
     uint64_t waiting_since_ms, blocked_since_ms;
 
     struct probe_recalled *recalled; /* what the past says; NULL: nothing */

@@ -55,7 +55,13 @@ void probe_case_in(struct probe_case *kase)
     if (list_node_is_in(&kase->node))
         list_remove(&kase->node);
     else
-        probe_alarm_clear(&kase->engine->alarms, &kase->deadline);
+        probe_alarm_clear(&kase->engine->alarms, &kase->alarm);
+}
+
+static void ring_at_deadline(struct probe_case *kase)
+{
+    probe_alarm_aim(&kase->alarm, probe_case_deadline_came, kase);
+    probe_alarm_set(&kase->engine->alarms, &kase->alarm, kase->deadline_ms);
 }
 
 void probe_case_out(struct probe_case *kase)
@@ -70,7 +76,7 @@ void probe_case_out(struct probe_case *kase)
         LIST_ELEMENT(last, struct probe_case, node)->deadline_ms <= kase->deadline_ms)
         list_append(&engine->out, &kase->node);
     else
-        probe_alarm_set(&engine->alarms, &kase->deadline, kase->deadline_ms);
+        ring_at_deadline(kase);
 }
 
 static void spend_time(struct probe_case *kase, uint64_t now)

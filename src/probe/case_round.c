@@ -13,6 +13,12 @@
 
 /* --- waiting ------------------------------------------------------------------------------- */
 
+static void wait_until(struct probe_case *kase, uint64_t until_ms)
+{
+    probe_alarm_aim(&kase->alarm, probe_case_wait_is_over, kase);
+    probe_alarm_set(&kase->engine->waits, &kase->alarm, until_ms);
+}
+
 /* True when the case waits now; false when there is no patience for it. */
 bool probe_case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64_t hint_ms,
                      uint64_t asked_ms)
@@ -37,7 +43,7 @@ bool probe_case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64
     probe_owner_waits(kase);
     kase->state = PROBE_CASE_WAITING;
     list_remove(&kase->node);
-    probe_alarm_set(&engine->waits, &kase->wait, kase->waiting_since_ms + wait);
+    wait_until(kase, kase->waiting_since_ms + wait);
     return true;
 }
 
@@ -182,7 +188,7 @@ static bool case_is_blocked(struct probe_case *kase, const struct probe_host *ho
         kase->state = PROBE_CASE_WAITING;
         kase->waiting_since_ms = now;
         list_remove(&kase->node);
-        probe_alarm_set(&kase->engine->waits, &kase->wait, kase->domain->breaker.until_ms);
+        wait_until(kase, kase->domain->breaker.until_ms);
         return true;
     }
     if (probe_breaker_is_open(&host->site->breaker, now)) {

@@ -489,7 +489,7 @@ static void count_later(struct probe_engine *engine)
     for (node = list_first(&engine->cases); node != NULL; node = list_after(&engine->cases, node)) {
         const struct probe_case *kase = LIST_ELEMENT(node, struct probe_case, in_cases);
         const struct probe_host *host;
-        uint64_t at_ms = probe_alarm_time(&kase->wait);
+        uint64_t at_ms = probe_alarm_time(&kase->alarm);
 
         if (kase->state != PROBE_CASE_WAITING || kase->answered_by.profile == NULL)
             continue;

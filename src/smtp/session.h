@@ -160,6 +160,16 @@ void smtp_session_free(struct smtp_session *session);
  * long, it is cheaper to look when their mailbox has just been written. It must not change then.
  */
 bool smtp_recipient_check(struct smtp_recipient *recipient);
+/*
+ * Without looking: the caller knows that nothing but letters, digits, ".", "-", "_" and "+" stands
+ * on both sides of one "@", which stands before domain_at.
+ */
+static inline void smtp_recipient_vouch(struct smtp_recipient *recipient, uint16_t domain_at)
+{
+    recipient->is_checked = true;
+    recipient->has_utf8 = false;
+    recipient->domain_at = domain_at;
+}
 
 /*
  * Queue a recipient. 0, ERROR_RANGE (the mailbox could not be sent safely) or ERROR_LIMIT
