@@ -12,6 +12,7 @@
 #include "bulk/spool.h"
 #include "bulk/strings.h"
 #include "bulk/workbook.h"
+#include "bulk/xstring.h"
 
 #define COLUMNS_MAX 16384 /* of a sheet: XFD */
 #define VALUE_MAX                                                                                  \
@@ -42,7 +43,7 @@ struct bulk_sheet {
     enum cell_type type;
     size_t column;
     size_t style;
-    struct buffer value;
+    struct buffer value, text; /* text: of one with escapes */
     unsigned value_depth, phonetic_depth;
 };
 
@@ -144,7 +145,7 @@ static struct slice number_text(const struct bulk_sheet *sheet, struct slice val
     return slice_from_string(out);
 }
 
-static struct slice cell_text(const struct bulk_sheet *sheet, char out[40])
+static struct slice cell_text(struct bulk_sheet *sheet, char out[40])
 {
     struct slice value = buffer_slice(&sheet->value), text;
     uint64_t index;
@@ -155,12 +156,12 @@ static struct slice cell_text(const struct bulk_sheet *sheet, char out[40])
     case CELL_SHARED:
         return slice_to_u64(slice_trim(value), UINT32_MAX, &index) &&
                        bulk_strings_get(sheet->strings, index, &text)
-                   ? slice_prefix(text, VALUE_MAX)
+                   ? bulk_xstring_text(slice_prefix(text, VALUE_MAX), &sheet->text)
                    : SLICE_EMPTY;
     case CELL_BOOLEAN:
         return slice_equal(value, SLICE("1")) ? SLICE("TRUE") : SLICE("FALSE");
     default:
-        return value;
+        return bulk_xstring_text(value, &sheet->text);
     }
 }
 
@@ -169,7 +170,7 @@ static void end_cell(struct bulk_sheet *sheet)
     char out[40];
     struct slice text = cell_text(sheet, out);
 
-    if (sheet->row.failed || sheet->value.failed) {
+    if (sheet->row.failed || sheet->value.failed || sheet->text.failed) {
         bulk_part_fail(sheet->part, ERROR_NOMEM, "no memory");
         return;
     }
@@ -237,6 +238,7 @@ static int open_archive(int fd, const char *name, const char *sheet_name,
     arena_init(&sheet->arena);
     buffer_init(&sheet->row, 0);
     buffer_init(&sheet->value, 0);
+    buffer_init(&sheet->text, 0);
     code = bulk_workbook_read(archive, sheet_name, &sheet->arena, &sheet->workbook, error);
     if (code == 0)
         code = bulk_strings_read(archive, sheet->workbook.strings_part, &sheet->strings, error);
@@ -277,6 +279,7 @@ void bulk_sheet_close(struct bulk_sheet *sheet)
     bulk_archive_close(sheet->archive);
     buffer_done(&sheet->row);
     buffer_done(&sheet->value);
+    buffer_done(&sheet->text);
     arena_done(&sheet->arena);
     memory_free(sheet);
 }

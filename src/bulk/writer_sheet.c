@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 #include "bulk/format.h"
 #include "bulk/writer_internal.h"
+#include "bulk/xstring.h"
 #include "bulk/zip.h"
 
 #define CELLS_MAX   16384u /* of a row */
@@ -120,13 +121,18 @@ static int put_part(struct writer_sheet *sheet, const char *name, const char *xm
 
 /* --- cells ----------------------------------------------------------------------------------- */
 
-/* A letter as XML has it; what XML can't hold as spreadsheets write it, or not at all. */
-static void put_letter(struct buffer *out, const char *bytes, size_t size, uint32_t code)
+/* A letter as XML has it; what XML can't hold as spreadsheets write it, or not at all. `bytes`:
+   from the letter on, `size` of them its own. */
+static void put_letter(struct buffer *out, struct slice bytes, size_t size, uint32_t code)
 {
+    uint16_t unit;
+
     if (size == 0 || code == 0 || code == 0xfffe || code == 0xffff)
         buffer_append(out, "\xef\xbf\xbd", 3);
     else if (code < 0x20 && code != '\t' && code != '\n')
         buffer_printf(out, "_x%04X_", (unsigned)code);
+    else if (code == '_' && bulk_xstring_escape(bytes, &unit))
+        buffer_append_string(out, "_x005F_");
     else if (code == '&')
         buffer_append_string(out, "&amp;");
     else if (code == '<')
@@ -134,7 +140,7 @@ static void put_letter(struct buffer *out, const char *bytes, size_t size, uint3
     else if (code == '>')
         buffer_append_string(out, "&gt;");
     else
-        buffer_append(out, bytes, size);
+        buffer_append(out, bytes.ptr, size);
 }
 
 /* Letters from the beginning on, no more than `most`, that stand in XML as they are. */
@@ -143,7 +149,8 @@ static size_t plain_len(struct slice text, size_t most)
     size_t len = 0;
 
     while (len < text.len && len < most && text.ptr[len] >= ' ' && text.ptr[len] != '&' &&
-           text.ptr[len] != '<' && text.ptr[len] != '>' && (unsigned char)text.ptr[len] < 0x80)
+           text.ptr[len] != '<' && text.ptr[len] != '>' && text.ptr[len] != '_' &&
+           (unsigned char)text.ptr[len] < 0x80)
         len++;
     return len;
 }
@@ -163,7 +170,7 @@ static void put_fit(struct buffer *out, struct slice text)
         if (at == text.len || units == LETTERS_MAX - 1)
             return;
         size = utf8_decode(text.ptr + at, text.len - at, &code);
-        put_letter(out, text.ptr + at, size, code);
+        put_letter(out, slice_from_offset(text, at), size, code);
         units += code > 0xffff ? 2 : 1;
         at += size > 0 ? size : 1;
     }
