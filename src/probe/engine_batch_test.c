@@ -7,10 +7,12 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "base/check.h"
 #include "base/instant.h"
+#include "probe/case.h"
 #include "probe/engine_rig.h"
 
 /* So that MAIL and RCPTs go out together, and QUIT with the last of `rcpts`. */
@@ -197,6 +199,46 @@ static void servers_that_lose_of_a_batch_are_asked_one_by_one(void **state)
     run_with_quit("  behave broken-pipelining\n  behave idle 20s\n", 5, 3);
 }
 
+/*
+ * A server that hangs up on one leaves those behind him without a turn, and they come again. Who
+ * had no turn in 200 sessions has met what others met: it is not asked for ever, and not called
+ * anything.
+ */
+static void who_never_has_a_turn_ends_as_disconnected(void **state)
+{
+    for (unsigned before = 198; before <= 199; before++) {
+        struct bench *bench = bench_new();
+        unsigned ended = 0;
+        char text[32];
+
+        open_limits(bench, 50);
+        assert_true(bench_build(bench, SERVER_A "  mailbox u*\n  behave hangup bad-rcpt\n"));
+        for (unsigned i = 0; i < 12; i++) {
+            snprintf(text, sizeof(text), "%c%u@a.example", i % 4 == 0 ? 'n' : 'u', i);
+            assert_non_null(submit(bench, slice_from_string(text)));
+        }
+        for (struct list_node *node = list_first(&bench->engine->cases); node != NULL;
+             node = list_after(&bench->engine->cases, node))
+            LIST_ELEMENT(node, struct probe_case, in_cases)->untried_count = (uint8_t)before;
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        for (unsigned i = 0; i < 12; i++) {
+            const struct outcome *outcome = &bench->outcomes[i];
+
+            if (outcome->reason == REASON_DISCONNECTED) {
+                assert_non_null(strstr(outcome->explanation, "mx.a.example"));
+                assert_int_equal(outcome->stop, EVIDENCE_STOP_NONE);
+                assert_true(outcome->attempts > 0);
+                ended++;
+            } else {
+                assert_int_equal(outcome->status, i % 4 == 0 ? VERDICT_INVALID : VERDICT_VALID);
+            }
+        }
+        assert_int_equal(ended > 0, before == 199);
+        bench_free(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +246,7 @@ int main(void)
         cmocka_unit_test(slow_servers_get_small_batches),
         cmocka_unit_test(replies_too_many_are_nobodys),
         cmocka_unit_test(servers_that_say_too_much_are_given_time),
+        cmocka_unit_test(who_never_has_a_turn_ends_as_disconnected),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
     };
 

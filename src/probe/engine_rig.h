@@ -13,7 +13,7 @@
 
 /* One address that was submitted, and how it ended. */
 struct outcome {
-    char address[96];
+    char address[704];
     unsigned done;
     uint64_t done_ms;
     enum verdict_status status;
