@@ -16,6 +16,10 @@ BAD = ["no address", "", "a@b@c", "@d1.example", "x y@d1.example"]
 NAMES = ["id", "Name", "Note", "City", "mk_status", "Name", "Größe", "a;b", "", "phone \"private\""]
 
 
+def contents(path):
+    return gzip.open(path, "rb").read() if path.name.endswith(".gz") else path.read_bytes()
+
+
 def kind_of(domain):
     return KINDS[domain % len(KINDS)]
 
@@ -200,7 +204,7 @@ class List:
 
     def write_files(self, folder, count):
         """One list in `count` files; what comes back of it is known from now on."""
-        back = "latin-1" if self.encoding == "latin-1" else "utf-8"
+        self.back = back = "latin-1" if self.encoding == "latin-1" else "utf-8"
         self.header_line = self.line(self.names) if self.kind == "csv" else None
         for number, row in enumerate(self.rows, 1):
             if self.kind == "ndjson":
@@ -231,10 +235,15 @@ class List:
             while rows and rows[-1].text.strip(" \t" + self.delimiter) == "":
                 self.rows.remove(rows.pop())  # blank rows at the end of a file are none
             self.write(folder, "" if part == 0 else f"-{part}", rows, part == 0 or again)
+        if back == "latin-1" and contents(self.files[0]).isascii():
+            # The first file tells nothing of the encoding: all comes back as UTF-8.
+            self.back = "utf-8"
+            for row in self.rows:
+                row.raw = row.raw.decode(back).encode("utf-8")
 
     def split_raw(self, row):
         """A long row's own bytes: up to the list's width, and what is beyond with the delimiter before it."""
-        encoding = "latin-1" if self.encoding == "latin-1" else "utf-8"
+        encoding = self.back
         text, at, cells = row.text, 0, 0
         while True:
             if text[at:at + 1] == '"':

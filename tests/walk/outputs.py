@@ -1,10 +1,10 @@
 """Cleaned lists read back, without our own reader: what stands in each row, and what of it is ours."""
 import csv
-import gzip
 import io
 import json
 
 from formats_test import read_xlsx
+from lists import contents
 
 APPENDED = {"reacher": 7}
 
@@ -23,10 +23,6 @@ def same_length(found, rows, address_of):
     if len(found) != len(rows):
         pairs = [(address_of(f), row.address) for f, row in zip(found, rows)]
         demand(False, len(found), "rows, not", len(rows), next((p for p in pairs if p[0] != p[1]), "at the end"))
-
-
-def contents(path):
-    return gzip.open(path, "rb").read() if path.name.endswith(".gz") else path.read_bytes()
 
 
 def ours_at(text, at, delimiter, count):
@@ -56,7 +52,7 @@ def ours_at(text, at, delimiter, count):
 def csv_of_table(data, lst, rows, profile, in_order=True):
     """CSV of CSV: our cells by row, after every byte of the list's own was compared. Not in order: rows that were
     found are taken out of `rows`, which is then put into the order of what was found."""
-    encoding = "latin-1" if lst.encoding == "latin-1" else "utf-8"
+    encoding = lst.back
     count = APPENDED.get(profile, 8)
     # One character a byte: what is compared are bytes.
     text, at, found = data.decode("latin-1"), 0, []

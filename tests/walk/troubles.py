@@ -13,8 +13,7 @@ import tempfile
 import time
 
 from lists import Row
-import outputs
-from outputs import Wrong, demand
+from outputs import demand
 from program import BINARY, environment
 from walk import EXPORTS, LIMIT_S, OLD, PROFILES, Walk
 
@@ -26,6 +25,23 @@ RAW = re.compile(r"database disk image|SQL logic|constraint|out of memory|Assert
 
 class Untried(Exception):
     """This machine has not what it takes."""
+
+
+def small_disk(where, after):
+    """A disk of its own, which can be made as small as is wanted."""
+    if os.geteuid() != 0:
+        raise Untried("only root can mount a small disk")
+    where.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", where], check=False,
+                      capture_output=True).returncode != 0:
+        raise Untried("nothing can be mounted here")
+    after.callback(subprocess.run, ["umount", "-l", where], check=False, capture_output=True)
+
+
+def fill(filler):
+    with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
 
 
 class Trouble(Walk):
@@ -326,6 +342,12 @@ class Pair(Trouble):
     """Two at once: of the same list into the same output, where one of them is told so, or into two."""
     STOPS = [[None], [signal.SIGKILL], [signal.SIGINT]]
 
+    def choose_input(self):
+        # Two that read one pipe would get half a list each.
+        self.inputs, self.given, self.pipes = [str(f) for f in self.list.files], None, {}
+        if len(self.inputs) == 1 and self.chance.random() < 0.3:
+            self.give(0)
+
     def go(self):
         stop, = self.stops
         same = self.chance.random() < 0.6
@@ -390,32 +412,19 @@ class Disk(Trouble):
     STOPS = [[]]
 
     def __init__(self, seed, number, folder, lab, after):
-        if os.geteuid() != 0:
-            raise Untried("only root can mount a small disk")
-        where = folder.parent / "disk"
-        where.mkdir()
-        self.mounted = where if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", where],
-                                               capture_output=True).returncode == 0 else None
-        if self.mounted is None:
-            raise Untried("nothing can be mounted here")
-        after.callback(subprocess.run, ["umount", "-l", where], check=False, capture_output=True)
-        self.disk = where
+        self.mounted = folder.parent / "disk"
+        small_disk(self.mounted, after)
         super().__init__(seed, number, folder, lab, after)
 
     def choose_output(self):
         super().choose_output()
         which = self.chance.choice(["all", "all", "output", "temporary"])
-        home = self.folder
-        if which == "all":
-            self.disk = self.mounted
-            self.move_output(home)
-        elif which == "output":
-            self.move_output(home)
-        else:
+        if which != "output":
             self.environ["TMPDIR"] = str(self.mounted)
-        self.which = which
+        if which != "temporary":
+            self.move_output()
 
-    def move_output(self, home):
+    def move_output(self):
         """Output and job stand on the disk, with the temporary folder or without."""
         self.folder = self.mounted
         moved = self.mounted / self.output.name
@@ -432,8 +441,6 @@ class Disk(Trouble):
         return (stat.f_blocks - stat.f_bfree) * stat.f_frsize // 1024
 
     def go(self):
-        if self.which == "all":
-            self.environ["TMPDIR"] = str(self.mounted)
         for _ in range(self.chance.randint(1, 5)):
             self.resize(self.used() + self.chance.choice([4, 20, 60, 150, 400]))
             filler = self.mounted / "filler"
@@ -442,9 +449,7 @@ class Disk(Trouble):
                 kill = self.chance.random() < 0.2
                 if self.chance.random() < 0.6:
                     time.sleep(self.moment())
-                    with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-                        while True:
-                            file.write(bytes(4096))
+                    fill(filler)
                     if self.chance.random() < 0.5:
                         time.sleep(self.moment())
                         filler.unlink(missing_ok=True)
@@ -548,4 +553,3 @@ class Barred(Trouble):
 
 
 KINDS = {"jobs": Jobs, "pipes": Pipes, "changed": Changed, "pair": Pair, "disk": Disk, "barred": Barred}
-__all__ = ["KINDS", "Untried", "Wrong", "outputs"]

@@ -22,6 +22,8 @@ EXPORTS = {"safe": {"valid"}, "safe+catch-all": {"valid", "catch_all"}, "unknown
            "not-invalid": {"valid", "catch_all", "do_not_mail", "unknown", "skipped"}}
 PROFILES = ["emailverify", "zerobounce", "neverbounce", "kickbox", "reacher"]
 INVALID = {"invalid", "undeliverable"}  # in anybody's words
+POLITE = ["--open-limits", "--site-gap", "1ms", "--site-connections", "4", "--site-per-minute", "600",
+          "--site-rcpts", "50"]
 OLD = b"an older output\n"
 
 
@@ -150,8 +152,7 @@ class Walk:
             self.words += ["--header", "yes" if self.list.header else "no"]
 
     def command(self):
-        return [BINARY, "clean", *self.inputs, *self.words, "--config", self.lab.config, "--open-limits",
-                "--site-gap", "1ms", "--site-connections", "4", "--site-per-minute", "600", "--site-rcpts", "50"]
+        return [BINARY, "clean", *self.inputs, *self.words, "--config", self.lab.config, *POLITE]
 
     # --- one life of the program ---
 

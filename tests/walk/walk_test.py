@@ -2,7 +2,7 @@
 
 Each walk makes a list whose truth is known (lists.py), cleans it against a lab in some way, perhaps stopped or
 killed and begun again some times (walk.py), or with other trouble (troubles.py: somebody who looks at the job, full
-disks, shut folders, a second clean, changed lists, several pipes), or through the service (service_walk.py), and then
+disks, shut folders, a second clean, changed lists, several pipes), or by way of the service (service_walk.py), and then
 demands: every row is there once and in order, the list's own bytes are as they were, each row's result is right (above
 all: nobody who exists is called invalid), exit statuses are the documented ones, and nothing but a whole output stands
 under the output's name. A walk depends on its seed and number alone, and on the machine's pace: what it says when it
@@ -29,10 +29,11 @@ os.environ.setdefault("MK_SOURCE_ROOT", str(HERE.parents[1]))
 from lab import Lab  # noqa: E402
 from lists import scenario  # noqa: E402
 from program import BINARY  # noqa: E402
+import service_walk  # noqa: E402
 import troubles  # noqa: E402
 from walk import Walk  # noqa: E402
 
-KINDS = {"usual": Walk, **troubles.KINDS}
+KINDS = {"usual": Walk, **troubles.KINDS, **service_walk.KINDS}
 
 
 def kind_of(options, number):
