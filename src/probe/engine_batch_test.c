@@ -239,6 +239,29 @@ static void who_never_has_a_turn_ends_as_disconnected(void **state)
     }
 }
 
+/*
+ * "Too many" is the limit of a session, and said to its first it refuses us. Of four who hear it in
+ * one batch three are to be asked again; the next session's first is the last, as we are refused.
+ */
+static void the_same_words_mean_another_thing_to_the_first(void **state)
+{
+    struct bench *bench = bench_new();
+
+    open_limits(bench, 50);
+    bench->settings.patience = PROBE_PATIENCE_QUICK;
+    assert_true(bench_build(bench, "domain a.example\n  mx 10 mx.a.example\n"
+                                   "server mx.a.example 192.0.2.1\n"
+                                   "  offer pipelining\n"
+                                   "  mailbox u* 452 4.5.3 Too many recipients\n"
+                                   "expect u1@a.example unknown rate_limited\n"
+                                   "expect u2@a.example unknown rate_limited\n"
+                                   "expect u3@a.example unknown rate_limited\n"
+                                   "expect u4@a.example unknown rate_limited\n"));
+    bench_run(bench);
+    assert_int_equal(counts_of(bench).rcpts, 5);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +271,7 @@ int main(void)
         cmocka_unit_test(servers_that_say_too_much_are_given_time),
         cmocka_unit_test(who_never_has_a_turn_ends_as_disconnected),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
+        cmocka_unit_test(the_same_words_mean_another_thing_to_the_first),
     };
 
     return cmocka_run_group_tests_name("probe-engine-batch", tests, NULL, NULL);

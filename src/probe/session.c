@@ -185,29 +185,51 @@ const struct provider_profile *probe_session_profile(const struct probe_session 
     return greeted_as != NULL ? greeted_as : session->host->site->profile;
 }
 
-static void handle_result(struct probe_session *session, const struct smtp_result *result)
+/* What a result means to any ask that has been out so many times. */
+static void understand(struct probe_session *session, const struct probe_ask *ask,
+                       const struct smtp_result *result, struct probe_answer *ret_answer)
 {
-    struct probe_ask *ask = LIST_ELEMENT(result->recipient, struct probe_ask, recipient);
-    struct probe_answer answer;
     struct smtp_session_facts facts;
 
-    CHECK(ask->session == session && session->asked_count > 0);
-    session->asked_count--;
     if (!session->greeting_read) {
         smtp_session_facts(session->smtp, &facts);
         read_greeting(session, facts.greeting);
     }
     if (session->answered == 0 && session->greeting_read && session->host->greeted_as != NULL)
         probe_domain_greeted(ask->domain, session->host->greeted_as);
-    probe_lesson_prepare(session, result, &answer);
+    probe_lesson_prepare(session, result, ret_answer);
+    ret_answer->input.again_count = probe_ask_again_count(ask);
+    probe_plan_next(&ret_answer->input, &ret_answer->plan);
+}
+
+/*
+ * A batch is answered in the same words mostly: what they mean was found out for the result before
+ * this, and stands in *answer still. To the first of a session they may mean something else.
+ */
+static bool is_understood(const struct probe_ask *ask, const struct smtp_result *result,
+                          const struct probe_answer *answer)
+{
+    return result->is_again && !answer->input.first_in_session &&
+           answer->input.again_count == probe_ask_again_count(ask);
+}
+
+/* *answer: the one before this, if there is one. */
+static void handle_result(struct probe_session *session, const struct smtp_result *result,
+                          struct probe_answer *answer)
+{
+    struct probe_ask *ask = LIST_ELEMENT(result->recipient, struct probe_ask, recipient);
+    struct smtp_session_facts facts;
+
+    CHECK(ask->session == session && session->asked_count > 0);
+    session->asked_count--;
+    if (!is_understood(ask, result, answer))
+        understand(session, ask, result, answer);
     if (session->host->engine->settings.transcripts) {
         smtp_session_facts(session->smtp, &facts);
-        answer.transcript = facts.transcript;
+        answer->transcript = facts.transcript;
     }
-    answer.input.again_count = probe_ask_again_count(ask);
-    probe_plan_next(&answer.input, &answer.plan);
-    probe_lesson_learn(session, ask, &answer);
-    probe_ask_answered(ask, &answer);
+    probe_lesson_learn(session, ask, answer);
+    probe_ask_answered(ask, answer);
 }
 
 static void send(struct probe_session *session, struct slice bytes)
@@ -255,7 +277,9 @@ static void say_finish(struct probe_session *session)
 static void pump(struct probe_session *session)
 {
     struct smtp_output output;
+    struct probe_answer answer; /* the last */
 
+    answer.input.first_in_session = true; /* there is none */
     for (;;) {
         say_finish(session);
         switch (smtp_session_next(session->smtp, &output)) {
@@ -266,7 +290,7 @@ static void pump(struct probe_session *session)
             start_tls(session);
             break;
         case SMTP_OUTPUT_RESULT:
-            handle_result(session, &output.result);
+            handle_result(session, &output.result, &answer);
             break;
         case SMTP_OUTPUT_IDLE:
             probe_session_go_on(session);

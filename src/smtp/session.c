@@ -463,6 +463,7 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
         .stage = recipient->stage,
         .detail = recipient->detail,
         .told_together = 1,
+        .is_again = false,
     };
     if (recipient->outcome == SMTP_OUTCOME_REPLY)
         ret->result.reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
@@ -472,6 +473,7 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
 static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
 {
     unsigned together = session->held->at == 0 ? session->held->recipients.count : 0;
+    bool is_again = session->held->telling_count > 0;
     struct smtp_recipient *recipient = smtp_held_pop(session->held, &ret->result.reply);
 
     if (recipient == NULL) {
@@ -484,6 +486,7 @@ static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
     ret->result.stage = SMTP_STAGE_RCPT;
     ret->result.detail = NULL;
     ret->result.told_together = together;
+    ret->result.is_again = is_again;
     return true;
 }
 
