@@ -82,6 +82,7 @@ struct service_list_source {
     const char *name;        /* for people */
     const char *from;        /* "web", "api", a dialect */
     const char *fingerprint; /* of the file's bytes, or "" */
+    const char *token;       /* by which service_desk_find_token finds the list; NULL: any */
     uint64_t key;            /* whose it is; 0: nobody's */
 };
 
@@ -92,6 +93,10 @@ struct service_list_source {
 int service_desk_add(struct service_desk *desk, const struct service_list_source *source,
                      const struct service_list_options *options, uint64_t *ret_id,
                      struct error *error);
+
+/* The list that was made with this token; ERROR_NOT_FOUND. Looks through all of them. */
+int service_desk_find_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
+                            struct error *error);
 
 /* All: ERROR_NOT_FOUND; ERROR_BUSY: not in this state. */
 int service_desk_start(struct service_desk *desk, uint64_t id, struct error *error);

@@ -99,7 +99,9 @@ static int take_in(struct service_desk *desk, const struct service_list_source *
 
     arena_init(&arena);
     service_random_text(token, 16);
-    file = arena_printf(&arena, "%s%s", token, source->ending);
+    /* Files bear the tokens of their lists. */
+    file =
+        arena_printf(&arena, "%s%s", source->token != NULL ? source->token : token, source->ending);
     if (file != NULL)
         path = arena_printf(&arena, "%s/%s", desk->folder, file);
     code = path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
@@ -115,6 +117,28 @@ static int take_in(struct service_desk *desk, const struct service_list_source *
         (void)unlink(path);
     arena_done(&arena);
     return code;
+}
+
+int service_desk_find_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
+                            struct error *error)
+{
+    struct store_job job = {0};
+    struct slice needle;
+    struct arena arena;
+    char text[64];
+    int code;
+
+    snprintf(text, sizeof(text), "{\"file\":\"%s", token); /* see write_sources */
+    needle = slice_from_string(text);
+    arena_init(&arena);
+    while ((code = store_job_next(desk->service->store, job.id, &arena, &job, error)) == 1 &&
+           !slice_starts_with(job.sources, needle)) {
+    }
+    *ret_id = job.id;
+    arena_done(&arena);
+    return code == 1   ? 0
+           : code == 0 ? error_set(error, ERROR_NOT_FOUND, "no list was made so")
+                       : code;
 }
 
 int service_desk_add(struct service_desk *desk, const struct service_list_source *source,

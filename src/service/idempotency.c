@@ -8,6 +8,7 @@
 #define KIND    "idempotency"
 #define KEPT_MS ((int64_t)DAY_MS)
 #define KEY_MAX 255
+#define BEGUN   "begun"
 
 /* The note's id; false: there is no key. */
 static bool note_id(const struct service_call *call, char id[SERVICE_KEY_HASH_SIZE])
@@ -22,19 +23,31 @@ static bool note_id(const struct service_call *call, char id[SERVICE_KEY_HASH_SI
     return true;
 }
 
-/* The body is "DIGEST ID". */
-static bool read_note(struct slice body, struct slice *ret_digest, uint64_t *ret_id)
+/* The body is "DIGEST ID", or "DIGEST begun TOKEN". */
+static enum service_repeat read_note(struct slice body, const char *digest, uint64_t *ret_id,
+                                     char ret_token[SERVICE_TOKEN_SIZE])
 {
-    return slice_split(&body, ' ', ret_digest) && slice_to_u64(body, INT64_MAX, ret_id);
+    struct slice kept, word;
+
+    if (!slice_split(&body, ' ', &kept))
+        return SERVICE_REPEAT_FIRST;
+    if (!slice_equal(kept, slice_from_string(digest)))
+        return SERVICE_REPEAT_REFUSED;
+    if (slice_to_u64(body, INT64_MAX, ret_id))
+        return SERVICE_REPEAT_AGAIN;
+    return slice_split(&body, ' ', &word) && slice_equal(word, SLICE(BEGUN)) &&
+                   slice_to_string(body, ret_token, SERVICE_TOKEN_SIZE)
+               ? SERVICE_REPEAT_BEGUN
+               : SERVICE_REPEAT_FIRST;
 }
 
 enum service_repeat service_idempotency_look(struct service_call *call, const char *digest,
-                                             uint64_t *ret_id)
+                                             uint64_t *ret_id, char ret_token[SERVICE_TOKEN_SIZE])
 {
     const char *key = http_request_header(call->request, "Idempotency-Key");
     enum service_repeat repeat = SERVICE_REPEAT_FIRST;
     char id[SERVICE_KEY_HASH_SIZE];
-    struct slice body, kept;
+    struct slice body;
     struct error error = {0};
     struct arena arena;
     int code;
@@ -48,13 +61,12 @@ enum service_repeat service_idempotency_look(struct service_call *call, const ch
         return SERVICE_REPEAT_FIRST;
     arena_init(&arena);
     code = store_note_get(call->service->store, KIND, id, &arena, &body, &error);
-    if (code == 0 && read_note(body, &kept, ret_id)) {
-        repeat = slice_equal(kept, slice_from_string(digest)) ? SERVICE_REPEAT_AGAIN
-                                                              : SERVICE_REPEAT_REFUSED;
+    if (code == 0) {
+        repeat = read_note(body, digest, ret_id, ret_token);
         if (repeat == SERVICE_REPEAT_REFUSED)
             service_problem(call, 422, "idempotency_key_reused",
                             "this Idempotency-Key came with another request before");
-    } else if (code != 0 && code != ERROR_NOT_FOUND) {
+    } else if (code != ERROR_NOT_FOUND) {
         service_problem_of(call, &error);
         repeat = SERVICE_REPEAT_REFUSED;
     }
@@ -62,17 +74,33 @@ enum service_repeat service_idempotency_look(struct service_call *call, const ch
     return repeat;
 }
 
+static int put_note(struct service_call *call, const char *body, struct error *error)
+{
+    char id[SERVICE_KEY_HASH_SIZE];
+
+    return note_id(call, id)
+               ? store_note_put(call->service->store, KIND, id, slice_from_string(body),
+                                service_unix_ms(call->service) + KEPT_MS, error)
+               : 0;
+}
+
+int service_idempotency_begin(struct service_call *call, const char *digest, const char *token,
+                              struct error *error)
+{
+    char body[SERVICE_KEY_HASH_SIZE + sizeof(BEGUN) + SERVICE_TOKEN_SIZE + 2];
+
+    snprintf(body, sizeof(body), "%s " BEGUN " %s", digest, token);
+    return put_note(call, body, error);
+}
+
 void service_idempotency_keep(struct service_call *call, const char *digest, uint64_t made)
 {
     struct service *service = call->service;
-    char id[SERVICE_KEY_HASH_SIZE], body[SERVICE_KEY_HASH_SIZE + 24];
+    char body[SERVICE_KEY_HASH_SIZE + 24];
     struct error error = {0};
 
-    if (!note_id(call, id))
-        return;
     snprintf(body, sizeof(body), "%s %ju", digest, (uintmax_t)made);
-    if (store_note_put(service->store, KIND, id, slice_from_string(body),
-                       service_unix_ms(service) + KEPT_MS, &error) != 0 &&
+    if (put_note(call, body, &error) != 0 &&
         service_log_begin(&service->log, SERVICE_LOG_ERROR, "store", service_unix_ms(service))) {
         service_log_text(&service->log, "error", slice_from_string(error.message));
         service_log_end(&service->log);

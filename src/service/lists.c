@@ -180,6 +180,27 @@ static int add_webhook(struct service *service, const struct service_list_option
                                 &webhook, error);
 }
 
+/* Was it made already? Also where we died right after it was, and could not say so. */
+static enum service_repeat look_again(struct service_call *call, const char *digest,
+                                      char token[SERVICE_TOKEN_SIZE], uint64_t *ret_id)
+{
+    enum service_repeat repeat = service_idempotency_look(call, digest, ret_id, token);
+    struct error error = {0};
+    int code;
+
+    if (repeat != SERVICE_REPEAT_BEGUN)
+        return repeat;
+    code = service_desk_find_token(&call->service->desk, token, ret_id, &error);
+    if (code == ERROR_NOT_FOUND)
+        return SERVICE_REPEAT_FIRST;
+    if (code != 0) {
+        service_problem_of(call, &error);
+        return SERVICE_REPEAT_REFUSED;
+    }
+    service_idempotency_keep(call, digest, *ret_id);
+    return SERVICE_REPEAT_AGAIN;
+}
+
 void service_lists_post(struct service_call *call)
 {
     struct service *service = call->service;
@@ -189,23 +210,27 @@ void service_lists_post(struct service_call *call)
     struct error error = {0};
     struct arena arena;
     char fingerprint[SERVICE_KEY_HASH_SIZE], digest[SERVICE_KEY_HASH_SIZE];
-    struct service_list_source source = {.fingerprint = fingerprint, .key = call->key_id};
+    char token[SERVICE_TOKEN_SIZE];
+    struct service_list_source source = {
+        .fingerprint = fingerprint, .token = token, .key = call->key_id};
     uint64_t id = 0;
     int code = 0;
 
     if (http_request_is_answered(call->request) || !service_upload_finish(call))
         return;
     service_upload_digest(upload, fingerprint, digest);
-    switch (service_idempotency_look(call, digest, &id)) {
+    switch (look_again(call, digest, token, &id)) {
     case SERVICE_REPEAT_REFUSED:
         return;
     case SERVICE_REPEAT_AGAIN:
         http_response_header(call->request, "Idempotency-Replayed", "true");
         answer_new_list(call, id);
         return;
+    case SERVICE_REPEAT_BEGUN:
     case SERVICE_REPEAT_FIRST:
         break;
     }
+    service_random_text(token, sizeof(token) - 1);
     arena_init(&arena);
     object = service_upload_options(upload);
     name = cJSON_GetObjectItemCaseSensitive(object, "name");
@@ -218,6 +243,8 @@ void service_lists_post(struct service_call *call)
     source.ending = service_upload_ending(upload);
     source.name = cJSON_IsString(name) ? name->valuestring : service_upload_name(upload);
     source.from = http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api";
+    if (code == 0)
+        code = service_idempotency_begin(call, digest, token, &error);
     if (code == 0)
         code = service_desk_add(&service->desk, &source, &options, &id, &error);
     if (code == 0 && options.webhook != NULL)

@@ -178,12 +178,13 @@ static bool is_first(struct verify *verify)
 {
     struct service_call *call = verify->call;
     char digest[SERVICE_KEY_HASH_SIZE];
+    char token[SERVICE_TOKEN_SIZE];
     uint64_t made;
 
     if (verify->body == NULL)
         return true;
     service_hash(http_request_body(call->request), digest);
-    switch (service_idempotency_look(call, digest, &made)) {
+    switch (service_idempotency_look(call, digest, &made, token)) {
     case SERVICE_REPEAT_REFUSED:
         return false;
     case SERVICE_REPEAT_AGAIN:

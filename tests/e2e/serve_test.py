@@ -831,6 +831,31 @@ class Again(Case):
         self.assertEqual(answers[0].json()["id"], answers[1].json()["id"])
         self.problem(SERVICE.post("/v1/lists", body, headers={"Idempotency-Key": "x" * 300}), 422)
 
+    def test_a_list_is_made_once_whenever_the_end_comes(self):
+        """Killed after the list was made and before that was noted; or before both."""
+        with served(LAB.config) as service:
+            def send(name):
+                data, kind = multipart(b"a@b.example\n", name, {"depth": "syntax"})
+                return service.post("/v1/lists", data, {**kind, "Idempotency-Key": name})
+
+            def killed(token):
+                """What the store would hold then."""
+                path = service.folder / "data" / "mailknock.db"
+                with contextlib.closing(sqlite3.connect(path, timeout=20)) as db, db:
+                    body, = db.execute("SELECT body FROM note WHERE kind = 'idempotency'").fetchone()
+                    db.execute("UPDATE note SET body = ? WHERE kind = 'idempotency'",
+                               (body.split()[0] + b" begun " + token.encode(),))
+
+            first = send("a.txt")
+            self.assertEqual(first.status, 201)
+            killed(next((service.folder / "data" / "lists").iterdir()).name.removesuffix(".txt"))
+            for _ in range(2):
+                again = send("a.txt")
+                self.assertEqual(again.json()["id"], first.json()["id"])
+                self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+            killed("abcdefghijklmnop")
+            self.assertNotEqual(send("a.txt").json()["id"], first.json()["id"])
+
     def test_a_check_sent_twice_asks_once(self):
         asked = {"address": "idem@nobody-knows.example", "fresh": True, "depth": "dns"}
         first = SERVICE.post("/v1/verify", asked, {"Idempotency-Key": "check-1"})

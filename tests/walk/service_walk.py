@@ -1,5 +1,5 @@
-"""Lists by way of `mailknock serve`: uploaded, watched, paused, cancelled, taken home in every format, while the service
-is stopped, killed and started again at any time."""
+"""Lists by way of `mailknock serve`: uploaded, watched, paused, cancelled, taken home in every format, while the
+service is stopped, killed and started again at any time, or its disk is full."""
 import http.client
 import io
 import json
@@ -129,8 +129,8 @@ class Served(Walk):
         if not there:
             return
         upload = chance.choice(there)
-        what = chance.choice(["look", "look", "export", "export", "results", "pause", "resume", "cancel", "start", "kill",
-                              "stop", "delete", "jobs"])
+        what = chance.choice(["look", "look", "export", "export", "results", "pause", "resume", "cancel", "start",
+                              "kill", "stop", "delete", "jobs"])
         if what == "delete" and chance.random() < 0.8:
             what = "look"
         self.steps.append(f"{what} {upload.name}")

@@ -20,7 +20,8 @@ from walk import EXPORTS, LIMIT_S, OLD, PROFILES, Walk
 RCPT = re.compile(r"RCPT TO:<([^>]*)>", re.I)
 NOBODY = 65534
 # What no user should be told without what it means.
-RAW = re.compile(r"database disk image|SQL logic|constraint|out of memory|Assertion|CHECK|SQLITE_|\(null\)|readonly database|unable to open database")
+RAW = re.compile(r"database disk image|SQL logic|constraint|out of memory|Assertion|CHECK|SQLITE_|\(null\)|"
+                 r"readonly database|unable to open database")
 
 
 class Untried(Exception):
@@ -274,7 +275,7 @@ class Changed(Trouble):
             self.check_stopped(stop, status, shown)
         self.change()
         before = self.output.read_bytes() if self.output.exists() else None
-        kept = self.looked_into(lambda db: db.execute("SELECT sum(rows), sum(done) FROM job WHERE state != 0").fetchone())
+        kept = self.looked_into(lambda db: db.execute("SELECT count(*) FROM job").fetchone())
         child = self.start(["--max-time", "20ms"] if self.chance.random() < 0.2 else [])
         status, shown = self.end(child)
         self.note("changed", status, self.said)
@@ -546,6 +547,7 @@ class Barred(Trouble):
             status, _ = self.end(child)
         finally:
             self.folder.chmod(0o755)
+        self.killed |= shut  # what it made in a folder that was shut then is left there
         self.note("shut", status, self.said)
         demand(status in (0, 2, 3, -signal.SIGKILL), "exit status", status)
         if status == 2:
