@@ -73,6 +73,7 @@ bool appended_name(enum verdict_dialect dialect, const char *prefix, const struc
         if (is_free)
             break;
     }
+    ret_names->number = number;
     /* "flags" of a vendor beside "mk_flags" is no clash, two of one name would be. */
     for (size_t i = APPENDED_SCORE; i < APPENDED_COLUMN_COUNT; i++)
         for (size_t k = APPENDED_STATUS; k <= APPENDED_REASON; k++)

@@ -34,6 +34,7 @@ enum appended_column {
 
 struct appended_names {
     const char *names[APPENDED_COLUMN_COUNT]; /* NULL: no such column in this dialect */
+    unsigned number;                          /* in their prefix; 1: none, as they are wished for */
 };
 
 /*

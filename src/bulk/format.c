@@ -420,11 +420,27 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
                : error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
 }
 
+/* Another one of the name that was given. */
+static void describe_namesake(const struct format_survey *survey, struct sentence *note)
+{
+    size_t taken = survey->format->column;
+    struct slice name = survey->columns[taken].name;
+
+    for (size_t i = 0; i < survey->column_count; i++)
+        if (i != taken && slice_equal_nocase(survey->columns[i].name, name) &&
+            slice_equal_nocase(name, slice_trim(slice_from_string(survey->wanted->column_name)))) {
+            sentence_printf(note, " (column %zu is called so, too)", i + 1);
+            return;
+        }
+}
+
 /* The next one with as many addresses, so that nobody finds out tomorrow that it was that one. */
 static void describe_other(const struct format_survey *survey, struct sentence *note)
 {
     const struct format_column *taken = &survey->columns[survey->format->column], *other = NULL;
 
+    if (survey->wanted->column_name != NULL && survey->format->has_header)
+        describe_namesake(survey, note);
     if (survey->wanted->column != SIZE_MAX || survey->wanted->column_name != NULL)
         return;
     for (size_t i = 0; i < survey->column_count; i++) {

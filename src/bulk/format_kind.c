@@ -197,6 +197,10 @@ static int refuse_others(const struct format_survey *survey, struct error *error
     if (slice_starts_with(bytes, SLICE("%PDF")))
         return error_set(error, ERROR_FORMAT, "%s: is a PDF; a list is CSV, text, NDJSON or XLSX",
                          file);
+    if (slice_starts_with(bytes, SLICE("PK\x03\x04")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is a workbook or zip archive, gzipped: unpack it first (gunzip)",
+                         file);
     if (has_ending(file, ".xlsx"))
         return error_set(
             error, ERROR_FORMAT,

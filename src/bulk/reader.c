@@ -6,6 +6,7 @@
 #include "bulk/files.h"
 #include "bulk/format.h"
 #include "bulk/ndjson.h"
+#include "bulk/several.h"
 #include "bulk/shift.h"
 
 #define BLANK_MAX 4096 /* octets of a row without anything in it */
@@ -15,6 +16,8 @@ static const char fault_object[] = "not a JSON object";
 static const char fault_field[] = "the object lacks the field";
 static const char fault_unclear[] =
     "more cells than other rows: which of them is the address can't be told";
+static const char fault_several[] =
+    "several addresses in one cell: which of them is the row's can't be told";
 static const char doubt_open[] = "a quote is never closed: it was taken for a letter";
 static const char doubt_joined[] =
     "lines that look like rows were taken for the text of one cell, as its quotes are closed";
@@ -237,6 +240,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         return code;
     if (!bulk_format_text(&reader->files.format, cell, reader->scratch, &ret_row->address))
         return no_memory(reader, ret_row->line, error);
+    if (ret_row->fault == NULL && bulk_has_several(ret_row->address))
+        ret_row->fault = fault_several;
     ret_row->is_unbalanced =
         scanned.is_unbalanced && scanned.has_cell && is_readable(ret_row->address);
     if (ret_row->is_unbalanced)

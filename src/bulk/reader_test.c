@@ -574,6 +574,42 @@ static void gzip_is_inflated(void **state)
     }
 }
 
+/* Each of them is somebody's: none is chosen, and no row is invalid for it. */
+static void several_addresses_in_a_cell(void **state)
+{
+    static const struct {
+        const char *cell;
+        bool is_readable;
+    } rows[] = {
+        {"a@b.example", true},
+        {"\"a@b.example, c@d.example\"", false},
+        {"a@b.example;c@d.example", false},
+        {"a@b.example/c@d.example", false},
+        {"a@b.example c@d.example", false},
+        {"\"Ann <a@b.example>, \"\"Bob, jr.\"\" <c@d.example>\"", false},
+        {"a@b.example and x@@", true},                   /* no second one */
+        {"a@b.example <A@B.example>", true},             /* the same */
+        {"\"\"\"a@b.example,c@d\"\"@e.example\"", true}, /* one, quoted */
+        {"@@", true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader;
+        struct bulk_row row;
+        char text[200];
+
+        snprintf(text, sizeof(text), "name,email\nAnn,x@y.example\nBob,%s\n", rows[i].cell);
+        reader = open_bytes("x.csv", text, strlen(text), 0);
+        assert_int_equal(bulk_reader_next(reader, &row, NULL), 1);
+        assert_int_equal(bulk_reader_next(reader, &row, NULL), 1);
+        if ((row.fault == NULL) != rows[i].is_readable)
+            print_error("%s\n", rows[i].cell);
+        assert_int_equal(row.fault == NULL, rows[i].is_readable);
+        assert_false(row.fault != NULL && bulk_fault_is_no_address(slice_from_string(row.fault)));
+        bulk_reader_close(reader);
+    }
+}
+
 static void write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -763,6 +799,7 @@ int main(void)
         cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(gzip_is_inflated),
         cmocka_unit_test(a_field_may_come_late),
+        cmocka_unit_test(several_addresses_in_a_cell),
         cmocka_unit_test(several_files),
         cmocka_unit_test(lines_of_several_files),
         cmocka_unit_test(missing_files_are_named),

@@ -39,12 +39,14 @@ struct bulk_sheet {
     uint64_t line;      /* its number */
     size_t next_column; /* after the last cell that was written */
     bool is_full;       /* BULK_CSV_ROW_MAX reached: cells are left out */
+    uint64_t unvalued;  /* of its first columns, those with formulas without a value: 1 << N */
     /* the cell under way */
     enum cell_type type;
     size_t column;
     size_t style;
     struct buffer value, text; /* text: of one with escapes */
     unsigned value_depth, phonetic_depth;
+    bool has_formula;
 };
 
 /* "BC12": column 54 from 0; false when there are no letters. */
@@ -67,6 +69,7 @@ static void begin_row(struct bulk_sheet *sheet, const char *const *attributes)
     buffer_clear(&sheet->row);
     sheet->next_column = 0;
     sheet->has_text = sheet->is_full = false;
+    sheet->unvalued = 0;
     sheet->line++;
     if (number != NULL && slice_to_u64(slice_from_string(number), UINT32_MAX, &line) &&
         line > sheet->line)
@@ -94,6 +97,7 @@ static void begin_cell(struct bulk_sheet *sheet, const char *const *attributes)
     if (reference != NULL && column_of(reference, &column) && column > sheet->column)
         sheet->column = column;
     sheet->value_depth = sheet->phonetic_depth = 0;
+    sheet->has_formula = false;
     buffer_clear(&sheet->value);
 }
 
@@ -108,6 +112,8 @@ static void on_begin(void *user, const char *name, const char *const *attributes
         sheet->value_depth++;
     else if (strcmp(name, "rPh") == 0)
         sheet->phonetic_depth++;
+    else if (strcmp(name, "f") == 0)
+        sheet->has_formula = true;
     else if (strcmp(name, "row") == 0)
         begin_row(sheet, attributes);
 }
@@ -165,11 +171,21 @@ static struct slice cell_text(struct bulk_sheet *sheet, char out[40])
     }
 }
 
+/* A text that is empty, too, is a value: that has a type. */
+static bool lacks_value(const struct bulk_sheet *sheet)
+{
+    return sheet->has_formula && sheet->type == CELL_NUMBER && sheet->value.len == 0;
+}
+
 static void end_cell(struct bulk_sheet *sheet)
 {
     char out[40];
     struct slice text = cell_text(sheet, out);
 
+    if (lacks_value(sheet)) {
+        sheet->unvalued |= sheet->column < 64 ? UINT64_C(1) << sheet->column : 0;
+        sheet->has_text = true;
+    }
     if (sheet->row.failed || sheet->value.failed || sheet->text.failed) {
         bulk_part_fail(sheet->part, ERROR_NOMEM, "no memory");
         return;
@@ -311,6 +327,11 @@ int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *r
     *ret_line = sheet->line;
     *ret_fault = sheet->is_full ? "longer than 16 MiB: cut" : NULL;
     return 1;
+}
+
+bool bulk_sheet_lacks(const struct bulk_sheet *sheet, size_t column)
+{
+    return column < 64 && (sheet->unvalued >> column & 1) != 0;
 }
 
 uint64_t bulk_sheet_offset(const struct bulk_sheet *sheet)

@@ -95,6 +95,9 @@ static const char sheet_people[] =
          "<c r=\"D7\"><v>4.9151234567E+11</v></c><c r=\"E7\" t=\"b\"><v>1</v></c>"
          "<c r=\"F7\" t=\"e\"><v>#N/A</v></c></row>"
          "<row><c t=\"inlineStr\"><is><t>=1+1</t></is></c><c t=\"n\"><v>0.1</v></c></row>"
+         "<row><c r=\"A9\" t=\"str\"><f>A8</f><v></v></c><c r=\"B9\"><f>A8&amp;A7</f><v/></c></row>"
+         "<row r=\"11\"><c r=\"A11\"><f>A8</f></c><c r=\"B11\" t=\"str\"><f>A8</f><v></v></c>"
+         "<c r=\"C11\"><v>7</v></c></row>"
          "</sheetData></worksheet>";
 
 static void write_workbook(void)
@@ -145,6 +148,15 @@ static void rows_of_a_sheet(void **state)
         assert_memory_equal(row.raw.ptr, rows[i].raw, row.raw.len);
         assert_true(slice_equal(row.address, slice_from_string(rows[i].address)));
     }
+    /* What a formula comes to, which the file does not say, may be an address; nothing is none. */
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_int_equal(row.line, 9);
+    assert_non_null(row.fault);
+    assert_false(bulk_fault_is_no_address(slice_from_string(row.fault)));
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_int_equal(row.line, 11);
+    assert_null(row.fault);
+    assert_int_equal(row.address.len, 0);
     assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
     assert_int_equal(bulk_reader_offset(reader), bulk_reader_size(reader));
     bulk_reader_close(reader);

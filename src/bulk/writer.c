@@ -407,6 +407,16 @@ uint64_t bulk_writer_rows(const struct bulk_writer *writer)
     return writer->rows;
 }
 
+const char *bulk_writer_renamed(const struct bulk_writer *writer)
+{
+    const struct writer_context *context = &writer->context;
+
+    for (size_t i = 0; i < APPENDED_COLUMN_COUNT && context->kind != BULK_KIND_NDJSON; i++)
+        if (context->names.number > 1 && context->names.names[i] != NULL)
+            return context->names.names[i];
+    return NULL;
+}
+
 uint64_t bulk_writer_unreadable(const struct bulk_writer *writer)
 {
     return writer->unreadable;

@@ -60,6 +60,9 @@ bool bulk_writer_is_stream(const struct bulk_writer *writer);
 bool bulk_writer_wants_json(const struct bulk_writer *writer);
 /* Rows put into the output so far: those that are wanted. */
 uint64_t bulk_writer_rows(const struct bulk_writer *writer);
+/* The first of our columns, where the list has one of the name wished for, and they all have others
+   ("mk2_status"); else NULL. */
+const char *bulk_writer_renamed(const struct bulk_writer *writer);
 /* Of all rows, wanted or not, those that are unknown as they can't be read. */
 uint64_t bulk_writer_unreadable(const struct bulk_writer *writer);
 /* Sheets of the longest workbook so far; 0: it is none. */

@@ -52,6 +52,8 @@ static void write_summary(const struct clean *clean, const struct view_summary *
     json_name_int(json, "written", (int64_t)clean->written);
     if (clean->sheets > 0)
         json_name_int(json, "sheets", clean->sheets);
+    if (clean->renamed != NULL)
+        json_name_cstring(json, "status_column", clean->renamed);
     json_name(json, "output");
     json_cstring(json, clean->options->out.split ? split_path(clean) : clean->output);
     json_name(json, "report");
@@ -110,6 +112,10 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     buffer_printf(&out, "\ntook %s\n", span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
         say_where(clean, &out);
+    if (clean->renamed != NULL)
+        buffer_printf(&out,
+                      "the list has columns of the names that are added: these begin with %s\n",
+                      clean->renamed);
     if (clean->sheets > 1)
         buffer_printf(&out,
                       "it has %u sheets, as one holds 1,048,576 rows: many programs read the first "

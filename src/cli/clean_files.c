@@ -411,5 +411,9 @@ int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
     /* As it comes, a line a result. */
     if (is_stdin(clean->output) && options.kind == BULK_KIND_UNKNOWN)
         options.kind = BULK_KIND_NDJSON;
-    return bulk_writer_open(clean->output, &options, ret_writer, error);
+    code = bulk_writer_open(clean->output, &options, ret_writer, error);
+    if (code == 0 && bulk_writer_renamed(*ret_writer) != NULL)
+        clean->renamed =
+            arena_string(clean->call->arena, slice_from_string(bulk_writer_renamed(*ret_writer)));
+    return code;
 }

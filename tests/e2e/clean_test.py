@@ -242,6 +242,21 @@ class Offline(WithFolder):
         self.assertNotIn("again later", err)
         self.assertIn("1 can't be read, and is unknown, too: look at it in the list", " ".join(err.split()))
 
+    def test_columns_of_a_list_that_was_cleaned_before(self):
+        """The new ones have other names: that is said, as whoever reads mk_status reads the old."""
+        self.syntax(self.list)
+        once = self.folder / "people.cleaned.csv"
+        _, err = self.syntax(once, "-o", self.folder / "twice.csv")
+        self.assertIn("these begin with mk2_status", err)
+        self.assertIn("mk2_status", read_list(self.folder / "twice.csv")[0])
+        _, err = self.syntax(once, "-o", self.folder / "twice.csv", "--json-progress")
+        self.assertEqual(json.loads(err.splitlines()[-1])["status_column"], "mk2_status")
+        _, err = self.syntax(once, "-o", self.folder / "twice.ndjson", "--format", "ndjson")
+        self.assertNotIn("mk2_", err)
+        self.list.write_bytes(b"email,name,Email\nu1@fast.example,Ann,u2@fast.example\n")
+        _, err = self.syntax(self.list, "--column", "email")
+        self.assertIn('column 1 "email" (column 3 is called so, too)', err)
+
     def test_stopped_while_it_waits(self):
         """A signal ends the wait for standard input, and what was written till then is said."""
         given = b"email\n" + b"u1@fast.example\n" * 20000

@@ -1,0 +1,16 @@
+/*
+ * Cells in which several addresses stand: "a@x.example; b@x.example". A row has one, and which of
+ * them is meant can't be told; that both together are none would be true of the text, and false of
+ * everybody in it.
+ */
+#ifndef MK_BULK_SEVERAL_H
+#define MK_BULK_SEVERAL_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+/* Quick where there is no second @. */
+bool bulk_has_several(struct slice text);
+
+#endif
