@@ -77,14 +77,22 @@ static size_t count_of(uint64_t bits)
     return (size_t)__builtin_popcountll(bits);
 }
 
+/* Few are wanted, and mostly there are fewer: no need to count them all. */
+static bool has_many(uint64_t bits, unsigned wanted)
+{
+    while (--wanted > 0 && bits != 0)
+        bits &= bits - 1;
+    return bits != 0;
+}
+
 /* Most names have none of them, which is seen before anything is counted. */
 static bool has_odd_traits(struct slice local, const struct traits *traits)
 {
     uint64_t letters = traits->letters, vowels = traits->vowels, digits = traits->digits;
 
-    if (vowels == 0 && count_of(letters) >= 8)
+    if (vowels == 0 && has_many(letters, 8))
         return true;
-    if (local.len >= 12 && count_of((letters << 1 & digits) | (digits << 1 & letters)) >= 5)
+    if (local.len >= 12 && has_many((letters << 1 & digits) | (digits << 1 & letters), 5))
         return true;
     if (local.len >= 16 && digits != 0 && letters != 0 &&
         count_of(traits->hexadecimals) == local.len)

@@ -6,6 +6,7 @@
 #define SURNAME     0x4000u
 #define FINGERPRINT 0x3fffu
 
+#define CASE_BIT        0x20 /* of letters, set in those of lower case */
 #define NAME_MIN        2
 #define HASH_START      2166136261U
 #define HASH_FACTOR     16777619U
@@ -17,7 +18,7 @@
 /* Must be what name_hash in tools/compile-names is, but for its last step. */
 static uint32_t hash_on(uint32_t hash, char c)
 {
-    return (hash ^ (unsigned char)ascii_lower(c)) * HASH_FACTOR;
+    return (hash ^ (unsigned char)(c | CASE_BIT)) * HASH_FACTOR;
 }
 
 static unsigned kinds_of(uint32_t hash)
@@ -73,33 +74,37 @@ static int cost_of(unsigned first, unsigned second, unsigned third)
     return letters_costs[(first * 27 + second) * 27 + third];
 }
 
-static unsigned letter_at(struct slice word, size_t at)
+/* 0 for "a" and "A"; more than 25 for what is no letter. */
+static unsigned letter_of(char c)
 {
-    return at < word.len ? (unsigned)(ascii_lower(word.ptr[at]) - 'a') : EDGE;
+    return (unsigned char)((c | CASE_BIT) - 'a');
 }
 
-/* Quarters of a bit by which random letters explain it better. */
-static int surplus_of(struct slice word)
+/* Quarters of a bit by which random letters explain it better; false: not all are letters. */
+static bool look_at_surplus(struct slice word, int *ret_surplus)
 {
     unsigned first = EDGE, second = EDGE;
     int surplus = -(int)word.len * RANDOM_COST;
 
-    for (size_t i = 0; i <= word.len; i++) {
-        unsigned third = letter_at(word, i);
+    for (size_t i = 0; i < word.len; i++) {
+        unsigned third = letter_of(word.ptr[i]);
 
+        if (third > 25)
+            return false;
         surplus += cost_of(first, second, third);
         first = second;
         second = third;
     }
-    return surplus;
+    *ret_surplus = surplus + cost_of(first, second, EDGE);
+    return true;
 }
 
 /* The same without its last letter, or without its first: all but the costs at that end stay. Of
  * three letters or more. */
 static int without_last(struct slice word, int surplus)
 {
-    unsigned third = letter_at(word, word.len - 3), second = letter_at(word, word.len - 2),
-             last = letter_at(word, word.len - 1);
+    unsigned third = letter_of(word.ptr[word.len - 3]), second = letter_of(word.ptr[word.len - 2]),
+             last = letter_of(word.ptr[word.len - 1]);
 
     return surplus + RANDOM_COST - cost_of(third, second, last) - cost_of(second, last, EDGE) +
            cost_of(third, second, EDGE);
@@ -107,7 +112,8 @@ static int without_last(struct slice word, int surplus)
 
 static int without_first(struct slice word, int surplus)
 {
-    unsigned first = letter_at(word, 0), second = letter_at(word, 1), third = letter_at(word, 2);
+    unsigned first = letter_of(word.ptr[0]), second = letter_of(word.ptr[1]),
+             third = letter_of(word.ptr[2]);
 
     return surplus + RANDOM_COST - cost_of(EDGE, EDGE, first) - cost_of(EDGE, first, second) -
            cost_of(first, second, third) + cost_of(EDGE, EDGE, second) +
@@ -123,12 +129,9 @@ int letters_surplus_bits(struct slice word)
 {
     int whole, least;
 
-    for (size_t i = 0; i < word.len; i++)
-        if (!ascii_is_alpha(word.ptr[i]))
-            return 0;
-    if (word.len == 0)
+    if (word.len == 0 || !look_at_surplus(word, &whole))
         return 0;
-    whole = least = surplus_of(word);
+    least = whole;
     /* Most words are names or near them: no initial makes more of those. */
     if (least > 0 && word.len > INITIAL_REST)
         least = least_of(least, without_last(word, whole) + INITIAL_SURPLUS);

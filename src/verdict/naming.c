@@ -1,5 +1,7 @@
 #include "verdict/naming.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "verdict/letters.h"
 
@@ -207,8 +209,11 @@ void naming_learn(struct naming_habits *habits, enum naming_pattern pattern)
 
 unsigned naming_total(const struct naming_habits *habits)
 {
+    static const struct naming_habits none;
     unsigned total = 0;
 
+    if (memcmp(habits, &none, sizeof(none)) == 0) /* as of most domains */
+        return 0;
     for (size_t i = 0; i < NAMING_PATTERN_COUNT; i++)
         total += habits->counts[i];
     return total;
