@@ -73,11 +73,15 @@ void probe_domain_greeted(struct probe_domain *domain, const struct provider_pro
 
 /* --- probe/peers.c --------------------------------------------------------------------------- */
 
+/* Of the evidence's address, looked at once by the two below, and only where it is needed. */
+#define PROBE_PATTERN_UNSEEN NAMING_PATTERN_COUNT
+
 /* What is known of the domain's other mailboxes, beside the one that the evidence is of. */
-void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence);
+void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence,
+                             enum naming_pattern *pattern);
 /* A verdict from today's answers: one more mailbox is known to be there, or not to be. */
 void probe_domain_note_verdict(struct probe_domain *domain, const struct evidence *evidence,
-                               const struct verdict *verdict);
+                               const struct verdict *verdict, enum naming_pattern *pattern);
 
 /* --- probe/habit.c --------------------------------------------------------------------------- */
 

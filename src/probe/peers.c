@@ -6,7 +6,7 @@
 #define RECORD_MAX 1000000 /* more tell no more */
 
 /* Of a person's address; roles and what is made up say nothing of how names are written. */
-static enum naming_pattern pattern_of(const struct evidence *evidence)
+static enum naming_pattern find_pattern(const struct evidence *evidence)
 {
     char local[ADDRESS_LOCAL_MAX];
 
@@ -14,6 +14,13 @@ static enum naming_pattern pattern_of(const struct evidence *evidence)
         (evidence->builtin_classes & (LISTS_ROLE | LISTS_NO_REPLY)) != 0)
         return NAMING_NONE;
     return naming_pattern_of(slice_from(local, address_unquote_local(&evidence->address, local)));
+}
+
+static enum naming_pattern pattern_of(const struct evidence *evidence, enum naming_pattern *pattern)
+{
+    if (*pattern == PROBE_PATTERN_UNSEEN)
+        *pattern = find_pattern(evidence);
+    return *pattern;
 }
 
 /* At a mail provider's own domain everybody chooses a name as he likes. */
@@ -33,9 +40,9 @@ static void recall(struct probe_domain *domain)
                      &domain->record);
 }
 
-void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence)
+void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evidence,
+                             enum naming_pattern *pattern)
 {
-    enum naming_pattern pattern;
     unsigned proven;
 
     if (!has_habits(domain))
@@ -44,11 +51,10 @@ void probe_domain_fill_peers(struct probe_domain *domain, struct evidence *evide
     evidence->peers = domain->record;
     evidence->peers.refused += domain->catch_all == EVIDENCE_CATCH_ALL_REFUSES;
     proven = naming_total(&domain->naming);
-    pattern = proven > 0 ? pattern_of(evidence) : NAMING_NONE;
-    if (pattern == NAMING_NONE)
+    if (proven == 0 || pattern_of(evidence, pattern) == NAMING_NONE)
         return;
     evidence->peers.proven = proven;
-    evidence->peers.alike = naming_alike(&domain->naming, pattern);
+    evidence->peers.alike = naming_alike(&domain->naming, *pattern);
 }
 
 static bool proves_mailbox(enum verdict_reason reason)
@@ -58,14 +64,14 @@ static bool proves_mailbox(enum verdict_reason reason)
 }
 
 void probe_domain_note_verdict(struct probe_domain *domain, const struct evidence *evidence,
-                               const struct verdict *verdict)
+                               const struct verdict *verdict, enum naming_pattern *pattern)
 {
     if (!has_habits(domain) || evidence->is_remembered || evidence->attempt_count == 0)
         return;
     if (domain->record.accepted > RECORD_MAX || domain->record.refused > RECORD_MAX)
         return;
     if (proves_mailbox(verdict->reason)) {
-        naming_learn(&domain->naming, pattern_of(evidence));
+        naming_learn(&domain->naming, pattern_of(evidence, pattern));
         domain->record.accepted++;
     } else if (verdict->reason == REASON_MAILBOX_NOT_FOUND) {
         domain->record.refused++;

@@ -115,6 +115,7 @@ static uint64_t facts_id(const struct probe_case *kase, const struct evidence *e
 struct judged {
     struct evidence evidence;
     struct verdict verdict;
+    enum naming_pattern pattern;
     char suggestion[ADDRESS_WIRE_SIZE];
 };
 
@@ -126,6 +127,7 @@ static void judge(const struct probe_case *kase, struct slice input, struct addr
     const struct suggest_world world = {domain_is_real, evidence};
     struct address_traits traits;
 
+    ret_judged->pattern = PROBE_PATTERN_UNSEEN;
     fill(kase, evidence);
     if (by_past)
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
@@ -134,7 +136,7 @@ static void judge(const struct probe_case *kase, struct slice input, struct addr
     probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence, &traits,
                        ret_judged->suggestion);
     if (kase->domain != NULL)
-        probe_domain_fill_peers(kase->domain, evidence);
+        probe_domain_fill_peers(kase->domain, evidence, &ret_judged->pattern);
     verdict_memo_judge(&kase->engine->judged, evidence, facts_id(kase, evidence), &traits,
                        &ret_judged->verdict);
 }
@@ -146,7 +148,8 @@ static void tell(struct probe_case *kase, struct probe_submission *submission,
     if (falls_back(kase, submission, stop, &judged->verdict))
         judge(kase, submission->input, submission->memo, stop, true, judged);
     if (kase->domain != NULL && !kase->is_noted)
-        probe_domain_note_verdict(kase->domain, &judged->evidence, &judged->verdict);
+        probe_domain_note_verdict(kase->domain, &judged->evidence, &judged->verdict,
+                                  &judged->pattern);
     kase->is_noted = true;
     probe_owner_count_out(kase, submission);
     kase->engine->counts.finished++;
