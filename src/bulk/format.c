@@ -485,6 +485,8 @@ static void describe(const struct format_survey *survey)
     if (format->kind == BULK_KIND_NDJSON) {
         sentence_add(&note, ", field ");
         sentence_add_quoted(&note, slice_from_string(format->column_name), 60);
+    } else if (survey->sample->is_whole && slice_trim(survey->sample->bytes).len == 0) {
+        sentence_add(&note, ", nothing in it");
     } else if (format->kind != BULK_KIND_TEXT || format->has_header) {
         sentence_add(&note, format->has_header ? ", header" : ", no header");
         sentence_printf(&note, ", addresses in column %zu", format->column + 1);

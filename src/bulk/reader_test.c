@@ -191,10 +191,10 @@ static void formats_are_found(void **state)
          "{\"email\":\"a@b.example\"}\n{\"email\":\"none\"}\n{\"email\":\"c@d.example\"}\n"
          "{\"email\":\"e@f.example\",\"user\":{\"email\":\"x@y.example\"}}\n",
          "NDJSON, field \"email\"", "a@b.example none c@d.example e@f.example "},
-        {"a.csv", "\n\n\n", "CSV, no header, addresses in column 1", ""},
+        {"a.csv", "\n\n\n", "CSV, nothing in it", ""},
         {"a.csv", "email\n", "CSV, header, addresses in column 1 \"email\"", ""},
-        {"a.csv", "", "CSV, no header, addresses in column 1", ""},
-        {"a.txt", "", "plain text", ""},
+        {"a.csv", "", "CSV, nothing in it", ""},
+        {"a.txt", "", "plain text, nothing in it", ""},
         {"a.txt", "a@b.example", "plain text", "a@b.example "},
     };
 

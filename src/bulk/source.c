@@ -78,11 +78,12 @@ static int read_raw(struct bulk_source *source, char *out, size_t size, size_t *
 
 static int inflate_error(const struct bulk_source *source, struct error *error)
 {
-    return error_set(error, ERROR_FORMAT,
-                     "%s: the gzip data is damaged near byte %llu (%s); the rows before that were "
-                     "read",
-                     source->name, (unsigned long long)(source->offset - source->inflate.avail_in),
-                     source->inflate.msg != NULL ? source->inflate.msg : "no gzip member");
+    return error_set(
+        error, ERROR_FORMAT,
+        "%s: the gzip data is damaged near byte %llu (%s): get the file anew, or unpack "
+        "what stands before that by gzip -dc",
+        source->name, (unsigned long long)(source->offset - source->inflate.avail_in),
+        source->inflate.msg != NULL ? source->inflate.msg : "no gzip member");
 }
 
 /* Inflate into out; *ret_len 0 at the end of the last member (RFC 1952 allows several). */
@@ -106,10 +107,11 @@ static int read_inflated(struct bulk_source *source, char *out, size_t size, siz
         }
         if (z->avail_in == 0) {
             if (!source->is_member_done)
-                return error_set(error, ERROR_FORMAT,
-                                 "%s: the gzip data is cut off after %llu bytes; the rows before "
-                                 "that were read",
-                                 source->name, (unsigned long long)source->offset);
+                return error_set(
+                    error, ERROR_FORMAT,
+                    "%s: the gzip data is cut off after %llu bytes: get the file anew, "
+                    "or unpack what is there by gzip -dc",
+                    source->name, (unsigned long long)source->offset);
             break;
         }
         if (source->is_member_done) {

@@ -67,25 +67,28 @@ static void say_unknown(const struct clean *clean, uint64_t unknown, struct buff
 {
     uint64_t others = clean->unasked + clean->unreadable; /* a row may be both */
     uint64_t unproven = unknown > others ? unknown - others : 0;
+    bool is_one = unproven == 1;
 
     if (unproven > 0 && clean->call->config->depth != EVIDENCE_DEPTH_SMTP)
         buffer_printf(out,
-                      "%" PRIu64 " are unknown: no mail server was asked about them "
+                      "%" PRIu64 " %s unknown: no mail server was asked about %s "
                       "(--depth smtp does)\n",
-                      unproven);
+                      unproven, is_one ? "is" : "are", is_one ? "it" : "them");
     else if (unproven > 0)
-        buffer_printf(out,
-                      "%" PRIu64 " are unknown: nothing was proven. Keep them apart and clean them "
-                      "again later (--only unknown writes them alone)\n",
-                      unproven);
+        buffer_printf(
+            out,
+            "%" PRIu64 " %s unknown: nothing was proven. Keep %s apart and clean %s again "
+            "later (--only unknown writes nothing else)\n",
+            unproven, is_one ? "is" : "are", is_one ? "it" : "them", is_one ? "it" : "them");
     if (clean->unreadable > 0)
         buffer_printf(out,
                       "%" PRIu64 " can't be read, and %s unknown, too: look at %s in the list\n",
                       clean->unreadable, clean->unreadable == 1 ? "is" : "are",
                       clean->unreadable == 1 ? "it" : "them");
     if (clean->unasked > 0)
-        buffer_printf(out, "%" PRIu64 " are not_probed: their turn did not come in time\n",
-                      clean->unasked);
+        buffer_printf(out, "%" PRIu64 " %s not_probed: %s turn did not come in time\n",
+                      clean->unasked, clean->unasked == 1 ? "is" : "are",
+                      clean->unasked == 1 ? "its" : "their");
 }
 
 void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_COUNT],

@@ -235,7 +235,7 @@ class Offline(WithFolder):
         """That a list is to be cleaned again later is not said of them."""
         self.list.write_bytes(b'name,email\nAnn,u1@fast.example\nBob,"u2@fast.example\n')
         _, err = self.syntax(self.list)
-        self.assertIn("1 are unknown: no mail server", " ".join(err.split()))
+        self.assertIn("1 is unknown: no mail server was asked about it", " ".join(err.split()))
         self.assertIn("1 can't be read, and is unknown, too", " ".join(err.split()))
         with lab(SCENARIO) as opened:
             _, err = self.clean(self.list, "--config", opened.config)
