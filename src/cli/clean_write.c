@@ -20,22 +20,24 @@ int clean_report(struct clean *clean, struct bulk_stats *stats, int64_t started_
     const struct config *config = clean->call->config;
     const struct bulk_report_setting settings[] = {
         {"depth", depths[config->depth]},
+        {"duplicates", duplicates[clean->options->out.duplicates]},
+        /* Of mail servers only. */
         {"patience", patiences[config->patience]},
         {"catch-all", config->catch_all ? "asked for" : "not asked for"},
-        {"duplicates", duplicates[clean->options->out.duplicates]},
     };
+    bool asked_nobody = config->depth != EVIDENCE_DEPTH_SMTP;
     const char *name = clean->name != NULL ? clean->name : clean->files[0];
     const char *slash = strrchr(name, '/');
     const struct bulk_report report = {
         .title = slash != NULL ? slash + 1 : name,
         .format = clean->format.note,
         .stats = stats,
-        .asked_nobody = config->depth != EVIDENCE_DEPTH_SMTP,
+        .asked_nobody = asked_nobody,
         .doubts = clean->doubts,
         .started_unix_ms = started_unix_ms,
         .finished_unix_ms = finished_unix_ms,
         .settings = settings,
-        .setting_count = ARRAY_LEN(settings),
+        .setting_count = asked_nobody ? 2 : ARRAY_LEN(settings),
         .version = MK_VERSION,
     };
 

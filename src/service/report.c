@@ -35,7 +35,9 @@ int service_report_of(const struct service *service, const struct store_job *job
         .started_unix_ms = job->started_unix_ms,
         .finished_unix_ms = job->finished_unix_ms,
         .settings = settings,
-        .setting_count = is_known ? 2 : 0,
+        .setting_count = !is_known                                   ? 0
+                         : options.wish.depth != EVIDENCE_DEPTH_SMTP ? 1
+                                                                     : 2,
         .version = MK_VERSION,
     };
     return 0;

@@ -198,12 +198,15 @@ class Offline(WithFolder):
         self.assertIn("<b>2</b> rows have quotes that leave a doubt", page)
         self.assertIn("<b>3</b> were not asked about", page)
         self.assertIn("No mail server was asked", page)
+        self.assertIn("<dt>depth</dt><dd>syntax</dd>", page)
+        self.assertNotIn("<dt>catch-all</dt>", page)
         report.unlink()
         with lab(SCENARIO) as opened:
             _, err = self.clean(self.list, "--config", opened.config, "--report", report, "--json-progress")
         event = next(e for e in map(json.loads, err.splitlines()) if e["event"] == "read")
         self.assertEqual(event, {"event": "read", "rows": 3, "duplicates": 0, "unreadable": 0, "doubtful": 2})
         self.assertIn("<b>2</b> rows have quotes that leave a doubt", report.read_text(encoding="utf-8"))
+        self.assertIn("<dt>catch-all</dt>", report.read_text(encoding="utf-8"))
 
     def test_what_comes_before_is_an_event_too(self):
         """Of words that mean nothing, files that are not there: a program reads events alone."""

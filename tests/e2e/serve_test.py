@@ -559,6 +559,7 @@ class Uploads(Case):
         for part in ("<b>2</b> rows have quotes that leave a doubt", "<b>1</b> row could not be read",
                      "No mail server was asked", "<dt>depth</dt><dd>syntax</dd>"):
             self.assertIn(part, page)
+        self.assertNotIn("<dt>patience</dt>", page)
         store = str(SERVICE.folder / "data" / "mailknock.db")
         _, out, err = run("jobs", "show", store, "--job", made["id"])
         self.assertIn("2 rows have quotes that leave a doubt", out.decode(), err)
