@@ -139,7 +139,8 @@ def compare_object(value, line, lst, row):
         demand(given == row.address, given, "is not", row.address)
         return
     given = list(given.values()) if isinstance(given, dict) else given
-    cells = row.cells if row.cells is not None else []
+    # A row whose only cell is empty is a blank line.
+    cells = row.cells if row.cells not in (None, [""]) else []
     if lst.kind == "xlsx":
         while cells and cells[-1] == "":
             cells = cells[:-1]

@@ -1,6 +1,7 @@
 """What else befalls a list that is being cleaned: somebody who looks, a disk that fills up, a folder that may not be
 written to, a second clean, a list that has changed, several pipes at once."""
 import contextlib
+import copy
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import tempfile
 import time
 
 from lists import Row
-from outputs import demand
+from outputs import Wrong, demand
 from program import BINARY, environment
 from walk import EXPORTS, LIMIT_S, OLD, PROFILES, Walk
 
@@ -55,6 +56,8 @@ class Trouble(Walk):
         super().__init__(seed, number, folder, lab, after)
         self.job = pathlib.Path(str(self.output) + ".mkjob")
         self.told = []
+        if self.chance.random() < 0.2:
+            self.words += ["--history-file", str(self.folder / "history.db")]
 
     def run(self, *words, **more):
         done = subprocess.run([BINARY, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True,
@@ -273,7 +276,11 @@ class Changed(Trouble):
             if status == 0:
                 return
             self.check_stopped(stop, status, shown)
-        self.change()
+        if self.chance.random() < 0.3 and not self.pipes:
+            if self.change_meanwhile():
+                return
+        else:
+            self.change()
         before = self.output.read_bytes() if self.output.exists() else None
         kept = self.looked_into(lambda db: db.execute("SELECT count(*) FROM job").fetchone())
         child = self.start(["--max-time", "20ms"] if self.chance.random() < 0.2 else [])
@@ -309,8 +316,29 @@ class Changed(Trouble):
         else:
             self.finish(*how)
 
+    def change_meanwhile(self):
+        """While it is read, or its mailboxes are asked, or it is written. True: what came of it was the old one."""
+        child = self.start()
+        time.sleep(self.moment())
+        old, self.list = self.list, copy.copy(self.list)
+        self.change()
+        status, shown = self.end(child)
+        self.note("meanwhile", status, self.said)
+        if status == 0:
+            # It was read before, or after; never a part of both.
+            new, self.list = self.list, old
+            try:
+                self.check_output(shown)
+            except Wrong:
+                self.list = new
+                self.check_output(shown)
+            return True
+        demand(status == 2, "exit status", status)
+        return False
+
     def change(self):
         """Rows go, come, change places; what the list is like stays."""
+        self.has_changed = True
         lst, chance, tail = self.list, self.chance, self.list.rows[3:]
         how = chance.choice(["gone", "more", "shuffled", "others"])
         if how == "gone" and tail:
@@ -442,6 +470,8 @@ class Disk(Trouble):
         return (stat.f_blocks - stat.f_bfree) * stat.f_frsize // 1024
 
     def go(self):
+        if self.chance.random() < 0.2:
+            self.try_read_only()
         for _ in range(self.chance.randint(1, 5)):
             self.resize(self.used() + self.chance.choice([4, 20, 60, 150, 400]))
             filler = self.mounted / "filler"
@@ -471,6 +501,15 @@ class Disk(Trouble):
             self.check_full(status)
         self.resize(1 << 16)
         self.finish()
+
+    def try_read_only(self):
+        subprocess.run(["mount", "-o", "remount,ro", self.mounted], check=True, capture_output=True)
+        status, shown = self.end(self.start())
+        self.resize(1 << 16)
+        subprocess.run(["mount", "-o", "remount,rw", self.mounted], check=True, capture_output=True)
+        self.note("read-only", status, self.said)
+        if status != 0:
+            demand(status == 2 and "Read-only file system" in self.said, "it does not say why:", status, self.said)
 
     def check_full(self, status):
         said = " ".join(self.said.split())

@@ -52,7 +52,7 @@ class Walk:
         """after: what is to be undone in the end."""
         self.chance = random.Random(f"{seed}/{number}")
         self.folder, self.lab, self.after = folder, lab, after
-        self.killed = False
+        self.killed = self.has_changed = False
         self.environ, self.popen, self.said = {}, {}, ""
         chance = self.chance
         self.list = List(chance, "list", self.SIZES)
@@ -113,8 +113,8 @@ class Walk:
             if not (self.given or self.pipes) or chance.random() < 0.5:
                 self.words += ["-o", "-"]
         else:
-            self.format = {"xlsx": "xlsx", "ndjson": "ndjson"}.get(lst.kind, "csv")
             name = pathlib.Path(self.inputs[0]).name.removesuffix(".gz")
+            self.format = name.rpartition(".")[2].replace("txt", "csv")
             stem, dot, end = name.rpartition(".")
             self.output = self.folder / f"{stem}.cleaned.{end}"
         self.old = self.output is not None and not self.split and chance.random() < 0.3
@@ -240,8 +240,8 @@ class Walk:
     def check_parts(self, stop):
         """One file a status: a kill may have come between two of them, and each is whole."""
         for path, part in self.parts(self.expected()):
-            if path.exists():
-                demand(stop == signal.SIGKILL, path.name, "is there after", stop)
+            if path.exists() and not self.has_changed:
+                demand(self.killed, path.name, "is there after", stop)
                 data = outputs.contents(path) if self.format != "xlsx" else b""
                 self.check_results(part, self.read(data, path, [row for row, _, _ in part], self.profile), False)
 
