@@ -58,21 +58,27 @@ static enum bulk_kind kind_of_name(const char *path)
     return BULK_KIND_UNKNOWN;
 }
 
-static int choose_kind(struct bulk_writer *writer, struct error *error)
+static enum bulk_kind choose_kind(const char *path, const struct bulk_writer_options *options)
 {
-    enum bulk_kind kind = writer->options.kind;
+    enum bulk_kind kind = options->kind;
 
     if (kind == BULK_KIND_UNKNOWN)
-        kind = kind_of_name(writer->path);
+        kind = kind_of_name(path);
     if (kind == BULK_KIND_UNKNOWN)
-        kind = writer->context.input.kind;
-    if (kind == BULK_KIND_TEXT) /* a line has no room for a verdict */
-        kind = BULK_KIND_CSV;
-    if (kind == BULK_KIND_XLSX &&
-        slice_ends_with_nocase(slice_from_string(writer->path), SLICE(".gz")))
+        kind = options->input->kind;
+    return kind == BULK_KIND_TEXT ? BULK_KIND_CSV : kind; /* a line has no room for a verdict */
+}
+
+int bulk_writer_check(const char *path, const struct bulk_writer_options *options,
+                      struct error *error)
+{
+    if (options->split && strcmp(path, "-") == 0)
+        return error_set(error, ERROR_USAGE,
+                         "one file a status needs a name; standard output has none");
+    if (choose_kind(path, options) == BULK_KIND_XLSX &&
+        slice_ends_with_nocase(slice_from_string(path), SLICE(".gz")))
         return error_set(error, ERROR_USAGE, "%s: XLSX is compressed already; leave .gz away",
-                         writer->path);
-    writer->context.kind = kind;
+                         path);
     return 0;
 }
 
@@ -135,10 +141,8 @@ static int prepare(struct bulk_writer *writer, struct error *error)
 {
     struct writer_context *context = &writer->context;
     unsigned wanted = writer->options.columns != 0 ? writer->options.columns : APPENDED_USUAL;
-    int code = choose_kind(writer, error);
 
-    if (code != 0)
-        return code;
+    context->kind = choose_kind(writer->path, &writer->options);
     context->shape = bulk_format_shape(&context->input);
     context->header = arena_slice(&context->arena, writer->options.header);
     if (context->header.ptr == NULL || !name_columns(context) ||
@@ -268,10 +272,9 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
     writer->path = memory_copy_string(path, strlen(path));
     if (writer->path == NULL)
         code = no_memory(error);
-    else if (options->split && writer->is_stream)
-        code = error_set(error, ERROR_USAGE,
-                         "one file a status needs a name; standard output has none");
     else
+        code = bulk_writer_check(path, options, error);
+    if (code == 0)
         code = prepare(writer, error);
     if (code == 0)
         code = open_sinks(writer, error);

@@ -43,6 +43,9 @@ struct bulk_writer_options {
 /* With split: "list.csv.gz" and "valid" are "list.valid.csv.gz". NULL: no memory. */
 const char *bulk_writer_split_path(const char *path, const char *word, struct arena *arena);
 
+/* Can such a file be at all? Asked before there is anything to write. ERROR_USAGE. */
+int bulk_writer_check(const char *path, const struct bulk_writer_options *options,
+                      struct error *error);
 /* path "-": standard output, flushed row by row unless bulk_writer_gather was called. ERROR_IO,
  * ERROR_USAGE, ERROR_NOMEM, ERROR_STOPPED. */
 int bulk_writer_open(const char *path, const struct bulk_writer_options *options,

@@ -167,6 +167,17 @@ int clean_files(struct clean *clean, struct error *error)
     return code == 0 ? choose_job(clean, error) : code;
 }
 
+static int writer_options(const struct clean *clean, struct bulk_writer_options *ret_options,
+                          struct error *error)
+{
+    int code = clean_writer_options(clean->options, ret_options, error);
+
+    /* As it comes, a line a result. */
+    if (code == 0 && is_stdin(clean->output) && ret_options->kind == BULK_KIND_UNKNOWN)
+        ret_options->kind = BULK_KIND_NDJSON;
+    return code;
+}
+
 /* --- reading -------------------------------------------------------------------------------- */
 
 static int wanted_format(const struct clean_options *options, struct bulk_format *wanted,
@@ -236,6 +247,21 @@ static int keep_format(struct clean *clean, const struct bulk_format *found, str
     return 0;
 }
 
+/* What the list's format forbids: told now, not when all mailboxes have been asked. */
+static int check_format(const struct clean *clean, struct error *error)
+{
+    struct bulk_writer_options options;
+    int code;
+
+    if (clean->options->sheet != NULL && clean->format.kind != BULK_KIND_XLSX)
+        return error_set(error, ERROR_USAGE, "%s is no workbook: --sheet is for XLSX", clean->name);
+    if (clean->options->dry_run)
+        return 0;
+    code = writer_options(clean, &options, error);
+    options.input = &clean->format;
+    return code == 0 ? bulk_writer_check(clean->output, &options, error) : code;
+}
+
 int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, struct error *error)
 {
     bool is_first = clean->format.kind == BULK_KIND_UNKNOWN;
@@ -246,6 +272,8 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
         code = bulk_reader_open(clean->files, clean->file_count, &wanted, ret_reader, error);
     if (code == 0 && is_first) {
         code = keep_format(clean, bulk_reader_format(*ret_reader), error);
+        if (code == 0)
+            code = check_format(clean, error);
         if (code != 0) {
             bulk_reader_close(*ret_reader);
             *ret_reader = NULL;
@@ -401,16 +429,13 @@ int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
                       struct bulk_writer **ret_writer, struct error *error)
 {
     struct bulk_writer_options options;
-    int code = clean_writer_options(clean->options, &options, error);
+    int code = writer_options(clean, &options, error);
 
     if (code != 0)
         return code;
     options.input = bulk_reader_format(reader);
     options.header = bulk_reader_header(reader);
     options.stops = clean_interrupts;
-    /* As it comes, a line a result. */
-    if (is_stdin(clean->output) && options.kind == BULK_KIND_UNKNOWN)
-        options.kind = BULK_KIND_NDJSON;
     code = bulk_writer_open(clean->output, &options, ret_writer, error);
     if (code == 0 && bulk_writer_renamed(*ret_writer) != NULL)
         clean->renamed =

@@ -650,6 +650,16 @@ class Online(WithFolder):
                 self.assertIn("going on with", err)
                 self.assertIn("line 10: a quote is never closed", err)
 
+    def test_an_output_that_can_not_be_is_refused_at_once(self):
+        """Not when all has been asked: the results would lie beside a file that is never made."""
+        for words, said in ((("-o", self.folder / "o.xlsx.gz"), "XLSX is compressed already"),
+                            (("-o", "-", "--split"), "standard output has none"),
+                            (("--sheet", "People"), "people.csv is no workbook")):
+            _, err = self.clean(self.list, *words, status=2)
+            self.assertIn(said, " ".join(err.split()))
+            self.assertNotIn("can't be read", err)
+            self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+
     def begin_on_a_pipe(self, out):
         child = start("clean", "-", "-o", str(out), "--config", self.lab.config,
                       stdin=subprocess.PIPE, stderr=subprocess.PIPE)
