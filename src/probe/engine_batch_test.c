@@ -262,6 +262,44 @@ static void the_same_words_mean_another_thing_to_the_first(void **state)
     bench_free(bench);
 }
 
+/* The next connection waits until a server must know that the one before is over: 221 says so. */
+static void a_place_is_free_when_the_server_knows(void **state)
+{
+    static const struct {
+        const char *behaviour;
+        bool is_known;
+    } rows[] = {
+        {"", true},
+        {"  behave drop quit\n", true}, /* it went itself */
+        {"  behave refuse quit 500 what\n", false},
+        {"  behave refuse quit 250 ok\n", false},
+        {"  behave refuse quit 421 later\n", false},
+        {"  behave silent quit\n", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bench *bench = bench_new();
+        char text[512];
+        uint64_t first_ms, second_ms;
+
+        open_limits(bench, 1);
+        bench->settings.limits_override.connections = 1;
+        bench->settings.pipelining = false;
+        bench->settings.catch_all = false;
+        snprintf(text, sizeof(text), SERVER_A "%s", rows[i].behaviour);
+        assert_true(bench_build(bench, text));
+        assert_non_null(submit(bench, SLICE("ann@a.example")));
+        assert_non_null(submit(bench, SLICE("bob@a.example")));
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        assert_int_equal(counts_of(bench).connections, 2);
+        first_ms = bench->outcomes[0].done_ms;
+        second_ms = bench->outcomes[1].done_ms;
+        assert_int_equal(second_ms - first_ms < 2 * SECOND_MS, rows[i].is_known);
+        bench_free(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +307,7 @@ int main(void)
         cmocka_unit_test(slow_servers_get_small_batches),
         cmocka_unit_test(replies_too_many_are_nobodys),
         cmocka_unit_test(servers_that_say_too_much_are_given_time),
+        cmocka_unit_test(a_place_is_free_when_the_server_knows),
         cmocka_unit_test(who_never_has_a_turn_ends_as_disconnected),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
         cmocka_unit_test(the_same_words_mean_another_thing_to_the_first),
