@@ -159,12 +159,54 @@ static void a_view_lasts_for_many_steps(void **state)
     see(*state, true, 2048);
 }
 
+/* Rows from..to get results with so many octets of JSON. */
+static void they_keep_evidence(struct bench *bench, uint64_t from, uint64_t to, size_t octets)
+{
+    static char json[10000];
+    struct store_result result = {.reason = REASON_ACCEPTED, .json = slice_from(json, octets)};
+
+    memset(json, 'x', sizeof(json));
+    for (result.row = from; result.row <= to; result.row++)
+        assert_int_equal(store_results_put(bench->theirs, bench->id, &result, 1, NULL), 0);
+}
+
+static void step_to(struct bulk_export *export, uint64_t rows)
+{
+    struct error error = {0};
+
+    assert_int_equal(bulk_export_step(export, &error), 1);
+    assert_int_equal(bulk_export_rows(export), rows);
+}
+
+/* A page is held whole: behind one of more than four million octets comes one of 500 lines. */
+static void much_evidence_is_read_in_smaller_pages(void **state)
+{
+    const struct bulk_export_options options = {.is_alone = true, .with_json = true};
+    struct bench *bench = *state;
+    struct bulk_export *export;
+
+    they_keep_evidence(bench, 1, 4096, 2048);
+    they_keep_evidence(bench, 4097, 4097, 2049);
+    they_keep_evidence(bench, 4098, 6144, 2048);
+    they_keep_evidence(bench, 6145, 6644, 8400);
+    export = begin(bench, &options);
+    step_to(export, 2048);
+    step_to(export, 4096); /* the last had four million exactly */
+    step_to(export, 6144);
+    step_to(export, 6644); /* the last had one more */
+    step_to(export, 7144); /* so few can be as much */
+    step_to(export, 9192); /* the last had none */
+    bulk_export_close(export);
+    bulk_writer_abandon(bench->writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(steps_are_short_where_others_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_alone_reads_more_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_view_lasts_for_many_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(much_evidence_is_read_in_smaller_pages, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
