@@ -131,11 +131,48 @@ static int is_shifted(struct bulk_files *files, const struct bulk_csv_row *row, 
     return shift == BULK_SHIFT_NOMEM ? no_memory(files, error) : shift != BULK_SHIFT_NONE;
 }
 
+/* Do the rows that come tell by themselves that addresses stand in the list's column? 1, 0, or
+   ERROR_NOMEM. */
+static int has_its_column(struct bulk_files *files, struct error *error)
+{
+    struct bulk_format wanted = files->format, found;
+    struct error unlike = {0};
+    int code;
+
+    wanted.has_header = 0;
+    wanted.column = SIZE_MAX;
+    wanted.column_name = NULL;
+    code = find_format(files, &wanted, &found, &unlike);
+    if (code == ERROR_NOMEM)
+        return no_memory(files, error);
+    return code == 0 && found.column == files->format.column &&
+           found.columns == files->format.columns;
+}
+
+/* A list that was cut in pieces has its header in the first alone: is this a row, where another
+   file has its header? 1, 0, or an error. */
+static int is_row(struct bulk_files *files, const struct bulk_csv_row *row, struct slice raw,
+                  size_t columns, struct error *error)
+{
+    struct slice text = SLICE_EMPTY;
+    int code = row->has_cell ? read_cell(files, row->cell, &text, error) : 0;
+
+    if (code != 0)
+        return code;
+    if (slice_find_byte(text, '@') >= 0)
+        return 1;
+    if (slice_trim(text).len > 0)
+        return is_shifted(files, row, raw, columns, error);
+    /* No header is empty above addresses. */
+    code = bulk_scanner_again(&files->scanner, error);
+    return code == 0 ? has_its_column(files, error) : code;
+}
+
 /* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
 static int check_header(struct bulk_files *files, size_t columns, struct error *error)
 {
     struct bulk_csv_row row;
-    struct slice raw, text = SLICE_EMPTY;
+    struct slice raw;
     int code = bulk_scanner_next(&files->scanner, &row, &raw, error);
 
     if (code <= 0)
@@ -143,17 +180,9 @@ static int check_header(struct bulk_files *files, size_t columns, struct error *
     code = is_same_header(files, raw, error);
     if (code != 0)
         return code < 0 ? code : 0;
-    /* A list that was cut in pieces has its header in the first alone. */
-    if (row.has_cell) {
-        code = read_cell(files, row.cell, &text, error);
-        if (code != 0)
-            return code;
-    }
-    if (slice_find_byte(text, '@') < 0) {
-        code = is_shifted(files, &row, raw, columns, error);
-        if (code <= 0)
-            return code < 0 ? code : differs(files, "its header is another", error);
-    }
+    code = is_row(files, &row, raw, columns, error);
+    if (code <= 0)
+        return code < 0 ? code : differs(files, "its header is another", error);
     return bulk_scanner_again(&files->scanner, error);
 }
 

@@ -668,6 +668,14 @@ static void several_files(void **state)
           "Acme,Ann,c@d.example\nBest,Bob,e@f.example\nCo,Cas,g@h.example\n", ""},
          NULL,
          "1: is not like"},
+        /* or with one that has no address, where those below it have theirs in the same place */
+        {{"name,email\nAnn,a@b.example\n", "Bob,\nCas,c@d.example\n", "Dan, \nEve,e@f.example\n"},
+         "a@b.example  c@d.example   e@f.example ",
+         NULL},
+        {{"name,email\nAnn,a@b.example\n", "c@d.example,\ne@f.example,Bob\n", ""},
+         NULL,
+         "1: is not like"},
+        {{"name,email\nAnn,a@b.example\n", "Bob,\n", ""}, NULL, "1: is not like"},
         /* what is for spreadsheets stands before a row as well as before a header */
         {{"sep=;\nid;email\n1;a@b.example\n", "sep=;\n2;c@d.example\n3;e@f.example\n",
           "sep=;\nid;email\n4;g@h.example\n"},
