@@ -12,7 +12,6 @@ struct question {
     struct verdict_local local;
     struct slice text; /* of the reply */
     uint64_t key[VERDICT_MEMO_WORDS];
-    uint64_t hash; /* of the key; never 0 */
 };
 
 /* --- what may be found again ----------------------------------------------------------------- */
@@ -99,7 +98,7 @@ static void make_key(struct question *question, uint64_t facts_id, unsigned host
     const struct evidence *evidence = question->evidence;
     const struct smtp_reply *reply = &evidence->attempts[0].reply;
     const struct smtp_enhanced *enhanced = &reply->enhanced;
-    uint64_t *key = question->key, hash = 0;
+    uint64_t *key = question->key;
 
     key[0] = facts_id;
     key[1] = (uintptr_t)evidence->provider;
@@ -109,9 +108,14 @@ static void make_key(struct question *question, uint64_t facts_id, unsigned host
     key[5] = of_four(kinds_of(evidence), marks_of(question, host), evidence->catch_all_code,
                      (uint16_t)reply->text.len);
     key[6] = (uint32_t)question->local.letters.surplus_bits;
-    for (size_t i = 0; i < VERDICT_MEMO_WORDS; i++)
-        hash = (hash ^ hash >> 32 ^ key[i]) * HASH_FACTOR;
-    question->hash = hash != 0 ? hash : 1;
+}
+
+/* By what differs most. */
+static size_t set_of(const uint64_t *key)
+{
+    uint64_t mix = key[0] ^ (key[2] << 40 | key[2] >> 24) ^ key[4] ^ key[5] << 16 ^ key[6] << 56;
+
+    return (size_t)(mix * HASH_FACTOR >> (64 - VERDICT_MEMO_SETS_LOG2));
 }
 
 /* False: it has to be judged by itself; `local` is looked at in any case. */
@@ -144,11 +148,11 @@ static bool has_same_key(const struct verdict_memo_entry *entry, const struct qu
     return differs == 0 && slice_equal(slice_from(entry->text, question->text.len), question->text);
 }
 
+_Static_assert(sizeof(struct evidence_peers) == 7 * sizeof(uint32_t), "no octets between them");
+
 static bool are_same_peers(const struct evidence_peers *a, const struct evidence_peers *b)
 {
-    return a->proven == b->proven && a->alike == b->alike && a->refused == b->refused &&
-           a->accepted == b->accepted && a->absent == b->absent && a->delivered == b->delivered &&
-           a->bounced == b->bounced;
+    return memcmp(a, b, sizeof(*a)) == 0;
 }
 
 /* As far as the score asks for it: of names with odd letters it does not. */
@@ -204,11 +208,11 @@ void verdict_memo_judge(struct verdict_memo *memo, const struct evidence *eviden
         (void)verdict_judge_local(evidence, &question.local, ret_verdict);
         return;
     }
-    set = question.hash >> 32 & (VERDICT_MEMO_SETS - 1);
+    set = set_of(question.key);
     for (way = 0; way < VERDICT_MEMO_WAYS; way++) {
         const struct verdict_memo_entry *entry = &memo->entries[set][way];
 
-        if (memo->hashes[set][way] != question.hash || !is_same(entry, &question))
+        if (!is_same(entry, &question))
             continue;
         memcpy(ret_verdict, &entry->verdict,
                offsetof(struct verdict, explanation) + entry->explanation_len + 1);
@@ -217,6 +221,5 @@ void verdict_memo_judge(struct verdict_memo *memo, const struct evidence *eviden
     if (!verdict_judge_local(evidence, &question.local, ret_verdict))
         return;
     way = memo->next_way++ % VERDICT_MEMO_WAYS;
-    memo->hashes[set][way] = question.hash;
     keep(&question, ret_verdict, &memo->entries[set][way]);
 }

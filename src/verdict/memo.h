@@ -12,13 +12,14 @@
 
 #include "verdict/verdict.h"
 
-#define VERDICT_MEMO_SETS  32  /* a power of two */
-#define VERDICT_MEMO_WAYS  4   /* verdicts that look alike at first */
-#define VERDICT_MEMO_TEXT  120 /* longer replies mostly name the recipient: never the same again */
-#define VERDICT_MEMO_WORDS 7
+#define VERDICT_MEMO_SETS_LOG2 5
+#define VERDICT_MEMO_SETS      (1 << VERDICT_MEMO_SETS_LOG2)
+#define VERDICT_MEMO_WAYS      4 /* verdicts that look alike at first */
+#define VERDICT_MEMO_TEXT      120 /* longer replies mostly name the recipient: never the same again */
+#define VERDICT_MEMO_WORDS     7
 
 struct verdict_memo_entry {
-    uint64_t key[VERDICT_MEMO_WORDS];
+    uint64_t key[VERDICT_MEMO_WORDS]; /* zeros: nothing is here */
     uint16_t explanation_len;
     bool is_scored; /* the score looked at the two below */
     bool has_known_name;
@@ -29,7 +30,6 @@ struct verdict_memo_entry {
 
 /* All zero: nothing was judged. */
 struct verdict_memo {
-    uint64_t hashes[VERDICT_MEMO_SETS][VERDICT_MEMO_WAYS]; /* of the keys; 0: nothing is there */
     struct verdict_memo_entry entries[VERDICT_MEMO_SETS][VERDICT_MEMO_WAYS];
     unsigned next_way; /* that is given up for another */
 };

@@ -178,11 +178,13 @@ bool naming_has_known_name(const struct address_traits *traits)
     struct slice words = slice_from(traits->lower, len);
 
     separators &= all;
-    if (len == 0 || (letters | separators) != all || (separators & 1) != 0 ||
-        (separators & separators >> 1) != 0 || __builtin_popcountll(separators) >= PARTS_MAX)
+    if (len == 0 || (letters | separators) != all)
         return false;
     if (separators == 0)
         return pattern_of_names(words) != NAMING_NONE;
+    if ((separators & 1) != 0 || (separators & separators >> 1) != 0 ||
+        __builtin_popcountll(separators) >= PARTS_MAX)
+        return false;
     for (size_t from = 0; from < len;) {
         uint64_t behind = (separators | ~all) >> from;
         size_t word_len = behind != 0 ? (size_t)__builtin_ctzll(behind) : len;
