@@ -117,6 +117,11 @@ int clean_writer_options(const struct clean_options *options, struct bulk_writer
 int clean_write(struct clean *clean, struct store *store, const struct store_job *job,
                 enum bulk_export_rest rest, struct error *error);
 /*
+ * Of a job's options, whoever wrote them, what a report says: into `config`, where they stand
+ * there.
+ */
+void clean_options_take(struct slice text, struct config *config);
+/*
  * The page for people, where it is wanted, of what was counted; from and to: when it was done, 0:
  * not known.
  */

@@ -8,9 +8,13 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/json.h"
 #include "bulk/job_file.h"
 #include "cli/clean_run.h"
+
+static const char *const depths[] = {"syntax", "dns", "smtp"};
+static const char *const patiences[] = {"quick", "normal", "patient"};
 
 /* A list's file counts by its content; lists that are not used are not named. */
 static int write_lists(struct json *json, const struct config *config, struct error *error)
@@ -37,8 +41,6 @@ static int write_lists(struct json *json, const struct config *config, struct er
 /* Names are those of the options. */
 static int write_options(struct json *json, const struct clean *clean, struct error *error)
 {
-    static const char *const depths[] = {"syntax", "dns", "smtp"};
-    static const char *const patiences[] = {"quick", "normal", "patient"};
     static const char *const dedupes[] = {"off", "exact", "mailbox"};
     static const char *const tls[] = {"opportunistic", "demanded", "never", "required"};
     const struct config *config = clean->call->config;
@@ -149,4 +151,28 @@ void clean_options_compare(struct slice before, struct slice now, struct buffer 
         compare(out, old_options, new_options);
     cJSON_Delete(old_options);
     cJSON_Delete(new_options);
+}
+
+/* --- what a job was begun with -------------------------------------------------------------- */
+
+static void take_word(const cJSON *object, const char *name, const char *const words[],
+                      size_t count, unsigned *value)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    for (size_t i = 0; cJSON_IsString(item) && i < count; i++)
+        if (strcmp(item->valuestring, words[i]) == 0)
+            *value = (unsigned)i;
+}
+
+void clean_options_take(struct slice text, struct config *config)
+{
+    cJSON *object = cJSON_ParseWithLength(text.ptr, text.len);
+    const cJSON *catch_all = cJSON_GetObjectItemCaseSensitive(object, "catch-all");
+
+    take_word(object, "depth", depths, ARRAY_LEN(depths), &config->depth);
+    take_word(object, "patience", patiences, ARRAY_LEN(patiences), &config->patience);
+    if (cJSON_IsBool(catch_all))
+        config->catch_all = cJSON_IsTrue(catch_all);
+    cJSON_Delete(object);
 }

@@ -198,12 +198,15 @@ static int run_show(struct jobs *jobs)
 static int run_export(struct jobs *jobs)
 {
     const struct clean_options options = {.out = jobs->options->out};
-    struct clean clean = {.call = jobs->call, .options = &options};
+    struct config config = *jobs->call->config;
+    struct cli_call call = *jobs->call;
+    struct clean clean = {.call = &call, .options = &options};
     struct bulk_job_source source;
     struct store_job job;
     struct error error = {0};
     int code = jobs_find(jobs, &job, &error);
 
+    call.config = &config;
     clean.output = options.out.output != NULL ? options.out.output : "-";
     clean_progress_init(&clean);
     clean_catch_signals();
@@ -216,6 +219,7 @@ static int run_export(struct jobs *jobs)
         clean.file_count = source.file_count;
         clean.format = source.format;
         clean.job_path = store_url_path(jobs->url);
+        clean_options_take(job.options, &config);
         code = clean_check_places(&clean, &error);
     }
     if (code == 0) {

@@ -827,6 +827,17 @@ class Online(WithFolder):
             "--export", "safe")
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), 4)
 
+    def test_a_report_of_a_job_says_how_that_was_checked(self):
+        """Not how the command that makes it would check one."""
+        self.clean(self.list, "--keep-job", "--depth", "dns", "--no-catch-all")
+        page = self.folder / "page.html"
+        status, _, err = run("jobs", "export", str(self.folder / "people.cleaned.csv.mkjob"), "--report", str(page))
+        self.assertEqual(status, 0, err)
+        text = page.read_text(encoding="utf-8")
+        self.assertIn("<dt>depth</dt><dd>dns</dd>", text)
+        self.assertIn("No mail server was asked", text)
+        self.assertNotIn("<dt>catch-all</dt>", text)
+
     def test_a_list_that_changes_meanwhile(self):
         self.slow_list()
         child, job = self.begin()
