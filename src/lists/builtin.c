@@ -118,9 +118,14 @@ static inline const unsigned char *local_filter(void)
     return domain_filter() + read_u32(lists_blob + BLOB_SLOTS) / 2;
 }
 
-static inline const unsigned char *keys(void)
+static inline const unsigned char *beginnings_filter(void)
 {
     return local_filter() + (1 << LOCAL_FILTER_LOG2) / 8;
+}
+
+static inline const unsigned char *keys(void)
+{
+    return beginnings_filter() + (1 << LOCAL_FILTER_LOG2) / 8;
 }
 
 /* The class bits of exactly this key, which has this hash, in one of the tables. */
@@ -328,10 +333,61 @@ static bool has_no_reply_part(struct squeezed *name)
     return false;
 }
 
+/* Four letters from here on, with which no name in the table begins. */
+static inline bool begins_foreign(const struct address_traits *traits, size_t at)
+{
+    uint64_t bit;
+
+    if ((traits->letters >> at & 0xf) != 0xf)
+        return false;
+    bit = hash_word(0, eight_read_four(traits->lower + at)) >> (64 - LOCAL_FILTER_LOG2);
+    return (beginnings_filter()[bit >> 3] >> (bit & 7) & 1) == 0;
+}
+
+/* Is there a "y" that may be the last of "noreply": behind an "l", or what stands between words? */
+static inline bool may_end_no_reply(const struct address_traits *traits, uint64_t separators)
+{
+    uint64_t ys = 0, before = separators << 1;
+
+    for (size_t at = 0; at < traits->len; at += 16) {
+        sixteen bytes;
+
+        memcpy(&bytes, traits->lower + at, 16);
+        ys |= sixteen_gather((sixteen)(bytes == 'y')) << at;
+        before |= sixteen_gather((sixteen)(bytes == 'l')) << at << 1;
+    }
+    return (ys & before & address_traits_first(traits->len)) != 0;
+}
+
+/*
+ * Nearly all names of people are told from those in the table by the four letters that they and
+ * each of their words begin with: then the whole stands in no list, nor what is before a number or
+ * a country, nor any run of words, and it is not even squeezed.
+ */
+static inline bool is_foreign(const struct address_traits *traits)
+{
+    uint64_t separators = traits->dots | traits->hyphens | traits->underscores | traits->blanks;
+    uint64_t starts =
+        separators << 1 & ~separators & ~traits->digits & address_traits_first(traits->len);
+
+    if (!begins_foreign(traits, 0) || may_end_no_reply(traits, separators))
+        return false;
+    for (; starts != 0; starts &= starts - 1) {
+        size_t at = (size_t)__builtin_ctzll(starts);
+
+        if (at + PART_MIN <= traits->len && !begins_foreign(traits, at))
+            return false;
+    }
+    return true;
+}
+
 unsigned lists_local_classes_by(const struct address_traits *traits)
 {
     struct squeezed name;
     unsigned classes;
+
+    if (is_foreign(traits))
+        return 0;
 
     if (!squeeze(traits, &name))
         return 0;
