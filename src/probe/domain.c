@@ -39,22 +39,6 @@ static void domain_free(struct probe_domain *domain)
     memory_free(domain);
 }
 
-/* What the parser says of the name, whatever plain local part stands before it. */
-static void know_name(struct probe_domain *domain, struct slice name)
-{
-    char bytes[2 + ADDRESS_DOMAIN_MAX] = "x@";
-    struct address address;
-
-    probe_offline_know(name, &domain->known);
-    if (name.len > ADDRESS_DOMAIN_MAX)
-        return;
-    memcpy(bytes + 2, name.ptr, name.len);
-    domain->is_plain =
-        address_parse(bytes, 2 + name.len, &address) &&
-        slice_equal(name, slice_from(address.domain_ascii, address.domain_ascii_len));
-    domain->address_flags = address.flags;
-}
-
 static struct probe_domain *domain_new(struct probe_engine *engine, struct slice name)
 {
     struct probe_domain *domain = memory_zalloc(1, sizeof(*domain));
@@ -70,7 +54,7 @@ static struct probe_domain *domain_new(struct probe_engine *engine, struct slice
     domain->engine = engine;
     domain->is_literal = name.len > 0 && name.ptr[0] == '[';
     if (!domain->is_literal)
-        know_name(domain, name);
+        probe_offline_know(name, &domain->known);
     list_init(&domain->rows);
     list_init(&domain->dns_waiters);
     arena_init(&domain->facts_arena);

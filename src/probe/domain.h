@@ -18,8 +18,6 @@ struct probe_domain {
     char *name; /* lower-case A-labels, or "[literal]" */
     bool is_literal;
     struct probe_offline_known known; /* of its name; not of a literal */
-    bool is_plain;                    /* the parser takes the name as it stands, and says of it: */
-    uint32_t address_flags;           /* of addresses at it */
     unsigned holds;                   /* cases, sessions on its turn, the stranger under way */
     struct list_node in_idle;
     unsigned cases;

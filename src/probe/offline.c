@@ -86,8 +86,25 @@ static bool needs_no_mending(struct slice domain)
     return !suggest_domain(domain, &world, meant);
 }
 
+/* What the parser says of addresses at it. */
+static void know_parsed(struct slice domain, struct probe_offline_known *known)
+{
+    char bytes[2 + ADDRESS_DOMAIN_MAX] = "x@";
+    struct address address;
+
+    known->is_plain = false;
+    if (domain.len > ADDRESS_DOMAIN_MAX)
+        return;
+    memcpy(bytes + 2, domain.ptr, domain.len);
+    known->is_plain =
+        address_parse(bytes, 2 + domain.len, &address) &&
+        slice_equal(domain, slice_from(address.domain_ascii, address.domain_ascii_len));
+    known->address_flags = address.flags;
+}
+
 void probe_offline_know(struct slice domain, struct probe_offline_known *ret_known)
 {
+    know_parsed(domain, ret_known);
     ret_known->rules = provider_mailbox_rules_of(domain);
     ret_known->classes = (uint16_t)lists_domain_classes(domain);
     ret_known->is_sound = needs_no_mending(domain);
@@ -151,6 +168,8 @@ struct probe_offline_domain {
     uint8_t name_len;
     char name[NAME_MAX_LEN];
 };
+_Static_assert(sizeof(void *) > 8 || sizeof(struct probe_offline_domain) <= MEMORY_LINE,
+               "a domain fits a line");
 
 /* An address, judged for all of its shape. */
 struct probe_offline_shape {
@@ -240,15 +259,24 @@ static void make_room(struct probe_offline_memory *memory)
     *memory = grown;
 }
 
-/* What is known of the domain, looked up when it is new. */
-static const struct probe_offline_known *find_domain(struct probe_offline_memory *memory,
+/* What is known of the domain, or NULL. */
+static const struct probe_offline_known *find_domain(const struct probe_offline_memory *memory,
                                                      struct slice domain, uint64_t hash)
 {
-    struct probe_offline_domain *entry = places_of(memory, hash);
+    const struct probe_offline_domain *entry = places_of(memory, hash);
 
     for (size_t at = 0; at < MEMORY_WAYS && entry[at].hash != 0; at++)
         if (is_at(&entry[at], hash, domain))
             return &entry[at].known;
+    return NULL;
+}
+
+/* The same of one that is not there yet. */
+static const struct probe_offline_known *add_domain(struct probe_offline_memory *memory,
+                                                    struct slice domain, uint64_t hash)
+{
+    struct probe_offline_domain *entry;
+
     make_room(memory);
     entry = place_for(memory, hash);
     entry->hash = hash;
@@ -355,6 +383,35 @@ void probe_offline_begin(const struct probe_offline_terms *terms,
     };
 }
 
+static bool is_remembered(const struct probe_offline_memory *memory, struct slice domain)
+{
+    return memory != NULL && memory->domains != NULL && domain.len <= NAME_MAX_LEN;
+}
+
+static uint64_t hash_of(struct slice domain)
+{
+    return hash_bytes(domain.ptr, domain.len, 0) | 1;
+}
+
+/* Where the domain begins that may tell all of an address, since the local part is plain; or 0. */
+static size_t plain_domain_at(struct slice input)
+{
+    size_t local_len = address_plain_local_len(input);
+
+    return local_len > 0 && local_len + 1 < input.len && input.len <= ADDRESS_MAX ? local_len + 1
+                                                                                  : 0;
+}
+
+static void parse(const struct probe_offline_memory *memory, struct probe_offline_case *each)
+{
+    struct evidence *evidence = &each->evidence;
+
+    each->domain_hash = 0;
+    if (address_parse(evidence->input.ptr, evidence->input.len, &evidence->address) &&
+        !evidence->address.is_literal && is_remembered(memory, domain_of(&evidence->address)))
+        each->domain_hash = hash_of(domain_of(&evidence->address));
+}
+
 /* All that differs from one address to another is set here; it is a small part of the evidence. */
 void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
                          struct probe_offline_case *each)
@@ -362,20 +419,20 @@ void probe_offline_parse(struct slice input, const struct probe_offline_memory *
     struct evidence *evidence = &each->evidence;
     struct slice domain;
 
-    each->domain_hash = 0;
     evidence->input = input;
     evidence->suggestion = SLICE_EMPTY;
     evidence->builtin_classes = evidence->operator_matches = 0;
     evidence->mailbox_breach = NULL;
     evidence->subaddress = false;
     evidence->stop = EVIDENCE_STOP_NONE;
-    if (!address_parse(input.ptr, input.len, &evidence->address))
-        return;
-    domain = domain_of(&evidence->address);
-    if (memory == NULL || memory->domains == NULL || evidence->address.is_literal ||
-        domain.len > NAME_MAX_LEN)
-        return;
-    each->domain_hash = hash_bytes(domain.ptr, domain.len, 0) | 1;
+    each->plain_domain_at = plain_domain_at(input);
+    domain = slice_from_offset(input, each->plain_domain_at);
+    if (each->plain_domain_at > 0 && is_remembered(memory, domain)) {
+        each->domain_hash = hash_of(domain);
+    } else {
+        each->plain_domain_at = 0;
+        parse(memory, each);
+    }
 }
 
 void probe_offline_fetch(const struct probe_offline_memory *memory,
@@ -385,14 +442,40 @@ void probe_offline_fetch(const struct probe_offline_memory *memory,
         __builtin_prefetch(places_of(memory, each->domain_hash));
 }
 
+/* True when the domain, as it is written, told all that the parser would. */
+static bool take_plain(const struct probe_offline_memory *memory, struct probe_offline_case *each)
+{
+    struct slice input = each->evidence.input;
+    const struct probe_offline_known *known;
+    struct address_memo memo;
+
+    if (each->plain_domain_at == 0)
+        return false;
+    known = find_domain(memory, slice_from_offset(input, each->plain_domain_at), each->domain_hash);
+    if (known == NULL || !known->is_plain) {
+        parse(memory, each);
+        return false;
+    }
+    memo = (struct address_memo){known->address_flags, (uint8_t)(each->plain_domain_at - 1)};
+    address_parse_again(input.ptr, input.len, memo, &each->evidence.address);
+    each->known = *known;
+    return true;
+}
+
 void probe_offline_look_up(struct probe_offline_memory *memory, struct probe_offline_case *each)
 {
     const struct address *address = &each->evidence.address;
+    const struct probe_offline_known *known;
 
-    if (each->domain_hash != 0)
-        each->known = *find_domain(memory, domain_of(address), each->domain_hash);
-    else if (address->diagnosis == ADDRESS_VALID)
+    if (take_plain(memory, each))
+        return;
+    if (each->domain_hash != 0) {
+        known = find_domain(memory, domain_of(address), each->domain_hash);
+        each->known =
+            known != NULL ? *known : *add_domain(memory, domain_of(address), each->domain_hash);
+    } else if (address->diagnosis == ADDRESS_VALID) {
         each->known.rules = provider_mailbox_rules_of(domain_of(address));
+    }
 }
 
 const struct verdict *probe_offline_conclude(struct probe_offline_memory *memory,

@@ -26,6 +26,9 @@ struct probe_offline_known {
     struct provider_mailbox_rules rules;
     uint16_t classes; /* lists_domain_classes */
     bool is_sound;    /* nothing in it to mend, whatever DNS may know of it */
+    bool is_plain;    /* the parser takes the name as it stands, and whatever plain local part is in
+                         front (address_plain_local_len) says of the address: */
+    uint32_t address_flags;
 };
 void probe_offline_know(struct slice domain, struct probe_offline_known *ret_known);
 
@@ -77,6 +80,7 @@ struct probe_offline_case {
     struct evidence evidence;
     struct address_traits traits;     /* of a valid address's local part, without quotes */
     uint64_t domain_hash;             /* 0: its domain is not to be remembered */
+    size_t plain_domain_at;           /* > 0: not parsed before the look-up, which may tell all */
     struct probe_offline_known known; /* of a valid address; without domain_hash only the rules */
     struct result_pattern *pattern;   /* for the JSON of addresses of its shape; NULL: none. Valid
                                          until the next is judged by the same memory, for whoever
@@ -98,7 +102,10 @@ void probe_offline_judge(struct slice input, struct probe_offline_memory *memory
 /* Once for a case, before its first address. */
 void probe_offline_begin(const struct probe_offline_terms *terms,
                          struct probe_offline_case *ret_case);
-/* Another address for a case that was begun with the same terms; what it held is gone. */
+/*
+ * Another address for a case that was begun with the same terms; what it held is gone. evidence has
+ * the address's parts only after the look-up.
+ */
 void probe_offline_parse(struct slice input, const struct probe_offline_memory *memory,
                          struct probe_offline_case *each);
 /* What is known of the domain will be asked for soon: begin to fetch it. */

@@ -20,12 +20,12 @@ static bool take_plain(const struct probe_engine *engine, struct slice input,
         return false;
     name = slice_from(input.ptr + local_len + 1, input.len - local_len - 1);
     known = probe_domain_find(engine, name);
-    if (known == NULL || !known->is_plain)
+    if (known == NULL || !known->known.is_plain)
         return false;
     taken->wire = input;
     taken->local = slice_from(input.ptr, local_len);
     taken->domain = name;
-    taken->memo = (struct address_memo){known->address_flags, (uint8_t)local_len};
+    taken->memo = (struct address_memo){known->known.address_flags, (uint8_t)local_len};
     taken->needs_smtputf8 = taken->is_literal = false;
     taken->literal.family = 0;
     taken->is_plain = true;
