@@ -124,8 +124,7 @@
       "WITH list AS (SELECT id FROM job WHERE id=$1::int8 FOR KEY SHARE), " POSTGRES_RESULTS_IN    \
       ", old AS (SELECT s.row, s.reason::int8 AS reason, r.copies FROM i JOIN result s"            \
       " ON s.job=$1::int8 AND s.row=i.row AND s.checked_ms=i.checked_ms JOIN line r"               \
-      " ON r.job=s.job AND r.row=s.row AND (r.fault IS NULL OR s.explanation IS NOT NULL)"         \
-      " FOR UPDATE OF s),"                                                                         \
+      " ON r.job=s.job AND r.row=s.row WHERE s.explanation IS NOT NULL FOR UPDATE OF s),"          \
       " new AS (UPDATE result s SET (reason, action, score, flags, retry_after, checked_ms,"       \
       " provider, domain, suggestion, explanation, json)=(i.reason, i.action, i.score, i.flags,"   \
       " i.retry_after, i.checked_ms, i.provider, i.domain, i.suggestion, i.explanation, i.json)"   \

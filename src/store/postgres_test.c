@@ -89,6 +89,33 @@ static void a_server_that_is_not_there_is_an_error(void **state)
     assert_null(strstr(error.message, "hush"));
 }
 
+/* Texts of a row that is being erased don't come back with a newer judgement. */
+static void what_is_erased_meanwhile_stays_so(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store), replaced = 99;
+    struct store_result result = result_of(1, REASON_LISTED_DOMAIN);
+    struct postgres_rig_session *session;
+    struct store_page page;
+    char sql[400];
+
+    add_rows(bench->store, id, 1, 2, 1000);
+    put(bench->store, id, 1, REASON_ACCEPTS_ALL);
+    snprintf(sql, sizeof(sql),
+             "BEGIN; UPDATE mailknock.line SET address='', fault='erased' WHERE job=%llu AND row=1;"
+             "UPDATE mailknock.result SET explanation=NULL, json=NULL WHERE job=%llu AND row=1",
+             (unsigned long long)id, (unsigned long long)id);
+    session = postgres_rig_begin(sql, "SELECT pg_sleep(0.3); COMMIT");
+    assert_int_equal(store_results_replace(bench->store, id, &result, 1, &replaced, NULL), 0);
+    postgres_rig_end(session);
+    assert_int_equal(replaced, 0);
+    store_page_init(&page);
+    assert_int_equal(store_line_read(bench->store, id, 1, &page, NULL), 0);
+    assert_int_equal(page.lines[0].result.reason, REASON_ACCEPTS_ALL);
+    assert_int_equal(page.lines[0].result.explanation.len, 0);
+    store_page_done(&page);
+}
+
 static void a_lost_connection_is_made_again(void **state)
 {
     static const char kill[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -202,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_not_there_is_an_error),
     };
     const struct CMUnitTest shared[] = {
+        IN_POSTGRES(what_is_erased_meanwhile_stays_so),
         IN_POSTGRES(a_lost_connection_is_made_again),
         IN_POSTGRES(many_may_start_at_once),
         IN_POSTGRES(tables_have_an_age),
