@@ -794,7 +794,7 @@ class Online(WithFolder):
     def test_a_time_limit(self):
         write_list(self.list, [(f"row {i}", f"u{i % 30}@slow.example") for i in range(45)])
         # As they come, too: what was not reached follows at the end, duplicates and all.
-        out, err = self.clean(self.list, "-o", "-", "--max-time", "1s", status=3)
+        out, err = self.clean(self.list, "-o", "-", "--max-time", "2s", status=3)
         objects = [json.loads(line) for line in out.splitlines()]
         self.assertEqual(sorted(o["row"] for o in objects), list(range(1, 46)))
         self.assertEqual({o["mailknock"]["reason"] for o in objects}, {"accepted", "not_probed"})
