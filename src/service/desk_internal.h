@@ -55,11 +55,14 @@ void service_list_leave(struct service_list *list);
 /* --- desk_source.c -------------------------------------------------------------------------------
  */
 
+/* So begins the name of a file until the store has its list. */
+#define SERVICE_DESK_TAKEN "taken-"
+
 /*
  * Take away what an end without warning left behind: addresses of people that nothing would ever
- * erase. Before anything is uploaded or exported. ERROR_IO.
+ * erase. Before anything is uploaded or exported. ERROR_IO, or as the store.
  */
-int service_desk_sweep(const struct service_desk *desk, struct error *error);
+int service_desk_sweep(struct service_desk *desk, struct error *error);
 /* 0. ERROR_BUSY: there is no file there, which another service on the same store may have. */
 int service_desk_look_for(const char *path, struct error *error);
 /* Fill options and path of a list from what the store has. */

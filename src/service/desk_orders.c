@@ -85,6 +85,18 @@ static int add_job(struct service_desk *desk, const struct service_list_source *
     return code;
 }
 
+/* The file that is being taken in gets its name when the store has the list: killed in between, it
+   does not stay without one (service_desk_sweep). */
+static int keep_file(struct service_desk *desk, uint64_t list, const char *taken, const char *path,
+                     struct error *error)
+{
+    if (rename(taken, path) == 0)
+        return 0;
+    error_set(error, ERROR_IO, "the upload can't be kept: %s", strerror(errno));
+    (void)store_job_remove(desk->service->store, list, 1, NULL); /* it has no rows yet */
+    return ERROR_IO;
+}
+
 /* Take the file in, and the list into the store. Is it a list at all? Asked before anything is
    made of it. */
 static int take_in(struct service_desk *desk, const struct service_list_source *source,
@@ -92,29 +104,33 @@ static int take_in(struct service_desk *desk, const struct service_list_source *
                    struct error *error)
 {
     struct bulk_reader *reader = NULL;
-    const char *file, *path = NULL;
+    const char *file, *path = NULL, *taken = NULL;
     struct arena arena;
-    char token[17];
+    char token[SERVICE_TOKEN_SIZE];
     int code;
 
     arena_init(&arena);
-    service_random_text(token, 16);
+    service_random_text(token, sizeof(token) - 1);
     /* Files bear the tokens of their lists. */
     file =
         arena_printf(&arena, "%s%s", source->token != NULL ? source->token : token, source->ending);
     if (file != NULL)
         path = arena_printf(&arena, "%s/%s", desk->folder, file);
-    code = path != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
-    if (code == 0 && rename(source->upload, path) != 0)
+    if (path != NULL)
+        taken = arena_printf(&arena, "%s/" SERVICE_DESK_TAKEN "%s", desk->folder, file);
+    code = taken != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
+    if (code == 0 && rename(source->upload, taken) != 0)
         code = error_set(error, ERROR_IO, "the upload can't be kept: %s", strerror(errno));
     if (code == 0)
-        code = service_list_open_reader(path, options, &reader, error);
+        code = service_list_open_reader(taken, options, &reader, error);
     bulk_reader_close(reader);
     if (code == 0)
-        code = add_job(desk, source, file, rows_expected(path, source->ending), options, ret_id,
+        code = add_job(desk, source, file, rows_expected(taken, source->ending), options, ret_id,
                        error);
-    if (code != 0 && path != NULL)
-        (void)unlink(path);
+    if (code == 0)
+        code = keep_file(desk, *ret_id, taken, path, error);
+    if (code != 0 && taken != NULL)
+        (void)unlink(taken);
     arena_done(&arena);
     return code;
 }

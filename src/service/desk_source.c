@@ -96,7 +96,27 @@ static bool is_temporary(const char *name)
     return false;
 }
 
-int service_desk_sweep(const struct service_desk *desk, struct error *error)
+/* The file gets its name where the store has its list: 1. Else it is nobody's. */
+static int keep_taken(struct service_desk *desk, int folder, const char *name, struct error *error)
+{
+    const char *own = name + strlen(SERVICE_DESK_TAKEN);
+    size_t len = strcspn(own, ".");
+    uint64_t list;
+    char token[SERVICE_TOKEN_SIZE];
+    int code;
+
+    if (len + 1 != sizeof(token) || !slice_to_string(slice_from(own, len), token, sizeof(token)))
+        return 0;
+    code = service_desk_find_token(desk, token, &list, error);
+    if (code != 0)
+        return code == ERROR_NOT_FOUND ? 0 : code;
+    return renameat(folder, name, folder, own) == 0
+               ? 1
+               : error_set(error, ERROR_IO, "can't rename %s/%s: %s", desk->folder, name,
+                           strerror(errno));
+}
+
+int service_desk_sweep(struct service_desk *desk, struct error *error)
 {
     DIR *folder = opendir(desk->folder);
     const struct dirent *entry;
@@ -105,10 +125,15 @@ int service_desk_sweep(const struct service_desk *desk, struct error *error)
     if (folder == NULL)
         return error_set(error, ERROR_IO, "can't read the folder %s: %s", desk->folder,
                          strerror(errno));
-    while (code == 0 && (entry = readdir(folder)) != NULL)
-        if (is_temporary(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0)
+    while (code >= 0 && (entry = readdir(folder)) != NULL) {
+        bool is_taken = strncmp(entry->d_name, SERVICE_DESK_TAKEN, strlen(SERVICE_DESK_TAKEN)) == 0;
+
+        code = is_taken ? keep_taken(desk, dirfd(folder), entry->d_name, error) : 0;
+        if (code == 0 && (is_taken || is_temporary(entry->d_name)) &&
+            unlinkat(dirfd(folder), entry->d_name, 0) != 0)
             code = error_set(error, ERROR_IO, "can't remove %s/%s, which was left over: %s",
                              desk->folder, entry->d_name, strerror(errno));
+    }
     closedir(folder);
-    return code;
+    return code < 0 ? code : 0;
 }

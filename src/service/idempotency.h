@@ -10,8 +10,7 @@
 #define MK_SERVICE_IDEMPOTENCY_H
 
 #include "service/call.h"
-
-#define SERVICE_TOKEN_SIZE 17
+#include "service/desk.h"
 
 enum service_repeat {
     SERVICE_REPEAT_FIRST,   /* do it */

@@ -110,6 +110,7 @@ class Served(Walk):
         demand(now["done"] >= upload.done, now["done"], "done, of", upload.done, "earlier")
         upload.done = now["done"]
         demand(sum(now["counts"].values()) <= now["rows"], now)
+        demand(now["name"] == upload.options["name"], "it was renamed to", upload.options["name"], "not", now["name"])
         return now
 
     def again(self, sign):
@@ -130,7 +131,7 @@ class Served(Walk):
             return
         upload = chance.choice(there)
         what = chance.choice(["look", "look", "export", "export", "results", "pause", "resume", "cancel", "start",
-                              "kill", "stop", "delete", "jobs"])
+                              "kill", "stop", "delete", "jobs", "recheck", "rejudge", "stats", "report", "rename"])
         if what == "delete" and chance.random() < 0.8:
             what = "look"
         self.steps.append(f"{what} {upload.name}")
@@ -142,6 +143,18 @@ class Served(Walk):
             self.results(upload)
         elif what == "jobs":
             self.jobs(upload)
+        elif what == "recheck":
+            if self.call("POST", f"/v1/lists/{upload.id}/recheck", (200, 202, 409)).status != 409:
+                upload.done = 0  # what is unknown is asked for again
+        elif what == "rejudge":
+            answer = self.call("POST", f"/v1/lists/{upload.id}/rejudge", (200, 409), {})
+            demand(answer.status == 409 or answer.json()["changed"] == 0, "judged otherwise:", answer.body)
+        elif what in ("stats", "report"):
+            answer = self.call("GET", f"/v1/lists/{upload.id}/{what}", (200, 409))
+            demand(what == "stats" or answer.status == 409 or answer.body.rstrip().endswith(b"</html>"), "it is cut")
+        elif what == "rename":
+            upload.options["name"] = f"other{chance.randrange(100)}"
+            self.call("PATCH", f"/v1/lists/{upload.id}", (200,), {"name": upload.options["name"]})
         elif what in ("kill", "stop"):
             self.again(signal.SIGKILL if what == "kill" else signal.SIGTERM)
         elif what == "delete":
