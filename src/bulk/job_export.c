@@ -155,6 +155,14 @@ static bool is_unwelcome(const struct lists_operator *lists, struct slice sugges
                address.is_literal ? address.domain : slice_from_string(address.domain_ascii)));
 }
 
+/* An earlier version kept more blanks around it. */
+static bool is_same(struct slice cell, struct slice kept)
+{
+    struct slice address = bulk_job_address(cell);
+
+    return slice_equal(address, kept) || slice_equal(address, bulk_job_address(kept));
+}
+
 static int write_line(struct bulk_export *export, const struct store_line *line,
                       struct error *error)
 {
@@ -164,8 +172,7 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
 
     if (code < 0 || (code == 0 && line->row.address.len == 0 && line->row.fault.len == 0))
         return code;
-    if (code == 0 || row.number != line->row.number ||
-        !slice_equal(bulk_job_address(row.address), line->row.address))
+    if (code == 0 || row.number != line->row.number || !is_same(row.address, line->row.address))
         return error_set(error, ERROR_RANGE,
                          "the list is not the one that was checked, or an earlier version of "
                          "mailknock read it otherwise: its row %llu differs",

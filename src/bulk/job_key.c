@@ -1,5 +1,7 @@
 #include "bulk/job_key.h"
 
+#include <string.h>
+
 #include "address/address.h"
 #include "base/table.h"
 
@@ -43,7 +45,48 @@ uint64_t bulk_job_key_hash(struct slice key)
     return hash != 0 ? hash : 1;
 }
 
+/* Blanks beyond ASCII, and what is not seen at all, as copies from pages and mails have them. */
+static bool is_blank(const char *at)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+
+    if (byte[0] == 0xe2 && byte[1] == 0x80) /* U+2000 to 200F, 202A to 202F */
+        return byte[2] <= 0x8f || (byte[2] >= 0xaa && byte[2] <= 0xaf);
+    return memcmp(at, "\xe2\x81\x9f", 3) == 0 || memcmp(at, "\xe2\x81\xa0", 3) == 0 ||
+           memcmp(at, "\xe3\x80\x80", 3) == 0 || memcmp(at, "\xef\xbb\xbf", 3) == 0;
+}
+
+static bool is_no_break(const char *at)
+{
+    return memcmp(at, "\xc2\xa0", 2) == 0;
+}
+
+/* All of it in quotes of its own, as in a cell that has a blank before them: nobody's address. */
+static bool is_quoted(struct slice text)
+{
+    return text.len > 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"' &&
+           slice_find_byte(slice_from(text.ptr + 1, text.len - 2), '"') < 0 &&
+           slice_find_byte(text, '@') >= 0;
+}
+
 struct slice bulk_job_address(struct slice cell)
 {
-    return slice_prefix(slice_trim(cell), ADDRESS_KEPT_MAX);
+    for (;;) {
+        size_t len;
+
+        cell = slice_trim(cell);
+        len = cell.len;
+        if (len >= 3 && is_blank(cell.ptr))
+            cell = slice_from_offset(cell, 3);
+        else if (len >= 2 && is_no_break(cell.ptr))
+            cell = slice_from_offset(cell, 2);
+        else if (len >= 3 && is_blank(cell.ptr + len - 3))
+            cell.len -= 3;
+        else if (len >= 2 && is_no_break(cell.ptr + len - 2))
+            cell.len -= 2;
+        else if (is_quoted(cell))
+            cell = slice_from(cell.ptr + 1, len - 2);
+        else
+            return slice_prefix(cell, ADDRESS_KEPT_MAX);
+    }
 }

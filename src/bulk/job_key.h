@@ -35,7 +35,8 @@ struct slice bulk_job_key_parsed(enum bulk_dedupe dedupe, struct slice address,
 /* Its hash; never 0, except for the empty key. */
 uint64_t bulk_job_key_hash(struct slice key);
 
-/* What of a row's cell is the address: without blanks around it, at most 4 KiB. */
+/* What of a row's cell is the address: without blanks around it, also those beyond ASCII, and
+   without quotes around all of it; at most 4 KiB. Of what it gives it gives the same. */
 struct slice bulk_job_address(struct slice cell);
 
 #endif

@@ -69,9 +69,48 @@ static void duplicates_are_found_at_any_pace(void **state)
     io_pace_use_clock(NULL);
 }
 
+/* What people don't see is no part of an address; what it gives stays as it is. */
+static void addresses_are_taken_out_of_their_cells(void **state)
+{
+    static const struct {
+        const char *cell, *address;
+    } rows[] = {
+        {"a@b.example", "a@b.example"},
+        {" \ta@b.example\r\n", "a@b.example"},
+        {"\xc2\xa0 a@b.example \xc2\xa0", "a@b.example"},
+        {"\xef\xbb\xbf\xe2\x80\x8b"
+         "a@b.example\xe3\x80\x80",
+         "a@b.example"},
+        {"\xe2\x80\xaa"
+         "a@b.example\xe2\x80\xac",
+         "a@b.example"},
+        {" \"a@b.example\" ", "a@b.example"},
+        {"\"\xc2\xa0"
+         "a@b.example\"",
+         "a@b.example"},
+        {"\"a b\"@c.example", "\"a b\"@c.example"},
+        {"\"a\" b@c.example \"d\"", "\"a\" b@c.example \"d\""},
+        {"\"none\"", "\"none\""},
+        {"a@b.example\xe2\x82\xac", "a@b.example\xe2\x82\xac"},
+        {"\xc2", "\xc2"},
+        {"\xc2\xa0", ""},
+        {"\"", "\""},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct slice address = bulk_job_address(slice_from_string(rows[i].cell));
+
+        if (!slice_equal(address, slice_from_string(rows[i].address)))
+            fail_msg("%s: %.*s", rows[i].cell, (int)address.len, address.ptr);
+        assert_true(slice_equal(bulk_job_address(address), address));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_taken_out_of_their_cells),
         cmocka_unit_test(duplicates_are_found_at_any_pace),
     };
 

@@ -18,6 +18,8 @@ static const char fault_unclear[] =
     "more cells than other rows: which of them is the address can't be told";
 static const char fault_several[] =
     "several addresses in one cell: which of them is the row's can't be told";
+static const char fault_return[] =
+    "a line end of another kind in the address's cell: two rows may stand in one";
 static const char doubt_open[] = "a quote is never closed: it was taken for a letter";
 static const char doubt_joined[] =
     "lines that look like rows were taken for the text of one cell, as its quotes are closed";
@@ -182,6 +184,16 @@ static bool is_readable(struct slice address)
     return address_parse(address.ptr, address.len, &parsed);
 }
 
+/* As where one line of many ends by CR alone. */
+static bool has_lone_return(struct slice address)
+{
+    ptrdiff_t at;
+
+    address = slice_trim(address);
+    at = slice_find_byte(address, '\r');
+    return at >= 0 && address.ptr[at + 1] != '\n' && slice_find_byte(address, '@') >= 0;
+}
+
 /* The cell with the address, where an unquoted delimiter moved it. */
 static int heed_shift(struct bulk_reader *reader, struct slice *cell, struct bulk_row *row,
                       struct error *error)
@@ -242,6 +254,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         return no_memory(reader, ret_row->line, error);
     if (ret_row->fault == NULL && bulk_has_several(ret_row->address))
         ret_row->fault = fault_several;
+    if (ret_row->fault == NULL && has_lone_return(ret_row->address))
+        ret_row->fault = fault_return;
     ret_row->is_unbalanced =
         scanned.is_unbalanced && scanned.has_cell && is_readable(ret_row->address);
     if (ret_row->is_unbalanced)

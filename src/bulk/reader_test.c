@@ -591,6 +591,9 @@ static void several_addresses_in_a_cell(void **state)
         {"a@b.example <A@B.example>", true},             /* the same */
         {"\"\"\"a@b.example,c@d\"\"@e.example\"", true}, /* one, quoted */
         {"@@", true},
+        {"c@d.example\rCas,e@f.example", false}, /* two rows: the first one's line ends otherwise */
+        {"c@d.example\r", true},
+        {"\"Bob\r\n\"", true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -603,7 +606,7 @@ static void several_addresses_in_a_cell(void **state)
         assert_int_equal(bulk_reader_next(reader, &row, NULL), 1);
         assert_int_equal(bulk_reader_next(reader, &row, NULL), 1);
         if ((row.fault == NULL) != rows[i].is_readable)
-            print_error("%s\n", rows[i].cell);
+            print_error("row %zu\n", i);
         assert_int_equal(row.fault == NULL, rows[i].is_readable);
         assert_false(row.fault != NULL && bulk_fault_is_no_address(slice_from_string(row.fault)));
         bulk_reader_close(reader);

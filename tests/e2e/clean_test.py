@@ -867,6 +867,11 @@ class Online(WithFolder):
         self.assertEqual((status, shown), (0, wanted), err)
         _, err = self.clean(self.list, "--keep-job")
         self.assertEqual(out.read_bytes(), wanted)
+        # Blanks that nobody sees were part of an address.
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("UPDATE row SET address = CAST(X'C2A0' || address AS BLOB) WHERE row = 8")
+        status, shown, err = run("jobs", "export", str(job), "--format", "csv")
+        self.assertEqual((status, shown), (0, wanted), err)
         # Another cell was taken for an address.
         with contextlib.closing(sqlite3.connect(job)) as db, db:
             db.execute("UPDATE row SET address = CAST('Gus' AS BLOB) WHERE row = 8")
