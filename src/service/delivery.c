@@ -129,7 +129,7 @@ int service_delivery_walk(struct store *store, struct slice after, struct arena 
                           struct slice *ret_key, uint64_t *ret_webhook, cJSON **ret_record,
                           struct error *error)
 {
-    struct slice key, body;
+    struct slice key = SLICE_EMPTY, body = SLICE_EMPTY;
     int code = store_note_next(store, KIND, after, arena, &key, &body, error);
 
     if (code != 1)

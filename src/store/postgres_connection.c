@@ -370,7 +370,7 @@ int64_t postgres_store_change(struct postgres_store *store, enum postgres_statem
                               const struct postgres_params *params, const char *what,
                               struct error *error)
 {
-    PGresult *answer;
+    PGresult *answer = NULL;
     uint64_t many = 0;
     int code = postgres_store_do(store, which, params, &answer, what, error);
 
