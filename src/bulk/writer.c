@@ -435,6 +435,15 @@ unsigned bulk_writer_sheets(const struct bulk_writer *writer)
     return most;
 }
 
+uint64_t bulk_writer_cut(const struct bulk_writer *writer)
+{
+    uint64_t cut = 0;
+
+    for (size_t i = 0; i < SINK_COUNT; i++)
+        cut += writer->sinks[i].sheet != NULL ? writer_sheet_cut(writer->sinks[i].sheet) : 0;
+    return cut;
+}
+
 static int finish_sink(struct sink *sink, struct error *error)
 {
     struct bulk_output *output = sink->output;

@@ -70,6 +70,8 @@ const char *bulk_writer_renamed(const struct bulk_writer *writer);
 uint64_t bulk_writer_unreadable(const struct bulk_writer *writer);
 /* Sheets of the longest workbook so far; 0: it is none. */
 unsigned bulk_writer_sheets(const struct bulk_writer *writer);
+/* Cells of workbooks that are not whole: longer, or further to the right, than those hold. */
+uint64_t bulk_writer_cut(const struct bulk_writer *writer);
 /*
  * To standard output, from now on: rows are gathered until they are flushed or many, for whoever
  * has several at once.

@@ -54,6 +54,8 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
                      const struct bulk_outcome *outcome, struct error *error);
 /* How many sheets it has: a list that is longer than one goes on in the next. */
 unsigned writer_sheet_number(const struct writer_sheet *sheet);
+/* How many cells had more text than a workbook holds, or stood beyond its last column. */
+uint64_t writer_sheet_cut(const struct writer_sheet *sheet);
 /* Its end, after which it is freed whatever happens. */
 int writer_sheet_finish(struct writer_sheet *sheet, struct error *error);
 void writer_sheet_abandon(struct writer_sheet *sheet); /* NULL accepted */

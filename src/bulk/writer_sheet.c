@@ -62,6 +62,7 @@ struct writer_sheet {
     uint32_t row;      /* the next, from 0 */
     char digits[12];   /* its number, from 1 */
     unsigned number;   /* of the sheet, from 1 */
+    uint64_t cut;      /* cells that are not whole, or left out */
 };
 
 static int no_memory(const struct writer_sheet *sheet, struct error *error)
@@ -155,12 +156,13 @@ static size_t plain_len(struct slice text, size_t most)
     return len;
 }
 
-/* Text as the format can hold it: valid UTF-8, no NUL, not longer than a cell may be. */
-static void put_fit(struct buffer *out, struct slice text)
+/* Text as the format can hold it: valid UTF-8, no NUL, not longer than a cell may be. False: it was
+   longer. */
+static bool put_fit(struct buffer *out, struct slice text)
 {
-    size_t units = 0;
+    size_t units = 0, at = 0;
 
-    for (size_t at = 0; at < text.len && units < LETTERS_MAX - 1;) {
+    while (at < text.len && units < LETTERS_MAX - 1) {
         size_t plain = plain_len(slice_from_offset(text, at), LETTERS_MAX - 1 - units), size;
         uint32_t code = 0;
 
@@ -168,12 +170,13 @@ static void put_fit(struct buffer *out, struct slice text)
         units += plain;
         at += plain;
         if (at == text.len || units == LETTERS_MAX - 1)
-            return;
+            break;
         size = utf8_decode(text.ptr + at, text.len - at, &code);
         put_letter(out, slice_from_offset(text, at), size, code);
         units += code > 0xffff ? 2 : 1;
         at += size > 0 ? size : 1;
     }
+    return at >= text.len;
 }
 
 /* A number that says nothing else than its digits: "00123" and "1e5" stay text. */
@@ -213,8 +216,10 @@ static void put_cell(struct writer_sheet *sheet, size_t column, struct slice tex
 {
     struct buffer *xml = &sheet->xml;
 
-    if (text.len == 0 || column >= CELLS_MAX)
+    if (text.len == 0 || column >= CELLS_MAX) {
+        sheet->cut += text.len > 0;
         return;
+    }
     buffer_append_string(xml, "<c r=\"");
     put_place(sheet, column);
     if (may_be_number && is_plain_number(text)) {
@@ -228,7 +233,7 @@ static void put_cell(struct writer_sheet *sheet, size_t column, struct slice tex
     buffer_append_string(xml, is_blank(text.ptr[0]) || is_blank(text.ptr[text.len - 1])
                                   ? " xml:space=\"preserve\">"
                                   : ">");
-    put_fit(xml, text);
+    sheet->cut += !put_fit(xml, text);
     buffer_append_string(xml, "</t></is></c>");
 }
 
@@ -387,6 +392,11 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
 unsigned writer_sheet_number(const struct writer_sheet *sheet)
 {
     return sheet->number;
+}
+
+uint64_t writer_sheet_cut(const struct writer_sheet *sheet)
+{
+    return sheet->cut;
 }
 
 /* --- what names the sheets ------------------------------------------------------------------- */

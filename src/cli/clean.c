@@ -52,6 +52,8 @@ static void write_summary(const struct clean *clean, const struct view_summary *
     json_name_int(json, "written", (int64_t)clean->written);
     if (clean->sheets > 0)
         json_name_int(json, "sheets", clean->sheets);
+    if (clean->cut > 0)
+        json_name_int(json, "cut", (int64_t)clean->cut);
     if (clean->renamed != NULL)
         json_name_cstring(json, "status_column", clean->renamed);
     json_name(json, "output");
@@ -115,6 +117,11 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     buffer_printf(&out, "\ntook %s\n", span_format(took_ms, span));
     if (strcmp(clean->output, "-") != 0)
         say_where(clean, &out);
+    if (clean->cut > 0)
+        buffer_printf(&out,
+                      "%" PRIu64 " cell%s cut: a workbook holds 32,767 characters of each, and "
+                      "16,384 columns (CSV holds all)\n",
+                      clean->cut, clean->cut == 1 ? " is" : "s are");
     if (clean->renamed != NULL)
         buffer_printf(&out,
                       "the list has columns of the names that are added: these begin with %s\n",
@@ -224,6 +231,7 @@ int clean_offline(struct clean *clean)
         clean->unreadable = bulk_writer_unreadable(writer);
         clean->written = bulk_writer_rows(writer);
         clean->sheets = bulk_writer_sheets(writer);
+        clean->cut = bulk_writer_cut(writer);
         code = bulk_writer_finish(writer, &error);
         writer = NULL;
     }

@@ -77,6 +77,7 @@ struct clean {
     struct bulk_format format; /* of the list, as found */
     uint64_t written;          /* rows that went into the output */
     const char *renamed;       /* the first column that was added, as its own name is taken */
+    uint64_t cut;              /* cells that a workbook doesn't hold whole */
     unsigned sheets;           /* of the workbook that was written; 0: it is none */
     uint64_t doubts;           /* rows whose quotes leave one */
     uint64_t unreadable;       /* rows that are unknown because they can't be read */

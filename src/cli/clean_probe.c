@@ -210,6 +210,8 @@ enum went clean_run_stream_finish(struct clean_run *run)
     if (code == 0) {
         run->clean->unreadable = bulk_writer_unreadable(run->stream);
         run->clean->written = bulk_writer_rows(run->stream);
+        run->clean->sheets = bulk_writer_sheets(run->stream);
+        run->clean->cut = bulk_writer_cut(run->stream);
         code = bulk_writer_finish(run->stream, &error);
         run->stream = NULL;
     }

@@ -126,6 +126,7 @@ int clean_write(struct clean *clean, struct store *store, const struct store_job
         clean->unreadable = bulk_writer_unreadable(writer);
         clean->written = bulk_writer_rows(writer);
         clean->sheets = bulk_writer_sheets(writer);
+        clean->cut = bulk_writer_cut(writer);
         code = bulk_writer_finish(writer, error);
         writer = NULL;
     }

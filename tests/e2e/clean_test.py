@@ -245,6 +245,15 @@ class Offline(WithFolder):
         self.assertNotIn("again later", err)
         self.assertIn("1 can't be read, and is unknown, too: look at it in the list", " ".join(err.split()))
 
+    def test_what_a_workbook_does_not_hold_is_said(self):
+        self.list.write_bytes(b"email,name\nu1@fast.example," + b"x" * 32766 + b"\nu2@fast.example," + b"y" * 40000 + b"\n")
+        _, err = self.syntax(self.list, "-o", self.folder / "out.xlsx")
+        self.assertIn("1 cell is cut: a workbook holds 32,767 characters", err)
+        _, err = self.syntax(self.list, "-o", self.folder / "out.xlsx", "--json-progress")
+        self.assertEqual(json.loads(err.splitlines()[-1])["cut"], 1)
+        _, err = self.syntax(self.list)
+        self.assertNotIn("cut", err)
+
     def test_columns_of_a_list_that_was_cleaned_before(self):
         """The new ones have other names: that is said, as whoever reads mk_status reads the old."""
         self.syntax(self.list)
