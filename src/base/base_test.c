@@ -111,6 +111,21 @@ static void case_is_all_that_may_differ(void **state)
     assert_false(slice_equal_nocase(SLICE("@`[{@`[{"), SLICE("`@{[`@{[")));
 }
 
+static void lines_begin_where_the_processor_has_them(void **state)
+{
+    for (size_t size = 0; size < 1000; size += 37) {
+        char *lines = memory_alloc_lines(size);
+
+        assert_non_null(lines);
+        assert_int_equal((uintptr_t)lines % MEMORY_LINE, 0);
+        memset(lines, 1, size);
+        memory_free(lines);
+    }
+    memory_fail_after(0);
+    assert_null(memory_alloc_lines(640));
+    memory_fail_after(-1);
+}
+
 static void arenas_hand_out_zeroed_aligned_memory(void **state)
 {
     struct arena arena;
@@ -586,6 +601,7 @@ int main(void)
         cmocka_unit_test(sixteen_are_told_from_to),
         cmocka_unit_test(fewer_are_read_as_zeros),
         cmocka_unit_test(eight_bytes_together_are_as_each_alone),
+        cmocka_unit_test(lines_begin_where_the_processor_has_them),
         cmocka_unit_test(arenas_hand_out_zeroed_aligned_memory),
         cmocka_unit_test(buffers_keep_contents_when_an_append_fails),
         cmocka_unit_test(heaps_order_and_remove),

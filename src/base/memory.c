@@ -127,6 +127,13 @@ void *memory_alloc(size_t size)
 /* From the compiler, which makes calloc() of a malloc() whose block is set to zero. */
 #define hide(block) __asm__("" : "+r"(block))
 
+void *memory_alloc_lines(size_t size)
+{
+    size_t whole = (size + MEMORY_LINE - 1) & ~(size_t)(MEMORY_LINE - 1);
+
+    return must_fail() ? NULL : aligned_alloc(MEMORY_LINE, whole > 0 ? whole : MEMORY_LINE);
+}
+
 void *memory_zalloc(size_t count, size_t size)
 {
     size_t total;

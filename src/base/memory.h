@@ -14,6 +14,10 @@
 /* size bytes, uninitialised; size 0 is taken as 1. Freed with memory_free. */
 void *memory_alloc(size_t size);
 
+/* The same, from a line of the processor's cache on, which is MEMORY_LINE bytes long. */
+#define MEMORY_LINE 64
+void *memory_alloc_lines(size_t size);
+
 /* count * size bytes set to zero; NULL also when the product overflows. */
 void *memory_zalloc(size_t count, size_t size);
 

@@ -96,7 +96,7 @@ static struct probe_case *case_take(struct probe_engine *engine, size_t more)
     size_t size = fits ? PROBE_CASE_BLOCK : sizeof(struct probe_case) + more;
     struct probe_case *kase = fits && engine->case_block_count > 0
                                   ? engine->case_blocks[--engine->case_block_count]
-                                  : memory_alloc(size);
+                                  : memory_alloc_lines(size);
 
     if (kase == NULL)
         return NULL;

@@ -12,6 +12,7 @@
 #ifndef MK_PROBE_CASE_H
 #define MK_PROBE_CASE_H
 
+#include "base/memory.h"
 #include "probe/ask.h"
 #include "probe/state.h"
 
@@ -39,7 +40,8 @@ struct probe_submission {
 /*
  * Thousands are open, more than the processor's caches hold, and each is looked at in three or four
  * short moments. So what a moment needs stands together: first what few cases ever need, then what
- * is of its beginning and its end, last what is of its way out and back, with the wire form behind.
+ * is of its beginning and its end, last, from a line of those caches on, what is of its way out and
+ * back, with the wire form behind.
  */
 struct probe_case {
     /* WAITING, in engine->waits: go on. OUT, in engine->alarms, if not in engine->out: no time
@@ -67,14 +69,14 @@ struct probe_case {
     const struct evidence_domain *facts;
     struct probe_domain *domain; /* NULL: not got so far */
     uint64_t hint_ms;            /* what the last reply's kind usually wants to be waited for */
-    uint64_t budget_ms;
-    uint64_t deadline_ms; /* when OUT */
-    struct probe_engine *engine;
+    uint8_t retries[PROBE_RETRY_COUNT];
+
+    _Alignas(MEMORY_LINE) struct probe_engine *engine;
+    uint64_t budget_ms;    /* when OUT, its deadline is so long after ask.asked_ms */
     struct list_node node; /* in the list that the state says; OUT: in engine->out, or in none */
     enum probe_case_state state;
     enum evidence_stop stop;
     uint8_t host_at, address_at; /* where in the facts' hosts */
-    uint8_t retries[PROBE_RETRY_COUNT];
     uint8_t again_count, untried_count, round_attempts;
     bool vague : 1;          /* refused in a way that a random recipient must explain */
     bool needs_stranger : 1; /* READY for that, not for the next host */

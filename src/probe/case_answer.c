@@ -24,18 +24,24 @@ static struct probe_case *first_out(const struct probe_engine *engine)
     return node != NULL ? LIST_ELEMENT(node, struct probe_case, node) : NULL;
 }
 
+/* Of one that is OUT. */
+static uint64_t deadline_of(const struct probe_case *kase)
+{
+    return kase->ask.asked_ms + (kase->budget_ms > 0 ? kase->budget_ms : 1);
+}
+
 uint64_t probe_case_next_deadline(const struct probe_engine *engine)
 {
     const struct probe_case *kase = first_out(engine);
 
-    return kase != NULL ? kase->deadline_ms : INSTANT_NEVER;
+    return kase != NULL ? deadline_of(kase) : INSTANT_NEVER;
 }
 
 void probe_case_deadlines_ring(struct probe_engine *engine)
 {
     struct probe_case *kase;
 
-    while ((kase = first_out(engine)) != NULL && kase->deadline_ms <= probe_engine_now(engine)) {
+    while ((kase = first_out(engine)) != NULL && deadline_of(kase) <= probe_engine_now(engine)) {
         list_remove(&kase->node);
         probe_case_deadline_came(kase);
     }
@@ -61,7 +67,7 @@ void probe_case_in(struct probe_case *kase)
 static void ring_at_deadline(struct probe_case *kase)
 {
     probe_alarm_aim(&kase->alarm, probe_case_deadline_came, kase);
-    probe_alarm_set(&kase->engine->alarms, &kase->alarm, kase->deadline_ms);
+    probe_alarm_set(&kase->engine->alarms, &kase->alarm, deadline_of(kase));
 }
 
 void probe_case_out(struct probe_case *kase)
@@ -71,9 +77,8 @@ void probe_case_out(struct probe_case *kase)
 
     CHECK(!list_node_is_in(&kase->node));
     kase->state = PROBE_CASE_OUT;
-    kase->deadline_ms = probe_engine_now(engine) + (kase->budget_ms > 0 ? kase->budget_ms : 1);
     if (last == NULL ||
-        LIST_ELEMENT(last, struct probe_case, node)->deadline_ms <= kase->deadline_ms)
+        deadline_of(LIST_ELEMENT(last, struct probe_case, node)) <= deadline_of(kase))
         list_append(&engine->out, &kase->node);
     else
         ring_at_deadline(kase);

@@ -152,7 +152,6 @@ enum {
     MEMORY_ROOM_MOST = 1 << 18,
     MEMORY_GROWTH = 8,
     MEMORY_WAYS = 4,   /* places where a domain may stand, side by side */
-    MEMORY_LINE = 64,  /* bytes that the processor fetches at once */
     NAME_MAX_LEN = 31, /* longer ones are too rare to be remembered */
     MEMORY_SHAPES_LOG2 = 9,
     MEMORY_SHAPES = 1 << MEMORY_SHAPES_LOG2,
