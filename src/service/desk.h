@@ -75,9 +75,9 @@ void service_desk_close(struct service_desk *desk);
 void service_desk_stop(struct service_desk *desk);
 bool service_desk_is_idle(const struct service_desk *desk); /* no job is under way */
 
-/* Where a new list comes from. Texts are borrowed for the call. */
 #define SERVICE_TOKEN_SIZE 17 /* of a list's token, with the NUL */
 
+/* Where a new list comes from. Texts are borrowed for the call. */
 struct service_list_source {
     const char *upload;      /* its file, which is moved away */
     const char *ending;      /* of its name, with the dot, or "" */

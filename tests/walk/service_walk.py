@@ -153,8 +153,9 @@ class Served(Walk):
             answer = self.call("GET", f"/v1/lists/{upload.id}/{what}", (200, 409))
             demand(what == "stats" or answer.status == 409 or answer.body.rstrip().endswith(b"</html>"), "it is cut")
         elif what == "rename":
-            upload.options["name"] = f"other{chance.randrange(100)}"
-            self.call("PATCH", f"/v1/lists/{upload.id}", (200,), {"name": upload.options["name"]})
+            name = f"other{chance.randrange(100)}"
+            self.call("PATCH", f"/v1/lists/{upload.id}", (200,), {"name": name})
+            upload.options["name"] = name
         elif what in ("kill", "stop"):
             self.again(signal.SIGKILL if what == "kill" else signal.SIGTERM)
         elif what == "delete":
