@@ -89,18 +89,25 @@ static void case_give_back(struct probe_engine *engine, struct probe_case *kase)
         memory_free(kase);
 }
 
-/* All zero but what lies behind it, `more` bytes. */
+/*
+ * All zero but what lies behind it, `more` bytes. The first line of one that was there before holds
+ * nothing that means anything, and an alarm that is not set: it need not be fetched.
+ */
 static struct probe_case *case_take(struct probe_engine *engine, size_t more)
 {
+    const size_t first = offsetof(struct probe_case, recalled);
     bool fits = sizeof(struct probe_case) + more <= PROBE_CASE_BLOCK;
-    size_t size = fits ? PROBE_CASE_BLOCK : sizeof(struct probe_case) + more;
-    struct probe_case *kase = fits && engine->case_block_count > 0
-                                  ? engine->case_blocks[--engine->case_block_count]
-                                  : memory_alloc_lines(size);
+    struct probe_case *kase;
 
-    if (kase == NULL)
-        return NULL;
-    memset(kase, 0, sizeof(*kase));
+    if (fits && engine->case_block_count > 0) {
+        kase = engine->case_blocks[--engine->case_block_count];
+    } else {
+        kase = memory_alloc_lines(fits ? PROBE_CASE_BLOCK : sizeof(struct probe_case) + more);
+        if (kase == NULL)
+            return NULL;
+        memset(kase, 0, first);
+    }
+    memset((char *)kase + first, 0, sizeof(*kase) - first);
     kase->is_in_block = fits;
     return kase;
 }

@@ -39,19 +39,20 @@ struct probe_submission {
 
 /*
  * Thousands are open, more than the processor's caches hold, and each is looked at in three or four
- * short moments. So what a moment needs stands together: first what few cases ever need, then what
- * is of its beginning and its end, last, from a line of those caches on, what is of its way out and
- * back, with the wire form behind.
+ * short moments. So what a moment needs stands together, from a line of those caches on: first what
+ * few cases ever need; then what is of its beginning and its end; what an answer brings; last what
+ * is of its way out and back, with the wire form behind.
  */
 struct probe_case {
     /* WAITING, in engine->waits: go on. OUT, in engine->alarms, if not in engine->out: no time
        left. */
     struct probe_alarm alarm;
-    uint64_t waiting_since_ms, blocked_since_ms;
+    uint64_t waiting_since_ms; /* WAITING */
+    uint64_t blocked_since_ms; /* was_blocked */
 
-    struct probe_recalled *recalled; /* what the past says; NULL: nothing */
-    const char *internal;            /* what failed, static; NULL: nothing */
-    const char *elsewhere;           /* whose site it turned out to be, on the arena; NULL: ours */
+    _Alignas(MEMORY_LINE) struct probe_recalled *recalled; /* what the past says; NULL: nothing */
+    const char *internal;                                  /* what failed, static; NULL: nothing */
+    const char *elsewhere; /* whose site it turned out to be, on the arena; NULL: ours */
     uint64_t waited_ms;
     struct probe_submission first;        /* who made the case; those who join lie by themselves */
     struct probe_submission *submissions; /* first submitted first */
@@ -63,12 +64,12 @@ struct probe_case {
     uint32_t mailbox_hash; /* of the wire form, in engine->mailboxes */
 
     struct evidence_attempt *attempts;
-    unsigned attempt_count, attempt_room;
+    uint16_t attempt_count, attempt_room;
+    uint32_t hint_s; /* what the last reply's kind usually wants to be waited for */
     struct arena arena;
     struct probe_place answered_by; /* the last host that replied */
     const struct evidence_domain *facts;
     struct probe_domain *domain; /* NULL: not got so far */
-    uint64_t hint_ms;            /* what the last reply's kind usually wants to be waited for */
     uint8_t retries[PROBE_RETRY_COUNT];
 
     _Alignas(MEMORY_LINE) struct probe_engine *engine;
@@ -81,6 +82,7 @@ struct probe_case {
     bool vague : 1;          /* refused in a way that a random recipient must explain */
     bool needs_stranger : 1; /* READY for that, not for the next host */
     bool saw_stranger : 1;   /* waited for it: its attempt is among its own */
+    bool was_blocked : 1;    /* by a breaker */
     bool broke : 1;          /* the last conversation did, for no reason given */
     bool retried_at_once : 1;
     bool is_withdrawn : 1;    /* OUT, and nobody wants it to go further */

@@ -136,7 +136,7 @@ static void case_wait_or_end(struct probe_case *kase, const struct probe_answer 
 
     if (probe_breaker_is_open(breaker, answer->now_ms))
         asked_ms = longer(asked_ms, breaker->until_ms - answer->now_ms);
-    if (!probe_case_wait(kase, answer->plan.retry, kase->hint_ms, asked_ms)) {
+    if (!probe_case_wait(kase, answer->plan.retry, kase->hint_s * SECOND_MS, asked_ms)) {
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
         return;
     }
@@ -258,7 +258,7 @@ static void case_follow_plan(struct probe_case *kase, const struct probe_answer 
     const struct probe_plan *plan = &answer->plan;
     struct probe_host *host = answer->session->host;
 
-    kase->hint_ms = answer->classified.retry_after_s * SECOND_MS;
+    kase->hint_s = answer->classified.retry_after_s;
     kase->broke = answer->result->outcome == SMTP_OUTCOME_CONNECT_FAILED ||
                   answer->result->outcome == SMTP_OUTCOME_DISCONNECTED;
     switch (plan->step) {

@@ -91,7 +91,7 @@ struct evidence_attempt *probe_case_next_attempt(struct probe_case *kase)
         if (kase->attempt_count > 0)
             memcpy(grown, kase->attempts, kase->attempt_count * sizeof(*grown));
         kase->attempts = grown;
-        kase->attempt_room = room;
+        kase->attempt_room = (uint16_t)room;
     }
     return &kase->attempts[kase->attempt_count];
 }
@@ -243,7 +243,7 @@ static void case_round_over(struct probe_case *kase, enum probe_retry_kind retry
         return;
     if (retry == PROBE_RETRY_NONE && kase->round_attempts == 0)
         retry = PROBE_RETRY_NETWORK;
-    if (retry != PROBE_RETRY_NONE && probe_case_wait(kase, retry, kase->hint_ms, 0))
+    if (retry != PROBE_RETRY_NONE && probe_case_wait(kase, retry, kase->hint_s * SECOND_MS, 0))
         return;
     if (kase->vague && kase->round_attempts > 0 && kase->answered_by.profile != NULL)
         probe_case_needs_stranger(kase);
@@ -278,8 +278,9 @@ void probe_case_blocked(struct probe_case *kase, uint64_t until_ms)
     uint64_t patience = probe_patience_ms(kase->wish.patience);
     uint64_t now = probe_engine_now(kase->engine);
 
-    if (kase->blocked_since_ms == 0)
+    if (!kase->was_blocked)
         kase->blocked_since_ms = now;
+    kase->was_blocked = true;
     if (patience < PROBE_PAUSE_TAKEN_MS)
         patience = PROBE_PAUSE_TAKEN_MS;
     if (until_ms - kase->blocked_since_ms + kase->waited_ms > patience)

@@ -132,8 +132,8 @@ struct probe_wish {
      * until there is enough to ask for a whole session.
      */
     bool is_in_no_hurry;
-    struct probe_owner *owner; /* NULL: nobody in particular */
     bool is_fresh;             /* not from the past */
+    struct probe_owner *owner; /* NULL: nobody in particular */
 };
 /*
  * As probe_engine_submit, with a wish of its own. A mailbox under way is joined when it goes as

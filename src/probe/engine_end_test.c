@@ -221,7 +221,7 @@ static void withdraw_at(uint64_t moment_ms, bool at_once, bool is_alone)
                  "server mx.dead.example 192.0.2.9\n  behave silent connect\n";
     struct withdrawal withdrawal = {.at_once = at_once};
     struct bench *bench = withdrawal.bench = bench_new();
-    struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, true, NULL};
+    struct probe_wish wish = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_NORMAL, true};
     struct lab_counts counts;
     unsigned late = 0;
     char address[64];
@@ -277,9 +277,9 @@ static void those_who_stay_keep_their_own_patience(void **state)
 {
     struct withdrawal withdrawal = {0};
     struct bench *bench = withdrawal.bench = bench_new();
-    struct probe_wish patient = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_PATIENT, false,
-                                 &withdrawal.leaver};
-    const struct probe_wish quick = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_QUICK, false, NULL};
+    struct probe_wish patient = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_PATIENT,
+                                 .owner = &withdrawal.leaver};
+    const struct probe_wish quick = {EVIDENCE_DEPTH_SMTP, PROBE_PATIENCE_QUICK};
     struct outcome *stays, *leaves;
 
     (void)state;

@@ -83,7 +83,7 @@ static void settle_for_less(struct probe_case *kase)
         if (at->patience > kase->wish.patience)
             kase->wish.patience = at->patience;
     patience = probe_patience_ms(kase->wish.patience);
-    if (kase->state == PROBE_CASE_WAITING && kase->blocked_since_ms == 0 &&
+    if (kase->state == PROBE_CASE_WAITING && !kase->was_blocked &&
         kase->waited_ms + (probe_alarm_time(&kase->alarm) - kase->waiting_since_ms) > patience)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
 }
