@@ -18,6 +18,7 @@ static void unreadable_rows_are_unknown(void **state)
     } rows[] = {
         {SLICE("it can't be told which cell is the address"), SLICE(SAID), REASON_NOT_PROBED},
         {SLICE("too few columns: there is none for the address"), SLICE(SAID), REASON_BAD_SYNTAX},
+        {SLICE("the object lacks the field"), SLICE(SAID), REASON_BAD_SYNTAX},
         {SLICE(""), SLICE("It has no @."), REASON_BAD_SYNTAX},
         {SLICE("erased on request"), SLICE(""), REASON_BAD_SYNTAX},
     };

@@ -268,6 +268,11 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
     return 1;
 }
 
+/*
+ * By its words, as a store keeps nothing else of a fault, for people to read. A kind beside them
+ * would be a column more in every store, and rows of earlier versions would have none: there the
+ * words would be asked all the same. So they don't change, and job_mend_test.c holds them to it.
+ */
 bool bulk_fault_is_no_address(struct slice why)
 {
     return slice_equal(why, slice_from_string(fault_short)) ||

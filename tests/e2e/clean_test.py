@@ -894,6 +894,21 @@ class Online(WithFolder):
         with contextlib.closing(sqlite3.connect(job)) as db:
             self.assertEqual(db.execute("SELECT count(*) FROM job").fetchone(), (1,))
 
+    def test_what_an_earlier_version_held_for_invalid(self):
+        """Rows that can't be read, though an address may stand in them: mended, and nobody is asked."""
+        job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
+        self.list.write_text("name,email\nAda,u1@slow.example\nBob\nCid\n", encoding="utf-8")
+        self.clean(self.list, "--keep-job")
+        self.assertEqual([row["mk_reason"] for row in read_list(out)],
+                         ["accepted", "bad_syntax", "bad_syntax"])
+        out.unlink()
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("UPDATE row SET fault = 'it can''t be told which cell is the address' WHERE row = 2")
+        _, err = self.clean(self.list, "--keep-job")
+        self.assertIn("3 of 3 results are there", " ".join(err.split()))
+        self.assertEqual([(row["mk_status"], row["mk_reason"]) for row in read_list(out)],
+                         [("valid", "accepted"), ("unknown", "not_probed"), ("invalid", "bad_syntax")])
+
     def test_damaged_jobs(self):
         job = self.folder / "people.cleaned.csv.mkjob"
         job.write_bytes(b"this is no job file at all, but someone's letter" * 300)
