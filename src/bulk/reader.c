@@ -135,7 +135,7 @@ static int hold_row(struct bulk_reader *reader, struct error *error)
 
 static bool is_blank(const struct bulk_reader *reader, struct slice raw)
 {
-    if (raw.len > BLANK_MAX)
+    if (raw.len > BLANK_MAX || reader->held.fault != NULL)
         return false;
     for (size_t i = 0; i < raw.len; i++)
         if (raw.ptr[i] != ' ' && raw.ptr[i] != '\t' &&

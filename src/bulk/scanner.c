@@ -173,7 +173,8 @@ static int next_of_sheet(struct bulk_scanner *scanner, struct bulk_csv_row *row,
     if (more != 1)
         return more;
     if (fault == NULL && bulk_sheet_lacks(scanner->sheet, scanner->column))
-        fault = "a formula without its value: open the list in a spreadsheet and save it once";
+        fault =
+            "a formula without a value, or an error: mend it in a spreadsheet and save the list";
     *row = (struct bulk_csv_row){.line_count = 1, .fault = fault};
     scanner->line = line;
     rest = *ret_raw;

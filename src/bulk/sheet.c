@@ -22,8 +22,9 @@
 enum cell_type {
     CELL_NUMBER,
     CELL_SHARED, /* a number of a shared string */
-    CELL_TEXT,   /* inline, of a formula, an error, or ISO 8601 already */
+    CELL_TEXT,   /* inline, of a formula, or ISO 8601 already */
     CELL_BOOLEAN,
+    CELL_ERROR, /* "#N/A" */
 };
 
 struct bulk_sheet {
@@ -36,10 +37,12 @@ struct bulk_sheet {
     /* the row under way */
     struct buffer row;
     bool has_row, has_text;
-    uint64_t line;      /* its number */
-    size_t next_column; /* after the last cell that was written */
-    bool is_full;       /* BULK_CSV_ROW_MAX reached: cells are left out */
-    uint64_t unvalued;  /* of its first columns, those with formulas without a value: 1 << N */
+    uint64_t line;                       /* its number */
+    size_t place;                        /* of the next cell, if it says nothing else */
+    size_t next_column;                  /* after the last cell that was written */
+    bool is_full;                        /* BULK_CSV_ROW_MAX reached: cells are left out */
+    bool has_unvalued;                   /* without it all below is zero */
+    uint64_t unvalued[COLUMNS_MAX / 64]; /* columns whose value nobody knows, a bit each */
     /* the cell under way */
     enum cell_type type;
     size_t column;
@@ -67,9 +70,11 @@ static void begin_row(struct bulk_sheet *sheet, const char *const *attributes)
     uint64_t line;
 
     buffer_clear(&sheet->row);
-    sheet->next_column = 0;
+    sheet->place = sheet->next_column = 0;
     sheet->has_text = sheet->is_full = false;
-    sheet->unvalued = 0;
+    if (sheet->has_unvalued)
+        memset(sheet->unvalued, 0, sizeof(sheet->unvalued));
+    sheet->has_unvalued = false;
     sheet->line++;
     if (number != NULL && slice_to_u64(slice_from_string(number), UINT32_MAX, &line) &&
         line > sheet->line)
@@ -82,6 +87,8 @@ static enum cell_type type_of(const char *name)
         return CELL_NUMBER;
     if (strcmp(name, "s") == 0)
         return CELL_SHARED;
+    if (strcmp(name, "e") == 0)
+        return CELL_ERROR;
     return strcmp(name, "b") == 0 ? CELL_BOOLEAN : CELL_TEXT;
 }
 
@@ -93,7 +100,7 @@ static void begin_cell(struct bulk_sheet *sheet, const char *const *attributes)
 
     sheet->type = type_of(bulk_part_attribute(attributes, "t"));
     sheet->style = style != NULL ? strtoul(style, NULL, 10) : 0;
-    sheet->column = sheet->next_column;
+    sheet->column = sheet->place;
     if (reference != NULL && column_of(reference, &column) && column > sheet->column)
         sheet->column = column;
     sheet->value_depth = sheet->phonetic_depth = 0;
@@ -174,7 +181,17 @@ static struct slice cell_text(struct bulk_sheet *sheet, char out[40])
 /* A text that is empty, too, is a value: that has a type. */
 static bool lacks_value(const struct bulk_sheet *sheet)
 {
-    return sheet->has_formula && sheet->type == CELL_NUMBER && sheet->value.len == 0;
+    return sheet->type == CELL_ERROR ||
+           (sheet->has_formula && sheet->type == CELL_NUMBER && sheet->value.len == 0);
+}
+
+static void note_unvalued(struct bulk_sheet *sheet)
+{
+    sheet->has_text = true;
+    if (sheet->column >= COLUMNS_MAX)
+        return;
+    sheet->unvalued[sheet->column / 64] |= UINT64_C(1) << sheet->column % 64;
+    sheet->has_unvalued = true;
 }
 
 static void end_cell(struct bulk_sheet *sheet)
@@ -182,10 +199,9 @@ static void end_cell(struct bulk_sheet *sheet)
     char out[40];
     struct slice text = cell_text(sheet, out);
 
-    if (lacks_value(sheet)) {
-        sheet->unvalued |= sheet->column < 64 ? UINT64_C(1) << sheet->column : 0;
-        sheet->has_text = true;
-    }
+    sheet->place = sheet->column + 1;
+    if (lacks_value(sheet))
+        note_unvalued(sheet);
     if (sheet->row.failed || sheet->value.failed || sheet->text.failed) {
         bulk_part_fail(sheet->part, ERROR_NOMEM, "no memory");
         return;
@@ -331,7 +347,7 @@ int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *r
 
 bool bulk_sheet_lacks(const struct bulk_sheet *sheet, size_t column)
 {
-    return column < 64 && (sheet->unvalued >> column & 1) != 0;
+    return column < COLUMNS_MAX && (sheet->unvalued[column / 64] >> column % 64 & 1) != 0;
 }
 
 uint64_t bulk_sheet_offset(const struct bulk_sheet *sheet)

@@ -35,8 +35,9 @@ size_t bulk_sheet_others(const struct bulk_sheet *sheet); /* further ones of its
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
                     const char **ret_fault, struct error *error);
 /*
- * Is the cell in this column (of the first 64, from 0) of the row last given a formula of which the
- * file does not say what it comes to? Programs that don't calculate leave that to spreadsheets.
+ * Is the value of the cell in this column (from 0) of the row last given unknown? It holds a
+ * formula of which the file does not say what it comes to (programs that don't calculate leave that
+ * to spreadsheets), or an error ("#N/A").
  */
 bool bulk_sheet_lacks(const struct bulk_sheet *sheet, size_t column);
 /* From the first row again. */

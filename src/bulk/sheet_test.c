@@ -98,6 +98,10 @@ static const char sheet_people[] =
          "<row><c r=\"A9\" t=\"str\"><f>A8</f><v></v></c><c r=\"B9\"><f>A8&amp;A7</f><v/></c></row>"
          "<row r=\"11\"><c r=\"A11\"><f>A8</f></c><c r=\"B11\" t=\"str\"><f>A8</f><v></v></c>"
          "<c r=\"C11\"><v>7</v></c></row>"
+         "<row r=\"12\"><c/><c t=\"inlineStr\"><is><t>b@y.example</t></is></c>"
+         "<c t=\"inlineStr\"><is><t/></is></c><c t=\"n\"><v>8</v></c></row>"
+         "<row r=\"13\"><c r=\"A13\"><v>9</v></c><c r=\"B13\" t=\"e\"><v>#N/A</v></c></row>"
+         "<row r=\"14\"><c r=\"B14\"><f>A8</f></c></row>"
          "</sheetData></worksheet>";
 
 static void write_workbook(void)
@@ -157,6 +161,16 @@ static void rows_of_a_sheet(void **state)
     assert_int_equal(row.line, 11);
     assert_null(row.fault);
     assert_int_equal(row.address.len, 0);
+    /* Cells that don't say where they are stand side by side, empty ones among them. */
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_true(slice_equal(row.raw, SLICE(",b@y.example,,8")));
+    assert_true(slice_equal(row.address, SLICE("b@y.example")));
+    for (uint64_t line = 13; line <= 14; line++) { /* an error; nothing but such a formula */
+        assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+        assert_int_equal(row.line, line);
+        assert_non_null(row.fault);
+        assert_false(bulk_fault_is_no_address(slice_from_string(row.fault)));
+    }
     assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
     assert_int_equal(bulk_reader_offset(reader), bulk_reader_size(reader));
     bulk_reader_close(reader);

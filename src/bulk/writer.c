@@ -69,16 +69,36 @@ static enum bulk_kind choose_kind(const char *path, const struct bulk_writer_opt
     return kind == BULK_KIND_TEXT ? BULK_KIND_CSV : kind; /* a line has no room for a verdict */
 }
 
+/* Of the list's own table; what has none is a column or two. */
+static size_t column_count(const struct bulk_csv_shape *shape, const struct bulk_format *input,
+                           struct slice header)
+{
+    size_t in_header = header.len > 0 ? bulk_csv_count_cells(shape, header) : 0;
+
+    if (!shape->quotes)
+        return input->kind == BULK_KIND_NDJSON ? 2 : 1;
+    return in_header > input->columns ? in_header : input->columns;
+}
+
 int bulk_writer_check(const char *path, const struct bulk_writer_options *options,
                       struct error *error)
 {
+    const struct bulk_csv_shape shape = bulk_format_shape(options->input);
+
     if (options->split && strcmp(path, "-") == 0)
         return error_set(error, ERROR_USAGE,
                          "one file a status needs a name; standard output has none");
-    if (choose_kind(path, options) == BULK_KIND_XLSX &&
-        slice_ends_with_nocase(slice_from_string(path), SLICE(".gz")))
+    if (choose_kind(path, options) != BULK_KIND_XLSX)
+        return 0;
+    if (slice_ends_with_nocase(slice_from_string(path), SLICE(".gz")))
         return error_set(error, ERROR_USAGE, "%s: XLSX is compressed already; leave .gz away",
                          path);
+    if (column_count(&shape, options->input, options->header) + APPENDED_COLUMN_COUNT >
+        WRITER_SHEET_COLUMNS)
+        return error_set(error, ERROR_USAGE,
+                         "%s: a workbook holds %u columns, too few for the list's and ours; "
+                         "write CSV",
+                         path, WRITER_SHEET_COLUMNS);
     return 0;
 }
 
@@ -108,9 +128,7 @@ static bool name_columns(struct writer_context *context)
     struct slice rest = context->header, cell, text;
     size_t in_header = rest.len > 0 ? bulk_csv_count_cells(&context->shape, rest) : 0, i = 0;
 
-    context->column_count = in_header > context->input.columns ? in_header : context->input.columns;
-    if (!context->shape.quotes)
-        context->column_count = context->input.kind == BULK_KIND_NDJSON ? 2 : 1;
+    context->column_count = column_count(&context->shape, &context->input, context->header);
     context->columns =
         arena_array(&context->arena, context->column_count + 1, sizeof(*context->columns));
     if (context->columns == NULL)

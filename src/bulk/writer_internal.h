@@ -46,6 +46,8 @@ bool writer_ndjson_prepare(struct writer_context *context);
 bool writer_ndjson_row(struct writer_context *context, const struct bulk_row *row,
                        const struct bulk_outcome *outcome);
 
+#define WRITER_SHEET_COLUMNS 16384u /* of a sheet, at most */
+
 /* A workbook being written. fd: an empty file, borrowed; path: its name for messages. */
 struct writer_sheet;
 int writer_sheet_open(int fd, const char *path, struct writer_context *context,

@@ -20,7 +20,6 @@
 #include "bulk/xstring.h"
 #include "bulk/zip.h"
 
-#define CELLS_MAX   16384u /* of a row */
 #define LETTERS_MAX 32767u /* of a cell, in UTF-16 units */
 #define XML_AT_ONCE ((size_t)64 << 10)
 /* Of one sheet, before its last row: more needs ZIP64, which spreadsheets do not read there. */
@@ -36,6 +35,15 @@
 static const char package_relations[] =
     DECLARATION RELATIONSHIPS "<Relationship Id=\"rId1\" Type=\"" RELATION "/officeDocument\""
                               " Target=\"xl/workbook.xml\"/></Relationships>";
+/* All parts of which it says nothing else are sheets. First in the archive, by which others tell
+   workbooks from archives. */
+static const char content_types[] = DECLARATION
+    "<Types xmlns=\"" PACKAGE "content-types\">"
+    "<Default Extension=\"rels\" "
+    "ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>"
+    "<Default Extension=\"xml\" ContentType=\"" CONTENT "worksheet+xml\"/>"
+    "<Override PartName=\"/xl/workbook.xml\" ContentType=\"" CONTENT "sheet.main+xml\"/>"
+    "<Override PartName=\"/xl/styles.xml\" ContentType=\"" CONTENT "styles+xml\"/></Types>";
 /* Two styles: 0 is usual, 1 the header's. */
 static const char styles[] = DECLARATION
     "<styleSheet xmlns=\"" SPREADSHEET "\">"
@@ -216,7 +224,7 @@ static void put_cell(struct writer_sheet *sheet, size_t column, struct slice tex
 {
     struct buffer *xml = &sheet->xml;
 
-    if (text.len == 0 || column >= CELLS_MAX) {
+    if (text.len == 0 || column >= WRITER_SHEET_COLUMNS) {
         sheet->cut += text.len > 0;
         return;
     }
@@ -301,7 +309,7 @@ static int add_sheet(struct writer_sheet *sheet, struct error *error)
                   "</sheetView></sheetViews><sheetFormatPr defaultRowHeight=\"15\"/><cols>"
                   "<col min=\"1\" max=\"%zu\" width=\"18.7109375\" customWidth=\"1\"/></cols>"
                   "<sheetData>",
-                  columns < CELLS_MAX ? columns : CELLS_MAX);
+                  columns < WRITER_SHEET_COLUMNS ? columns : WRITER_SHEET_COLUMNS);
     return sheet->context->has_header ? put_header(sheet, error) : 0;
 }
 
@@ -321,6 +329,8 @@ int writer_sheet_open(int fd, const char *path, struct writer_context *context,
         code = error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
     if (code == 0) /* the same list is the same file: no time */
         code = told(sheet, bulk_zip_open(fd, 0, &sheet->zip, &inner), &inner, error);
+    if (code == 0)
+        code = put_part(sheet, "[Content_Types].xml", content_types, error);
     if (code == 0)
         code = put_part(sheet, "_rels/.rels", package_relations, error);
     if (code == 0)
@@ -384,7 +394,7 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
     }
     put_ours(sheet, &column);
     if (context->shape.quotes && index == width &&
-        !put_cells(sheet, &rest, &index, CELLS_MAX, column - width))
+        !put_cells(sheet, &rest, &index, WRITER_SHEET_COLUMNS, column - width))
         return no_memory(sheet, error);
     return end_row(sheet, error);
 }
@@ -432,28 +442,6 @@ static int put_relations(struct writer_sheet *sheet, struct error *error)
     return code == 0 ? end_part(sheet, error) : code;
 }
 
-static int put_content_types(struct writer_sheet *sheet, struct error *error)
-{
-    struct buffer *xml = &sheet->xml;
-    int code = begin_part(sheet, "[Content_Types].xml", error);
-
-    buffer_append_string(
-        xml, DECLARATION
-        "<Types xmlns=\"" PACKAGE "content-types\">"
-        "<Default Extension=\"rels\" "
-        "ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>"
-        "<Default Extension=\"xml\" ContentType=\"application/xml\"/>"
-        "<Override PartName=\"/xl/workbook.xml\" ContentType=\"" CONTENT "sheet.main+xml\"/>"
-        "<Override PartName=\"/xl/styles.xml\" ContentType=\"" CONTENT "styles+xml\"/>");
-    for (unsigned i = 1; i <= sheet->number; i++)
-        buffer_printf(xml,
-                      "<Override PartName=\"/xl/worksheets/sheet%u.xml\" ContentType=\"" CONTENT
-                      "worksheet+xml\"/>",
-                      i);
-    buffer_append_string(xml, "</Types>");
-    return code == 0 ? end_part(sheet, error) : code;
-}
-
 int writer_sheet_finish(struct writer_sheet *sheet, struct error *error)
 {
     struct error inner = {0};
@@ -463,8 +451,6 @@ int writer_sheet_finish(struct writer_sheet *sheet, struct error *error)
         code = put_workbook(sheet, error);
     if (code == 0)
         code = put_relations(sheet, error);
-    if (code == 0)
-        code = put_content_types(sheet, error);
     if (code == 0)
         code = told(sheet, bulk_zip_finish(sheet->zip, &inner), &inner, error);
     writer_sheet_abandon(sheet);

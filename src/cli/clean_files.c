@@ -248,7 +248,8 @@ static int keep_format(struct clean *clean, const struct bulk_format *found, str
 }
 
 /* What the list's format forbids: told now, not when all mailboxes have been asked. */
-static int check_format(const struct clean *clean, struct error *error)
+static int check_format(const struct clean *clean, const struct bulk_reader *reader,
+                        struct error *error)
 {
     struct bulk_writer_options options;
     int code;
@@ -259,6 +260,7 @@ static int check_format(const struct clean *clean, struct error *error)
         return 0;
     code = writer_options(clean, &options, error);
     options.input = &clean->format;
+    options.header = bulk_reader_header(reader);
     return code == 0 ? bulk_writer_check(clean->output, &options, error) : code;
 }
 
@@ -273,7 +275,7 @@ int clean_open_reader(struct clean *clean, struct bulk_reader **ret_reader, stru
     if (code == 0 && is_first) {
         code = keep_format(clean, bulk_reader_format(*ret_reader), error);
         if (code == 0)
-            code = check_format(clean, error);
+            code = check_format(clean, *ret_reader, error);
         if (code != 0) {
             bulk_reader_close(*ret_reader);
             *ret_reader = NULL;

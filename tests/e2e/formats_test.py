@@ -294,6 +294,19 @@ class Formats(unittest.TestCase):
         with open(self.path("out.xlsx"), "rb") as file:
             self.assertEqual((status, out), (0, file.read()))
 
+    def test_a_workbook_is_told_from_an_archive(self):
+        """Others look at what its first part is called; and no sheet is wider than they read."""
+        with open(self.path("in.csv"), "w") as file:
+            file.write("email\na@x.example\n")
+        self.clean("in.csv", "out.xlsx")
+        with zipfile.ZipFile(self.path("out.xlsx")) as archive:
+            self.assertEqual(archive.namelist()[0], "[Content_Types].xml")
+        with open(self.path("wide.csv"), "w") as file:
+            file.write("email" + ",c" * 16380 + "\na@x.example" + "," * 16380 + "\n")
+        code, _, said = run("clean", self.path("wide.csv"), "-o", self.path("wide.xlsx"), "--depth", "syntax")
+        self.assertEqual(code, 2)
+        self.assertIn("16384 columns", " ".join(said.decode().split()))
+
     def test_words_that_numbers_are_called_by(self):
         """`nan` is a name, and no number that a cell can hold; what XML cannot hold is written as spreadsheets do."""
         write_xlsx(self.path("in.xlsx"), [["n", "email"], ["nan", "a@x.example"], ["inf", "b@x.example"],
