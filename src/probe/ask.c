@@ -18,6 +18,16 @@ static struct probe_stranger *stranger_of(struct probe_ask *ask)
     return LIST_ELEMENT(ask, struct probe_stranger, ask);
 }
 
+/* Whose it is stands in it, and is not looked at: it is a case's, nearly always. */
+void probe_ask_fetch(const struct probe_ask *ask)
+{
+    const char *kase = (const char *)LIST_ELEMENT(ask, struct probe_case, ask);
+
+    for (size_t at = offsetof(struct probe_case, attempts); at < sizeof(struct probe_case) + 64;
+         at += 64)
+        __builtin_prefetch(kase + at);
+}
+
 void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session)
 {
     struct probe_engine *engine = session->host->engine;

@@ -37,6 +37,8 @@ struct probe_answer {
     uint64_t now_ms;
 };
 
+/* It is soon needed, with its owner: thousands are open, more than the processor's cache holds. */
+void probe_ask_fetch(const struct probe_ask *ask);
 /* It goes out: the owner's clock runs. */
 void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session);
 void probe_ask_answered(struct probe_ask *ask, const struct probe_answer *answer);

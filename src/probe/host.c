@@ -291,6 +291,15 @@ static struct probe_row *choose_row(struct probe_host *host, struct probe_sessio
     return row;
 }
 
+/* Each names the next: the one after that is fetched, whose turn does not come at once. */
+static void fetch_ahead(const struct list *asks, struct list_node *node)
+{
+    for (unsigned i = 0; i < 2 && node != NULL; i++)
+        node = list_after(asks, node);
+    if (node != NULL)
+        probe_ask_fetch(LIST_ELEMENT(node, struct probe_ask, node));
+}
+
 struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session *session)
 {
     struct probe_row *row = NULL;
@@ -305,6 +314,8 @@ struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session 
     }
     if (node == NULL)
         return NULL;
+    if (row != NULL)
+        fetch_ahead(&row->asks, node);
     ask = LIST_ELEMENT(node, struct probe_ask, node);
     unqueue(ask);
     if (row != NULL)

@@ -221,6 +221,8 @@ static void handle_result(struct probe_session *session, const struct smtp_resul
     struct smtp_session_facts facts;
 
     CHECK(ask->session == session && session->asked_count > 0);
+    if (result->next != NULL)
+        probe_ask_fetch(LIST_ELEMENT(result->next, struct probe_ask, recipient));
     session->asked_count--;
     if (!is_understood(ask, result, answer))
         understand(session, ask, result, answer);

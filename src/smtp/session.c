@@ -463,6 +463,7 @@ static void tell_result(struct smtp_session *session, struct smtp_output *ret)
         .stage = recipient->stage,
         .detail = recipient->detail,
         .told_together = 1,
+        .next = NULL,
         .is_again = false,
     };
     if (recipient->outcome == SMTP_OUTCOME_REPLY)
@@ -487,6 +488,7 @@ static bool tell_held(struct smtp_session *session, struct smtp_output *ret)
     ret->result.detail = NULL;
     ret->result.told_together = together;
     ret->result.is_again = is_again;
+    ret->result.next = smtp_queue_first(&session->held->recipients);
     return true;
 }
 

@@ -129,6 +129,7 @@ struct smtp_result {
     struct smtp_reply reply; /* with REPLY; text borrowed until the next call on the session */
     const char *detail;      /* static or session-owned words for the other outcomes; may be NULL */
     unsigned told_together; /* of a batch so many are told from now on; 0: the one before said so */
+    struct smtp_recipient *next; /* of a batch: who is told next; NULL: nobody, or not known */
     bool is_again; /* but for the recipient, the very same as the result before it: of one batch,
                       in the same words, nothing between */
 };
