@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "bulk/fleet_internal.h"
+#include "bulk/job_outcome.h"
 #include "provider/mailbox.h"
 
 #define KEYS_AT_ONCE 200    /* sites asked for tasks in one statement */
@@ -103,6 +104,7 @@ static bool feed_one(struct bulk_fleet *fleet)
 {
     const struct store_claim *claim = &fleet->claims.claims[fleet->claim_at];
     struct bulk_fleet_list *list = bulk_fleet_find_list(fleet, claim->job);
+    struct store_row row;
 
     if (list == NULL || list->is_over) {
         fleet->claim_at++; /* released with its list */
@@ -126,10 +128,12 @@ static bool feed_one(struct bulk_fleet *fleet)
     }
     if (claim->chunk == 0)
         fleet->chunk = NULL;
-    if (claim->row.number == 0) {
+    row = claim->row;
+    row.fault = bulk_job_fault(&row);
+    if (row.number == 0) {
         bulk_fleet_settle(list, fleet->chunk);
-    } else if (claim->row.fault.len > 0) {
-        bulk_fleet_fault(list, fleet->chunk, &claim->row);
+    } else if (row.fault.len > 0) {
+        bulk_fleet_fault(list, fleet->chunk, &row);
     } else if (submit(list, fleet->chunk, claim) != 0) {
         bulk_fleet_pump_soon(fleet, BUSY_MS);
         return false;

@@ -27,7 +27,7 @@ int bulk_mend_begin(struct bulk_mend *mend, const struct store_job *job, struct 
 
     mend->job = job->id;
     mend->after = 0;
-    if (job->faults == 0 || job->state == STORE_JOB_LOADING)
+    if (job->state == STORE_JOB_LOADING)
         return 0;
     code = store_counts(mend->store, job->id, &counts, error);
     return code == 0 ? counts.results[REASON_BAD_SYNTAX] > 0 : code;
@@ -36,8 +36,10 @@ int bulk_mend_begin(struct bulk_mend *mend, const struct store_job *job, struct 
 /* Of a row that was erased nothing is said, and nothing known any more. */
 static bool is_of_old(const struct store_line *line)
 {
-    return line->has_result && line->row.fault.len > 0 && line->result.explanation.len > 0 &&
-           !bulk_fault_is_no_address(line->row.fault);
+    struct slice fault = bulk_job_fault(&line->row);
+
+    return line->has_result && fault.len > 0 && line->result.explanation.len > 0 &&
+           !bulk_fault_is_no_address(fault);
 }
 
 /* As it would be judged now, found out when it was; its texts on the arena. */
@@ -46,7 +48,7 @@ static int judge(struct bulk_mend *mend, const struct store_line *line,
 {
     static const struct result_options json = {.source = "live"};
     struct verdict verdict;
-    int code = bulk_job_fault_result(line->row.fault, line->result.checked_unix_ms,
+    int code = bulk_job_fault_result(bulk_job_fault(&line->row), line->result.checked_unix_ms,
                                      line->result.json.len > 0 ? &json : NULL, &mend->scratch,
                                      &verdict, ret_result);
 

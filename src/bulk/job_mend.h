@@ -1,9 +1,10 @@
 /*
  * Results that an earlier version was wrong about, put right without asking anybody.
  *
- * Rows that can't be read were held to have no address, also where one may stand in them, and so
- * to be invalid. Their results are replaced where they stand (store_results_replace), so that a
- * finished list stays finished, and killed at any time every row has one whole result.
+ * Rows that can't be read were held to have no address, also where one may stand in them, and cells
+ * with several addresses to have a false one; so both were invalid. Their results are replaced
+ * where they stand (store_results_replace), so that a finished list stays finished, and killed at
+ * any time every row has one whole result.
  */
 #ifndef MK_BULK_JOB_MEND_H
 #define MK_BULK_JOB_MEND_H

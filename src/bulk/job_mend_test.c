@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "bulk/job_mend.h"
+#include "bulk/job_outcome.h"
 
 #define SAID "The row can't be read: of itself."
 
@@ -15,11 +16,12 @@ static void unreadable_rows_are_unknown(void **state)
     static const struct {
         struct slice fault, explanation;
         enum verdict_reason reason; /* afterwards */
+        const char *address;
     } rows[] = {
         {SLICE("it can't be told which cell is the address"), SLICE(SAID), REASON_NOT_PROBED},
         {SLICE("too few columns: there is none for the address"), SLICE(SAID), REASON_BAD_SYNTAX},
         {SLICE("the object lacks the field"), SLICE(SAID), REASON_BAD_SYNTAX},
-        {SLICE(""), SLICE("It has no @."), REASON_BAD_SYNTAX},
+        {SLICE(""), SLICE("It has no @."), REASON_BAD_SYNTAX, "a.example"},
         {SLICE("erased on request"), SLICE(""), REASON_BAD_SYNTAX},
     };
     enum {
@@ -40,7 +42,10 @@ static void unreadable_rows_are_unknown(void **state)
     assert_int_equal(store_memory_open(&store, NULL), 0);
     assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
     for (unsigned i = 0; i < COUNT; i++) {
-        const struct store_row row = {.number = i + 1, .turn = i, .fault = rows[i].fault};
+        const struct store_row row = {.number = i + 1,
+                                      .turn = i,
+                                      .address = slice_from_string(rows[i].address),
+                                      .fault = rows[i].fault};
         const struct store_result result = {.row = i + 1,
                                             .copies = 0,
                                             .status = VERDICT_INVALID,
@@ -85,10 +90,64 @@ static void unreadable_rows_are_unknown(void **state)
     store_close(store);
 }
 
+/* Their cells were held to be addresses that are none, and no row of the list to be unreadable. */
+static void cells_with_several_addresses_are_unknown(void **state)
+{
+    static const struct store_row row = {.number = 1, .address = SLICE("a@x.example; b@x.example")};
+    static const struct store_result result = {.row = 1,
+                                               .status = VERDICT_INVALID,
+                                               .reason = REASON_BAD_SYNTAX,
+                                               .checked_unix_ms = 1000,
+                                               .explanation = SLICE("It has two @.")};
+    static const struct probe_offline_terms terms = {.unix_ms = 1000};
+    static struct bulk_rest rest;
+    const struct store_query query = {.limit = 1};
+    struct bulk_outcome outcome;
+    struct buffer scratch;
+    struct store_job job = {.state = STORE_JOB_FINISHED, .name = SLICE("list")};
+    struct bulk_mend mend;
+    struct store_page page;
+    struct store *store;
+    struct arena arena;
+    uint64_t id;
+    int code;
+
+    (void)state;
+    arena_init(&arena);
+    assert_int_equal(store_memory_open(&store, NULL), 0);
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+    assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    assert_int_equal(job.faults, 0);
+    bulk_mend_init(&mend, store);
+    assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 1);
+    while ((code = bulk_mend_step(&mend, 1, NULL)) == 1) {
+    }
+    assert_int_equal(code, 0);
+    assert_int_equal(mend.mended, 1);
+    assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 0); /* there is none any more */
+    bulk_mend_done(&mend);
+    store_page_init(&page);
+    assert_int_equal(store_page_read(store, id, &query, &page, NULL), 0);
+    assert_int_equal(page.lines[0].result.status, VERDICT_UNKNOWN);
+    assert_true(slice_starts_with(page.lines[0].result.explanation,
+                                  SLICE("The row can't be read: several addresses")));
+    page.lines[0].has_result = false;
+    buffer_init(&scratch, 0);
+    assert_int_equal(bulk_job_rest(&page.lines[0], &terms, &scratch, &rest, &outcome), 0);
+    assert_int_equal(outcome.status, VERDICT_UNKNOWN);
+    buffer_done(&scratch);
+    arena_done(&arena);
+    store_page_done(&page);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unreadable_rows_are_unknown),
+        cmocka_unit_test(cells_with_several_addresses_are_unknown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,11 @@ int bulk_job_result(const struct evidence *evidence, const struct verdict *verdi
     return 0;
 }
 
+struct slice bulk_job_fault(const struct store_row *row)
+{
+    return row->fault.len > 0 ? row->fault : slice_from_string(bulk_fault_of_address(row->address));
+}
+
 int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result)
@@ -79,12 +84,13 @@ int bulk_job_rest(const struct store_line *line, const struct probe_offline_term
                   struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome)
 {
     const struct result_options json = {.source = "live"};
+    struct slice fault = bulk_job_fault(&line->row);
     struct store_result result;
     int code;
 
-    if (line->row.fault.len > 0) {
-        code = bulk_job_fault_result(line->row.fault, terms->unix_ms, &json, scratch,
-                                     &rest->verdict, &result);
+    if (fault.len > 0) {
+        code =
+            bulk_job_fault_result(fault, terms->unix_ms, &json, scratch, &rest->verdict, &result);
     } else {
         probe_offline_judge(line->row.address, NULL, terms, &rest->each, &rest->verdict);
         code = bulk_job_result(&rest->each.evidence, &rest->verdict, &json, scratch, &result);

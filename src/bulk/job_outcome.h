@@ -19,6 +19,9 @@ int bulk_job_result(const struct evidence *evidence, const struct verdict *verdi
                     const struct result_options *options, struct buffer *scratch,
                     struct store_result *ret_result);
 
+/* Why a kept row can't be read, "": it can. Earlier versions did not see all that is seen today. */
+struct slice bulk_job_fault(const struct store_row *row);
+
 /*
  * The outcome of a row that can't be read, by its fault: unknown, as an address may stand in it, or
  * bad syntax where there is none. Texts as above, and `ret_verdict`.

@@ -140,7 +140,7 @@ int bulk_rejudge_step(struct bulk_rejudge *rejudge, struct error *error)
     for (size_t i = 0; i < rejudge->page.count && code >= 0; i++) {
         const struct store_line *line = &rejudge->page.lines[i];
 
-        if (!line->has_result || line->row.fault.len > 0)
+        if (!line->has_result || bulk_job_fault(&line->row).len > 0)
             continue;
         code = judge_line(rejudge, line, &results[count]);
         count += code == 1;

@@ -79,6 +79,10 @@ uint64_t load(struct store *store)
             rows[i].address = SLICE_EMPTY;
             rows[i].fault = SLICE("no such column");
         }
+        if ((i + 1) % 100 == 0) { /* as an earlier version kept them */
+            rows[i].address = SLICE("a@x.example; b@x.example");
+            rows[i].fault = SLICE_EMPTY;
+        }
     }
     assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
     assert_int_equal(store_rows_add(store, id, rows, ROWS, NULL), 0);

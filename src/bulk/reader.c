@@ -194,6 +194,13 @@ static bool has_lone_return(struct slice address)
     return at >= 0 && address.ptr[at + 1] != '\n' && slice_find_byte(address, '@') >= 0;
 }
 
+const char *bulk_fault_of_address(struct slice address)
+{
+    if (bulk_has_several(address))
+        return fault_several;
+    return has_lone_return(address) ? fault_return : NULL;
+}
+
 /* The cell with the address, where an unquoted delimiter moved it. */
 static int heed_shift(struct bulk_reader *reader, struct slice *cell, struct bulk_row *row,
                       struct error *error)
@@ -252,10 +259,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         return code;
     if (!bulk_format_text(&reader->files.format, cell, reader->scratch, &ret_row->address))
         return no_memory(reader, ret_row->line, error);
-    if (ret_row->fault == NULL && bulk_has_several(ret_row->address))
-        ret_row->fault = fault_several;
-    if (ret_row->fault == NULL && has_lone_return(ret_row->address))
-        ret_row->fault = fault_return;
+    if (ret_row->fault == NULL)
+        ret_row->fault = bulk_fault_of_address(ret_row->address);
     ret_row->is_unbalanced =
         scanned.is_unbalanced && scanned.has_cell && is_readable(ret_row->address);
     if (ret_row->is_unbalanced)

@@ -77,6 +77,8 @@ struct bulk_fault {
 
 /* Is it that there is no address in the row? Else one may stand in it, and nobody could read it. */
 bool bulk_fault_is_no_address(struct slice why);
+/* Why what stands in an address's cell can't be told to be one person's (static), or NULL. */
+const char *bulk_fault_of_address(struct slice address);
 
 struct bulk_reader;
 

@@ -1,7 +1,8 @@
 /*
  * Lists that an earlier version finished, put right (bulk/job_mend.h): after the start, one after
  * the other, in steps of some milliseconds between the loop's other business. Where nothing is to
- * be done a list costs one look at its counts, so nothing is noted of what is mended.
+ * be done a list costs a look at its counts, and at its results of bad syntax, so nothing is noted
+ * of what is mended.
  */
 #ifndef MK_SERVICE_MEND_H
 #define MK_SERVICE_MEND_H
