@@ -591,6 +591,23 @@ static void several_addresses_in_a_cell(void **state)
         {"a@b.example <A@B.example>", true},             /* the same */
         {"\"\"\"a@b.example,c@d\"\"@e.example\"", true}, /* one, quoted */
         {"@@", true},
+        {"a@b.example@d.example", true},           /* none at all */
+        {"\"Ann <\"\"a@b\"\"@c.example>\"", true}, /* one, quoted */
+        {"a@b.example\xc2\xa0z@d.example", false},
+        {"a@b.example\xef\xbc\x9bz@d.example", false},
+        {"a@b.example\xe3\x80\x81z@d.example", false},
+        {"a@b.example\xe2\x80\x93z@d.example", false},
+        {"a@b.example\xe2\x80\x8bz@d.example", false},
+        {"a@b.example\xc2\xb7z@d.example", false},
+        {"a@b.example:c@d.example", false},
+        {"a@b.example&c@d.example", false},
+        {"a@b.example\\c@d.example", false},
+        {"a@b.example_c@d.example", false},
+        {"a@b.example.;c@d.example.", false},
+        {"a@b.example. c@d.example.", false},
+        {"\xc3\xbc@b\xc3\xbc.example c@d.example", false},
+        {"\xc3\xbc@b\xc3\xbc.example. <\xc3\xbc@b\xc3\xbc.example>", true},
+        {"\"\"\"a@b\"\"@c.example; d@e.example\"", false},
         {"c@d.example\rCas,e@f.example", false}, /* two rows: the first one's line ends otherwise */
         {"c@d.example\r", true},
         {"\"Bob\r\n\"", true},

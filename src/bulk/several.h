@@ -1,7 +1,7 @@
 /*
  * Cells in which several addresses stand: "a@x.example; b@x.example". A row has one, and which of
  * them is meant can't be told; that both together are none would be true of the text, and false of
- * everybody in it.
+ * everybody in it. Whatever divides them: looked for is what addresses themselves are made of.
  */
 #ifndef MK_BULK_SEVERAL_H
 #define MK_BULK_SEVERAL_H
