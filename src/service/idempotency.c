@@ -28,17 +28,23 @@ static enum service_repeat read_note(struct slice body, const char *digest, uint
                                      char ret_token[SERVICE_TOKEN_SIZE])
 {
     struct slice kept, word;
+    bool is_same;
 
     if (!slice_split(&body, ' ', &kept))
         return SERVICE_REPEAT_FIRST;
-    if (!slice_equal(kept, slice_from_string(digest)))
-        return SERVICE_REPEAT_REFUSED;
+    is_same = slice_equal(kept, slice_from_string(digest));
     if (slice_to_u64(body, INT64_MAX, ret_id))
-        return SERVICE_REPEAT_AGAIN;
-    return slice_split(&body, ' ', &word) && slice_equal(word, SLICE(BEGUN)) &&
-                   slice_to_string(body, ret_token, SERVICE_TOKEN_SIZE)
-               ? SERVICE_REPEAT_BEGUN
-               : SERVICE_REPEAT_FIRST;
+        return is_same ? SERVICE_REPEAT_AGAIN : SERVICE_REPEAT_REFUSED;
+    if (!slice_split(&body, ' ', &word) || !slice_equal(word, SLICE(BEGUN)) ||
+        !slice_to_string(body, ret_token, SERVICE_TOKEN_SIZE))
+        return is_same ? SERVICE_REPEAT_FIRST : SERVICE_REPEAT_REFUSED;
+    return is_same ? SERVICE_REPEAT_BEGUN : SERVICE_REPEAT_OTHER;
+}
+
+void service_idempotency_refuse(struct service_call *call)
+{
+    service_problem(call, 422, "idempotency_key_reused",
+                    "this Idempotency-Key came with another request before");
 }
 
 enum service_repeat service_idempotency_look(struct service_call *call, const char *digest,
@@ -64,8 +70,7 @@ enum service_repeat service_idempotency_look(struct service_call *call, const ch
     if (code == 0) {
         repeat = read_note(body, digest, ret_id, ret_token);
         if (repeat == SERVICE_REPEAT_REFUSED)
-            service_problem(call, 422, "idempotency_key_reused",
-                            "this Idempotency-Key came with another request before");
+            service_idempotency_refuse(call);
     } else if (code != ERROR_NOT_FOUND) {
         service_problem_of(call, &error);
         repeat = SERVICE_REPEAT_REFUSED;

@@ -188,13 +188,17 @@ static enum service_repeat look_again(struct service_call *call, const char *dig
     struct error error = {0};
     int code;
 
-    if (repeat != SERVICE_REPEAT_BEGUN)
+    if (repeat != SERVICE_REPEAT_BEGUN && repeat != SERVICE_REPEAT_OTHER)
         return repeat;
     code = service_desk_find_token(&call->service->desk, token, ret_id, &error);
     if (code == ERROR_NOT_FOUND)
         return SERVICE_REPEAT_FIRST;
     if (code != 0) {
         service_problem_of(call, &error);
+        return SERVICE_REPEAT_REFUSED;
+    }
+    if (repeat == SERVICE_REPEAT_OTHER) {
+        service_idempotency_refuse(call);
         return SERVICE_REPEAT_REFUSED;
     }
     service_idempotency_keep(call, digest, *ret_id);
@@ -227,6 +231,7 @@ void service_lists_post(struct service_call *call)
         answer_new_list(call, id);
         return;
     case SERVICE_REPEAT_BEGUN:
+    case SERVICE_REPEAT_OTHER:
     case SERVICE_REPEAT_FIRST:
         break;
     }

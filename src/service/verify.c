@@ -187,6 +187,9 @@ static bool is_first(struct verify *verify)
     switch (service_idempotency_look(call, digest, &made, token)) {
     case SERVICE_REPEAT_REFUSED:
         return false;
+    case SERVICE_REPEAT_OTHER: /* of a list */
+        service_idempotency_refuse(call);
+        return false;
     case SERVICE_REPEAT_AGAIN:
         http_response_header(call->request, "Idempotency-Replayed", "true");
         verify->fresh = false;

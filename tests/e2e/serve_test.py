@@ -835,6 +835,13 @@ class Again(Case):
         self.assertEqual([a.status for a in answers], [201, 201, 422])
         self.assertEqual(answers[0].json()["id"], answers[1].json()["id"])
         self.problem(SERVICE.post("/v1/lists", body, headers={"Idempotency-Key": "x" * 300}), 422)
+        # Of a file that is no list nothing was made: the key is for the right one.
+        for content, status in ((b"name,size\nAnn,5\n", 422), (b"a@b.example\n", 201),
+                                (b"c@d.example\n", 422)):
+            data, kind = multipart(content, "x.csv", {"depth": "syntax"})
+            answer = SERVICE.post("/v1/lists", data, {**kind, "Idempotency-Key": "put right"})
+            self.assertEqual(answer.status, status, answer.body)
+        self.problem(answer, 422, "idempotency_key_reused")
 
     def test_a_list_is_made_once_whenever_the_end_comes(self):
         """Killed after the list was made and before that was noted; or before both."""
@@ -858,6 +865,10 @@ class Again(Case):
                 again = send("a.txt")
                 self.assertEqual(again.json()["id"], first.json()["id"])
                 self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+            killed(next((service.folder / "data" / "lists").iterdir()).name.removesuffix(".txt"))
+            data, kind = multipart(b"other@b.example\n", "a.txt", {"depth": "syntax"})
+            self.problem(service.post("/v1/lists", data, {**kind, "Idempotency-Key": "a.txt"}),
+                         422, "idempotency_key_reused")
             killed("abcdefghijklmnop")
             self.assertNotEqual(send("a.txt").json()["id"], first.json()["id"])
 
