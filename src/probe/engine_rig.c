@@ -37,6 +37,8 @@ bool bench_build(struct bench *bench, const char *text)
         .allowed = bench->settings.allowed,
         .use_ipv4 = true,
         .use_ipv6 = true,
+        .want_spf = true,
+        .want_dmarc = true,
         .seed = bench->plan.seed,
     };
     struct error error = {0};

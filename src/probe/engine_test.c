@@ -509,6 +509,25 @@ static void literals_are_asked_directly(void **state)
     bench_free(bench);
 }
 
+/* What TXT records say comes while facts are held; a verdict of before is not that of after. */
+static void signals_that_come_late(void **state)
+{
+    struct bench *bench = bench_new();
+
+    assert_true(bench_build(bench, "domain a.example\n  mx 10 mx.a.example\n  slow 5s txt\n"
+                                   "server mx.a.example 192.0.2.1\n  offer pipelining\n"
+                                   "  behave accept-all\n"));
+    for (unsigned i = 0; i < 400; i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "anna.schmidt%c%c@a.example", 'a' + i % 26, 'a' + i / 26);
+        assert_non_null(submit(bench, slice_from_string(name)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +554,7 @@ int main(void)
         cmocka_unit_test(lists_settle_without_a_connection),
         cmocka_unit_test(depths_end_before_smtp),
         cmocka_unit_test(literals_are_asked_directly),
+        cmocka_unit_test(signals_that_come_late),
     };
 
     return cmocka_run_group_tests_name("probe-engine", tests, NULL, NULL);

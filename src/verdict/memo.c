@@ -89,6 +89,13 @@ static uint16_t marks_of(const struct question *question, unsigned host)
                       (unsigned)question->local.letters.is_suspected << 3 | host << 8);
 }
 
+/* The facts' number stands for all of them but these, which come late, while they are held. */
+static uint32_t signals_of(const struct evidence_domain *domain)
+{
+    return (uint32_t)domain->spf_outcome | (uint32_t)domain->dmarc_outcome << 8 |
+           (uint32_t)(domain->spf.len > 0) << 16 | (uint32_t)(domain->dmarc.len > 0) << 17;
+}
+
 /*
  * All that the verdict of such evidence depends on, but for the reply's text and what only the
  * score looks at. What the reply means follows from it and the provider.
@@ -107,7 +114,7 @@ static void make_key(struct question *question, uint64_t facts_id, unsigned host
     key[4] = of_four(reply->code, enhanced->status_class, enhanced->subject, enhanced->detail);
     key[5] = of_four(kinds_of(evidence), marks_of(question, host), evidence->catch_all_code,
                      (uint16_t)reply->text.len);
-    key[6] = (uint32_t)question->local.letters.surplus_bits;
+    key[6] = of_two((uint32_t)question->local.letters.surplus_bits, signals_of(evidence->domain));
 }
 
 /* By what differs most. */

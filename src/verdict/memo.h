@@ -35,8 +35,9 @@ struct verdict_memo {
 };
 
 /*
- * As verdict_judge. facts_id: a number that evidence->domain alone has had in the memo's life; 0:
- * none, then it is judged by itself. traits: of a valid address's local part, without quotes.
+ * As verdict_judge. facts_id: a number that evidence->domain alone has had in the memo's life
+ * (what its TXT records say may have come since); 0: none, then it is judged by itself. traits: of
+ * a valid address's local part, without quotes.
  */
 void verdict_memo_judge(struct verdict_memo *memo, const struct evidence *evidence,
                         uint64_t facts_id, const struct address_traits *traits,

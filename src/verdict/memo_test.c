@@ -150,6 +150,10 @@ CHANGE(domain_with_policy, DOMAIN->dmarc = SLICE("v=DMARC1"); DOMAIN->spf_outcom
 CHANGE(domain_without_policy, DOMAIN->spf_outcome = DNS_NODATA; other_facts(subject, 5))
 CHANGE(domain_null_mx, DOMAIN->null_mx = true; other_facts(subject, 6))
 CHANGE(domain_left_out, DOMAIN->hosts_left_out = 2; other_facts(subject, 7))
+/* These come late, into facts that are held already. */
+CHANGE(late_policy, DOMAIN->dmarc = SLICE("v=DMARC1; p=none"))
+CHANGE(late_spf, DOMAIN->spf = SLICE("v=spf1 -all"))
+CHANGE(late_spf_outcome, DOMAIN->spf_outcome = DNS_NODATA; DOMAIN->dmarc_outcome = DNS_NODATA)
 CHANGE(facts_without_number, subject->facts_id = 0)
 CHANGE(provider_none, evidence->provider = NULL)
 CHANGE(provider_google, rig_provider(&subject->rig, "google"))
@@ -235,6 +239,9 @@ static void (*const changes[])(struct subject *) = {
     internal,
     waited,
     no_domain,
+    late_policy,
+    late_spf,
+    late_spf_outcome,
     facts_without_number,
     domain_of_another_name,
     domain_of_one_host,

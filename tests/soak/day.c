@@ -153,8 +153,12 @@ static void day_open(struct day *day, unsigned hours, uint64_t seed)
                                       .drop_permille = 2,
                                       .reset_permille = 1};
     const struct ip_networks allowed = {everywhere, ARRAY_LEN(everywhere)};
-    struct dns_resolver_options options = {
-        .allowed = allowed, .use_ipv4 = true, .use_ipv6 = true, .seed = seed};
+    struct dns_resolver_options options = {.allowed = allowed,
+                                           .use_ipv4 = true,
+                                           .use_ipv6 = true,
+                                           .want_spf = true,
+                                           .want_dmarc = true,
+                                           .seed = seed};
     const struct history_options clocks = {.positive_refresh_ms = 2 * HOUR_MS,
                                            .positive_expire_ms = 5 * HOUR_MS,
                                            .negative_refresh_ms = HOUR_MS,

@@ -145,7 +145,8 @@ void soak_stage_build(struct soak_stage *stage, const struct soak_plan *plan,
 {
     uint64_t seed = plan->seed + (uint64_t)dawn->life * UINT64_C(1000000007);
     struct probe_settings settings;
-    struct dns_resolver_options options = {.use_ipv4 = true, .use_ipv6 = true, .seed = seed};
+    struct dns_resolver_options options = {
+        .use_ipv4 = true, .use_ipv6 = true, .want_spf = true, .want_dmarc = true, .seed = seed};
 
     *stage = (struct soak_stage){
         .plan = plan, .faults = *faults, .digest = UINT64_C(0xcbf29ce484222325)};
