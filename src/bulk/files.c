@@ -140,6 +140,7 @@ static int has_its_column(struct bulk_files *files, struct error *error)
     int code;
 
     wanted.has_header = 0;
+    wanted.delimiter = files->scanner.shape.delimiter; /* as the file's own first line may say */
     wanted.column = SIZE_MAX;
     wanted.column_name = NULL;
     code = find_format(files, &wanted, &found, &unlike);
@@ -147,6 +148,32 @@ static int has_its_column(struct bulk_files *files, struct error *error)
         return no_memory(files, error);
     return code == 0 && found.column == files->format.column &&
            found.columns == files->format.columns;
+}
+
+/* Is any cell of this row the name of one of the list's columns? 1, 0, or ERROR_NOMEM. */
+static int names_a_column(struct bulk_files *files, struct slice raw, struct error *error)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(&files->format);
+    struct slice cell, name;
+    struct buffer copy;
+    int code = 0;
+
+    buffer_init(&copy, 0);
+    while (code == 0 && bulk_csv_next_cell(&files->scanner.shape, &raw, &cell)) {
+        struct slice header = buffer_slice(&files->header);
+
+        buffer_clear(&copy);
+        code = read_cell(files, cell, &cell, error);
+        if (code == 0 && !buffer_append_slice(&copy, slice_trim(cell)))
+            code = no_memory(files, error);
+        while (code == 0 && copy.len > 0 && bulk_csv_next_cell(&shape, &header, &name)) {
+            code = read_cell(files, name, &name, error);
+            if (code == 0)
+                code = slice_equal_nocase(buffer_slice(&copy), slice_trim(name));
+        }
+    }
+    buffer_done(&copy);
+    return code;
 }
 
 /* A list that was cut in pieces has its header in the first alone: is this a row, where another
@@ -163,7 +190,10 @@ static int is_row(struct bulk_files *files, const struct bulk_csv_row *row, stru
         return 1;
     if (slice_trim(text).len > 0)
         return is_shifted(files, row, raw, columns, error);
-    /* No header is empty above addresses. */
+    /* Headers are rarely empty above addresses, and have other names in common then. */
+    code = names_a_column(files, raw, error);
+    if (code != 0)
+        return code < 0 ? code : 0;
     code = bulk_scanner_again(&files->scanner, error);
     return code == 0 ? has_its_column(files, error) : code;
 }

@@ -696,6 +696,13 @@ static void several_files(void **state)
          NULL,
          "1: is not like"},
         {{"name,email\nAnn,a@b.example\n", "Bob,\n", ""}, NULL, "1: is not like"},
+        {{"name,email\nAnn,a@b.example\n", "sep=;\nBob;\nCas;c@d.example\n", ""},
+         "a@b.example  c@d.example ",
+         NULL},
+        /* a header that is empty above the addresses */
+        {{"name,email,x\nAnn,a@b.example,1\n", "id,, X \nBob,c@d.example,2\n", ""},
+         NULL,
+         "1: is not like"},
         /* what is for spreadsheets stands before a row as well as before a header */
         {{"sep=;\nid;email\n1;a@b.example\n", "sep=;\n2;c@d.example\n3;e@f.example\n",
           "sep=;\nid;email\n4;g@h.example\n"},
