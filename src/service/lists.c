@@ -180,7 +180,32 @@ static int add_webhook(struct service *service, const struct service_list_option
                                 &webhook, error);
 }
 
-/* Was it made already? Also where we died right after it was, and could not say so. */
+static bool has_webhook(const struct service_webhooks *webhooks, uint64_t list)
+{
+    for (struct list_node *node = list_first(&webhooks->list); node != NULL;
+         node = list_after(&webhooks->list, node))
+        if (LIST_ELEMENT(node, struct service_webhook, node)->list == list)
+            return true;
+    return false;
+}
+
+/* What belongs to a list that is in the store, and to the request that made it: its webhook, unless
+   it has it already. */
+static int complete(struct service_call *call, const struct service_list_options *options,
+                    const char *digest, uint64_t list, struct error *error)
+{
+    struct service *service = call->service;
+    int code = 0;
+
+    if (options->webhook != NULL && !has_webhook(&service->courier.webhooks, list))
+        code = add_webhook(service, options, list, error);
+    if (code == 0)
+        service_idempotency_keep(call, digest, list);
+    return code;
+}
+
+/* Was it made already? Also where we died right after it was, or could not say so: BEGUN is that
+   something of it may be missing. */
 static enum service_repeat look_again(struct service_call *call, const char *digest,
                                       char token[SERVICE_TOKEN_SIZE], uint64_t *ret_id)
 {
@@ -201,8 +226,7 @@ static enum service_repeat look_again(struct service_call *call, const char *dig
         service_idempotency_refuse(call);
         return SERVICE_REPEAT_REFUSED;
     }
-    service_idempotency_keep(call, digest, *ret_id);
-    return SERVICE_REPEAT_AGAIN;
+    return SERVICE_REPEAT_BEGUN;
 }
 
 void service_lists_post(struct service_call *call)
@@ -217,25 +241,21 @@ void service_lists_post(struct service_call *call)
     char token[SERVICE_TOKEN_SIZE];
     struct service_list_source source = {
         .fingerprint = fingerprint, .token = token, .key = call->key_id};
+    enum service_repeat repeat;
     uint64_t id = 0;
     int code = 0;
 
     if (http_request_is_answered(call->request) || !service_upload_finish(call))
         return;
     service_upload_digest(upload, fingerprint, digest);
-    switch (look_again(call, digest, token, &id)) {
-    case SERVICE_REPEAT_REFUSED:
+    repeat = look_again(call, digest, token, &id);
+    if (repeat == SERVICE_REPEAT_REFUSED)
         return;
-    case SERVICE_REPEAT_AGAIN:
+    if (repeat == SERVICE_REPEAT_AGAIN) {
         http_response_header(call->request, "Idempotency-Replayed", "true");
         answer_new_list(call, id);
         return;
-    case SERVICE_REPEAT_BEGUN:
-    case SERVICE_REPEAT_OTHER:
-    case SERVICE_REPEAT_FIRST:
-        break;
     }
-    service_random_text(token, sizeof(token) - 1);
     arena_init(&arena);
     object = service_upload_options(upload);
     name = cJSON_GetObjectItemCaseSensitive(object, "name");
@@ -248,19 +268,24 @@ void service_lists_post(struct service_call *call)
     source.ending = service_upload_ending(upload);
     source.name = cJSON_IsString(name) ? name->valuestring : service_upload_name(upload);
     source.from = http_request_cookie(call->request, "mailknock_session") != NULL ? "web" : "api";
+    if (repeat == SERVICE_REPEAT_FIRST) {
+        service_random_text(token, sizeof(token) - 1);
+        if (code == 0)
+            code = service_idempotency_begin(call, digest, token, &error);
+        if (code == 0)
+            code = service_desk_add(&service->desk, &source, &options, &id, &error);
+    }
     if (code == 0)
-        code = service_idempotency_begin(call, digest, token, &error);
-    if (code == 0)
-        code = service_desk_add(&service->desk, &source, &options, &id, &error);
-    if (code == 0 && options.webhook != NULL)
-        code = add_webhook(service, &options, id, &error);
+        code = complete(call, &options, digest, id, &error);
     arena_done(&arena);
     if (code != 0) {
         service_problem_of(call, &error);
         return;
     }
-    service_idempotency_keep(call, digest, id);
-    service_audit(call, "list_made", "list %ju", (uintmax_t)id);
+    if (repeat == SERVICE_REPEAT_FIRST)
+        service_audit(call, "list_made", "list %ju", (uintmax_t)id);
+    else
+        http_response_header(call->request, "Idempotency-Replayed", "true");
     answer_new_list(call, id);
 }
 

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -185,6 +186,34 @@ class Telling(WebhookCase):
         self.assertEqual(len(own), 1)
         self.assertEqual(SERVICE.call("DELETE", f"/v1/lists/{made['id']}").status, 204)
         self.until(lambda: SERVICE.get(f"/v1/webhooks/{own[0]['id']}").status == 404)
+
+    def test_of_a_list_whose_maker_was_killed(self):
+        """After the list was made, before its webhook was: sent again, the request makes that, too."""
+        data, kind = multipart(b"u6@quick4.example\n", "a.csv", {
+            "depth": "syntax", "webhook": self.receiver.url("/late"), "webhook_secret": SECRET})
+        head = {**kind, "Idempotency-Key": "killed"}
+
+        def own():
+            return [hook["id"] for hook in SERVICE.get("/v1/webhooks").json()["items"]
+                    if hook["list"] == made["id"]]
+
+        made = SERVICE.post("/v1/lists", data, head).json()
+        hook, = own()
+        self.assertEqual(SERVICE.call("DELETE", f"/v1/webhooks/{hook}").status, 204)
+        path = SERVICE.folder / "data" / "mailknock.db"
+        with contextlib.closing(sqlite3.connect(path, timeout=20)) as db, db:
+            sources, = db.execute("SELECT sources FROM job WHERE id = ?", (made["id"],)).fetchone()
+            token = json.loads(sources)["file"].removesuffix(".csv")
+            (note, body), = [(note, body) for note, body in db.execute(
+                "SELECT id, body FROM note WHERE kind = 'idempotency'")
+                if body.decode().split()[1:] == [str(made["id"])]]
+            db.execute("UPDATE note SET body = ? WHERE kind = 'idempotency' AND id = ?",
+                       (body.split()[0] + b" begun " + token.encode(), note))
+        for _ in range(2):
+            again = SERVICE.post("/v1/lists", data, head)
+            self.assertEqual((again.status, again.json()["id"]), (201, made["id"]))
+            self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+            self.assertEqual(len(own()), 1)
 
     def test_what_a_list_may_name(self):
         for options in ({"webhook": self.receiver.url()},
