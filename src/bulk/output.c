@@ -115,8 +115,11 @@ const char *bulk_output_place(const char *path, char room[BULK_OUTPUT_PLACE_SIZE
 {
     struct stat about;
 
-    return (stat(path, &about) == 0 ? realpath(path, room) != NULL : follow(path, room)) ? room
-                                                                                         : path;
+    if (stat(path, &about) == 0)
+        return realpath(path, room) != NULL ? room : path;
+    if (errno == ELOOP)
+        return NULL;
+    return follow(path, room) ? room : path;
 }
 
 /* What stands at the path already: a device or pipe is written directly, a file keeps its mode. */
@@ -125,12 +128,15 @@ static int open_path(struct bulk_output *output, const char *path, struct error 
     struct stat about;
     char resolved[PATH_MAX];
     bool exists = stat(path, &about) == 0;
+    const char *place = bulk_output_place(path, resolved);
     int code;
 
-    path = bulk_output_place(path, resolved);
+    path = place != NULL ? place : path;
     output->path = memory_copy_string(path, strlen(path));
     if (output->path == NULL)
         return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
+    if (place == NULL)
+        return io_error(output, "opening", ELOOP, error);
     if (exists && S_ISDIR(about.st_mode))
         return error_set(error, ERROR_IO, "%s: is a folder; name a file in it", path);
     if (exists && !S_ISREG(about.st_mode)) {

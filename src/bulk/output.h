@@ -17,7 +17,8 @@ struct bulk_output;
 
 #define BULK_OUTPUT_PLACE_SIZE 4096 /* PATH_MAX */
 
-/* Where the file itself will lie: path, or where it leads to as a link, in `room`. */
+/* Where the file itself will lie: path, or where it leads to as a link, in `room`. NULL: nowhere,
+   the links go round. */
 const char *bulk_output_place(const char *path, char room[BULK_OUTPUT_PLACE_SIZE]);
 
 /*

@@ -95,7 +95,7 @@ static int check_place(const struct clean *clean, const char *path, const char *
 {
     struct stat about;
     char room[BULK_OUTPUT_PLACE_SIZE];
-    const char *folder;
+    const char *folder, *place;
 
     if (is_stdin(path))
         return 0;
@@ -110,7 +110,11 @@ static int check_place(const struct clean *clean, const char *path, const char *
         about.st_mode = S_IFREG; /* it will be */
     if (S_ISDIR(about.st_mode))
         return error_set(error, ERROR_USAGE, "%.200s: is a folder; name a file in it", path);
-    folder = folder_of(clean, bulk_output_place(path, room));
+    place = bulk_output_place(path, room);
+    if (place == NULL)
+        return error_set(error, ERROR_USAGE, "%.200s: is a link that leads nowhere but to itself",
+                         path);
+    folder = folder_of(clean, place);
     if (folder == NULL)
         return error_set(error, ERROR_NOMEM, "out of memory");
     if (S_ISREG(about.st_mode) && access(folder, W_OK | X_OK) != 0)

@@ -919,6 +919,11 @@ class Online(WithFolder):
         self.assertEqual(job.read_bytes(), before)
         _, err = self.clean(self.list, "-o", self.folder / "none" / "out.csv", status=2)
         self.assertIn("No such file", " ".join(err.split()))
+        around = self.folder / "round.csv"
+        around.symlink_to("round.csv")
+        _, err = self.clean(self.list, "-o", around, status=2)
+        self.assertIn("leads nowhere but to itself", " ".join(err.split()))
+        self.assertTrue(around.is_symlink())
 
     def test_progress(self):
         self.slow_list(12)
