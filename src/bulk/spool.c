@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of files without a name. */
-static const char *temporary_folder(void)
+const char *bulk_spool_folder(void)
 {
     const char *folder = getenv("TMPDIR");
 
@@ -22,7 +21,7 @@ static int write_failed(const char *name, int number, struct error *error)
         return error_set(error, ERROR_IO, "%s: writing failed: %s", name, strerror(number));
     return error_set(error, ERROR_IO,
                      "a temporary file in %s: writing failed: %s; TMPDIR names another folder",
-                     temporary_folder(), strerror(number));
+                     bulk_spool_folder(), strerror(number));
 }
 
 int bulk_spool_write(int fd, const char *name, struct slice bytes, struct error *error)
@@ -137,7 +136,7 @@ int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
 
 int bulk_spool_unnamed(int *ret_fd, struct error *error)
 {
-    const char *folder = temporary_folder();
+    const char *folder = bulk_spool_folder();
     char path[PATH_MAX];
     int fd;
 

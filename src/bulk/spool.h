@@ -32,7 +32,9 @@ int bulk_spool_input(const char *from, const char *path, bool (*is_stopped)(void
 int bulk_spool_input_unnamed(const char *from, bool (*is_stopped)(void),
                              char ret_path[BULK_SPOOL_PATH_SIZE], struct error *error);
 
-/* A file without a name in TMPDIR, to be closed by the caller. ERROR_IO. */
+/* Where files without a name lie: TMPDIR, else /tmp. */
+const char *bulk_spool_folder(void);
+/* A file without a name in there, to be closed by the caller. ERROR_IO. */
 int bulk_spool_unnamed(int *ret_fd, struct error *error);
 
 /* Write all of the bytes; `name` is for the message, NULL: it has none. ERROR_IO. */

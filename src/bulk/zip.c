@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -10,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/memory.h"
+#include "bulk/spool.h"
 
 #define CHUNK_SIZE     ((size_t)64 << 10)
 #define LEVEL          6
@@ -48,6 +50,24 @@ static int no_memory(struct error *error)
     return error_set(error, ERROR_NOMEM, "no memory to pack the list");
 }
 
+/* With the folder where only that tells the place: a file without a name (for a pipe) lies there.
+ */
+static int write_failed(const struct bulk_zip *zip, int number, struct error *error)
+{
+    bool is_full = number == ENOSPC || number == EDQUOT;
+    struct stat about;
+
+    if (fstat(zip->fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_nlink == 0)
+        return error_set(error, ERROR_IO,
+                         "the archive can't be written: a temporary file in %s: %s; %sTMPDIR names "
+                         "another folder",
+                         bulk_spool_folder(), strerror(number),
+                         is_full ? "make room there, or " : "");
+    return error_set(error, ERROR_IO, "the archive can't be written: %s%s", strerror(number),
+                     is_full ? "; make room and run it again: nothing that was found out is lost"
+                             : "");
+}
+
 static int write_at(struct bulk_zip *zip, uint64_t offset, const char *bytes, size_t len,
                     struct error *error)
 {
@@ -57,8 +77,7 @@ static int write_at(struct bulk_zip *zip, uint64_t offset, const char *bytes, si
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return error_set(error, ERROR_IO, "the archive can't be written: %s%s", strerror(errno),
-                             errno == ENOSPC || errno == EDQUOT ? "; make room" : "");
+            return write_failed(zip, errno, error);
         bytes += done;
         offset += (uint64_t)done;
         len -= (size_t)done;

@@ -5,12 +5,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zip.h>
 
 #include "base/memory.h"
+#include "bulk/spool.h"
 #include "bulk/zip.h"
 
 static int temporary(void)
@@ -153,12 +157,27 @@ static void failures_are_said(void **state)
 {
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     struct error error = {0};
+    struct rlimit before;
     struct bulk_zip *zip;
+    char wanted[200];
 
     assert_true(fd >= 0);
     assert_int_equal(bulk_zip_open(fd, 0, &zip, &error), 0);
     assert_int_equal(bulk_zip_begin(zip, "a", 1, &error), ERROR_IO);
-    assert_non_null(strstr(error.message, "make room"));
+    assert_non_null(strstr(error.message, "make room and run it again: nothing that was found"));
+    bulk_zip_close(zip);
+    close(fd);
+    /* Of a file without a name its folder is. */
+    fd = temporary();
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, before.rlim_max}), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(bulk_zip_open(fd, 0, &zip, &error), 0);
+    assert_int_equal(bulk_zip_begin(zip, "a", 1, &error), ERROR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    snprintf(wanted, sizeof(wanted), "a temporary file in %s: File too large; TMPDIR names",
+             bulk_spool_folder());
+    assert_non_null(strstr(error.message, wanted));
     bulk_zip_close(zip);
     close(fd);
 }
