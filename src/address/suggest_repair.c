@@ -33,11 +33,21 @@ static size_t drop_repeated_tld(const char *out, size_t len)
     return len;
 }
 
+/* "x.example (work)": what stands in parentheses behind a domain is no part of it. */
+static struct slice drop_comment(struct slice domain)
+{
+    ptrdiff_t open = slice_find_byte(domain, '(');
+
+    if (open <= 0 || domain.ptr[domain.len - 1] != ')')
+        return domain;
+    return slice_trim(slice_prefix(domain, (size_t)open));
+}
+
 bool suggest_repair_domain(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1])
 {
     size_t len = 0;
 
-    domain = slice_trim(domain);
+    domain = drop_comment(slice_trim(domain));
     if (domain.len > ADDRESS_DOMAIN_MAX)
         return false;
     for (size_t i = 0; i < domain.len; i++) {

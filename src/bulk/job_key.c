@@ -52,13 +52,21 @@ static bool is_blank(const char *at)
 
     if (byte[0] == 0xe2 && byte[1] == 0x80) /* U+2000 to 200F, 202A to 202F */
         return byte[2] <= 0x8f || (byte[2] >= 0xaa && byte[2] <= 0xaf);
-    return memcmp(at, "\xe2\x81\x9f", 3) == 0 || memcmp(at, "\xe2\x81\xa0", 3) == 0 ||
-           memcmp(at, "\xe3\x80\x80", 3) == 0 || memcmp(at, "\xef\xbb\xbf", 3) == 0;
+    if (byte[0] == 0xe2 && byte[1] == 0x81) /* U+205F, 2060, 2066 to 2069 */
+        return byte[2] == 0x9f || byte[2] == 0xa0 || (byte[2] >= 0xa6 && byte[2] <= 0xa9);
+    return memcmp(at, "\xe3\x80\x80", 3) == 0 || memcmp(at, "\xef\xbb\xbf", 3) == 0;
 }
 
-static bool is_no_break(const char *at)
+/* U+00A0; U+0085, which ends lines on mainframes. */
+static bool is_short_blank(const char *at)
 {
-    return memcmp(at, "\xc2\xa0", 2) == 0;
+    return memcmp(at, "\xc2\xa0", 2) == 0 || memcmp(at, "\xc2\x85", 2) == 0;
+}
+
+/* What fills up a field of a fixed length, and what ends a file of DOS. */
+static bool is_filler(char c)
+{
+    return c == '\0' || c == '\x1a';
 }
 
 /* All of it in quotes of its own, as in a cell that has a blank before them: nobody's address. */
@@ -78,12 +86,14 @@ struct slice bulk_job_address(struct slice cell)
         len = cell.len;
         if (len >= 3 && is_blank(cell.ptr))
             cell = slice_from_offset(cell, 3);
-        else if (len >= 2 && is_no_break(cell.ptr))
+        else if (len >= 2 && is_short_blank(cell.ptr))
             cell = slice_from_offset(cell, 2);
         else if (len >= 3 && is_blank(cell.ptr + len - 3))
             cell.len -= 3;
-        else if (len >= 2 && is_no_break(cell.ptr + len - 2))
+        else if (len >= 2 && is_short_blank(cell.ptr + len - 2))
             cell.len -= 2;
+        else if (len >= 1 && is_filler(cell.ptr[len - 1]))
+            cell.len--;
         else if (is_quoted(cell))
             cell = slice_from(cell.ptr + 1, len - 2);
         else

@@ -88,6 +88,12 @@ static void addresses_are_taken_out_of_their_cells(void **state)
         {"\"\xc2\xa0"
          "a@b.example\"",
          "a@b.example"},
+        {"\xe2\x81\xa8"
+         "a@b.example\xe2\x81\xa9",
+         "a@b.example"},
+        {"a@b.example\xc2\x85", "a@b.example"},
+        {"a@b.example\x1a", "a@b.example"},
+        {"a@b.example\xe2\x81\xbf", "a@b.example\xe2\x81\xbf"},
         {"\"a b\"@c.example", "\"a b\"@c.example"},
         {"\"a\" b@c.example \"d\"", "\"a\" b@c.example \"d\""},
         {"\"none\"", "\"none\""},
@@ -105,6 +111,8 @@ static void addresses_are_taken_out_of_their_cells(void **state)
             fail_msg("%s: %.*s", rows[i].cell, (int)address.len, address.ptr);
         assert_true(slice_equal(bulk_job_address(address), address));
     }
+    assert_true(
+        slice_equal(bulk_job_address(slice_from("a@b.example\0\0", 13)), SLICE("a@b.example")));
 }
 
 int main(void)
