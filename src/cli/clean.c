@@ -118,10 +118,7 @@ void clean_summary(struct clean *clean, const uint64_t by_reason[VERDICT_REASON_
     if (strcmp(clean->output, "-") != 0)
         say_where(clean, &out);
     if (clean->cut > 0)
-        buffer_printf(&out,
-                      "%" PRIu64 " cell%s cut: a workbook holds 32,767 characters of each, and "
-                      "16,384 columns (CSV holds all)\n",
-                      clean->cut, clean->cut == 1 ? " is" : "s are");
+        buffer_printf(&out, CLEAN_CUT "\n", CLEAN_CUT_ARG(clean));
     if (clean->renamed != NULL)
         buffer_printf(&out,
                       "the list has columns of the names that are added: these begin with %s\n",

@@ -86,6 +86,11 @@ struct clean {
     struct clean_progress progress;
 };
 
+#define CLEAN_CUT                                                                                  \
+    "%" PRIu64 " cell%s cut: a workbook holds 32,767 characters of each, and 16,384 columns (CSV " \
+    "holds all)"
+#define CLEAN_CUT_ARG(clean) (clean)->cut, (clean)->cut == 1 ? " is" : "s are"
+
 /* --- files ---------------------------------------------------------------------------------- */
 
 /* Fill files, output, job_path; ERROR_USAGE when they can't be together. */

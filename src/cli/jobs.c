@@ -240,6 +240,8 @@ static int run_export(struct jobs *jobs)
                   "%" PRIu64 " of %" PRIu64 " results are known; %" PRIu64 " row%s written to %s",
                   job.done, job.rows - job.duplicates, clean.written, clean.written == 1 ? "" : "s",
                   clean.output);
+    if (clean.cut > 0)
+        clean_say(&clean, CLEAN_CUT, CLEAN_CUT_ARG(&clean));
     return CLI_EXIT_OK;
 }
 

@@ -23,7 +23,7 @@ void service_add_cors(struct service_call *call)
     http_response_header(call->request, "Access-Control-Allow-Origin", origin);
     http_response_header(call->request, "Access-Control-Expose-Headers",
                          "RateLimit, RateLimit-Policy, Retry-After, Location, "
-                         "Idempotency-Replayed, ETag");
+                         "Idempotency-Replayed, ETag, X-Mailknock-Cut");
     if (strcmp(http_request_method(call->request), "OPTIONS") != 0)
         return;
     http_response_header(call->request, "Access-Control-Allow-Methods",

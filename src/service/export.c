@@ -21,7 +21,8 @@ struct export
     struct service_export_zip *zip; /* NULL: another format */
     char path[4096];
     char content_type[80];
-    int fd; /* of the finished file, already without a name */
+    int fd;       /* of the finished file, already without a name */
+    uint64_t cut; /* cells that a workbook doesn't hold whole */
 };
 
 static void export_ended(struct service_errand *errand)
@@ -225,6 +226,7 @@ static int write_step(struct export *self, struct error *error)
     code = bulk_export_step(self->export, error);
     if (code != 0)
         return code;
+    self->cut = bulk_writer_cut(self->writer);
     code = bulk_writer_finish(self->writer, error);
     self->writer = NULL;
     return code;
@@ -258,7 +260,11 @@ static ptrdiff_t read_file(void *user, char *out, size_t size)
 static void export_done(struct service_errand *errand)
 {
     struct export *self = LIST_ELEMENT(errand, struct export, errand);
+    char number[24];
 
+    snprintf(number, sizeof(number), "%ju", (uintmax_t)self->cut);
+    if (self->cut > 0)
+        http_response_header(errand->call->request, "X-Mailknock-Cut", number);
     http_respond_stream(errand->call->request, 200, self->content_type, read_file, self);
 }
 

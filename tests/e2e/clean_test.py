@@ -861,6 +861,14 @@ class Online(WithFolder):
         self.clean(self.list)
         self.assertEqual(len(read_list(self.folder / "people.cleaned.csv")), SLOW)
 
+    def test_what_a_workbook_of_a_job_does_not_hold_is_said(self):
+        self.list.write_bytes(b"email,name\nu1@fast.example," + b"x" * 40000 + b"\n")
+        self.clean(self.list, "--keep-job")
+        for ending, said in (("xlsx", 1), ("csv", 0)):
+            status, _, err = run("jobs", "export", str(self.folder / "people.cleaned.csv.mkjob"),
+                                 "-o", str(self.folder / f"of-job.{ending}"))
+            self.assertEqual((status, err.count(b"1 cell is cut")), (0, said), err)
+
     def test_a_job_of_an_earlier_version(self):
         """Whose rows are others than those that are read today."""
         job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
