@@ -148,8 +148,8 @@ int service_desk_find_token(struct service_desk *desk, const char *token, uint64
     needle = slice_from_string(text);
     arena_init(&arena);
     while ((code = store_job_next(desk->service->store, job.id, &arena, &job, error)) == 1 &&
-           !slice_starts_with(job.sources, needle)) {
-    }
+           !slice_starts_with(job.sources, needle))
+        arena_reset(&arena); /* one list's texts at a time, however many there are */
     *ret_id = job.id;
     arena_done(&arena);
     return code == 1   ? 0
