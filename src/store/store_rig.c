@@ -33,8 +33,10 @@ static int set_up(void **state, enum kind kind)
     bench->kind = kind;
     bench->is_memory = kind == MEMORY || kind == NAMELESS_FILE;
     strcpy(bench->folder, "/tmp/mk-store-XXXXXX");
-    if (mkdtemp(bench->folder) == NULL)
+    if (mkdtemp(bench->folder) == NULL) {
+        free(bench);
         return -1;
+    }
     snprintf(bench->path, sizeof(bench->path), "%s/a b?%%41#.mkjob", bench->folder);
     if (kind == POSTGRES) {
         snprintf(bench->path, sizeof(bench->path), "%s", postgres_url);
