@@ -9,7 +9,7 @@ static bool is_null_or_first_sender(const struct probe_session *session)
 {
     struct slice second = session->host->site->egress->second_sender;
 
-    return second.len > 0 && !slice_equal(session->plan->sender, second);
+    return second.len > 0 && !slice_equal(smtp_session_plan(session->smtp)->sender, second);
 }
 
 /*
@@ -50,7 +50,7 @@ void probe_lesson_prepare(const struct probe_session *session, const struct smtp
 
     ret_answer->result = result;
     ret_answer->session = session;
-    ret_answer->sender = session->plan->sender;
+    ret_answer->sender = smtp_session_plan(session->smtp)->sender;
     ret_answer->now_ms = probe_engine_now(session->host->engine);
     ret_answer->tls = session->tls != NULL ? slice_from_string(session->tls) : SLICE_EMPTY;
     ret_answer->transcript = SLICE_EMPTY;
@@ -169,7 +169,7 @@ static void note_pace(struct probe_session *session, uint64_t each_ms, unsigned 
     uint64_t weight = least(together, 8), half;
 
     host->rcpt_ms = (uint32_t)((host->rcpt_ms * (8 - weight) + each_ms * weight) / 8);
-    if (!session->plan->use_pipelining)
+    if (!smtp_session_plan(session->smtp)->use_pipelining)
         return;
     half = (host->batch_rcpt_ms + each_ms) / 2;
     host->batch_rcpt_ms = (uint32_t)(each_ms > half ? each_ms : half);

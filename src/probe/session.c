@@ -97,7 +97,6 @@ static void stop_talking(struct probe_session *session)
     session->turn = NULL;
     smtp_session_free(session->smtp);
     session->smtp = NULL;
-    session->plan = NULL;
     if (session->trial) {
         probe_breaker_tried(&session->host->site->breaker);
         probe_site_mark(session->host->site);
@@ -425,6 +424,7 @@ static struct probe_session *session_new(struct probe_host *host)
 {
     struct probe_session *session = memory_zalloc(1, sizeof(*session));
     struct probe_engine *engine = host->engine;
+    const struct smtp_plan *plan;
 
     if (session == NULL)
         return NULL;
@@ -433,9 +433,8 @@ static struct probe_session *session_new(struct probe_host *host)
     session->alone = !list_is_empty(&host->solo);
     session->last_answer_ms = probe_engine_now(engine);
     session->until_ms = session->last_answer_ms + engine->settings.connect_timeout_ms;
-    session->plan =
-        probe_site_plan(host->site, session->in_clear, session->alone, host->one_by_one);
-    session->smtp = session->plan != NULL ? smtp_session_new(session->plan) : NULL;
+    plan = probe_site_plan(host->site, session->in_clear, session->alone, host->one_by_one);
+    session->smtp = plan != NULL ? smtp_session_new(plan) : NULL;
     if (session->smtp == NULL ||
         probe_alarms_admit(&engine->alarms, &session->alarm, alarm_rang, session) != 0) {
         smtp_session_free(session->smtp);

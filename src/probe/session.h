@@ -22,7 +22,6 @@ struct probe_session {
     struct probe_host *host;
     struct smtp_session *smtp;
     struct io_stream *stream;
-    const struct smtp_plan *plan;        /* the site's */
     struct list_node in_engine, in_site; /* each in one of two lists: of the idle, of the others */
     struct list_node in_host, in_woken;
     struct probe_alarm alarm;

@@ -81,11 +81,12 @@ static bool may_feed(const struct probe_session *session)
     uint64_t now = probe_engine_now(session->host->engine);
 
     /* One that sends batches where they are not to be sent any more is given no more. */
-    if (session->host->one_by_one && session->plan->use_pipelining)
+    if (session->host->one_by_one && smtp_session_plan(session->smtp)->use_pipelining)
         return false;
     return !session->finishing && !probe_breaker_is_open(&session->host->site->breaker, now) &&
            probe_site_gate(session->host->site) == PROBE_GATE_OPEN &&
-           slice_equal(session->plan->sender, probe_site_sender(session->host->site)) &&
+           slice_equal(smtp_session_plan(session->smtp)->sender,
+                       probe_site_sender(session->host->site)) &&
            !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
 }
 
@@ -124,7 +125,7 @@ static unsigned wanted(const struct probe_session *session)
         return 0;
     smtp_session_facts(session->smtp, &facts);
     most = 1;
-    if (session->plan->use_pipelining && !session->trial && !session->alone &&
+    if (smtp_session_plan(session->smtp)->use_pipelining && !session->trial && !session->alone &&
         (facts.pipelining_offered || session->taken == 0)) {
         unsigned share = fair_share(session);
 

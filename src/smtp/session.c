@@ -87,6 +87,11 @@ static void leave_desk(struct smtp_session *session)
     session->out_is_told = false;
 }
 
+const struct smtp_plan *smtp_session_plan(const struct smtp_session *session)
+{
+    return session->plan;
+}
+
 void smtp_session_free(struct smtp_session *session)
 {
     if (session == NULL)

@@ -155,6 +155,8 @@ struct smtp_output {
  * there; a CHECK).
  */
 struct smtp_session *smtp_session_new(const struct smtp_plan *plan);
+/* As it was given. */
+const struct smtp_plan *smtp_session_plan(const struct smtp_session *session);
 /* NULL accepted. Recipients without a RESULT get none. */
 void smtp_session_free(struct smtp_session *session);
 
