@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "bulk/column.h"
 #include "bulk/format.h"
 #include "bulk/shift.h"
 
@@ -176,6 +177,57 @@ static int names_a_column(struct bulk_files *files, struct slice raw, struct err
     return code;
 }
 
+/* Does nothing but blank rows follow the first one? 1, 0, or an error. */
+static int is_alone(struct bulk_files *files, struct error *error)
+{
+    const struct bulk_csv_shape *shape = &files->scanner.shape;
+    size_t quiet = 0, rows = 0;
+    struct bulk_csv_row row;
+    struct buffer buffer;
+    struct slice rest;
+    bool is_whole;
+    int code;
+
+    buffer_init(&buffer, 0);
+    code = bulk_scanner_sample(&files->scanner, &buffer, &rest, &is_whole, error);
+    while (code == 0 && rest.len > 0 && rows < 2 &&
+           bulk_csv_scan(shape, rest.ptr, rest.len, is_whole, 0, &quiet, &row)) {
+        rows += slice_trim(slice_prefix(rest, row.raw_len)).len > 0;
+        rest = slice_from_offset(rest, row.next);
+    }
+    buffer_done(&buffer);
+    return code == 0 ? is_whole && rows < 2 : code;
+}
+
+/* Does this cell name a column of addresses? */
+static bool is_column_name(struct slice text)
+{
+    return column_name_hint(slice_trim(text)) != COLUMN_HINT_NONE;
+}
+
+/*
+ * Of a row that has no address in its place: 1 when it is a row, 0 when it is another list's
+ * header, or an error. A header of other words is told by what stands below it: nothing, or
+ * addresses in the same column of as many, which would be read well all the same.
+ */
+static int is_row_without(struct bulk_files *files, struct slice text, struct slice raw,
+                          struct error *error)
+{
+    bool has_address = slice_find_byte(raw, '@') >= 0, has_text = slice_trim(text).len > 0;
+    int code;
+
+    if (has_text && (has_address || is_column_name(text)))
+        return 0;
+    /* Headers are rarely empty above addresses, and have other names in common then. */
+    code = names_a_column(files, raw, error);
+    if (code != 0)
+        return code < 0 ? code : 0;
+    code = bulk_scanner_again(&files->scanner, error);
+    if (code == 0 && !has_address)
+        code = is_alone(files, error);
+    return code == 0 ? has_its_column(files, error) : code;
+}
+
 /* A list that was cut in pieces has its header in the first alone: is this a row, where another
    file has its header? 1, 0, or an error. */
 static int is_row(struct bulk_files *files, const struct bulk_csv_row *row, struct slice raw,
@@ -188,14 +240,17 @@ static int is_row(struct bulk_files *files, const struct bulk_csv_row *row, stru
         return code;
     if (slice_find_byte(text, '@') >= 0)
         return 1;
-    if (slice_trim(text).len > 0)
-        return is_shifted(files, row, raw, columns, error);
-    /* Headers are rarely empty above addresses, and have other names in common then. */
-    code = names_a_column(files, raw, error);
-    if (code != 0)
-        return code < 0 ? code : 0;
-    code = bulk_scanner_again(&files->scanner, error);
-    return code == 0 ? has_its_column(files, error) : code;
+    if (slice_trim(text).len > 0) {
+        code = is_shifted(files, row, raw, columns, error);
+        if (code == 0) /* what it was found in is gone */
+            code = read_cell(files, row->cell, &text, error);
+        if (code != 0)
+            return code;
+    }
+    code = is_row_without(files, text, raw, error);
+    if (code == 1 && slice_trim(raw).len > 0)
+        files->kept_line = files->scanner.line;
+    return code;
 }
 
 /* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
@@ -268,6 +323,7 @@ static int begin_file(struct bulk_files *files, struct error *error)
     int code = bulk_scanner_open(&files->scanner, files->paths[files->current], files->bytes,
                                  files->piece, files->wanted.sheet, error);
 
+    files->kept_line = 0;
     if (files->is_known)
         take_shape(files); /* also of a file that is all blank */
     if (code == 0 && (files->is_known || is_followed(files)))

@@ -2,9 +2,10 @@
  * The files of a list, as if they were one: read in turn, with one format.
  *
  * The format is found in the first that holds anything. Those behind it must be like it: the same
- * header, or none where a list was cut in pieces. All are looked at before the first row is given,
- * so that a run of hours does not end on the second; pipes and standard input, which are read only
- * once, when their turn comes. Knows nothing of what rows mean.
+ * header, or none where a list was cut in pieces. A first row that is neither that header nor has
+ * an address is a row where nothing speaks for another list. All are looked at before the first row
+ * is given, so that a run of hours does not end on the second; pipes and standard input, which are
+ * read only once, when their turn comes. Knows nothing of what rows mean.
  */
 #ifndef MK_BULK_FILES_H
 #define MK_BULK_FILES_H
@@ -24,6 +25,8 @@ struct bulk_files {
     struct bulk_scanner scanner; /* of the file being read */
     uint64_t before, size;       /* bytes of the files before this one; of all */
     bool is_size_known;
+    uint64_t kept_line; /* of the file being read: its first row, without address, was taken for
+                           a row and no header (0: it was not) */
     struct slice bytes; /* instead of a file */
     size_t piece;
     struct buffer scratch[2];

@@ -18,6 +18,8 @@ static const char fault_unclear[] =
     "more cells than other rows: which of them is the address can't be told";
 static const char fault_several[] =
     "several addresses in one cell: which of them is the row's can't be told";
+static const char fault_kept[] =
+    "no address, and no header like that of the first list: it was taken for a row";
 static const char fault_return[] =
     "a line end of another kind in the address's cell: two rows may stand in one";
 static const char doubt_open[] = "a quote is never closed: it was taken for a letter";
@@ -261,6 +263,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         return no_memory(reader, ret_row->line, error);
     if (ret_row->fault == NULL)
         ret_row->fault = bulk_fault_of_address(ret_row->address);
+    if (ret_row->fault == NULL && ret_row->line == reader->files.kept_line)
+        ret_row->fault = fault_kept;
     ret_row->is_unbalanced =
         scanned.is_unbalanced && scanned.has_cell && is_readable(ret_row->address);
     if (ret_row->is_unbalanced)
@@ -281,6 +285,7 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
 bool bulk_fault_is_no_address(struct slice why)
 {
     return slice_equal(why, slice_from_string(fault_short)) ||
+           slice_equal(why, slice_from_string(fault_kept)) ||
            slice_equal(why, slice_from_string(fault_field));
 }
 
