@@ -22,13 +22,31 @@
 #include "io/tls.h"
 #include "io/uv_loop.h"
 
-#define IO_UV_SIGNALS_MAX 8
+#define IO_UV_SIGNALS_MAX   8
+#define IO_UV_GATHERED_MAX  64
+#define IO_UV_GATHERED_SIZE 65536
 
 struct io_uv_signal_slot {
     uv_signal_t signal;
     int number; /* 0: free */
     void (*handler)(void *user, int signal_number);
     void *user;
+};
+
+/*
+ * What streams have to say while many events of a turn are told: it goes out when all are, one
+ * after the other. To read, to think and to send by turns costs more: each evicts the others from
+ * the processor's caches, and a peer that has fallen asleep meanwhile is woken for every word.
+ */
+struct io_uv_gathered {
+    bool is_open; /* what is said now is gathered */
+    unsigned count;
+    struct io_uv_said {
+        struct io_uv_stream *stream;
+        uint32_t start, len;    /* in bytes */
+    } said[IO_UV_GATHERED_MAX]; /* first said first */
+    uint32_t used;
+    char bytes[IO_UV_GATHERED_SIZE];
 };
 
 struct io_uv_world {
@@ -50,6 +68,7 @@ struct io_uv_world {
     bool restless;                                    /* a turn ended with more to do */
     char read_buffer[65536];
     char plain_buffer[16384]; /* of TLS: one record */
+    struct io_uv_gathered gathered;
 };
 
 /* Output that the kernel would not take yet. */
@@ -87,6 +106,7 @@ struct io_uv_stream {
     uint8_t state;                 /* enum io_uv_stream_state */
     uint8_t watched;               /* what is waited for, if it is_watched at all */
     bool accepted : 1, paused : 1, ended : 1, is_watched : 1;
+    bool has_gathered : 1; /* something of it is in the world's */
 };
 
 static inline struct io_uv_world *io_uv_world_of(struct io_loop *loop)
@@ -132,6 +152,10 @@ void io_uv_streams_remove(struct io_uv_stream *stream);
 int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len);
 void io_uv_output_flush(struct io_uv_stream *stream);
 void io_uv_output_free(struct io_uv_stream *stream);
+/* Gather from now on; and let all that is gathered out, for a while or for good. */
+void io_uv_output_gather(struct io_uv_world *world);
+void io_uv_output_let_out(struct io_uv_world *world);
+void io_uv_output_end_gathering(struct io_uv_world *world);
 /* Nothing can be sent any more; where it was for want of memory the owner is told in the next turn.
  */
 void io_uv_stream_broke(struct io_uv_stream *stream, int uv_error);

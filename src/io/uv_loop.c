@@ -93,6 +93,7 @@ static void fire_due(struct io_uv_world *world)
     struct heap_node *node;
 
     world->wakes++;
+    io_uv_output_gather(world);
     while ((node = heap_peek(&world->timers)) != NULL && node->key <= now &&
            heap_node_is_before(node, next_order)) {
         struct io_timer *timer = node_timer(node);
@@ -100,6 +101,7 @@ static void fire_due(struct io_uv_world *world)
         heap_remove(&world->timers, node);
         timer->fire(timer);
     }
+    io_uv_output_end_gathering(world);
     timers_arm(world);
 }
 

@@ -5,6 +5,7 @@
  * want of memory it finds nothing.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/memory.h"
@@ -79,12 +80,12 @@ static int output_wait(struct io_uv_stream *stream, const char *bytes, size_t le
     return 0;
 }
 
-int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len)
+static int send_now(struct io_uv_stream *stream, const char *bytes, size_t len)
 {
     size_t sent = 0;
     int rc;
 
-    if (stream->error != 0 || len == 0)
+    if (stream->error != 0)
         return 0;
     if (stream->state != IO_UV_CONNECTING && stream->outbox == NULL)
         sent = output_push(stream, bytes, len);
@@ -94,4 +95,60 @@ int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len
     if (rc != 0 && sent > 0)
         io_uv_stream_broke(stream, UV_ENOMEM); /* half of it is gone */
     return rc;
+}
+
+/* --- gathering ----------------------------------------------------------------------------- */
+
+void io_uv_output_gather(struct io_uv_world *world)
+{
+    world->gathered.is_open = true;
+}
+
+void io_uv_output_let_out(struct io_uv_world *world)
+{
+    struct io_uv_gathered *gathered = &world->gathered;
+
+    for (unsigned i = 0; i < gathered->count; i++) {
+        const struct io_uv_said *said = &gathered->said[i];
+        struct io_uv_stream *stream = said->stream;
+
+        stream->has_gathered = false;
+        /* Its owner was told that it would go out. */
+        if (send_now(stream, gathered->bytes + said->start, said->len) != 0)
+            io_uv_stream_broke(stream, UV_ENOMEM);
+    }
+    gathered->count = 0;
+    gathered->used = 0;
+}
+
+void io_uv_output_end_gathering(struct io_uv_world *world)
+{
+    io_uv_output_let_out(world);
+    world->gathered.is_open = false;
+}
+
+/* False: it is to be sent now, and nothing of its stream is gathered. */
+static bool gather(struct io_uv_stream *stream, const char *bytes, size_t len)
+{
+    struct io_uv_world *world = io_uv_world_of(stream->base.loop);
+    struct io_uv_gathered *gathered = &world->gathered;
+
+    if (!gathered->is_open || stream->state != IO_UV_OPEN || stream->outbox != NULL)
+        return false;
+    if (gathered->count == IO_UV_GATHERED_MAX || len > IO_UV_GATHERED_SIZE - gathered->used)
+        io_uv_output_let_out(world);
+    if (len > IO_UV_GATHERED_SIZE || stream->outbox != NULL)
+        return false;
+    gathered->said[gathered->count++] = (struct io_uv_said){stream, gathered->used, (uint32_t)len};
+    memcpy(gathered->bytes + gathered->used, bytes, len);
+    gathered->used += (uint32_t)len;
+    stream->has_gathered = true;
+    return true;
+}
+
+int io_uv_output_send(struct io_uv_stream *stream, const char *bytes, size_t len)
+{
+    if (stream->error != 0 || len == 0 || gather(stream, bytes, len))
+        return 0;
+    return send_now(stream, bytes, len);
 }

@@ -145,12 +145,20 @@ void io_uv_stream_output_drained(struct io_uv_stream *stream)
         stream_watch(stream);
 }
 
+/* Before its socket closes; the others' words go out with it. */
+static void stream_say_all(struct io_uv_stream *stream)
+{
+    if (stream->has_gathered)
+        io_uv_output_let_out(stream_world(stream));
+}
+
 /* The owner makes no more calls and gets none. */
 static void stream_begin_close(struct io_uv_stream *stream)
 {
     bool connecting = stream->state == IO_UV_CONNECTING;
 
     CHECK(stream->state != IO_UV_CLOSED);
+    stream_say_all(stream);
     stream->state = IO_UV_CLOSED;
     stream->events = NULL;
     stream_world(stream)->stream_count--;
@@ -552,6 +560,7 @@ void io_uv_stream_reset(struct io_stream *base)
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
     CHECK(stream->state != IO_UV_CLOSED);
+    stream_say_all(stream);
     stream->state = IO_UV_CLOSED;
     stream->events = NULL;
     stream_world(stream)->stream_count--;

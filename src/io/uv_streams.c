@@ -37,12 +37,14 @@ static void streams_on_ready(uv_poll_t *poll, int status, int uv_events)
     int count = epoll_wait(world->epoll, ready, EVENTS_MAX, 0);
 
     world->wakes++;
+    io_uv_output_gather(world);
     for (int i = 0; i < count; i++) {
         struct io_uv_stream *stream = ready[i].data.ptr;
 
         if (stream->fd >= 0)
             io_uv_stream_ready(stream, events_of(ready[i].events));
     }
+    io_uv_output_end_gathering(world);
 }
 
 /* Nothing of libuv's turn is on the stack of a stream now. */
@@ -131,6 +133,7 @@ void io_uv_streams_remove(struct io_uv_stream *stream)
 
     if (stream->fd < 0)
         return;
+    CHECK(!stream->has_gathered);
     /* A child between fork and exec may hold the socket open, and closing alone would not do. */
     if (stream->is_watched)
         (void)epoll_ctl(world->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
