@@ -262,6 +262,41 @@ static void the_same_words_mean_another_thing_to_the_first(void **state)
     bench_free(bench);
 }
 
+/*
+ * "Too many" with words of its own is the last word only to one who was sent away twice. Each of a
+ * batch hears it after as many goes as he has had himself, not as his neighbour has.
+ */
+static void the_same_words_mean_another_thing_after_some_goes(void **state)
+{
+    for (unsigned odd = 0; odd <= 1; odd++) {
+        struct bench *bench = bench_new();
+        unsigned i = 0;
+        char text[32];
+
+        open_limits(bench, 50);
+        assert_true(bench_build(bench, SERVER_A "  mailbox n* 552 5.5.3 No such user here\n"));
+        assert_non_null(submit(bench, SLICE("ann@a.example"))); /* to its first it is the last */
+        for (i = 1; i <= 6; i++) {
+            snprintf(text, sizeof(text), "n%u@a.example", i);
+            assert_non_null(submit(bench, slice_from_string(text)));
+        }
+        i = 0;
+        for (struct list_node *node = list_first(&bench->engine->cases); node != NULL;
+             node = list_after(&bench->engine->cases, node))
+            LIST_ELEMENT(node, struct probe_case, in_cases)->again_count = i++ % 2 == odd ? 2 : 0;
+        io_loop_run(bench->loop);
+        everybody_ended_once(bench);
+        assert_int_equal(bench->outcomes[0].reason, REASON_ACCEPTED);
+        for (i = 1; i <= 6; i++) {
+            const struct outcome *outcome = &bench->outcomes[i];
+
+            assert_int_equal(outcome->reason, REASON_MAILBOX_NOT_FOUND);
+            assert_int_equal(outcome->attempts - outcome->random_attempts, i % 2 == odd ? 1 : 2);
+        }
+        bench_free(bench);
+    }
+}
+
 /* The next connection waits until a server must know that the one before is over: 221 says so. */
 static void a_place_is_free_when_the_server_knows(void **state)
 {
@@ -311,6 +346,7 @@ int main(void)
         cmocka_unit_test(who_never_has_a_turn_ends_as_disconnected),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),
         cmocka_unit_test(the_same_words_mean_another_thing_to_the_first),
+        cmocka_unit_test(the_same_words_mean_another_thing_after_some_goes),
     };
 
     return cmocka_run_group_tests_name("probe-engine-batch", tests, NULL, NULL);
