@@ -118,6 +118,9 @@ static void finished(void *user, const struct evidence *evidence, const struct v
     outcome->attempts = evidence->attempt_count;
     outcome->stop = evidence->stop;
     outcome->peers = evidence->peers;
+    outcome->catch_all = evidence->catch_all;
+    outcome->catch_all_from_cache = evidence->catch_all_from_cache;
+    outcome->ended_before_ms = io_unix_ms(bench->loop) - evidence->checked_unix_ms;
     for (size_t i = 0; i < evidence->attempt_count; i++) {
         outcome->random_attempts += evidence->attempts[i].random_recipient;
         assert_true(evidence->attempts[i].recipient.len > 0);

@@ -21,6 +21,9 @@ struct outcome {
     size_t attempts, random_attempts;
     enum evidence_stop stop;
     struct evidence_peers peers;
+    enum evidence_catch_all catch_all;
+    bool catch_all_from_cache;
+    int64_t ended_before_ms; /* when it was told */
     char explanation[VERDICT_EXPLANATION_SIZE];
 };
 
