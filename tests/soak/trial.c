@@ -189,6 +189,9 @@ static bool shrink_site(struct shrinking *s, unsigned number)
             break;
         did = true;
     }
+    smaller = s->plan;
+    memset(smaller.world.sites[number].signals, 0, sizeof(site->signals));
+    did = keep_if_fails(s, &smaller) || did;
     for (unsigned h = 0; h < site->host_count; h++) {
         smaller = s->plan;
         smaller.world.sites[number].quirks[h] = 0;

@@ -81,6 +81,22 @@ static void make_limits(struct random *random, struct soak_world *world)
     };
 }
 
+/* Some come at once, some after answers to RCPT, some too late for anybody. */
+static unsigned some_late_s(struct random *random)
+{
+    return random_chance(random, 1, 2) ? 0 : one_to(random, random_chance(random, 3, 4) ? 8 : 90);
+}
+
+static void make_signals(struct random *random, struct soak_signals *ret_signals)
+{
+    *ret_signals = (struct soak_signals){
+        .has_spf = random_chance(random, 1, 2),
+        .has_dmarc = random_chance(random, 1, 2),
+    };
+    ret_signals->spf_late_s = some_late_s(random);
+    ret_signals->dmarc_late_s = some_late_s(random);
+}
+
 void soak_world_make(struct random *random, struct soak_world *ret_world)
 {
     struct soak_world world = {.site_count = 1 + (unsigned)random_below(random, SOAK_SITES_MAX)};
@@ -91,15 +107,36 @@ void soak_world_make(struct random *random, struct soak_world *ret_world)
 
         site->domain_count = 1 + (unsigned)random_below(random, SOAK_DOMAINS_MAX);
         site->host_count = 1 + (unsigned)random_below(random, SOAK_HOSTS_MAX);
-        for (unsigned d = 0; d < site->domain_count; d++)
+        for (unsigned d = 0; d < site->domain_count; d++) {
             for (unsigned h = 0; h < site->host_count; h++)
                 site->preferences[d][h] = (unsigned)random_below(random, 3) * 10;
+            make_signals(random, &site->signals[d]);
+        }
         for (unsigned h = 0; h < site->host_count; h++) {
             site->quirks[h] = (unsigned)random_below(random, ARRAY_LEN(quirks));
             site->pipelines[h] = world.has_batches && random_chance(random, 3, 4);
         }
     }
     *ret_world = world;
+}
+
+static void write_txt(const char *record, unsigned late_s, struct buffer *text)
+{
+    if (record != NULL)
+        (void)buffer_printf(text, "  txt %s\n", record);
+    if (late_s > 0)
+        (void)buffer_printf(text, "  slow %us txt\n", late_s);
+}
+
+/* At the end of the domain's block. */
+static void write_signals(const struct soak_signals *signals, unsigned domain, unsigned site,
+                          struct buffer *text)
+{
+    write_txt(signals->has_spf ? "\"v=spf1 mx -all\"" : NULL, signals->spf_late_s, text);
+    if (!signals->has_dmarc && signals->dmarc_late_s == 0)
+        return;
+    (void)buffer_printf(text, "domain _dmarc.d%u.op%u.example\n", domain, site);
+    write_txt(signals->has_dmarc ? "\"v=DMARC1; p=reject\"" : NULL, signals->dmarc_late_s, text);
 }
 
 static void write_site(const struct soak_world *world, unsigned number, struct buffer *text)
@@ -118,6 +155,7 @@ static void write_site(const struct soak_world *world, unsigned number, struct b
         for (unsigned h = 0; h < site->host_count; h++)
             (void)buffer_printf(text, "  mx %u mx%u.op%u.example\n", site->preferences[d][h], h,
                                 number);
+        write_signals(&site->signals[d], d, number, text);
     }
     for (unsigned h = 0; h < site->host_count; h++)
         (void)buffer_printf(
