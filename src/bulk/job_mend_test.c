@@ -128,6 +128,8 @@ static void cells_with_several_addresses_are_unknown(void **state)
     assert_int_equal(mend.mended, 1);
     assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 0); /* there is none any more */
     bulk_mend_done(&mend);
+    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+    assert_int_equal(job.faults, 1);
     store_page_init(&page);
     assert_int_equal(store_page_read(store, id, &query, &page, NULL), 0);
     assert_int_equal(page.lines[0].result.status, VERDICT_UNKNOWN);
@@ -143,11 +145,59 @@ static void cells_with_several_addresses_are_unknown(void **state)
     store_close(store);
 }
 
+/* Each list is looked at once, also where the walk was ended between two of them. */
+static void what_was_mended_is_remembered(void **state)
+{
+    static const struct store_row row = {.number = 1, .address = SLICE("a.example")};
+    static const struct store_result result = {.row = 1,
+                                               .status = VERDICT_INVALID,
+                                               .reason = REASON_BAD_SYNTAX,
+                                               .explanation = SLICE("It has no @.")};
+    struct store_job job = {.state = STORE_JOB_FINISHED, .name = SLICE("list")};
+    static const uint64_t afters[] = {0, 0, 1, 3, 3};
+    struct bulk_mend mend;
+    struct store *store;
+    struct arena arena;
+    uint64_t id, after;
+
+    (void)state;
+    arena_init(&arena);
+    assert_int_equal(store_memory_open(&store, NULL), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+        assert_int_equal(id, i + 1);
+        if (i == 2) /* nothing is wrong in it */
+            break;
+        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+        assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        bulk_mend_init(&mend, store);
+        assert_int_equal(bulk_mend_recall(&mend, &after, NULL), 0);
+        assert_int_equal(after, afters[i]);
+        for (id = after + 1; id <= 3; id++) {
+            assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
+            assert_int_equal(bulk_mend_begin(&mend, &job, NULL), id < 3);
+            if (i == 0) /* killed before it looked */
+                break;
+            if (id < 3)
+                assert_int_equal(bulk_mend_step(&mend, 10, NULL), 0);
+            if (i == 1)
+                break;
+        }
+        assert_int_equal(bulk_mend_keep(&mend, NULL), 0);
+        bulk_mend_done(&mend);
+    }
+    arena_done(&arena);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unreadable_rows_are_unknown),
         cmocka_unit_test(cells_with_several_addresses_are_unknown),
+        cmocka_unit_test(what_was_mended_is_remembered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

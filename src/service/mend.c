@@ -15,6 +15,8 @@ static int next_list(struct service_mend *mend, struct error *error)
 
     arena_init(&arena);
     code = store_job_next(mend->service->store, mend->work.job, &arena, &job, error);
+    if (code == 0)
+        code = bulk_mend_keep(&mend->work, error);
     if (code == 1) {
         code = bulk_mend_begin(&mend->work, &job, error);
         mend->is_at_list = code == 1;
@@ -34,6 +36,8 @@ static int mend_list(struct service_mend *mend, struct error *error)
     mend->is_at_list = code == 1;
     if (mend->work.mended > before)
         service_stats_forget(mend->service, mend->work.job);
+    if (code == 0)
+        code = bulk_mend_keep(&mend->work, error);
     return code < 0 ? code : 1;
 }
 
@@ -57,11 +61,15 @@ static void step(struct io_timer *timer)
 int service_mend_start(struct service_mend *mend, struct service *service, struct error *error)
 {
     struct io_loop *loop = service->prober->loop;
+    int code;
 
     mend->service = service;
     io_pace_init(&mend->pace, IO_PACE_MS, ROWS_LEAST, ROWS_MOST);
     bulk_mend_init(&mend->work, service->store);
     io_timer_init(loop, &mend->timer, step, mend);
+    code = bulk_mend_recall(&mend->work, &mend->work.job, error);
+    if (code != 0)
+        return code;
     return io_timer_start(&mend->timer, io_now_ms(loop)) == 0
                ? 0
                : error_set(error, ERROR_NOMEM, "no memory to open the service");

@@ -1,8 +1,7 @@
 /*
  * Lists that an earlier version finished, put right (bulk/job_mend.h): after the start, one after
- * the other, in steps of some milliseconds between the loop's other business. Where nothing is to
- * be done a list costs a look at its counts, and at its results of bad syntax, so nothing is noted
- * of what is mended.
+ * the other, in steps of some milliseconds between the loop's other business. Each is looked at
+ * once, and that it was is kept in the store.
  */
 #ifndef MK_SERVICE_MEND_H
 #define MK_SERVICE_MEND_H
@@ -21,7 +20,7 @@ struct service_mend {
     bool is_at_list; /* work.job has more to look at */
 };
 
-/* ERROR_NOMEM. */
+/* ERROR_NOMEM, the store's errors. */
 int service_mend_start(struct service_mend *mend, struct service *service, struct error *error);
 void service_mend_stop(struct service_mend *mend); /* also one that was not started */
 

@@ -132,6 +132,7 @@ static const struct store_ops memory_ops = {
     .results_put = memory_results_put,
     .results_forget = memory_results_forget,
     .results_replace = memory_results_replace,
+    .rows_fault = memory_rows_fault,
     .row_erase = memory_row_erase,
     .counts = memory_counts,
     .page_read = memory_page_read,

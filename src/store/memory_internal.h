@@ -66,6 +66,8 @@ int memory_results_forget(struct store *store, uint64_t id, const uint64_t *rows
                           uint64_t *ret_forgotten, struct error *error);
 int memory_results_replace(struct store *store, uint64_t id, const struct store_result *results,
                            size_t count, uint64_t *ret_replaced, struct error *error);
+int memory_rows_fault(struct store *store, uint64_t job, const struct store_fault *faults,
+                      size_t count, struct error *error);
 int memory_row_erase(struct store *store, uint64_t id, uint64_t row, struct slice fault,
                      struct error *error);
 int memory_counts(struct store *store, uint64_t id, struct store_counts *ret_counts,

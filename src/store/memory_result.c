@@ -122,6 +122,28 @@ int memory_results_replace(struct store *store, uint64_t id, const struct store_
     return 0;
 }
 
+int memory_rows_fault(struct store *store, uint64_t id, const struct store_fault *faults,
+                      size_t count, struct error *error)
+{
+    struct memory_job *job = memory_job_find(store, id);
+
+    if (job == NULL)
+        return memory_job_not_found(id, error);
+    for (size_t i = 0; i < count; i++) {
+        size_t index = memory_row_index(job, faults[i].row);
+        struct slice why;
+
+        if (index == SIZE_MAX || job->rows[index].fault.len > 0)
+            continue;
+        why = arena_slice(&job->arena, faults[i].why);
+        if (why.ptr == NULL)
+            return memory_store_no_memory(error);
+        job->rows[index].fault = why;
+        job->job.faults += 1 + job->rows[index].copies;
+    }
+    return 0;
+}
+
 int memory_row_erase(struct store *store, uint64_t id, uint64_t row, struct slice fault,
                      struct error *error)
 {

@@ -41,6 +41,7 @@ static const struct store_ops postgres_ops = {
     .results_put = postgres_results_put,
     .results_forget = postgres_results_forget,
     .results_replace = postgres_results_replace,
+    .rows_fault = postgres_rows_fault,
     .row_erase = postgres_row_erase,
     .counts = postgres_counts,
     .page_read = postgres_page_read,

@@ -258,6 +258,7 @@ static bool may_be_repeated(enum postgres_statement which)
     case POSTGRES_JOB_UPDATE:
     case POSTGRES_JOB_CHANGE:
     case POSTGRES_RESULTS_PUT:
+    case POSTGRES_ROW_FAULT:
     case POSTGRES_ROW_ERASE:
     case POSTGRES_NOTE_PUT:
     case POSTGRES_NOTE_ADD:

@@ -139,6 +139,9 @@
       "WITH r AS (UPDATE line SET address='', raw=NULL, key=0, fault=$3 WHERE job=$1::int8 AND"    \
       " row=$2::int8) UPDATE result SET provider=NULL, domain=NULL, suggestion=NULL,"              \
       " explanation=NULL, json=NULL WHERE job=$1::int8 AND row=$2::int8")                          \
+    X(ROW_FAULT, "WITH r AS (UPDATE line SET fault=$3 WHERE job=$1::int8 AND row=$2::int8 AND"     \
+                 " coalesce(fault,'')='' RETURNING copies) UPDATE job"                             \
+                 " SET faults=faults+1+r.copies FROM r WHERE id=$1::int8")                         \
     X(TALLY_READ, "SELECT reason::int8, sum(results)::int8, sum(rows)::int8 FROM tally"            \
                   " WHERE job=$1::int8 GROUP BY reason")                                           \
     X(PAGE_ROWS, POSTGRES_LINE POSTGRES_OF_FIRST POSTGRES_BETWEEN POSTGRES_ORDER)                  \
@@ -412,6 +415,8 @@ int postgres_results_forget(struct store *store, uint64_t job, const uint64_t *r
                             uint64_t *ret_forgotten, struct error *error);
 int postgres_results_replace(struct store *store, uint64_t job, const struct store_result *results,
                              size_t count, uint64_t *ret_replaced, struct error *error);
+int postgres_rows_fault(struct store *store, uint64_t job, const struct store_fault *faults,
+                        size_t count, struct error *error);
 int postgres_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                        struct error *error);
 int postgres_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,

@@ -137,6 +137,25 @@ int postgres_results_forget(struct store *base, uint64_t job, const uint64_t *ro
  * The old versions of the rows stay in the files until VACUUM has taken them away, which it does by
  * itself; in backups and the log they stay longer.
  */
+int postgres_rows_fault(struct store *base, uint64_t job, const struct store_fault *faults,
+                        size_t count, struct error *error)
+{
+    struct postgres_store *store = postgres_store_of(base);
+    int code = 0;
+
+    for (size_t i = 0; i < count && code == 0; i++) {
+        struct postgres_params params;
+
+        postgres_params_init(&params);
+        postgres_bind_int(&params, (int64_t)job);
+        postgres_bind_int(&params, (int64_t)faults[i].row);
+        postgres_bind_text(&params, faults[i].why);
+        code = postgres_store_do(store, POSTGRES_ROW_FAULT, &params, NULL, "note a fault", error);
+        postgres_params_done(&params);
+    }
+    return code;
+}
+
 int postgres_row_erase(struct store *base, uint64_t job, uint64_t row, struct slice fault,
                        struct error *error)
 {

@@ -437,6 +437,7 @@ static const struct store_ops sqlite_ops = {
     .results_put = sqlite_results_put,
     .results_forget = sqlite_results_forget,
     .results_replace = sqlite_results_replace,
+    .rows_fault = sqlite_rows_fault,
     .row_erase = sqlite_row_erase,
     .counts = sqlite_counts,
     .page_read = sqlite_page_read,

@@ -57,6 +57,9 @@
                     " explanation=NULL, json=NULL"                                                 \
                     " WHERE seq=place(?1,?2) AND job=?1 AND row=?2")                               \
     X(ROW_ERASE, "UPDATE row SET address=x'', raw=NULL, key=0, fault=?3 WHERE job=?1 AND row=?2")  \
+    X(ROW_FAULT, "UPDATE row SET fault=?3 WHERE job=?1 AND row=?2 AND coalesce(fault,'')=''")      \
+    X(JOB_FAULT, "UPDATE job SET faults=faults+1+(SELECT copies FROM row WHERE job=?1 AND row=?2)" \
+                 " WHERE id=?1")                                                                   \
     X(TALLY_TAKE, "UPDATE tally SET results=results-1, rows=rows-?3 WHERE job=?1 AND reason=?2")   \
     X(TALLY_ADD, "INSERT INTO tally (job, reason, results, rows) VALUES (?1,?2,?3,?4)"             \
                  " ON CONFLICT (job, reason) DO UPDATE SET results=results+excluded.results,"      \
@@ -228,6 +231,8 @@ int sqlite_results_forget(struct store *store, uint64_t job, const uint64_t *row
                           uint64_t *ret_forgotten, struct error *error);
 int sqlite_results_replace(struct store *store, uint64_t job, const struct store_result *results,
                            size_t count, uint64_t *ret_replaced, struct error *error);
+int sqlite_rows_fault(struct store *store, uint64_t job, const struct store_fault *faults,
+                      size_t count, struct error *error);
 int sqlite_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                      struct error *error);
 int sqlite_counts(struct store *store, uint64_t job, struct store_counts *ret_counts,

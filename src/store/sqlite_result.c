@@ -380,6 +380,35 @@ int sqlite_results_replace(struct store *base, uint64_t job, const struct store_
     return code;
 }
 
+/* Counted beside it, in the same transaction. */
+static int fault_row(struct sqlite_store *store, uint64_t job, const struct store_fault *fault,
+                     struct error *error)
+{
+    sqlite3_stmt *count = sqlite_store_prepare(store, STATEMENT_JOB_FAULT);
+    int code = do_row(store, STATEMENT_ROW_FAULT, job, fault->row, fault->why, error);
+
+    if (code != 0 || sqlite3_changes(store->db) == 0)
+        return code;
+    if (count == NULL)
+        return sqlite_store_fail(store, "note a fault", error);
+    sqlite3_bind_int64(count, 1, (int64_t)job);
+    sqlite3_bind_int64(count, 2, (int64_t)fault->row);
+    return sqlite_store_do(store, count, "note a fault", error);
+}
+
+int sqlite_rows_fault(struct store *base, uint64_t job, const struct store_fault *faults,
+                      size_t count, struct error *error)
+{
+    struct sqlite_store *store = sqlite_store_of(base);
+    int code = sqlite_store_begin(store, "note faults", error);
+
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = fault_row(store, job, &faults[i], error);
+    return sqlite_store_end(store, code, "note faults", error);
+}
+
 int sqlite_row_erase(struct store *base, uint64_t job, uint64_t row, struct slice fault,
                      struct error *error)
 {

@@ -223,6 +223,12 @@ int store_results_replace(struct store *store, uint64_t job, const struct store_
     return store->ops->results_replace(store, job, results, count, ret_replaced, error);
 }
 
+int store_rows_fault(struct store *store, uint64_t job, const struct store_fault *faults,
+                     size_t count, struct error *error)
+{
+    return store->ops->rows_fault(store, job, faults, count, error);
+}
+
 int store_row_erase(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                     struct error *error)
 {

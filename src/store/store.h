@@ -242,6 +242,16 @@ int store_results_forget(struct store *store, uint64_t job, const uint64_t *rows
  */
 int store_results_replace(struct store *store, uint64_t job, const struct store_result *results,
                           size_t count, uint64_t *ret_replaced, struct error *error);
+struct store_fault {
+    uint64_t row;
+    struct slice why;
+};
+/*
+ * Rows that were added as ones that can be read can't: say why, and count them and their copies.
+ * Passed over are those that have a fault already, and those that are not there.
+ */
+int store_rows_fault(struct store *store, uint64_t job, const struct store_fault *faults,
+                     size_t count, struct error *error);
 /*
  * Erase what a row and its result say of a person: address, raw text and every text of the result.
  * The row stays, with `fault` for its reader, and so do status, reason and counts. The erased bytes
@@ -496,6 +506,8 @@ struct store_ops {
                           uint64_t *ret_forgotten, struct error *error);
     int (*results_replace)(struct store *store, uint64_t job, const struct store_result *results,
                            size_t count, uint64_t *ret_replaced, struct error *error);
+    int (*rows_fault)(struct store *store, uint64_t job, const struct store_fault *faults,
+                      size_t count, struct error *error);
     int (*row_erase)(struct store *store, uint64_t job, uint64_t row, struct slice fault,
                      struct error *error);
     int (*counts)(struct store *store, uint64_t job, struct store_counts *ret_counts,

@@ -333,6 +333,34 @@ static void rows_can_be_erased(void **state)
     open_again(bench, STORE_MODE_EXISTING);
 }
 
+/* What a later program sees of rows that an earlier one could read. */
+static void faults_can_be_noted(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    const struct store_mark mark = {2, 1};
+    const struct store_fault faults[] = {
+        {1, SLICE("several")}, {3, SLICE("several")}, {9, SLICE("several")}};
+    const struct store_row rows[] = {{.number = 1, .key = 5, .address = SLICE("a@b.example; c")},
+                                     {.number = 2, .key = 5, .address = SLICE("a@b.example; c")},
+                                     {.number = 3, .fault = SLICE("too short")}};
+    struct store_page page;
+
+    assert_int_equal(store_rows_add(bench->store, id, rows, 3, NULL), 0);
+    assert_int_equal(store_rows_mark(bench->store, id, &mark, 1, NULL), 0);
+    for (int i = 0; i < 2; i++) { /* also once more */
+        assert_int_equal(store_rows_fault(bench->store, id, faults, 3, NULL), 0);
+        assert_int_equal(get_job(bench->store, id).faults, 3);
+    }
+    store_page_init(&page);
+    assert_int_equal(store_line_read(bench->store, id, 1, &page, NULL), 0);
+    assert_true(slice_equal(page.lines[0].row.fault, SLICE("several")));
+    assert_true(slice_equal(page.lines[0].row.address, SLICE("a@b.example; c")));
+    assert_int_equal(store_line_read(bench->store, id, 3, &page, NULL), 0);
+    assert_true(slice_equal(page.lines[0].row.fault, SLICE("too short")));
+    store_page_done(&page);
+}
+
 static void pages_show_what_is_asked_for(void **state)
 {
     struct bench *bench = *state;
@@ -524,7 +552,7 @@ static void no_memory_is_an_error(void **state)
     each(jobs_are_kept_and_changed), each(jobs_go_bit_by_bit), each(keys_come_sorted),             \
         each(pending_rows_are_read_by_number), each(rows_are_read_by_number),                      \
         each(results_are_counted_once), each(results_can_be_taken_back),                           \
-        each(results_can_be_replaced), each(rows_can_be_erased),                                   \
+        each(results_can_be_replaced), each(rows_can_be_erased), each(faults_can_be_noted),        \
         each(pages_show_what_is_asked_for), each(rare_reasons_are_found_far_away),                 \
         each(a_job_is_changed_only_as_it_was_read), each(no_memory_is_an_error)
 
