@@ -16,6 +16,7 @@
 #ifndef MK_SERVICE_DESK_H
 #define MK_SERVICE_DESK_H
 
+#include "base/instant.h"
 #include "base/list.h"
 #include "bulk/job.h"
 #include "bulk/job_load.h"
@@ -75,7 +76,8 @@ void service_desk_close(struct service_desk *desk);
 void service_desk_stop(struct service_desk *desk);
 bool service_desk_is_idle(const struct service_desk *desk); /* no job is under way */
 
-#define SERVICE_TOKEN_SIZE 17 /* of a list's token, with the NUL */
+#define SERVICE_TOKEN_SIZE    17                /* of a list's token, with the NUL */
+#define SERVICE_TOKEN_KEPT_MS ((int64_t)DAY_MS) /* as long as an Idempotency-Key */
 
 /* Where a new list comes from. Texts are borrowed for the call. */
 struct service_list_source {
@@ -96,8 +98,12 @@ int service_desk_add(struct service_desk *desk, const struct service_list_source
                      const struct service_list_options *options, uint64_t *ret_id,
                      struct error *error);
 
-/* The list that was made with this token; ERROR_NOT_FOUND. Looks through all of them. */
+/* The list that was made with this token within SERVICE_TOKEN_KEPT_MS; ERROR_NOT_FOUND. */
 int service_desk_find_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
+                            struct error *error);
+
+/* The same, whenever it was made: looks through all lists. */
+int service_desk_seek_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
                             struct error *error);
 
 /* All: ERROR_NOT_FOUND; ERROR_BUSY: not in this state. */

@@ -11,6 +11,7 @@
 #include "store/fleet.h"
 
 #define STOP_GRACE (5 * SECOND_MS)
+#define TOKEN_KIND "list-token" /* of notes */
 
 static void write_sources(struct json *json, const struct service_list_source *source,
                           const char *file)
@@ -48,6 +49,23 @@ static uint64_t rows_expected(const char *path, const char *ending)
     return (uint64_t)info.st_size * (is_packed ? packed : 1) / row_bytes;
 }
 
+/*
+ * Lists by their tokens: a note for each, as long as somebody may ask. It says "" until the list is
+ * in the store, so that who was killed in between is known to have been.
+ */
+static int keep_token(struct service_desk *desk, const char *token, uint64_t id,
+                      struct error *error)
+{
+    char body[24] = "";
+
+    if (token == NULL)
+        return 0;
+    if (id != 0)
+        snprintf(body, sizeof(body), "%ju", (uintmax_t)id);
+    return store_note_put(desk->service->store, TOKEN_KIND, token, slice_from_string(body),
+                          service_unix_ms(desk->service) + SERVICE_TOKEN_KEPT_MS, error);
+}
+
 static int add_job(struct service_desk *desk, const struct service_list_source *source,
                    const char *file, uint64_t expected, const struct service_list_options *options,
                    uint64_t *ret_id, struct error *error)
@@ -74,9 +92,13 @@ static int add_job(struct service_desk *desk, const struct service_list_source *
     job.sources = buffer_slice(&sources);
     job.options = buffer_slice(&kept_options);
     if (code == 0)
+        code = keep_token(desk, source->token, 0, error);
+    if (code == 0)
         code = store_job_add(desk->service->store, &job, ret_id, error);
     if (code == 0) {
-        code = service_announce_later(desk->service, *ret_id, error);
+        code = keep_token(desk, source->token, *ret_id, error);
+        if (code == 0)
+            code = service_announce_later(desk->service, *ret_id, error);
         if (code != 0) /* it has no rows yet, and its file is taken away */
             (void)store_job_remove(desk->service->store, *ret_id, 1, NULL);
     }
@@ -135,26 +157,48 @@ static int take_in(struct service_desk *desk, const struct service_list_source *
     return code;
 }
 
-int service_desk_find_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
+int service_desk_seek_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
                             struct error *error)
 {
     struct store_job job = {0};
-    struct slice needle;
     struct arena arena;
     char text[64];
     int code;
 
     snprintf(text, sizeof(text), "{\"file\":\"%s", token); /* see write_sources */
-    needle = slice_from_string(text);
     arena_init(&arena);
     while ((code = store_job_next(desk->service->store, job.id, &arena, &job, error)) == 1 &&
-           !slice_starts_with(job.sources, needle))
+           !slice_starts_with(job.sources, slice_from_string(text)))
         arena_reset(&arena); /* one list's texts at a time, however many there are */
     *ret_id = job.id;
     arena_done(&arena);
     return code == 1   ? 0
            : code == 0 ? error_set(error, ERROR_NOT_FOUND, "no list was made so")
                        : code;
+}
+
+int service_desk_find_token(struct service_desk *desk, const char *token, uint64_t *ret_id,
+                            struct error *error)
+{
+    struct store_job job;
+    struct slice body;
+    struct arena arena;
+    uint64_t id = 0;
+    int code;
+
+    arena_init(&arena);
+    code = store_note_get(desk->service->store, TOKEN_KIND, token, &arena, &body, error);
+    if (code == 0 && !slice_to_u64(body, INT64_MAX, &id)) {
+        code = service_desk_seek_token(desk, token, &id, error);
+        if (code == 0)
+            code = keep_token(desk, token, id, error);
+    } else if (code == 0) {
+        code = store_job_get(desk->service->store, id, &arena, &job, error);
+    }
+    if (code == 0)
+        *ret_id = id;
+    arena_done(&arena);
+    return code == ERROR_NOT_FOUND ? error_set(error, code, "no list was made so") : code;
 }
 
 int service_desk_add(struct service_desk *desk, const struct service_list_source *source,

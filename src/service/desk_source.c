@@ -108,6 +108,8 @@ static int keep_taken(struct service_desk *desk, int folder, const char *name, s
     if (len + 1 != sizeof(token) || !slice_to_string(slice_from(own, len), token, sizeof(token)))
         return 0;
     code = service_desk_find_token(desk, token, &list, error);
+    if (code == ERROR_NOT_FOUND) /* it may have been long ago */
+        code = service_desk_seek_token(desk, token, &list, error);
     if (code != 0)
         return code == ERROR_NOT_FOUND ? 0 : code;
     return renameat(folder, name, folder, own) == 0

@@ -6,7 +6,7 @@
 #include "service/internal.h"
 
 #define KIND    "idempotency"
-#define KEPT_MS ((int64_t)DAY_MS)
+#define KEPT_MS SERVICE_TOKEN_KEPT_MS /* the list can be found as long */
 #define KEY_MAX 255
 #define BEGUN   "begun"
 

@@ -853,26 +853,35 @@ class Again(Case):
                 data, kind = multipart(b"a@b.example\n", name, {"depth": "syntax"})
                 return service.post("/v1/lists", data, {**kind, "Idempotency-Key": name})
 
-            def killed(token):
+            def killed(token, before_it_was_named=False):
                 """What the store would hold then."""
                 path = service.folder / "data" / "mailknock.db"
                 with contextlib.closing(sqlite3.connect(path, timeout=20)) as db, db:
+                    named = db.execute("SELECT body FROM note WHERE kind = 'list-token'"
+                                       " AND id = ?", (token,)).fetchone()
+                    if token != unknown:  # who looks for it need not walk through all lists
+                        self.assertEqual(named[0].decode(), first.json()["id"])
+                    if before_it_was_named:
+                        db.execute("UPDATE note SET body = '' WHERE kind = 'list-token'")
                     body, = db.execute("SELECT body FROM note WHERE kind = 'idempotency'").fetchone()
                     db.execute("UPDATE note SET body = ? WHERE kind = 'idempotency'",
                                (body.split()[0] + b" begun " + token.encode(),))
 
+            unknown = "abcdefghijklmnop"
             first = send("a.txt")
             self.assertEqual(first.status, 201)
-            killed(next((service.folder / "data" / "lists").iterdir()).name.removesuffix(".txt"))
-            for _ in range(2):
-                again = send("a.txt")
-                self.assertEqual(again.json()["id"], first.json()["id"])
-                self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+            for unnamed in (False, True):
+                killed(next((service.folder / "data" / "lists").iterdir()).name
+                       .removesuffix(".txt"), unnamed)
+                for _ in range(2):
+                    again = send("a.txt")
+                    self.assertEqual(again.json()["id"], first.json()["id"])
+                    self.assertEqual(again.headers["Idempotency-Replayed"], "true")
             killed(next((service.folder / "data" / "lists").iterdir()).name.removesuffix(".txt"))
             data, kind = multipart(b"other@b.example\n", "a.txt", {"depth": "syntax"})
             self.problem(service.post("/v1/lists", data, {**kind, "Idempotency-Key": "a.txt"}),
                          422, "idempotency_key_reused")
-            killed("abcdefghijklmnop")
+            killed(unknown)
             self.assertNotEqual(send("a.txt").json()["id"], first.json()["id"])
 
     def test_a_check_sent_twice_asks_once(self):
