@@ -3,14 +3,19 @@
  *
  * That a list is yet to be announced stands in the store from its beginning until its webhooks'
  * deliveries stand there too: a crash in between makes an announcement come twice, never not at
- * all.
+ * all, and with the same id. Where a list is over before its own webhook is there, which a crash of
+ * its maker can lead to, that one is owed it for a day longer.
  */
 #include <stdio.h>
 
+#include "base/instant.h"
 #include "service/internal.h"
 #include "service/list_view.h"
 
-#define KIND "announce"
+#define KIND        "announce"
+#define OWN_MS      SERVICE_TOKEN_KEPT_MS /* as long as a request can be sent again */
+#define TOO_OLD_MS  ((int64_t)(30 * DAY_MS))
+#define ONLY_TO_OWN "own "
 
 static void note_id(uint64_t id, char out[24])
 {
@@ -26,12 +31,14 @@ static void complain(struct service *service, uint64_t id, const struct error *e
     service_log_end(&service->log);
 }
 
+/* The note's body is the event's id, or "own ID", where all others were told. */
 int service_announce_later(struct service *service, uint64_t id, struct error *error)
 {
-    char text[24];
+    char text[24], event[SERVICE_EVENT_ID_SIZE];
 
     note_id(id, text);
-    return store_note_put(service->store, KIND, text, SLICE("list"), 0, error);
+    service_event_id(event);
+    return store_note_put(service->store, KIND, text, slice_from_string(event), 0, error);
 }
 
 static int forget(struct service *service, uint64_t id, struct error *error)
@@ -84,7 +91,7 @@ static uint64_t key_of(const struct store_job *job)
     return id;
 }
 
-static int announce(struct service *service, const struct store_job *job, enum service_event event,
+static int announce(struct service *service, const struct store_job *job, struct service_news news,
                     struct error *error)
 {
     uint64_t key = key_of(job);
@@ -97,11 +104,59 @@ static int announce(struct service *service, const struct store_job *job, enum s
     code = service_list_view_write(&service->desk, job->id, &json, error);
     if (code == 0 && data.failed)
         code = error_set(error, ERROR_NOMEM, "out of memory");
+    news.list = job->id;
+    news.keys = &key;
+    news.key_count = 1;
+    news.data = buffer_slice(&data);
     if (code == 0)
-        code = service_courier_announce(&service->courier, event, &key, 1, job->id,
-                                        buffer_slice(&data), error);
+        code = service_courier_announce(&service->courier, &news, error);
     buffer_done(&data);
     return code;
+}
+
+/* Was it to have a webhook of its own, and has none? 1, 0; the errors of its options. */
+static int lacks_own(struct service *service, const struct store_job *job, struct arena *arena,
+                     struct error *error)
+{
+    struct service_list_options options;
+    int code;
+
+    if (service_webhook_of_list(&service->courier.webhooks, job->id) != NULL)
+        return 0;
+    service_list_options_init(&options, &service->prober->settings);
+    code = service_list_options_parse(&options, job->options, arena, error);
+    return code == 0 ? options.webhook != NULL : code;
+}
+
+/* The list is over: tell it, as far as there is somebody to be told. */
+static int tell(struct service *service, const struct store_job *job, enum service_event event,
+                struct slice body, struct arena *arena, struct error *error)
+{
+    bool only_to_own = slice_starts_with(body, SLICE(ONLY_TO_OWN));
+    int lacks = lacks_own(service, job, arena, error), code = 0;
+    char id[SERVICE_EVENT_ID_SIZE], text[24], kept[sizeof(ONLY_TO_OWN) + sizeof(id)];
+
+    if (lacks < 0 || (lacks && only_to_own))
+        return lacks < 0 ? lacks : 0;
+    if (only_to_own)
+        body = slice_from_offset(body, strlen(ONLY_TO_OWN));
+    if (!slice_starts_with(body, SLICE("evt_")) || !slice_to_string(body, id, sizeof(id)))
+        service_event_id(id); /* an earlier version's note */
+    code = announce(service, job,
+                    (struct service_news){.event = event, .id = id, .only_to_own = only_to_own},
+                    error);
+    if (code != 0 || !lacks)
+        return code == 0 ? forget(service, job->id, error) : code;
+    note_id(job->id, text);
+    snprintf(kept, sizeof(kept), ONLY_TO_OWN "%s", id);
+    return store_note_put(service->store, KIND, text, slice_from_string(kept),
+                          service_unix_ms(service) + OWN_MS, error);
+}
+
+static bool is_too_old(const struct service *service, const struct store_job *job)
+{
+    return job->finished_unix_ms != 0 &&
+           job->finished_unix_ms + TOO_OLD_MS < service_unix_ms(service);
 }
 
 /* ERROR_NOT_FOUND: it was removed meanwhile, or is not to be announced. */
@@ -119,11 +174,9 @@ static int look_at(struct service *service, uint64_t id, struct error *error)
     code = store_note_get(service->store, KIND, text, &arena, &body, error);
     if (code == 0)
         code = store_job_get(service->store, id, &arena, &job, error);
-    if (code == 0 && event_of(job.state, &event)) {
-        code = announce(service, &job, event, error);
-        if (code == 0)
-            code = forget(service, id, error);
-    }
+    if (code == 0 && event_of(job.state, &event))
+        code = is_too_old(service, &job) ? forget(service, id, error)
+                                         : tell(service, &job, event, body, &arena, error);
     arena_done(&arena);
     return code;
 }
@@ -163,8 +216,11 @@ void service_announce_verified(void *user, const uint64_t *askers, size_t count,
 {
     struct service *service = user;
     struct error error = {0};
+    const struct service_news news = {.event = SERVICE_EVENT_VERIFY_FINISHED,
+                                      .keys = askers,
+                                      .key_count = count,
+                                      .data = verified->json};
 
     if (service_courier_is_wanted(&service->courier, SERVICE_EVENT_VERIFY_FINISHED))
-        (void)service_courier_announce(&service->courier, SERVICE_EVENT_VERIFY_FINISHED, askers,
-                                       count, 0, verified->json, &error);
+        (void)service_courier_announce(&service->courier, &news, &error);
 }

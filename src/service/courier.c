@@ -254,16 +254,22 @@ static void stir(struct service_courier *courier)
 /* --- events --------------------------------------------------------------------------------------
  */
 
-static bool write_payload(struct buffer *out, enum service_event event, struct slice data,
-                          int64_t now_unix_ms)
+void service_event_id(char ret_id[SERVICE_EVENT_ID_SIZE])
 {
-    char id[4 + 16 + 1] = "evt_", at[INSTANT_TEXT_SIZE];
+    memcpy(ret_id, "evt_", 4);
+    service_random_text(ret_id + 4, SERVICE_EVENT_ID_SIZE - 4 - 1);
+}
+
+static bool write_payload(struct buffer *out, enum service_event event, const char *id,
+                          struct slice data, int64_t now_unix_ms)
+{
+    char any[SERVICE_EVENT_ID_SIZE], at[INSTANT_TEXT_SIZE];
     struct json json;
 
-    service_random_text(id + 4, 16);
+    service_event_id(any);
     json_init(&json, out);
     json_object_begin(&json);
-    json_name_cstring(&json, "id", id);
+    json_name_cstring(&json, "id", id != NULL ? id : any);
     json_name_cstring(&json, "event", service_event_name(event));
     json_name_cstring(&json, "created_at", instant_format(now_unix_ms, at));
     json_name(&json, "data");
@@ -298,15 +304,14 @@ static int send_payload(struct service_courier *courier, struct service_webhook 
     return code;
 }
 
-static bool wants(const struct service_webhook *webhook, enum service_event event,
-                  const uint64_t *keys, size_t key_count, uint64_t list)
+static bool wants(const struct service_webhook *webhook, const struct service_news *news)
 {
     bool is_theirs = webhook->key == 0;
 
-    for (size_t i = 0; i < key_count && !is_theirs; i++)
-        is_theirs = webhook->key == keys[i];
-    return webhook->is_active && (webhook->events & event) != 0 && is_theirs &&
-           (webhook->list == 0 || webhook->list == list);
+    for (size_t i = 0; i < news->key_count && !is_theirs; i++)
+        is_theirs = webhook->key == news->keys[i];
+    return webhook->is_active && (webhook->events & news->event) != 0 && is_theirs &&
+           (webhook->list == 0 ? !news->only_to_own : webhook->list == news->list);
 }
 
 bool service_courier_is_wanted(const struct service_courier *courier, enum service_event event)
@@ -321,16 +326,15 @@ bool service_courier_is_wanted(const struct service_courier *courier, enum servi
     return false;
 }
 
-int service_courier_announce(struct service_courier *courier, enum service_event event,
-                             const uint64_t *keys, size_t key_count, uint64_t list,
-                             struct slice data, struct error *error)
+int service_courier_announce(struct service_courier *courier, const struct service_news *news,
+                             struct error *error)
 {
     char id[SERVICE_DELIVERY_ID_SIZE];
     struct buffer payload;
     int code = 0;
 
     buffer_init(&payload, 0);
-    if (!write_payload(&payload, event, data, io_unix_ms(courier->loop)))
+    if (!write_payload(&payload, news->event, news->id, news->data, io_unix_ms(courier->loop)))
         code = error_set(error, ERROR_NOMEM, "out of memory");
     for (struct list_node *node = list_first(&courier->webhooks.list);
          !payload.failed && node != NULL; node = list_after(&courier->webhooks.list, node)) {
@@ -338,9 +342,9 @@ int service_courier_announce(struct service_courier *courier, enum service_event
         struct error second = {0};
         int sent;
 
-        if (!wants(webhook, event, keys, key_count, list))
+        if (!wants(webhook, news))
             continue;
-        sent = send_payload(courier, webhook, event, buffer_slice(&payload), id, &second);
+        sent = send_payload(courier, webhook, news->event, buffer_slice(&payload), id, &second);
         if (sent == 0)
             continue;
         complain(courier, webhook->id, second.message);
@@ -359,7 +363,7 @@ int service_courier_send(struct service_courier *courier, struct service_webhook
     int code;
 
     buffer_init(&payload, 0);
-    code = write_payload(&payload, event, data, io_unix_ms(courier->loop))
+    code = write_payload(&payload, event, NULL, data, io_unix_ms(courier->loop))
                ? send_payload(courier, webhook, event, buffer_slice(&payload), ret_id, error)
                : error_set(error, ERROR_NOMEM, "out of memory");
     buffer_done(&payload);

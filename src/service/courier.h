@@ -50,13 +50,23 @@ int service_courier_open(struct service_courier *courier, struct io_loop *loop, 
 /* Calls under way are broken off, to be made again after the next start. Safe on a zeroed one. */
 void service_courier_close(struct service_courier *courier);
 
-/*
- * Something happened. keys: whose doing it was; list: of which list, 0: none. data: a JSON object.
- * Everyone who wants it gets it. The first failure is returned, after all were tried.
- */
-int service_courier_announce(struct service_courier *courier, enum service_event event,
-                             const uint64_t *keys, size_t key_count, uint64_t list,
-                             struct slice data, struct error *error);
+#define SERVICE_EVENT_ID_SIZE (4 + 16 + 1) /* "evt_...", with the NUL */
+
+/* Something happened. */
+struct service_news {
+    enum service_event event;
+    const char *id;       /* by which whoever hears it twice can tell; NULL: any */
+    const uint64_t *keys; /* whose doing it was */
+    size_t key_count;
+    uint64_t list;     /* of which list; 0: none */
+    bool only_to_own;  /* the list's own webhook, nobody else */
+    struct slice data; /* a JSON object */
+};
+
+void service_event_id(char ret_id[SERVICE_EVENT_ID_SIZE]); /* a new one */
+/* Everyone who wants it gets it. The first failure is returned, after all were tried. */
+int service_courier_announce(struct service_courier *courier, const struct service_news *news,
+                             struct error *error);
 /* Is there anybody who would want it? */
 bool service_courier_is_wanted(const struct service_courier *courier, enum service_event event);
 /* To one webhook, whether it asked for it or not. */

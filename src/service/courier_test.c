@@ -121,9 +121,10 @@ static void run_for(struct bench *bench, uint64_t ms)
 static void announce(struct bench *bench, enum service_event event, uint64_t key, uint64_t list)
 {
     struct error error = {0};
+    const struct service_news news = {
+        .event = event, .keys = &key, .key_count = 1, .list = list, .data = SLICE("{\"a\":1}")};
 
-    if (service_courier_announce(&bench->courier, event, &key, 1, list, SLICE("{\"a\":1}"),
-                                 &error) != 0)
+    if (service_courier_announce(&bench->courier, &news, &error) != 0)
         fail_msg("%s", error.message);
 }
 
@@ -459,14 +460,14 @@ static void test_pending_ones_are_bounded(void **state)
     struct bench bench;
     struct error error = {0};
     uint64_t key = 0;
+    const struct service_news news = {
+        .event = SERVICE_EVENT_LIST_FAILED, .keys = &key, .key_count = 1, .data = SLICE("{}")};
 
     (void)state;
     open_bench(&bench);
     (void)make(&bench, SERVICE_EVENTS_ALL, 0, 0);
     bench.courier.parcels = SERVICE_PARCELS_MAX;
-    assert_int_equal(service_courier_announce(&bench.courier, SERVICE_EVENT_LIST_FAILED, &key, 1, 0,
-                                              SLICE("{}"), &error),
-                     ERROR_LIMIT);
+    assert_int_equal(service_courier_announce(&bench.courier, &news, &error), ERROR_LIMIT);
     assert_int_equal(bench.courier.dropped, 1);
     bench.courier.parcels = 0;
     close_bench(&bench);

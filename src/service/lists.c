@@ -180,15 +180,6 @@ static int add_webhook(struct service *service, const struct service_list_option
                                 &webhook, error);
 }
 
-static bool has_webhook(const struct service_webhooks *webhooks, uint64_t list)
-{
-    for (struct list_node *node = list_first(&webhooks->list); node != NULL;
-         node = list_after(&webhooks->list, node))
-        if (LIST_ELEMENT(node, struct service_webhook, node)->list == list)
-            return true;
-    return false;
-}
-
 /* What belongs to a list that is in the store, and to the request that made it: its webhook, unless
    it has it already. */
 static int complete(struct service_call *call, const struct service_list_options *options,
@@ -197,8 +188,12 @@ static int complete(struct service_call *call, const struct service_list_options
     struct service *service = call->service;
     int code = 0;
 
-    if (options->webhook != NULL && !has_webhook(&service->courier.webhooks, list))
+    if (options->webhook != NULL &&
+        service_webhook_of_list(&service->courier.webhooks, list) == NULL) {
         code = add_webhook(service, options, list, error);
+        if (code == 0) /* who asks again may come after the list's end */
+            service_announce_list(service, list);
+    }
     if (code == 0)
         service_idempotency_keep(call, digest, list);
     return code;

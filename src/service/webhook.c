@@ -264,6 +264,19 @@ struct service_webhook *service_webhook_by_id(const struct service_webhooks *web
     return NULL;
 }
 
+struct service_webhook *service_webhook_of_list(const struct service_webhooks *webhooks,
+                                                uint64_t list)
+{
+    for (struct list_node *node = list_first(&webhooks->list); node != NULL;
+         node = list_after(&webhooks->list, node)) {
+        struct service_webhook *webhook = LIST_ELEMENT(node, struct service_webhook, node);
+
+        if (webhook->list == list)
+            return webhook;
+    }
+    return NULL;
+}
+
 /* --- making and changing -------------------------------------------------------------------------
  */
 

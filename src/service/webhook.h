@@ -69,6 +69,9 @@ int service_webhooks_open(struct service_webhooks *webhooks, struct store *store
 void service_webhooks_close(struct service_webhooks *webhooks);
 
 struct service_webhook *service_webhook_by_id(const struct service_webhooks *webhooks, uint64_t id);
+/* A list's own, or NULL. */
+struct service_webhook *service_webhook_of_list(const struct service_webhooks *webhooks,
+                                                uint64_t list);
 /*
  * A new one as `wanted` says (url, events, key, list, secret; an empty secret is made up). The URL
  * was checked. ERROR_LIMIT: as many as may be; ERROR_NOMEM, ERROR_IO.

@@ -111,6 +111,19 @@ class WebhookCase(Case):
         self.until(lambda: len(self.receiver.events(path)) >= count)
         return self.receiver.events(path)
 
+    @contextlib.contextmanager
+    def store(self, folder):
+        path = pathlib.Path(folder) / "data" / "mailknock.db"
+        with contextlib.closing(sqlite3.connect(path, timeout=20)) as db, db:
+            yield db
+
+    @staticmethod
+    def owe(db, made):
+        """A list that is over and not announced."""
+        db.execute("INSERT OR REPLACE INTO note (kind, id, body, until_ms)"
+                   " VALUES ('announce', ?, ?, 0)",
+                   (f"{int(made):020}", b"evt_abcdefghijklmnop"))
+
     def deliveries(self, hook):
         return SERVICE.get(f"/v1/webhooks/{hook}/deliveries").json()["items"]
 
@@ -289,6 +302,70 @@ class Again(WebhookCase):
                 self.assertEqual(self.receiver.calls[0][2], self.receiver.calls[1][2])
             finally:
                 self.assertEqual(second.close(), 0)
+
+
+    def test_ended_before_its_own_webhook_was_there(self):
+        """Its maker was killed in between: it is told when the request comes again, by the same id."""
+        data, kind = multipart(b"u6@quick4.example\n", "a.csv", {
+            "depth": "syntax", "webhook": self.receiver.url("/own"), "webhook_secret": SECRET})
+        head = {**kind, "Idempotency-Key": "killed"}
+        with tempfile.TemporaryDirectory(prefix="mk-hook-") as folder:
+            first = Service(LAB.config, folder)
+            self.make(first, path="/all")
+            made = first.post("/v1/lists", data, head).json()
+            first.wait(made["id"])
+            self.wait_for(1, "/all"), self.wait_for(1, "/own")
+            first.close(signal.SIGKILL)
+            with self.store(folder) as db:
+                db.execute("DELETE FROM note WHERE kind = 'webhook'"
+                           " AND CAST(body AS TEXT) LIKE '%/own%'")
+                (token,), (asked,) = (db.execute(f"SELECT {what} FROM note WHERE kind = ?",
+                                                 (of,)).fetchone()
+                                      for what, of in (("id", "list-token"), ("body", "idempotency")))
+                db.execute("UPDATE note SET body = ? WHERE kind = 'idempotency'",
+                           (asked.split()[0] + b" begun " + token.encode(),))
+                self.owe(db, made["id"])
+            second = Service(LAB.config, folder, key=first.key)
+            try:
+                told = self.wait_for(2, "/all")
+                self.assertEqual(told[1]["id"], "evt_abcdefghijklmnop")
+                self.assertEqual(len(self.receiver.events("/own")), 1)
+                for _ in range(2):
+                    self.assertEqual(second.post("/v1/lists", data, head).json()["id"], made["id"])
+                self.assertEqual(self.wait_for(2, "/own")[1]["id"], told[1]["id"])
+                with self.store(folder) as db:
+                    self.assertEqual(db.execute("SELECT * FROM note WHERE kind = 'announce'")
+                                     .fetchall(), [])
+                self.assertEqual(len(self.receiver.events("/all")), 2)
+            finally:
+                self.assertEqual(second.close(), 0)
+
+    def test_told_twice_by_the_same_id_and_not_after_months(self):
+        """Killed when its deliveries were noted, and before it was noted that they are."""
+        with tempfile.TemporaryDirectory(prefix="mk-hook-") as folder:
+            first = Service(LAB.config, folder)
+            self.make(first, path="/all")
+            lists = [first.upload(f"u{n}@quick4.example\n".encode(), options={"depth": "syntax"})["id"]
+                     for n in (1, 2)]
+            self.wait_for(2, "/all")
+            first.close(signal.SIGKILL)
+            ids = []
+            for old in (None, lists[0]):
+                with self.store(folder) as db:
+                    for made in lists:
+                        self.owe(db, made)
+                    db.execute("UPDATE job SET finished_ms = finished_ms - 31 * 86400000 WHERE id = ?",
+                               (old,))
+                service = Service(LAB.config, folder, key=first.key)
+                ids = [(event["data"]["id"], event["id"])
+                       for event in self.wait_for(4 if old is None else 5, "/all")]
+                with self.store(folder) as db:
+                    self.assertEqual(db.execute("SELECT * FROM note WHERE kind = 'announce'")
+                                     .fetchall(), [])
+                self.assertEqual(service.close(), 0)
+            same = "evt_abcdefghijklmnop"
+            self.assertEqual(sorted(ids[2:4]), sorted((made, same) for made in lists))
+            self.assertEqual(ids[4:], [(lists[1], same)])
 
 
 class Administration(WebhookCase):
