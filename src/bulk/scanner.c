@@ -82,7 +82,7 @@ int bulk_scanner_describe(const struct bulk_scanner *scanner, struct arena *aren
 
 static int sample_sheet(struct bulk_scanner *scanner, struct buffer *rows, struct error *error)
 {
-    for (int i = 0; i < SAMPLE_ROWS; i++) {
+    for (int i = 0; i < SAMPLE_ROWS;) {
         struct slice raw;
         const char *fault;
         uint64_t line;
@@ -92,6 +92,9 @@ static int sample_sheet(struct bulk_scanner *scanner, struct buffer *rows, struc
             return more;
         if (more == 0)
             break;
+        if (raw.len == 0)
+            continue;
+        i++;
         if (!buffer_append_slice(rows, raw) || !buffer_append_byte(rows, '\n'))
             return no_memory(scanner, error);
     }

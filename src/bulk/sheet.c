@@ -14,7 +14,8 @@
 #include "bulk/workbook.h"
 #include "bulk/xstring.h"
 
-#define COLUMNS_MAX 16384 /* of a sheet: XFD */
+#define COLUMNS_MAX 16384      /* of a sheet: XFD */
+#define ROWS_MAX    (1U << 20) /* of one that any program could show */
 #define VALUE_MAX                                                                                  \
     ((size_t)1 << 20) /* bytes of a cell that are kept; Excel's: 32,767 characters                 \
                        */
@@ -38,6 +39,7 @@ struct bulk_sheet {
     struct buffer row;
     bool has_row, has_text;
     uint64_t line;                       /* its number */
+    uint64_t given;                      /* the number of the one last given; 0: none was */
     size_t place;                        /* of the next cell, if it says nothing else */
     size_t next_column;                  /* after the last cell that was written */
     bool is_full;                        /* BULK_CSV_ROW_MAX reached: cells are left out */
@@ -76,7 +78,7 @@ static void begin_row(struct bulk_sheet *sheet, const char *const *attributes)
         memset(sheet->unvalued, 0, sizeof(sheet->unvalued));
     sheet->has_unvalued = false;
     sheet->line++;
-    if (number != NULL && slice_to_u64(slice_from_string(number), UINT32_MAX, &line) &&
+    if (number != NULL && slice_to_u64(slice_from_string(number), ROWS_MAX, &line) &&
         line > sheet->line)
         sheet->line = line;
 }
@@ -234,7 +236,7 @@ static void on_end(void *user, const char *name)
         if (sheet->phonetic_depth > 0)
             sheet->phonetic_depth--;
     } else if (strcmp(name, "row") == 0 && sheet->has_text) {
-        /* Rows without text are formatting: sheets end with thousands of them. */
+        /* Those without text wait for one with it: sheets end with thousands of them. */
         sheet->has_row = true;
         bulk_part_pause(sheet->part);
     }
@@ -246,7 +248,7 @@ int bulk_sheet_rewind(struct bulk_sheet *sheet, struct error *error)
 
     bulk_part_close(sheet->part);
     sheet->part = NULL;
-    sheet->line = 0;
+    sheet->line = sheet->given = 0;
     sheet->has_row = false;
     return bulk_part_open(sheet->archive, sheet->workbook.sheet_part, ARCHIVE_SHEET_MAX, &events,
                           sheet, &sheet->part, error);
@@ -329,25 +331,33 @@ size_t bulk_sheet_others(const struct bulk_sheet *sheet)
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
                     const char **ret_fault, struct error *error)
 {
-    int code;
+    int code = sheet->has_row ? 0 : bulk_part_run(sheet->part, error);
 
-    sheet->has_row = false;
-    code = bulk_part_run(sheet->part, error);
     if (code < 0)
         return code;
+    *ret_fault = NULL;
     if (!sheet->has_row) {
         *ret_line = sheet->line + 1;
         return 0;
     }
+    if (sheet->given > 0 && sheet->given + 1 < sheet->line) {
+        *ret_raw = SLICE_EMPTY;
+        *ret_line = ++sheet->given;
+        return 1;
+    }
+    sheet->has_row = false;
+    sheet->given = sheet->line;
     *ret_raw = buffer_slice(&sheet->row);
     *ret_line = sheet->line;
-    *ret_fault = sheet->is_full ? "longer than 16 MiB: cut" : NULL;
+    if (sheet->is_full)
+        *ret_fault = "longer than 16 MiB: cut";
     return 1;
 }
 
 bool bulk_sheet_lacks(const struct bulk_sheet *sheet, size_t column)
 {
-    return column < COLUMNS_MAX && (sheet->unvalued[column / 64] >> column % 64 & 1) != 0;
+    return column < COLUMNS_MAX && sheet->given == sheet->line &&
+           (sheet->unvalued[column / 64] >> column % 64 & 1) != 0;
 }
 
 uint64_t bulk_sheet_offset(const struct bulk_sheet *sheet)

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "bulk/job_export.h"
 #include "bulk/reader.h"
 #include "bulk/workbook.h"
 #include "bulk/writer.h"
@@ -132,6 +133,10 @@ static void rows_of_a_sheet(void **state)
     } rows[] = {
         {2, "\"M\xc3\xbcller, \"\"Jo\"\"\",\"v@a.example\r\",,2024-03-01,2024-03-01 12:30:00",
          "v@a.example\r"},
+        {3, "", ""}, /* also where it is not in the file */
+        {4, "", ""},
+        {5, "", ""},
+        {6, "", ""},
         {7, ",x@y.example,,491512345670,TRUE,#N/A", "x@y.example"},
         {8, "=1+1,0.1", "0.1"},
     };
@@ -157,6 +162,9 @@ static void rows_of_a_sheet(void **state)
     assert_int_equal(row.line, 9);
     assert_non_null(row.fault);
     assert_false(bulk_fault_is_no_address(slice_from_string(row.fault)));
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_int_equal(row.line, 10);
+    assert_null(row.fault);
     assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
     assert_int_equal(row.line, 11);
     assert_null(row.fault);
@@ -461,9 +469,51 @@ static void memory_runs_out(void **state)
     assert_true(done);
 }
 
+/* Jobs of versions that passed over rows without text are written as they were read. */
+static void jobs_without_blank_rows(void **state)
+{
+    static const char *const addresses[] = {"v@a.example", "x@y.example"};
+    const struct store_job job = {.name = SLICE("list")};
+    const struct bulk_export_options options = {.rest = BULK_EXPORT_REST_EMPTY};
+    struct bulk_writer_options wanted = {.kind = BULK_KIND_CSV};
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct bulk_export *export;
+    struct store *store;
+    struct error error = {0};
+    uint64_t id;
+    int code;
+
+    (void)state;
+    write_workbook();
+    assert_int_equal(store_memory_open(&store, NULL), 0);
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct store_row row = {.number = i + 1, .address = slice_from_string(addresses[i])};
+
+        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+    }
+    assert_int_equal(open_list(path, NULL, &reader, &error), 0);
+    wanted.input = bulk_reader_format(reader);
+    wanted.header = bulk_reader_header(reader);
+    assert_int_equal(bulk_writer_open(path_out, &wanted, &writer, &error), 0);
+    assert_int_equal(bulk_export_open(store, id, reader, writer, &options, &export, &error), 0);
+    while ((code = bulk_export_step(export, &error)) == 1) {
+    }
+    if (code != 0)
+        print_error("%s\n", error.message);
+    assert_int_equal(code, 0);
+    assert_int_equal(bulk_export_rows(export), 2);
+    bulk_export_close(export);
+    assert_int_equal(bulk_writer_finish(writer, &error), 0);
+    bulk_reader_close(reader);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(jobs_without_blank_rows),
         cmocka_unit_test(rows_of_a_sheet),
         cmocka_unit_test(a_workbook_without_a_file),
         cmocka_unit_test(hostile_workbooks_are_refused),

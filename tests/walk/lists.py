@@ -133,8 +133,6 @@ class List:
             cells[self.column] = address
             if self.kind in ("text", "ndjson"):
                 cells = [address]
-            if self.kind == "xlsx" and not any(cells):
-                cells[self.column - 1] = "Ann"  # in a workbook a row without a cell is none
             rows.append(Row(cells, address))
         for row in rows[3:] if self.kind == "csv" else []:
             if not self.stray:
