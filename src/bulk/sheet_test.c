@@ -38,6 +38,11 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+#define LETTERS_50 "12345678901234567890123456789012345678901234567890"
+#define LETTERS_500                                                                                \
+    LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50        \
+        LETTERS_50 LETTERS_50
+
 struct part {
     const char *name, *text;
 };
@@ -404,18 +409,15 @@ static void our_own_are_read_back(void **state)
     bulk_reader_close(reader);
 }
 
-/* What does not fit into a sheet goes on in the next, under the same header. */
-static void a_long_list_takes_several_sheets(void **state)
+/* A list of two columns as a workbook of sheets that hold no more than is said. */
+static unsigned write_sheets(const char *text, const struct bulk_writer_options *limits)
 {
-    static const char text[] = "id,email\n1,a@a.example\n2,b@a.example\n3,c@a.example\n"
-                               "4,d@a.example\n5,e@a.example\n";
-    static const char *const sheets[] = {"a@a.example b@a.example ", "c@a.example d@a.example ",
-                                         "e@a.example "};
-    struct bulk_writer_options options = {.sheet_rows = 3};
+    struct bulk_writer_options options = *limits;
     struct bulk_reader *reader;
     struct bulk_writer *writer;
     struct error error = {0};
     struct bulk_row row;
+    unsigned sheets;
 
     assert_int_equal(
         bulk_reader_open_bytes("a.csv", slice_from_string(text), 0, NULL, &reader, &error), 0);
@@ -426,20 +428,89 @@ static void a_long_list_takes_several_sheets(void **state)
     while (bulk_reader_next(reader, &row, &error) == 1)
         assert_int_equal(bulk_writer_put(writer, &row, NULL, &error), 0);
     bulk_reader_close(reader);
-    assert_int_equal(bulk_writer_sheets(writer), 3);
+    sheets = bulk_writer_sheets(writer);
     assert_int_equal(bulk_writer_finish(writer, &error), 0);
-    for (size_t i = 0; i < ARRAY_LEN(sheets); i++) {
-        char name[8], found[64] = "";
-        size_t len = 0;
+    return sheets;
+}
 
-        snprintf(name, sizeof(name), "Sheet%zu", i + 1);
-        assert_int_equal(open_list(path_out, name, &reader, &error), 0);
-        assert_true(slice_starts_with(bulk_reader_header(reader), SLICE("id,email,mk_status,")));
-        while (bulk_reader_next(reader, &row, &error) == 1)
-            len +=
-                (size_t)snprintf(found + len, sizeof(found) - len, "%.*s ", SLICE_ARG(row.address));
-        assert_string_equal(found, sheets[i]);
-        bulk_reader_close(reader);
+/* Whose addresses stand in one of its sheets, with a blank behind each. */
+static void read_sheet(unsigned number, char *ret_found, size_t size)
+{
+    struct bulk_reader *reader;
+    struct error error = {0};
+    struct bulk_row row;
+    size_t len = 0;
+    char name[16];
+
+    ret_found[0] = '\0';
+    snprintf(name, sizeof(name), "Sheet%u", number);
+    assert_int_equal(open_list(path_out, name, &reader, &error), 0);
+    assert_true(slice_starts_with(bulk_reader_header(reader), SLICE("id,email,mk_")));
+    while (bulk_reader_next(reader, &row, &error) == 1 && len < size)
+        len += (size_t)snprintf(ret_found + len, size - len, "%.*s ", SLICE_ARG(row.address));
+    bulk_reader_close(reader);
+}
+
+#define ROWS_MAX 1048576 /* of a sheet, by the format; the header is one of them */
+
+/* The first sheet is as full as the format allows, and no fuller: programs would not read the rest.
+ */
+static void a_sheet_has_as_many_rows_as_the_format(void **state)
+{
+    struct bulk_format format = {.kind = BULK_KIND_TEXT, .line_end = "\n"};
+    struct bulk_writer_options options = {.input = &format, .columns = 1U << APPENDED_STATUS};
+    struct bulk_row row = {.raw = SLICE(""), .address = SLICE("")}; /* blank ones are as good */
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct error error = {0};
+
+    assert_int_equal(bulk_writer_open(path_out, &options, &writer, &error), 0);
+    for (row.number = 1; row.number < ROWS_MAX; row.number++)
+        assert_int_equal(bulk_writer_put(writer, &row, NULL, &error), 0);
+    assert_int_equal(bulk_writer_sheets(writer), 1);
+    row.raw = row.address = SLICE("a@a.example");
+    assert_int_equal(bulk_writer_put(writer, &row, NULL, &error), 0);
+    assert_int_equal(bulk_writer_sheets(writer), 2);
+    assert_int_equal(bulk_writer_finish(writer, &error), 0);
+    assert_int_equal(open_list(path_out, "Sheet2", &reader, &error), 0);
+    assert_true(slice_equal(bulk_reader_header(reader), SLICE("address,mk_status")));
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_true(slice_equal(row.address, SLICE("a@a.example")));
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
+    bulk_reader_close(reader);
+}
+
+/* What does not fit into a sheet goes on in the next, under the same header. */
+static void a_long_list_takes_several_sheets(void **state)
+{
+    static const char text[] = "id,email\n1,a@a.example\n2,b@a.example\n3,c@a.example\n"
+                               "4,d@a.example\n5,e@a.example\n";
+    static const char large[] = "id,email\n1,a@a.example\n2,b@a.example\n" LETTERS_500 LETTERS_500
+                                ",c@a.example\n4,d@a.example\n5,e@a.example\n";
+    static const struct {
+        const char *text;
+        struct bulk_writer_options options;
+        const char *sheets[5];
+    } rows[] = {
+        {text,
+         {.sheet_rows = 3},
+         {"a@a.example b@a.example ", "c@a.example d@a.example ", "e@a.example "}},
+        {large,
+         {.sheet_octets = 2100},
+         {"a@a.example b@a.example c@a.example ", "d@a.example e@a.example "}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned sheets = write_sheets(rows[i].text, &rows[i].options), wanted = 0;
+        char found[64];
+
+        while (wanted < ARRAY_LEN(rows[i].sheets) && rows[i].sheets[wanted] != NULL)
+            wanted++;
+        assert_int_equal(sheets, wanted);
+        for (unsigned j = 0; j < sheets; j++) {
+            read_sheet(j + 1, found, sizeof(found));
+            assert_string_equal(found, rows[i].sheets[j]);
+        }
     }
 }
 
@@ -521,6 +592,7 @@ int main(void)
         cmocka_unit_test(dates_are_told_from_numbers),
         cmocka_unit_test(our_own_are_read_back),
         cmocka_unit_test(a_long_list_takes_several_sheets),
+        cmocka_unit_test(a_sheet_has_as_many_rows_as_the_format),
         cmocka_unit_test(memory_runs_out),
     };
 

@@ -6,9 +6,16 @@
 #include "base/memory.h"
 #include "bulk/format.h"
 #include "bulk/writer_internal.h"
+#include "bulk/zip.h"
 #include "verdict/advice.h"
 
 #define SHEET_ROWS_MAX 1048576u /* that a sheet of XLSX can have */
+/* Of its XML, before the last row: more needs ZIP64, which spreadsheets do not read there. */
+#define SHEET_OCTETS_MAX (UINT64_C(3) << 30)
+
+/* Whatever stands in that row: of one octet XML makes seven at most ("_x0001_"). */
+_Static_assert(SHEET_OCTETS_MAX + 8 * (uint64_t)BULK_CSV_ROW_MAX < BULK_ZIP_PLAIN_MAX,
+               "a sheet's last row may lead beyond what an entry without ZIP64 holds");
 
 /* One file of the result. */
 struct sink {
@@ -69,15 +76,18 @@ static enum bulk_kind choose_kind(const char *path, const struct bulk_writer_opt
     return kind == BULK_KIND_TEXT ? BULK_KIND_CSV : kind; /* a line has no room for a verdict */
 }
 
+static size_t count_header(const struct bulk_csv_shape *shape, struct slice header)
+{
+    return header.len > 0 ? bulk_csv_count_cells(shape, header) : 0;
+}
+
 /* Of the list's own table; what has none is a column or two. */
 static size_t column_count(const struct bulk_csv_shape *shape, const struct bulk_format *input,
-                           struct slice header)
+                           size_t header_cells)
 {
-    size_t in_header = header.len > 0 ? bulk_csv_count_cells(shape, header) : 0;
-
     if (!shape->quotes)
         return input->kind == BULK_KIND_NDJSON ? 2 : 1;
-    return in_header > input->columns ? in_header : input->columns;
+    return header_cells > input->columns ? header_cells : input->columns;
 }
 
 int bulk_writer_check(const char *path, const struct bulk_writer_options *options,
@@ -93,7 +103,8 @@ int bulk_writer_check(const char *path, const struct bulk_writer_options *option
     if (slice_ends_with_nocase(slice_from_string(path), SLICE(".gz")))
         return error_set(error, ERROR_USAGE, "%s: XLSX is compressed already; leave .gz away",
                          path);
-    if (column_count(&shape, options->input, options->header) + APPENDED_COLUMN_COUNT >
+    if (column_count(&shape, options->input, count_header(&shape, options->header)) +
+            APPENDED_COLUMN_COUNT >
         WRITER_SHEET_COLUMNS)
         return error_set(error, ERROR_USAGE,
                          "%s: a workbook holds %u columns, too few for the list's and ours; "
@@ -126,14 +137,15 @@ static bool make_unique(struct writer_context *context, size_t index)
 static bool name_columns(struct writer_context *context)
 {
     struct slice rest = context->header, cell, text;
-    size_t in_header = rest.len > 0 ? bulk_csv_count_cells(&context->shape, rest) : 0, i = 0;
+    size_t i = 0;
 
-    context->column_count = column_count(&context->shape, &context->input, context->header);
+    context->header_cells = count_header(&context->shape, rest);
+    context->column_count = column_count(&context->shape, &context->input, context->header_cells);
     context->columns =
         arena_array(&context->arena, context->column_count + 1, sizeof(*context->columns));
     if (context->columns == NULL)
         return false;
-    while (i < in_header && bulk_csv_next_cell(&context->shape, &rest, &cell)) {
+    while (i < context->header_cells && bulk_csv_next_cell(&context->shape, &rest, &cell)) {
         if (!bulk_format_text(&context->input, cell, context->scratch, &text))
             return false;
         context->columns[i] = arena_slice(&context->arena, slice_trim(text));
@@ -281,6 +293,8 @@ int bulk_writer_open(const char *path, const struct bulk_writer_options *options
     writer->context.input = *options->input;
     writer->context.dialect = options->dialect;
     writer->context.sheet_rows = options->sheet_rows != 0 ? options->sheet_rows : SHEET_ROWS_MAX;
+    writer->context.sheet_octets =
+        options->sheet_octets != 0 ? options->sheet_octets : SHEET_OCTETS_MAX;
     writer->is_stream = strcmp(path, "-") == 0;
     arena_init(&writer->context.arena);
     appended_init(&writer->context.cells);

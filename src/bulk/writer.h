@@ -32,11 +32,12 @@ struct bulk_writer_options {
     bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */
     bool want_reason[VERDICT_REASON_COUNT]; /* all false: all */
     enum bulk_duplicates duplicates;
-    unsigned columns;    /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
-    bool split;          /* one file a status beside `path`: NAME.valid.csv, ... */
-    bool with_all;       /* with split: beside these NAME.all.csv, with every row */
-    uint32_t sheet_rows; /* of XLSX, the header among them; 0: as many as the format allows */
-    bool is_passing;     /* read back at once and removed: nothing waits for the disk */
+    unsigned columns;      /* appended ones wanted: 1 << enum appended_column; 0: APPENDED_USUAL */
+    bool split;            /* one file a status beside `path`: NAME.valid.csv, ... */
+    bool with_all;         /* with split: beside these NAME.all.csv, with every row */
+    uint32_t sheet_rows;   /* of XLSX, the header among them; 0: as many as the format allows */
+    uint64_t sheet_octets; /* of a sheet's XML, before its last row; 0: likewise */
+    bool is_passing;       /* read back at once and removed: nothing waits for the disk */
     unsigned (*stops)(void); /* signals that told us to stop (bulk/output.h); NULL: none */
 };
 

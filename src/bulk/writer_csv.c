@@ -114,7 +114,7 @@ bool writer_csv_header(struct writer_context *context)
 {
     if (context->header.len > 0) {
         buffer_append_slice(context->line, context->header);
-        pad(context, bulk_csv_count_cells(&context->shape, context->header));
+        pad(context, context->header_cells);
     } else {
         for (size_t i = 0; i < context->column_count; i++) {
             if (i > 0)

@@ -19,8 +19,10 @@ struct writer_context {
     struct slice *columns;       /* the list's own columns, as text; unique */
     struct slice *names_before;  /* the same as JSON strings, with a colon; NULL: no header */
     size_t names_len;            /* bytes of all of these */
+    size_t header_cells;         /* 0: it has none */
     size_t column_count;         /* width: the header's, or of most rows */
     uint32_t sheet_rows;         /* of one sheet, the header among them */
+    uint64_t sheet_octets;       /* of its XML, before the last row */
     bool has_header;             /* only where the list had one, or a plain list becomes a table */
     struct appended_names names;
     struct arena arena;

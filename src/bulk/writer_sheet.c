@@ -22,8 +22,6 @@
 
 #define LETTERS_MAX 32767u /* of a cell, in UTF-16 units */
 #define XML_AT_ONCE ((size_t)64 << 10)
-/* Of one sheet, before its last row: more needs ZIP64, which spreadsheets do not read there. */
-#define XML_MAX (UINT64_C(3) << 30)
 
 #define DECLARATION   "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
 #define SPREADSHEET   "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -375,7 +373,8 @@ int writer_sheet_put(struct writer_sheet *sheet, const struct bulk_row *row,
                      const struct bulk_outcome *outcome, struct error *error)
 {
     struct writer_context *context = sheet->context;
-    bool is_full = sheet->row >= context->sheet_rows || sheet->octets + sheet->xml.len >= XML_MAX;
+    bool is_full = sheet->row >= context->sheet_rows ||
+                   sheet->octets + sheet->xml.len >= context->sheet_octets;
     size_t width = context->column_count, column = width, index = 0;
     struct slice rest = row->raw;
     int code = is_full ? add_sheet(sheet, error) : 0;

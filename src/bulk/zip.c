@@ -223,8 +223,7 @@ int bulk_zip_begin(struct bulk_zip *zip, const char *name, uint64_t size, struct
         .name = memory_copy_string(name, strlen(name)),
         .offset = zip->offset,
         .crc = (uint32_t)crc32(0, NULL, 0),
-        /* What can't be compressed grows by some bytes a block. */
-        .is_large = size >= MAX_32 - (MAX_32 >> 8),
+        .is_large = size >= BULK_ZIP_PLAIN_MAX,
     };
     if (zip->entry.name == NULL || !make_local_header(zip))
         return no_memory(error);

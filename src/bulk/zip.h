@@ -13,6 +13,10 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+/* An entry that is said to be so large has ZIP64 fields. 2^32 - 1 is what others can't hold; what
+   can't be compressed grows by some octets a block. */
+#define BULK_ZIP_PLAIN_MAX (UINT64_C(0xffffffff) - (UINT64_C(0xffffffff) >> 8))
+
 struct bulk_zip;
 
 /* fd: of an empty file, open for writing; borrowed. unix_ms: the time of all entries. ERROR_NOMEM.

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zip.h>
+#include <zlib.h>
 
 #include "base/memory.h"
 #include "bulk/spool.h"
@@ -118,6 +119,77 @@ static void assert_end(int fd, bool is_far, uint64_t entries, uint64_t directory
     assert_int_equal(number_at(end_64 + 48, 8), directory_at);
 }
 
+/* What its headers say of an entry, read without libzip's help: APPNOTE 4.3.7, 4.3.12, 4.5.3. */
+static void assert_headers(int fd, uint64_t at, uint64_t directory_at, uint64_t size, bool is_large)
+{
+    bool is_far = at >= UINT32_MAX, needs_64 = is_large || is_far;
+    unsigned char local[30], extra[28], record[46];
+    unsigned name_len, extra_len;
+
+    assert_int_equal(pread(fd, local, sizeof(local), (off_t)at), sizeof(local));
+    assert_int_equal(number_at(local, 4), 0x04034b50);
+    assert_int_equal(number_at(local + 4, 2), is_large ? 45 : 20);
+    assert_int_equal(number_at(local + 22, 4), is_large ? UINT32_MAX : size);
+    assert_int_equal(number_at(local + 28, 2), is_large ? 20 : 0);
+    assert_int_equal(pread(fd, record, sizeof(record), (off_t)directory_at), sizeof(record));
+    assert_int_equal(number_at(record, 4), 0x02014b50);
+    assert_int_equal(number_at(record + 6, 2), needs_64 ? 45 : 20);
+    assert_int_equal(number_at(record + 24, 4), is_large ? UINT32_MAX : size);
+    assert_int_equal(number_at(record + 42, 4), is_far ? UINT32_MAX : at);
+    name_len = (unsigned)number_at(record + 28, 2);
+    extra_len = (unsigned)number_at(record + 30, 2);
+    assert_int_equal(extra_len, needs_64 ? 4 + is_large * 16 + is_far * 8 : 0);
+    assert_int_equal(pread(fd, extra, extra_len, (off_t)(directory_at + 46 + name_len)), extra_len);
+    if (is_large)
+        assert_int_equal(number_at(extra + 4, 8), size);
+    if (is_far)
+        assert_int_equal(number_at(extra + extra_len - 8, 8), at);
+}
+
+/* Where ZIP64 begins is said by what is announced, and by where an entry begins. */
+static void large_entries_are_told_from_others(void **state)
+{
+    static const struct {
+        uint64_t said, hole;
+        bool is_large;
+    } rows[] = {
+        {0, 0, false},
+        {BULK_ZIP_PLAIN_MAX - 1, 0, false},
+        {BULK_ZIP_PLAIN_MAX, 0, true},
+        {UINT32_MAX, 0, true},
+        {UINT64_MAX, 0, true},
+        {BULK_ZIP_PLAIN_MAX - 1, UINT32_MAX - UINT64_C(1), false},
+        {BULK_ZIP_PLAIN_MAX - 1, UINT32_MAX, false},
+        {BULK_ZIP_PLAIN_MAX, UINT32_MAX, true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct error error = {0};
+        struct bulk_zip *writer;
+        int fd = temporary();
+        uint64_t directory_at;
+
+        assert_int_equal(bulk_zip_open(fd, 0, &writer, &error), 0);
+        bulk_zip_skip(writer, rows[i].hole);
+        assert_int_equal(add(writer, "some.csv", SLICE("what is in it"), rows[i].said, &error), 0);
+        directory_at = (uint64_t)lseek(fd, 0, SEEK_END);
+        assert_int_equal(bulk_zip_finish(writer, &error), 0);
+        bulk_zip_close(writer);
+        assert_headers(fd, rows[i].hole, directory_at, 13, rows[i].is_large);
+        close(fd);
+    }
+}
+
+/* The largest entry without ZIP64 fits into it, though it be noise. */
+static void noise_fits_without_zip64(void **state)
+{
+    z_stream stream = {0};
+
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_true(deflateBound(&stream, BULK_ZIP_PLAIN_MAX - 1) < UINT32_MAX);
+    assert_int_equal(deflateEnd(&stream), Z_OK);
+}
+
 /* Archives that end just before and just beyond four gigabytes, with an entry on either side. */
 static void archives_go_beyond_four_gigabytes(void **state)
 {
@@ -210,6 +282,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back),
+        cmocka_unit_test(large_entries_are_told_from_others),
+        cmocka_unit_test(noise_fits_without_zip64),
         cmocka_unit_test(archives_go_beyond_four_gigabytes),
         cmocka_unit_test(failures_are_said),
         cmocka_unit_test(memory_runs_out),
