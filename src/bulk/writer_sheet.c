@@ -322,6 +322,8 @@ int writer_sheet_open(int fd, const char *path, struct writer_context *context,
         return error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);
     sheet->context = context;
     buffer_init(&sheet->xml, 0);
+    if (strcmp(path, "-") == 0)
+        path = "standard output";
     sheet->path = memory_copy_string(path, strlen(path));
     if (sheet->path == NULL)
         code = error_set(error, ERROR_NOMEM, "%s: no memory to write it", path);

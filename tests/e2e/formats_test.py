@@ -308,6 +308,15 @@ class Formats(unittest.TestCase):
         status, out, _ = run(*words, "-", "--format", "xlsx")
         with open(self.path("out.xlsx"), "rb") as file:
             self.assertEqual((status, out), (0, file.read()))
+        # On its way to a pipe it lies in a folder for temporary files: nothing comes of it, or all.
+        with tempfile.TemporaryDirectory() as place:
+            done = subprocess.run([BINARY, *words, "-", "--format", "xlsx"], capture_output=True,
+                                  env=environment(TMPDIR=place), restore_signals=False, preexec_fn=few_octets)
+            said = " ".join(done.stderr.decode().split())
+            self.assertEqual((done.returncode, done.stdout), (2, b""), said)
+            self.assertIn(f"standard output: the archive can't be written: a temporary file in {place}: File too "
+                          "large; TMPDIR names another folder", said)
+            self.assertEqual(os.listdir(place), [])
 
     def test_a_workbook_is_told_from_an_archive(self):
         """Others look at what its first part is called; and no sheet is wider than they read."""
