@@ -124,8 +124,9 @@ void *memory_alloc(size_t size)
     return block;
 }
 
-/* From the compiler, which makes calloc() of a malloc() whose block is set to zero. */
-#define hide(block) __asm__("" : "+r"(block))
+/* From the compiler, which makes calloc() of a malloc() whose block is set to zero: something else
+   might have looked at it before. */
+#define hide(block) __asm__ volatile("" : : "r"(block) : "memory")
 
 void *memory_alloc_lines(size_t size)
 {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 /* Cells over several lines that a row may have, beyond twice as many as others have cells. */
 #define CHAIN_SLACK 16
 
@@ -150,8 +152,10 @@ static void split_plain(struct walk *walk, const char *to, size_t column, struct
 static bool give_up_quote(struct walk *walk, const char *opening, size_t cells, size_t column,
                           struct bulk_csv_row *row)
 {
-    const char *to = find_line_end(walk, opening);
+    const char *to;
 
+    CHECK(opening != NULL);
+    to = find_line_end(walk, opening);
     if (to == NULL) {
         if (!walk->at_end)
             return false;

@@ -67,6 +67,7 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
 {
     const struct probe_offline_terms terms = {.unix_ms = unix_ms, .stop = EVIDENCE_STOP_NONE};
     struct probe_offline_case empty;
+    int code;
 
     probe_offline_judge(SLICE_EMPTY, NULL, &terms, &empty, ret_verdict);
     if (!bulk_fault_is_no_address(fault)) {
@@ -77,7 +78,9 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
     snprintf(ret_verdict->explanation, sizeof(ret_verdict->explanation),
              "The row can't be read: %.*s.", SLICE_ARG(slice_prefix(fault, 200)));
     empty.evidence.suggestion = SLICE_EMPTY;
-    return bulk_job_result(&empty.evidence, ret_verdict, options, scratch, ret_result);
+    code = bulk_job_result(&empty.evidence, ret_verdict, options, scratch, ret_result);
+    ret_result->domain = SLICE_EMPTY; /* it has none, and what it would lie in goes */
+    return code;
 }
 
 int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,

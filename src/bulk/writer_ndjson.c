@@ -249,6 +249,7 @@ static bool put_plain_cells(struct writer_context *context, struct slice raw)
             (sixteen)((bytes < 0x20) | (bytes == '"') | (bytes == '\\') | (bytes == 0x7f)));
         uint64_t stops = sixteen_gather((sixteen)(bytes == delimiter));
 
+        /* cppcheck-suppress shiftTooManyBits ; len is not 0 */
         if (strange << (64 - len) != 0)
             return false;
         for (stops &= (UINT64_C(1) << len) - 1; stops != 0; stops &= stops - 1) {

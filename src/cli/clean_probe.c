@@ -119,6 +119,7 @@ static int stream_some(struct clean_run *run, const struct store_result *results
 
     for (size_t i = 0; i < count; i++)
         sorted[i] = &results[i];
+    /* cppcheck-suppress uninitvar ; count is not 0 */
     qsort(sorted, count, sizeof(sorted[0]), compare_rows);
     for (size_t i = 0; i < count; i++)
         rows[i] = sorted[i]->row;

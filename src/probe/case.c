@@ -43,10 +43,11 @@ static struct probe_submission *submission_new(struct slice input, struct addres
                                                void *user)
 {
     struct probe_submission *submission = memory_alloc(sizeof(*submission) + input.len);
-    char *bytes = (char *)(submission + 1);
+    char *bytes;
 
     if (submission == NULL)
         return NULL;
+    bytes = (char *)(submission + 1);
     if (input.len > 0)
         memcpy(bytes, input.ptr, input.len);
     submission_init(submission, slice_from(bytes, input.len), memo, wish, done, user);

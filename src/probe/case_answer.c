@@ -73,12 +73,12 @@ static void ring_at_deadline(struct probe_case *kase)
 void probe_case_out(struct probe_case *kase)
 {
     struct probe_engine *engine = kase->engine;
-    struct list_node *last = list_last(&engine->out);
 
     CHECK(!list_node_is_in(&kase->node));
     kase->state = PROBE_CASE_OUT;
-    if (last == NULL ||
-        deadline_of(LIST_ELEMENT(last, struct probe_case, node)) <= deadline_of(kase))
+    if (list_is_empty(&engine->out) ||
+        deadline_of(LIST_ELEMENT(list_last(&engine->out), struct probe_case, node)) <=
+            deadline_of(kase))
         list_append(&engine->out, &kase->node);
     else
         ring_at_deadline(kase);

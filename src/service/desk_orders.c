@@ -471,7 +471,7 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
                         const struct service_list_options *options, struct error *error)
 {
     struct buffer kept_options;
-    struct change self = {.name = name, .options = options != NULL ? &kept_options : NULL};
+    struct change self = {.name = name};
     const char *path = NULL;
     struct store_job job;
     struct arena arena;
@@ -479,6 +479,7 @@ int service_desk_change(struct service_desk *desk, uint64_t id, const char *name
 
     arena_init(&arena);
     buffer_init(&kept_options, 0);
+    self.options = options != NULL ? &kept_options : NULL;
     code = service_desk_get_job(desk, id, &arena, &job, error);
     if (code == 0 && options != NULL && service_desk_find(desk, id) != NULL)
         code = service_desk_wrong_state(job.state, "changed", error);

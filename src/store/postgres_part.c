@@ -489,7 +489,7 @@ int postgres_part_advise(struct store *base, struct error *error)
 {
     struct postgres_store *store = postgres_store_of(base);
     struct before before;
-    int64_t rest[2];
+    int64_t rest[2] = {0};
     int code = read_before(store, &before, error);
 
     if (code == 0 && before.parts == 0) {
