@@ -56,6 +56,8 @@ static void pump(struct talk *talk)
             CHECK(output.result.outcome == SMTP_OUTCOME_REPLY && output.result.reply.code == 250);
             talk->run->answers++;
             break;
+        case SMTP_OUTPUT_READY:
+            break;
         case SMTP_OUTPUT_IDLE:
             smtp_session_finish(talk->session, io_now_ms(talk->run->loop));
             break;

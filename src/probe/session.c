@@ -293,6 +293,9 @@ static void pump(struct probe_session *session)
         case SMTP_OUTPUT_RESULT:
             handle_result(session, &output.result, &answer);
             break;
+        case SMTP_OUTPUT_READY:
+            probe_session_feed(session);
+            break;
         case SMTP_OUTPUT_IDLE:
             probe_session_go_on(session);
             break;

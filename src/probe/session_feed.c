@@ -115,7 +115,10 @@ static unsigned answered_in_time(const struct probe_host *host)
     return most < 1 ? 1 : most > UINT16_MAX ? UINT16_MAX : (unsigned)most;
 }
 
-/* How many recipients may be out at the same time: one, or a batch where pipelining may be. */
+/*
+ * How many recipients may be out at the same time: one, or a batch where pipelining may be. One
+ * alone goes along to a door that nobody has answered at yet.
+ */
 static unsigned wanted(const struct probe_session *session)
 {
     struct smtp_session_facts facts;
@@ -126,10 +129,11 @@ static unsigned wanted(const struct probe_session *session)
     smtp_session_facts(session->smtp, &facts);
     most = 1;
     if (smtp_session_plan(session->smtp)->use_pipelining && !session->trial && !session->alone &&
-        (facts.pipelining_offered || session->taken == 0)) {
+        facts.pipelining_offered) {
         unsigned share = fair_share(session);
 
-        most = least(answered_in_time(session->host), share > 0 ? share : 1);
+        most =
+            least(answered_in_time(session->host), session->asked_count + (share > 0 ? share : 1));
     }
     most = least(most, session->asked_count + rcpt_room(session));
     return least(most, unknowns_left(session));

@@ -124,6 +124,7 @@ struct smtp_session {
     bool out_is_told : 1;    /* what is on the desk was given to the caller */
     bool must_start_tls : 1; /* START_TLS is to be told */
     bool must_say_idle : 1;
+    bool must_say_ready : 1;
     bool close_is_told : 1;
 };
 

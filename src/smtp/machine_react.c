@@ -115,7 +115,7 @@ static void forget_offers(struct smtp_session *session)
     session->smtputf8_offered = false;
 }
 
-bool smtp_react_ehlo(struct smtp_session *session)
+static void read_offers(struct smtp_session *session)
 {
     struct smtp_ehlo ehlo;
 
@@ -123,6 +123,12 @@ bool smtp_react_ehlo(struct smtp_session *session)
     session->starttls_offered = ehlo.starttls;
     session->pipelining_offered = ehlo.pipelining;
     session->smtputf8_offered = ehlo.smtputf8;
+}
+
+bool smtp_react_ehlo(struct smtp_session *session)
+{
+    read_offers(session);
+    session->must_say_ready = !session->is_ending && smtp_machine_is_batching(session);
     return true;
 }
 
@@ -135,7 +141,7 @@ bool smtp_react_marked(struct smtp_session *session)
     session->mark_is_said = false;
     session->batch_until_ms = 0;
     session->has_mail = false;
-    smtp_react_ehlo(session);
+    read_offers(session);
     if (session->pipelining_offered) {
         smtp_machine_release(session);
         return true;

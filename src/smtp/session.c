@@ -528,6 +528,9 @@ static bool tell(struct smtp_session *session, struct smtp_output *ret)
     } else if (session->must_start_tls) {
         session->must_start_tls = false;
         ret->kind = SMTP_OUTPUT_START_TLS;
+    } else if (session->must_say_ready) {
+        session->must_say_ready = false;
+        ret->kind = SMTP_OUTPUT_READY;
     } else if (session->must_say_idle) {
         session->must_say_idle = false;
         ret->kind = SMTP_OUTPUT_IDLE;

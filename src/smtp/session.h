@@ -139,6 +139,7 @@ enum smtp_output_kind {
     SMTP_OUTPUT_SEND,      /* write `bytes` */
     SMTP_OUTPUT_START_TLS, /* start the handshake, then tell smtp_session_secured or _closed */
     SMTP_OUTPUT_RESULT,    /* `result` */
+    SMTP_OUTPUT_READY,     /* the server takes batches: what is added now goes with the first one */
     SMTP_OUTPUT_IDLE,  /* every recipient is answered: add more or finish. Said once each time */
     SMTP_OUTPUT_CLOSE, /* close the connection; nothing follows */
 };
@@ -179,6 +180,7 @@ static inline void smtp_recipient_vouch(struct smtp_recipient *recipient, uint16
 /*
  * Queue a recipient. 0, ERROR_RANGE (the mailbox could not be sent safely) or ERROR_LIMIT
  * (rcpts_per_session used up or the session is ending): then there is no RESULT for it.
+ * Who has many need add but one before the server has answered: at READY the others can join it.
  * When IDLE was said and WAIT after it, tell the time with smtp_session_tick after adding: the
  * session goes on then. (It waits for a deadline that is past, so that forgetting costs one turn.)
  */

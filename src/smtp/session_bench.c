@@ -90,6 +90,7 @@ static unsigned run_session(unsigned recipients, bool use_pipelining, bool keep_
             smtp_session_free(session);
             return answered;
         case SMTP_OUTPUT_START_TLS:
+        case SMTP_OUTPUT_READY:
             break;
         }
     }

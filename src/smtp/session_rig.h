@@ -188,6 +188,9 @@ static inline enum smtp_output_kind rig_next(struct rig *rig)
     case SMTP_OUTPUT_RESULT:
         rig_check_result(rig, &output.result);
         break;
+    case SMTP_OUTPUT_READY:
+        CHECK(!rig->is_idle && rig->plan.use_pipelining && rig->plan.gap_ms == 0);
+        break;
     case SMTP_OUTPUT_IDLE:
         CHECK(!rig->is_idle && rig->told == rig->accepted);
         rig->is_idle = true;

@@ -962,6 +962,8 @@ static void watch(struct rig *rig, const struct smtp_output *output)
     case SMTP_OUTPUT_START_TLS:
         buffer_append_string(&player->seen, "TLS\n");
         return;
+    case SMTP_OUTPUT_READY: /* nobody adds anything here */
+        return;
     case SMTP_OUTPUT_IDLE:
         buffer_append_string(&player->seen, "IDLE\n");
         return;
