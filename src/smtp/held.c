@@ -60,14 +60,20 @@ static bool count_more(struct smtp_held *held, const struct smtp_reply *reply, u
     return true;
 }
 
-bool smtp_held_push(struct smtp_held *held, struct smtp_queue *from, unsigned count,
-                    const struct smtp_reply *reply)
+bool smtp_held_push(struct smtp_held *held, unsigned count, const struct smtp_reply *reply)
 {
     CHECK(held->at == 0); /* none is told before all are there */
     if (!count_more(held, reply, count) && !keep_reply(held, reply, count))
         return false;
-    smtp_queue_move(&held->recipients, from, count);
+    held->owed += count;
     return true;
+}
+
+void smtp_held_collect(struct smtp_held *held, struct smtp_queue *from)
+{
+    if (held->owed > 0)
+        smtp_queue_move(&held->recipients, from, held->owed);
+    held->owed = 0;
 }
 
 static void begin_telling(struct smtp_held *held)
@@ -92,6 +98,7 @@ struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *
 
     if (recipient == NULL)
         return NULL;
+    recipient->is_sent = false;
     if (held->telling_count == 0)
         begin_telling(held);
     held->telling_count--;
@@ -101,7 +108,7 @@ struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *
 
 void smtp_held_clear(struct smtp_held *held)
 {
-    CHECK(held->recipients.count == 0);
+    CHECK(held->recipients.count == 0 && held->owed == 0);
     if (held->replies.capacity > KEPT)
         buffer_done(&held->replies);
     else

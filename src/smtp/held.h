@@ -21,6 +21,7 @@
 
 struct smtp_held {
     struct smtp_queue recipients;
+    unsigned owed;             /* the first of the transaction, held as well, are moved later */
     struct buffer replies;     /* to them, in their order; one that came several times, once */
     size_t at;                 /* of the oldest that is not told */
     size_t newest;             /* of the newest */
@@ -30,11 +31,12 @@ struct smtp_held {
 
 struct smtp_held *smtp_held_new(void); /* NULL: no memory */
 /*
- * The first `count` of a queue, which are as many: the reply came for each of them. It is copied,
- * unless it is that of those before them. False: no memory, and they are where they were.
+ * The reply came for `count` more, which are owed from now on. It is copied, unless it is that of
+ * those before them. False: no memory, and they are not held.
  */
-bool smtp_held_push(struct smtp_held *held, struct smtp_queue *from, unsigned count,
-                    const struct smtp_reply *reply);
+bool smtp_held_push(struct smtp_held *held, unsigned count, const struct smtp_reply *reply);
+/* Take those that are owed from the front of the queue that they are in. */
+void smtp_held_collect(struct smtp_held *held, struct smtp_queue *from);
 /* The oldest; NULL: none is left. The reply's text is borrowed until smtp_held_clear. */
 struct smtp_recipient *smtp_held_pop(struct smtp_held *held, struct smtp_reply *ret_reply);
 void smtp_held_clear(struct smtp_held *held); /* keeps the memory */

@@ -66,8 +66,10 @@ void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail)
 {
-    struct smtp_recipient *recipient = smtp_queue_pop(&session->transaction);
+    struct smtp_recipient *recipient;
 
+    smtp_machine_part_held(session);
+    recipient = smtp_queue_pop(&session->transaction);
     CHECK(recipient != NULL);
     settle_one(session, recipient, outcome, stage, detail);
 }
@@ -99,33 +101,43 @@ void smtp_machine_forget_held(struct smtp_session *session)
 void smtp_machine_hold(struct smtp_session *session, unsigned count)
 {
     struct smtp_reply reply = smtp_reply_parsed(&smtp_machine_desk(session)->parser);
-    struct smtp_recipient *recipient = smtp_queue_first(&session->transaction);
 
-    CHECK(count <= session->transaction.count && !session->held_counts);
-    for (unsigned i = 0; i < count; i++) {
-        came_back(session, recipient);
-        recipient = recipient->next;
-    }
-    if (begin_held(session) && smtp_held_push(session->held, &session->transaction, count, &reply))
+    CHECK(count <= session->in_flight && !session->held_counts);
+    if (begin_held(session) && smtp_held_push(session->held, count, &reply)) {
+        session->in_flight -= count;
         return;
+    }
     for (unsigned i = 0; i < count; i++)
         smtp_machine_settle_first(session, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_RCPT,
                                   smtp_session_no_memory);
     session->lacks_memory = true;
 }
 
+void smtp_machine_part_held(struct smtp_session *session)
+{
+    if (session->held != NULL)
+        smtp_held_collect(session->held, &session->transaction);
+}
+
 void smtp_machine_release(struct smtp_session *session)
 {
+    smtp_machine_part_held(session);
     session->held_counts = session->held != NULL;
 }
 
 void smtp_machine_end_batch(struct smtp_session *session, enum smtp_outcome outcome,
                             const char *detail)
 {
+    struct smtp_recipient *recipient;
+
     if (session->held == NULL || session->held_counts)
         return;
     session->batch_broke = true;
-    smtp_machine_settle(session, &session->held->recipients, outcome, SMTP_STAGE_RCPT, detail);
+    smtp_machine_part_held(session);
+    while ((recipient = smtp_queue_pop(&session->held->recipients)) != NULL) {
+        recipient->is_sent = false; /* not in flight: it was answered */
+        settle_one(session, recipient, outcome, SMTP_STAGE_RCPT, detail);
+    }
     smtp_machine_forget_held(session);
 }
 
@@ -353,6 +365,7 @@ static void begin_transaction(struct smtp_session *session)
 /* Nobody more may be asked: everyone who is left goes untried. */
 static void leave_rest(struct smtp_session *session, const char *why)
 {
+    smtp_machine_part_held(session);
     smtp_machine_settle(session, &session->transaction, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_MAIL, why);
     smtp_machine_settle(session, &session->waiting, SMTP_OUTCOME_UNTRIED, SMTP_STAGE_MAIL, why);
 }
@@ -368,6 +381,7 @@ static enum smtp_state choose_end(const struct smtp_session *session)
 enum smtp_state smtp_machine_choose(struct smtp_session *session)
 {
     CHECK(!smtp_machine_awaits_more(session) && session->in_flight == 0);
+    smtp_machine_part_held(session);
     if (session->mark_is_said)
         return SMTP_STATE_MARK;
     /* That batch is over, without a proof where MAIL was refused. */

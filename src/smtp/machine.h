@@ -150,10 +150,13 @@ void smtp_machine_settle(struct smtp_session *session, struct smtp_queue *queue,
 void smtp_machine_settle_first(struct smtp_session *session, enum smtp_outcome outcome,
                                enum smtp_stage stage, const char *detail);
 /*
- * The first `count` recipients of the transaction, which are as many, are answered by the reply on
- * the desk, in a batch: they are put by until that is over.
+ * The first `count` recipients of the transaction that are not held are answered by the reply on
+ * the desk, in a batch: they are put by until that is over. They stay where they are: mostly all
+ * are answered before anybody looks at one, and then the whole queue is moved, and none touched.
  */
 void smtp_machine_hold(struct smtp_session *session, unsigned count);
+/* Have those that are held out of the transaction, before that is looked at. */
+void smtp_machine_part_held(struct smtp_session *session);
 /* All that was held is told or settled: the memory is for the next batch. */
 void smtp_machine_forget_held(struct smtp_session *session);
 /* The replies are in step: those that were put by count. */

@@ -17,6 +17,7 @@ static void settle_all(struct smtp_session *session, enum smtp_outcome outcome, 
 {
     enum smtp_stage stage = smtp_machine_stage(session);
 
+    smtp_machine_part_held(session);
     smtp_machine_settle(session, &session->transaction, outcome, stage, detail);
     smtp_machine_settle(session, &session->waiting, outcome, stage, detail);
 }
@@ -302,6 +303,7 @@ bool smtp_react_rcpt_refused(struct smtp_session *session)
         later(session->next_rcpt_ms, smtp_machine_in(session, session->plan->gap_ms));
     if (!demands_tls(session))
         return smtp_react_rcpt(session);
+    smtp_machine_part_held(session);
     recipient = smtp_queue_pop(&session->transaction);
     recipient->is_sent = false;
     session->in_flight--;

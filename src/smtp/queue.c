@@ -53,19 +53,19 @@ struct smtp_recipient *smtp_queue_pop(struct smtp_queue *queue)
 void smtp_queue_move(struct smtp_queue *queue, struct smtp_queue *from, unsigned count)
 {
     struct smtp_queue moved = {from->last, count};
+    struct smtp_recipient *first;
 
     CHECK(count > 0 && count <= from->count);
+    if (count == from->count) {
+        smtp_queue_append(queue, from);
+        return;
+    }
     for (unsigned i = 0; i < count; i++)
         moved.last = moved.last->next;
-    if (count == from->count) {
-        *from = (struct smtp_queue){0};
-    } else {
-        struct smtp_recipient *first = from->last->next;
-
-        from->last->next = moved.last->next;
-        moved.last->next = first;
-        from->count -= count;
-    }
+    first = from->last->next;
+    from->last->next = moved.last->next;
+    moved.last->next = first;
+    from->count -= count;
     smtp_queue_append(queue, &moved);
 }
 

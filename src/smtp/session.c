@@ -109,9 +109,10 @@ void smtp_session_free(struct smtp_session *session)
 
 static unsigned rcpt_room(const struct smtp_session *session)
 {
-    /* Sent ones are in rcpt_count already. */
+    /* Sent ones, and those of them that are held, are in rcpt_count already. */
+    unsigned held = session->held != NULL ? session->held->owed : 0;
     unsigned used = session->rcpt_count + session->waiting.count + session->transaction.count -
-                    session->in_flight;
+                    session->in_flight - held;
 
     if (session->is_ending || session->finish_is_new || session->is_closed ||
         session->lacks_memory || used >= session->plan->rcpts_per_session)

@@ -98,7 +98,7 @@ struct smtp_recipient {
     bool is_checked;    /* smtp_recipient_check has told what stands in mailbox */
     bool has_utf8;      /* mailbox is not ASCII */
     bool is_utf8;       /* it, or our sender, can only be said with SMTPUTF8 */
-    bool is_sent;       /* its RCPT has been sent and not been answered */
+    bool is_sent;       /* its RCPT has been sent; an answer does not count yet */
     uint8_t outcome;    /* enum smtp_outcome; when settled */
     uint8_t stage;      /* enum smtp_stage; when settled */
     uint16_t domain_at; /* offset of the domain in mailbox */
