@@ -7,8 +7,78 @@
 
 #include "bulk/job_mend.h"
 #include "bulk/job_outcome.h"
+#include "bulk/job_rig.h"
 
 #define SAID "The row can't be read: of itself."
+
+/* A list as an earlier version left it. */
+struct subject {
+    struct store *store;
+    uint64_t id;
+    struct store_job job;
+    struct arena arena;
+    struct bulk_mend mend;
+};
+
+static void add_job(struct subject *list, enum store_job_state state)
+{
+    const struct store_job job = {.state = state, .name = SLICE("list")};
+
+    assert_int_equal(store_job_add(list->store, &job, &list->id, NULL), 0);
+}
+
+static void begin(struct subject *list, enum store_job_state state)
+{
+    *list = (struct subject){.store = memory_store()};
+    arena_init(&list->arena);
+    add_job(list, state);
+}
+
+static void end(struct subject *list)
+{
+    arena_done(&list->arena);
+    store_close(list->store);
+}
+
+/* A row that was held to have no address, for the reason that is said. */
+static void add_row(struct subject *list, const struct store_row *row, struct slice explanation)
+{
+    const struct store_result result = {
+        .row = row->number,
+        .status = VERDICT_INVALID,
+        .reason = REASON_BAD_SYNTAX,
+        .checked_unix_ms = 1000,
+        .explanation = explanation,
+        .json = explanation.len > 0 ? SLICE("{}") : SLICE_EMPTY,
+    };
+
+    assert_int_equal(store_rows_add(list->store, list->id, row, 1, NULL), 0);
+    assert_int_equal(store_results_put(list->store, list->id, &result, 1, NULL), 0);
+}
+
+static void look_again(struct subject *list)
+{
+    assert_int_equal(store_job_get(list->store, list->id, &list->arena, &list->job, NULL), 0);
+}
+
+/* Row by row, to its end: one is mended. */
+static void mend_one(struct subject *list)
+{
+    int code;
+
+    assert_int_equal(bulk_mend_begin(&list->mend, &list->job, NULL), 1);
+    while ((code = bulk_mend_step(&list->mend, 1, NULL)) == 1) {
+    }
+    assert_int_equal(code, 0);
+    assert_int_equal(list->mend.mended, 1);
+}
+
+static void read_page(const struct subject *list, const struct store_query *query,
+                      struct store_page *ret_page)
+{
+    store_page_init(ret_page);
+    assert_int_equal(store_page_read(list->store, list->id, query, ret_page, NULL), 0);
+}
 
 /* Earlier versions held all of them to have no address. */
 static void unreadable_rows_are_unknown(void **state)
@@ -28,53 +98,29 @@ static void unreadable_rows_are_unknown(void **state)
         COUNT = sizeof(rows) / sizeof(*rows)
     };
     const struct store_query query = {.limit = COUNT, .with_json = true};
-    struct store_job job = {.state = STORE_JOB_PAUSED, .name = SLICE("list")};
     struct store_counts counts;
-    struct bulk_mend mend;
     struct store_page page;
-    struct store *store;
-    struct arena arena;
-    uint64_t id;
-    int code;
+    struct subject list;
 
-    (void)state;
-    arena_init(&arena);
-    assert_int_equal(store_memory_open(&store, NULL), 0);
-    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
-    for (unsigned i = 0; i < COUNT; i++) {
-        const struct store_row row = {.number = i + 1,
-                                      .turn = i,
-                                      .address = slice_from_string(rows[i].address),
-                                      .fault = rows[i].fault};
-        const struct store_result result = {.row = i + 1,
-                                            .copies = 0,
-                                            .status = VERDICT_INVALID,
-                                            .reason = REASON_BAD_SYNTAX,
-                                            .checked_unix_ms = 1000,
-                                            .explanation = rows[i].explanation,
-                                            .json = rows[i].explanation.len > 0 ? SLICE("{}")
-                                                                                : SLICE_EMPTY};
-
-        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
-        assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
-    }
-    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
-    bulk_mend_init(&mend, store);
-    for (unsigned i = 0; i < 2; i++) { /* also once more */
-        assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 1);
-        while ((code = bulk_mend_step(&mend, 1, NULL)) == 1) {
-        }
-        assert_int_equal(code, 0);
-        assert_int_equal(mend.mended, 1);
-    }
-    bulk_mend_done(&mend);
-    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
-    assert_int_equal(store_job_left(&job), 0);
-    assert_int_equal(store_counts(store, id, &counts, NULL), 0);
+    begin(&list, STORE_JOB_PAUSED);
+    for (unsigned i = 0; i < COUNT; i++)
+        add_row(&list,
+                &(struct store_row){.number = i + 1,
+                                    .turn = i,
+                                    .address = slice_from_string(rows[i].address),
+                                    .fault = rows[i].fault},
+                rows[i].explanation);
+    look_again(&list);
+    bulk_mend_init(&list.mend, list.store);
+    mend_one(&list);
+    mend_one(&list); /* also once more */
+    bulk_mend_done(&list.mend);
+    look_again(&list);
+    assert_int_equal(store_job_left(&list.job), 0);
+    assert_int_equal(store_counts(list.store, list.id, &counts, NULL), 0);
     assert_int_equal(counts.rows[REASON_NOT_PROBED], 1);
     assert_int_equal(counts.rows[REASON_BAD_SYNTAX], COUNT - 1);
-    store_page_init(&page);
-    assert_int_equal(store_page_read(store, id, &query, &page, NULL), 0);
+    read_page(&list, &query, &page);
     assert_int_equal(page.count, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
         const struct store_result *result = &page.lines[i].result;
@@ -85,53 +131,33 @@ static void unreadable_rows_are_unknown(void **state)
     }
     assert_true(slice_starts_with(page.lines[0].result.explanation,
                                   SLICE("The row can't be read: it can't be told")));
-    arena_done(&arena);
     store_page_done(&page);
-    store_close(store);
+    end(&list);
 }
 
 /* Their cells were held to be addresses that are none, and no row of the list to be unreadable. */
 static void cells_with_several_addresses_are_unknown(void **state)
 {
     static const struct store_row row = {.number = 1, .address = SLICE("a@x.example; b@x.example")};
-    static const struct store_result result = {.row = 1,
-                                               .status = VERDICT_INVALID,
-                                               .reason = REASON_BAD_SYNTAX,
-                                               .checked_unix_ms = 1000,
-                                               .explanation = SLICE("It has two @.")};
     static const struct probe_offline_terms terms = {.unix_ms = 1000};
     static struct bulk_rest rest;
     const struct store_query query = {.limit = 1};
     struct bulk_outcome outcome;
     struct buffer scratch;
-    struct store_job job = {.state = STORE_JOB_FINISHED, .name = SLICE("list")};
-    struct bulk_mend mend;
     struct store_page page;
-    struct store *store;
-    struct arena arena;
-    uint64_t id;
-    int code;
+    struct subject list;
 
-    (void)state;
-    arena_init(&arena);
-    assert_int_equal(store_memory_open(&store, NULL), 0);
-    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
-    assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
-    assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
-    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
-    assert_int_equal(job.faults, 0);
-    bulk_mend_init(&mend, store);
-    assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 1);
-    while ((code = bulk_mend_step(&mend, 1, NULL)) == 1) {
-    }
-    assert_int_equal(code, 0);
-    assert_int_equal(mend.mended, 1);
-    assert_int_equal(bulk_mend_begin(&mend, &job, NULL), 0); /* there is none any more */
-    bulk_mend_done(&mend);
-    assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
-    assert_int_equal(job.faults, 1);
-    store_page_init(&page);
-    assert_int_equal(store_page_read(store, id, &query, &page, NULL), 0);
+    begin(&list, STORE_JOB_FINISHED);
+    add_row(&list, &row, SLICE("It has two @."));
+    look_again(&list);
+    assert_int_equal(list.job.faults, 0);
+    bulk_mend_init(&list.mend, list.store);
+    mend_one(&list);
+    assert_int_equal(bulk_mend_begin(&list.mend, &list.job, NULL), 0); /* there is none any more */
+    bulk_mend_done(&list.mend);
+    look_again(&list);
+    assert_int_equal(list.job.faults, 1);
+    read_page(&list, &query, &page);
     assert_int_equal(page.lines[0].result.status, VERDICT_UNKNOWN);
     assert_true(slice_starts_with(page.lines[0].result.explanation,
                                   SLICE("The row can't be read: several addresses")));
@@ -140,56 +166,42 @@ static void cells_with_several_addresses_are_unknown(void **state)
     assert_int_equal(bulk_job_rest(&page.lines[0], &terms, &scratch, &rest, &outcome), 0);
     assert_int_equal(outcome.status, VERDICT_UNKNOWN);
     buffer_done(&scratch);
-    arena_done(&arena);
     store_page_done(&page);
-    store_close(store);
+    end(&list);
 }
 
 /* Each list is looked at once, also where the walk was ended between two of them. */
 static void what_was_mended_is_remembered(void **state)
 {
     static const struct store_row row = {.number = 1, .address = SLICE("a.example")};
-    static const struct store_result result = {.row = 1,
-                                               .status = VERDICT_INVALID,
-                                               .reason = REASON_BAD_SYNTAX,
-                                               .explanation = SLICE("It has no @.")};
-    struct store_job job = {.state = STORE_JOB_FINISHED, .name = SLICE("list")};
     static const uint64_t afters[] = {0, 0, 1, 3, 3};
-    struct bulk_mend mend;
-    struct store *store;
-    struct arena arena;
-    uint64_t id, after;
+    struct subject list;
+    uint64_t after;
 
-    (void)state;
-    arena_init(&arena);
-    assert_int_equal(store_memory_open(&store, NULL), 0);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
-        assert_int_equal(id, i + 1);
-        if (i == 2) /* nothing is wrong in it */
-            break;
-        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
-        assert_int_equal(store_results_put(store, id, &result, 1, NULL), 0);
-    }
+    begin(&list, STORE_JOB_FINISHED);
+    add_row(&list, &row, SLICE("It has no @."));
+    add_job(&list, STORE_JOB_FINISHED);
+    add_row(&list, &row, SLICE("It has no @."));
+    add_job(&list, STORE_JOB_FINISHED); /* nothing is wrong in it */
+    assert_int_equal(list.id, 3);
     for (unsigned i = 0; i < 5; i++) {
-        bulk_mend_init(&mend, store);
-        assert_int_equal(bulk_mend_recall(&mend, &after, NULL), 0);
+        bulk_mend_init(&list.mend, list.store);
+        assert_int_equal(bulk_mend_recall(&list.mend, &after, NULL), 0);
         assert_int_equal(after, afters[i]);
-        for (id = after + 1; id <= 3; id++) {
-            assert_int_equal(store_job_get(store, id, &arena, &job, NULL), 0);
-            assert_int_equal(bulk_mend_begin(&mend, &job, NULL), id < 3);
+        for (list.id = after + 1; list.id <= 3; list.id++) {
+            look_again(&list);
+            assert_int_equal(bulk_mend_begin(&list.mend, &list.job, NULL), list.id < 3);
             if (i == 0) /* killed before it looked */
                 break;
-            if (id < 3)
-                assert_int_equal(bulk_mend_step(&mend, 10, NULL), 0);
+            if (list.id < 3)
+                assert_int_equal(bulk_mend_step(&list.mend, 10, NULL), 0);
             if (i == 1)
                 break;
         }
-        assert_int_equal(bulk_mend_keep(&mend, NULL), 0);
-        bulk_mend_done(&mend);
+        assert_int_equal(bulk_mend_keep(&list.mend, NULL), 0);
+        bulk_mend_done(&list.mend);
     }
-    arena_done(&arena);
-    store_close(store);
+    end(&list);
 }
 
 int main(void)
