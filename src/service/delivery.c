@@ -149,7 +149,7 @@ int service_delivery_next(struct store *store, uint64_t webhook, struct slice af
 {
     char from[KEY_SIZE];
     uint64_t owner = 0;
-    struct slice key;
+    struct slice key = SLICE_EMPTY;
     int code;
 
     note_key(webhook, after, from);
