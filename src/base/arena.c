@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-#define FIRST_BLOCK   4096
+#define FIRST_BLOCK   1000
 #define LARGEST_BLOCK 65536
 
 struct arena_block {

@@ -15,7 +15,7 @@
 #include "probe/taken.h"
 #include "provider/mailbox.h"
 
-#define SPARE_BYTES 4000 /* used: it has no second block, or that is not much larger */
+#define SPARE_BYTES 2000 /* used: it has no second block, or that is not much larger */
 
 static void case_start(struct probe_case *kase, const struct probe_taken *taken);
 
