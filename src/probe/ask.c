@@ -19,13 +19,22 @@ static struct probe_stranger *stranger_of(struct probe_ask *ask)
 }
 
 /* Whose it is stands in it, and is not looked at: it is a case's, nearly always. */
-void probe_ask_fetch(const struct probe_ask *ask)
+static void fetch_from(const struct probe_ask *ask, size_t offset)
 {
     const char *kase = (const char *)LIST_ELEMENT(ask, struct probe_case, ask);
 
-    for (size_t at = offsetof(struct probe_case, attempts); at < sizeof(struct probe_case) + 64;
-         at += 64)
+    for (size_t at = offset; at < sizeof(struct probe_case) + MEMORY_LINE; at += MEMORY_LINE)
         __builtin_prefetch(kase + at);
+}
+
+void probe_ask_fetch(const struct probe_ask *ask)
+{
+    fetch_from(ask, offsetof(struct probe_case, attempts));
+}
+
+void probe_ask_fetch_to_go(const struct probe_ask *ask)
+{
+    fetch_from(ask, offsetof(struct probe_case, engine));
 }
 
 void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session)

@@ -22,7 +22,11 @@ struct probe_ask {
     struct probe_domain *domain;
     struct probe_host *host; /* whose queue it is in, or whose session has it */
     struct probe_session *session;
-    uint64_t asked_ms; /* when it went out */
+    union {
+        uint64_t asked_ms;       /* out: when it went */
+        struct probe_ask *later; /* in a row: whose turn comes after a few others', to be fetched
+                                    meanwhile; it may be gone: never looked at. NULL: not known */
+    };
     int64_t asked_unix_ms;
 };
 
@@ -37,8 +41,12 @@ struct probe_answer {
     uint64_t now_ms;
 };
 
-/* It is soon needed, with its owner: thousands are open, more than the processor's cache holds. */
+/*
+ * It is soon needed, with its owner: thousands are open, more than the processor's cache holds. For
+ * its answer, or to go out, which needs less.
+ */
 void probe_ask_fetch(const struct probe_ask *ask);
+void probe_ask_fetch_to_go(const struct probe_ask *ask);
 /* It goes out: the owner's clock runs. */
 void probe_ask_went_out(struct probe_ask *ask, struct probe_session *session);
 void probe_ask_answered(struct probe_ask *ask, const struct probe_answer *answer);

@@ -190,13 +190,33 @@ static struct probe_row *get_row(struct probe_domain *domain, struct probe_host 
     return row;
 }
 
-static void row_free_if_empty(struct probe_row *row)
+static void row_free(struct probe_row *row)
 {
-    if (!list_is_empty(&row->asks))
-        return;
     list_remove(&row->in_host);
     list_remove(&row->in_domain);
     memory_free(row);
+}
+
+/* It is the one that will be fetched when the turn of the fourth before it has come. */
+static void row_append(struct probe_row *row, struct probe_ask *ask)
+{
+    struct probe_ask **before = &row->newest[row->newest_at++ % PROBE_ROW_AHEAD];
+
+    if (*before != NULL)
+        (*before)->later = ask;
+    *before = ask;
+    list_append(&row->asks, &ask->node);
+}
+
+/* It has left, and nothing may be written to it. */
+static void row_forget(struct probe_row *row, const struct probe_ask *ask)
+{
+    for (unsigned i = 0; i < PROBE_ROW_AHEAD; i++) {
+        if (row->newest[i] == ask)
+            row->newest[i] = NULL;
+    }
+    if (list_is_empty(&row->asks))
+        row_free(row);
 }
 
 int probe_host_enqueue(struct probe_host *host, struct probe_ask *ask, bool first)
@@ -207,8 +227,11 @@ int probe_host_enqueue(struct probe_host *host, struct probe_ask *ask, bool firs
     CHECK(!list_node_is_in(&ask->node) && ask->session == NULL);
     if (queue == NULL)
         return ERROR_NOMEM;
+    ask->later = NULL;
     if (first)
         list_prepend(queue, &ask->node);
+    else if (row != NULL)
+        row_append(row, ask);
     else
         list_append(queue, &ask->node);
     ask->host = host;
@@ -264,7 +287,7 @@ void probe_host_dequeue(struct probe_ask *ask)
     unqueue(ask);
     row = ask->alone ? NULL : find_row(ask->domain, host);
     if (row != NULL)
-        row_free_if_empty(row);
+        row_forget(row, ask);
     probe_host_release(host);
 }
 
@@ -291,15 +314,6 @@ static struct probe_row *choose_row(struct probe_host *host, struct probe_sessio
     return row;
 }
 
-/* Each names the next: the one after that is fetched, whose turn does not come at once. */
-static void fetch_ahead(const struct list *asks, struct list_node *node)
-{
-    for (unsigned i = 0; i < 2 && node != NULL; i++)
-        node = list_after(asks, node);
-    if (node != NULL)
-        probe_ask_fetch(LIST_ELEMENT(node, struct probe_ask, node));
-}
-
 struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session *session)
 {
     struct probe_row *row = NULL;
@@ -314,12 +328,12 @@ struct probe_ask *probe_host_take(struct probe_host *host, struct probe_session 
     }
     if (node == NULL)
         return NULL;
-    if (row != NULL)
-        fetch_ahead(&row->asks, node);
     ask = LIST_ELEMENT(node, struct probe_ask, node);
+    if (ask->later != NULL)
+        probe_ask_fetch_to_go(ask->later);
     unqueue(ask);
     if (row != NULL)
-        row_free_if_empty(row);
+        row_forget(row, ask);
     probe_host_release(host); /* the session holds it */
     return ask;
 }

@@ -13,11 +13,15 @@
 
 struct probe_site;
 
+#define PROBE_ROW_AHEAD 4
+
 struct probe_row { /* the asks of one domain at one host */
     struct list_node in_host, in_domain;
     struct probe_host *host;
     struct probe_domain *domain;
     struct list asks;
+    struct probe_ask *newest[PROBE_ROW_AHEAD]; /* that came last, in turn; NULL: gone */
+    unsigned newest_at;                        /* the oldest of them */
 };
 
 struct probe_host {
