@@ -184,24 +184,18 @@ void probe_case_hurry(struct probe_case *kase)
     probe_host_hurry(&kase->ask);
 }
 
-/* A case of its own, among those under way if others may join it. NULL: no memory. */
-static struct probe_case *case_begin(struct probe_engine *engine, const struct probe_taken *taken,
-                                     uint32_t hash, bool may_be_joined, struct slice input,
-                                     struct slice *ret_input)
+/* It is one of those under way, whom others may join. False: no memory. */
+static bool case_begin(struct probe_case *kase, uint32_t hash, bool may_be_joined)
 {
-    struct probe_case *kase = case_new(engine, taken, input, ret_input);
+    struct probe_engine *engine = kase->engine;
 
-    if (kase == NULL)
-        return NULL;
     kase->mailbox_hash = hash;
     if (may_be_joined &&
-        table_add_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, hash, kase) != 0) {
-        probe_case_free(kase);
-        return NULL;
-    }
+        table_add_hashed(&engine->mailboxes, kase->ask.recipient.mailbox, hash, kase) != 0)
+        return false;
     kase->has_mailbox_key = may_be_joined;
     list_append(&engine->cases, &kase->in_cases);
-    return kase;
+    return true;
 }
 
 /* One that goes less far is soon over: from now on others join the deeper one. */
@@ -215,16 +209,23 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user)
 {
     struct probe_submission *submission = NULL;
-    struct probe_case *kase = NULL;
+    struct probe_case *kase = NULL, *fresh;
     struct probe_recalled *recalled = NULL;
     struct probe_taken taken;
+    struct slice input;
     uint32_t hash = 0;
-    bool is_settled = false, is_new = false;
+    bool is_settled = false, is_new;
 
     probe_take_in(engine, address, &taken);
     if (taken.wire.len > 0) {
         hash = table_hash(&engine->mailboxes, taken.wire);
         table_fetch(&engine->mailboxes, hash);
+    }
+    /* Nearly all are new: it is made while the place where it will stand is fetched. */
+    fresh = case_new(engine, &taken, address, &input);
+    if (fresh == NULL)
+        goto no_memory;
+    if (taken.wire.len > 0) {
         if (engine->past.recall != NULL)
             recalled = probe_recalled_new(engine, probe_taken_address(&taken), wish);
         is_settled = probe_recalled_settles(recalled, wish);
@@ -236,20 +237,19 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
             kase = NULL;
         }
     }
-    if (kase == NULL) {
-        struct slice input;
-
-        kase = case_begin(engine, &taken, hash, taken.wire.len > 0 && !is_settled, address, &input);
-        if (kase == NULL)
+    is_new = kase == NULL;
+    if (is_new) {
+        if (!case_begin(fresh, hash, taken.wire.len > 0 && !is_settled))
             goto no_memory;
+        kase = fresh;
         kase->wish = *wish;
         submission = &kase->first;
         submission_init(submission, input, taken.memo, wish, done, user);
-        is_new = true;
     } else {
         submission = submission_new(address, taken.memo, wish, done, user);
         if (submission == NULL)
             goto no_memory;
+        probe_case_free(fresh);
     }
     if (wish->patience > kase->wish.patience)
         kase->wish.patience = wish->patience;
@@ -269,6 +269,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     return 0;
 
 no_memory:
+    if (fresh != NULL)
+        probe_case_free(fresh);
     probe_recalled_free(recalled);
     return ERROR_NOMEM;
 }
