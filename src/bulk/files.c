@@ -7,6 +7,8 @@
 #include "bulk/format.h"
 #include "bulk/shift.h"
 
+#define LEAD_MAX 20 /* rows above a later file's header */
+
 static int no_memory(const struct bulk_files *files, struct error *error)
 {
     return error_set(error, ERROR_NOMEM, "%s: no memory", files->scanner.name);
@@ -61,21 +63,37 @@ static void take_shape(struct bulk_files *files)
     files->scanner.column = files->format.column;
 }
 
-static int begin_first(struct bulk_files *files, struct error *error)
+/* The header, and what stands above it: the format counts rows of workbooks that have text. */
+static int take_header(struct bulk_files *files, struct error *error)
 {
     struct bulk_csv_row row = {0};
     struct slice raw = SLICE_EMPTY;
+    unsigned lead = files->format.lead;
+
+    for (;;) {
+        int code = bulk_scanner_next(&files->scanner, &row, &raw, error);
+        bool is_blank = files->scanner.sheet != NULL && raw.len == 0, is_lead;
+
+        if (code <= 0)
+            return code;
+        is_lead = lead > 0 || is_blank;
+        if (!buffer_append_slice(is_lead ? &files->lead : &files->header, raw) ||
+            (is_lead && !buffer_append_string(&files->lead, files->format.line_end)))
+            return no_memory(files, error);
+        if (!is_lead)
+            return 0;
+        lead -= !is_blank;
+    }
+}
+
+static int begin_first(struct bulk_files *files, struct error *error)
+{
     int code = find_format(files, &files->wanted, &files->format, error);
 
     if (code != 0)
         return code;
     take_shape(files);
-    if (!files->format.has_header)
-        return 0;
-    code = bulk_scanner_next(&files->scanner, &row, &raw, error);
-    if (code <= 0)
-        return code;
-    return buffer_append_slice(&files->header, raw) ? 0 : no_memory(files, error);
+    return files->format.has_header ? take_header(files, error) : 0;
 }
 
 static int read_cell(struct bulk_files *files, struct slice cell, struct slice *ret_text,
@@ -253,6 +271,63 @@ static int is_row(struct bulk_files *files, const struct bulk_csv_row *row, stru
     return code;
 }
 
+static bool is_blank(const struct bulk_csv_shape *shape, struct slice raw)
+{
+    for (size_t i = 0; i < raw.len; i++)
+        if (!ascii_is_space(raw.ptr[i]) && !(shape->quotes && raw.ptr[i] == shape->delimiter))
+            return false;
+    return true;
+}
+
+/*
+ * Does the list's header stand further down in this file, too? Above it are no rows of the list
+ * where they are blank, or in a list that has such in its first file. How many rows, of workbooks
+ * those with text; 0: it does not; or an error.
+ */
+static int find_lower_header(struct bulk_files *files, struct error *error)
+{
+    const struct bulk_csv_shape *shape = &files->scanner.shape;
+    struct bulk_csv_row row;
+    struct buffer buffer;
+    struct slice rest, raw;
+    size_t quiet = 0;
+    bool is_whole;
+    int found = 0, code;
+
+    buffer_init(&buffer, 0);
+    code = bulk_scanner_again(&files->scanner, error);
+    if (code == 0)
+        code = bulk_scanner_sample(&files->scanner, &buffer, &rest, &is_whole, error);
+    for (int i = 0; code == 0 && found == 0 && i < LEAD_MAX && rest.len > 0 &&
+                    bulk_csv_scan(shape, rest.ptr, rest.len, is_whole, 0, &quiet, &row);
+         i++) {
+        raw = slice_prefix(rest, row.raw_len);
+        rest = slice_from_offset(rest, row.next);
+        code = is_same_header(files, raw, error);
+        if (code == 1)
+            found = i;
+        if (slice_find_byte(raw, '@') >= 0 || (files->format.lead == 0 && !is_blank(shape, raw)))
+            break;
+    }
+    buffer_done(&buffer);
+    return code < 0 ? code : found;
+}
+
+static int pass_over(struct bulk_files *files, int rows, struct error *error)
+{
+    struct bulk_csv_row row;
+    struct slice raw;
+
+    while (rows > 0) {
+        int code = bulk_scanner_next(&files->scanner, &row, &raw, error);
+
+        if (code <= 0)
+            return code;
+        rows -= files->scanner.sheet == NULL || raw.len > 0;
+    }
+    return 0;
+}
+
 /* The first row of a later file: its header, which is passed over, or a row, yet to be read. */
 static int check_header(struct bulk_files *files, size_t columns, struct error *error)
 {
@@ -265,6 +340,12 @@ static int check_header(struct bulk_files *files, size_t columns, struct error *
     code = is_same_header(files, raw, error);
     if (code != 0)
         return code < 0 ? code : 0;
+    code = find_lower_header(files, error);
+    if (code != 0)
+        return code < 0 ? code : pass_over(files, code + 1, error);
+    code = bulk_scanner_next(&files->scanner, &row, &raw, error);
+    if (code <= 0)
+        return code;
     code = is_row(files, &row, raw, columns, error);
     if (code <= 0)
         return code < 0 ? code : differs(files, "its header is another", error);
@@ -345,6 +426,7 @@ static int begin_list(struct bulk_files *files, struct error *error)
     files->current = files->first;
     files->is_known = false;
     buffer_clear(&files->header);
+    buffer_clear(&files->lead);
     code = begin_file(files, error);
     while (code == 0 && !files->is_known) {
         close_file(files);
@@ -411,6 +493,7 @@ int bulk_files_open(struct bulk_files *files, const char *const *paths, size_t c
     files->piece = piece;
     arena_init(&files->arena);
     buffer_init(&files->header, 0);
+    buffer_init(&files->lead, 0);
     buffer_init(&files->scratch[0], 0);
     buffer_init(&files->scratch[1], 0);
     code = copy_paths(files, paths, count, error);
@@ -427,6 +510,7 @@ void bulk_files_done(struct bulk_files *files)
 {
     bulk_scanner_close(&files->scanner);
     buffer_done(&files->header);
+    buffer_done(&files->lead);
     buffer_done(&files->scratch[0]);
     buffer_done(&files->scratch[1]);
     arena_done(&files->arena);

@@ -21,7 +21,7 @@ struct bulk_files {
     bool is_known;         /* the format is */
     struct bulk_format wanted;
     struct bulk_format format;   /* of the list */
-    struct buffer header;        /* its bytes */
+    struct buffer header, lead;  /* their bytes */
     struct bulk_scanner scanner; /* of the file being read */
     uint64_t before, size;       /* bytes of the files before this one; of all */
     bool is_size_known;

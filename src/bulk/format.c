@@ -82,7 +82,7 @@ static bool survey_table(struct format_survey *survey)
     struct bulk_csv_shape shape = bulk_format_shape(survey->format);
     unsigned counts[FORMAT_COLUMNS_MAX + 1] = {0};
     struct slice raw, cell, text;
-    size_t at = 0;
+    size_t at = survey->begin;
 
     while (survey->rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
         size_t index = 0;
@@ -116,7 +116,7 @@ static bool find_others(struct format_survey *survey)
     struct bulk_format *format = survey->format;
     struct bulk_csv_shape shape = bulk_format_shape(format);
     struct slice raw, cell, text;
-    size_t at = 0;
+    size_t at = survey->begin;
 
     for (int i = 0; i < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw); i++) {
         if (bulk_csv_count_cells(&shape, raw) > format->columns)
@@ -297,6 +297,22 @@ static int choose_column(struct format_survey *survey, struct error *error)
     return refuse_column(survey, NULL, error);
 }
 
+/* The first row is the one below what stands above the header. */
+static int skip_lead(struct format_survey *survey)
+{
+    const struct bulk_format *wanted = survey->wanted;
+    struct bulk_format *format = survey->format;
+
+    format->lead = 0;
+    if (survey->sample->is_later) /* see bulk/files.c */
+        return 0;
+    if (wanted->has_header < 0)
+        return format_find_lead(survey, &format->lead, &survey->begin);
+    format->lead = wanted->has_header == 1 ? wanted->lead : 0;
+    survey->begin = format_skip_rows(survey, format->lead);
+    return 0;
+}
+
 static int find_in_table(struct format_survey *survey, struct error *error)
 {
     struct bulk_format *format = survey->format;
@@ -306,10 +322,10 @@ static int find_in_table(struct format_survey *survey, struct error *error)
     format->has_header = wanted->has_header == 1;
     if (format->kind == BULK_KIND_TEXT && wanted->column_name != NULL)
         format->kind = BULK_KIND_CSV;
-    if (!survey_table(survey))
+    if (skip_lead(survey) != 0 || !survey_table(survey))
         return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
     if (wanted->has_header < 0 && survey->has_first)
-        format->has_header = looks_like_header(survey);
+        format->has_header = format->lead > 0 || looks_like_header(survey);
     if (!format->has_header && survey->has_first)
         count_first_row(survey);
     /* Rows may leave out their last cells: a header that is longer is the list's width. A later
@@ -489,6 +505,11 @@ static void describe(const struct format_survey *survey)
         sentence_add(&note, ", nothing in it");
     } else if (format->kind != BULK_KIND_TEXT || format->has_header) {
         sentence_add(&note, format->has_header ? ", header" : ", no header");
+        if (format->lead > 0 && format->kind == BULK_KIND_XLSX) /* blank ones are not counted */
+            sentence_add(&note, " below other rows");
+        else if (format->lead > 0)
+            sentence_printf(&note, " below %u other row%s", format->lead,
+                            format->lead == 1 ? "" : "s");
         sentence_printf(&note, ", addresses in column %zu", format->column + 1);
         if (format->has_header && format->column < survey->column_count) {
             sentence_add(&note, " ");

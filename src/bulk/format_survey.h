@@ -31,6 +31,7 @@ struct format_survey {
     size_t column_count, first_count; /* of all rows; of the first */
     unsigned rows;                    /* after the first */
     bool has_first;
+    size_t begin; /* of the sample: rows before it are no part of the table */
 };
 
 /* Line ends outside quotes, as far as quotes can be believed. */
@@ -41,6 +42,13 @@ int format_find_kind(struct format_survey *survey, struct error *error);
 /* The next row of the sample that is whole; false after the last. *at: 0 at first. */
 bool format_next_row(const struct format_survey *survey, const struct bulk_csv_shape *shape,
                      size_t *at, struct slice *ret_raw);
+/*
+ * How many rows stand above the header, and where it begins; 0: none that could be told from rows
+ * of the list. ERROR_NOMEM.
+ */
+int format_find_lead(struct format_survey *survey, unsigned *ret_lead, size_t *ret_begin);
+/* Where the row after so many begins. */
+size_t format_skip_rows(const struct format_survey *survey, unsigned rows);
 /* 2: an address; 1: has an "@"; 0. */
 unsigned format_address_points(struct slice text);
 

@@ -23,7 +23,10 @@ struct bulk_export {
     struct bulk_writer *writer;
     struct bulk_export_options options;
     uint64_t rows;
-    uint64_t unknown;    /* rows passed over (next_row) */
+    uint64_t unknown; /* rows passed over (next_row) */
+    uint64_t above;   /* rows of the store that are none (look_above) */
+    struct bulk_row first;
+    bool is_first_held;
     struct io_pace pace; /* in lines */
     struct store_page page;
     size_t page_octets; /* of the last one's JSON */
@@ -180,13 +183,41 @@ static int next_row(struct bulk_export *export, const struct store_line *line, s
     return code;
 }
 
+/*
+ * Earlier versions took what stands above a header, and that too, for rows of the list. The row of
+ * the reader is its first, and is held while those are passed over.
+ */
+static bool look_above(struct bulk_export *export, const struct store_line *line,
+                       const struct bulk_row *row)
+{
+    unsigned lead = bulk_reader_format(export->reader)->lead;
+
+    if (lead == 0 || line->row.number != 1 || is_same(row->address, line->row.address))
+        return false;
+    export->above = lead + 1;
+    export->first = *row;
+    export->is_first_held = true;
+    return true;
+}
+
 static int write_line(struct bulk_export *export, const struct store_line *line,
                       struct error *error)
 {
     struct bulk_outcome outcome;
     struct bulk_row row;
-    int code = next_row(export, line, &row, error);
+    int code = 1;
 
+    if (line->row.number <= export->above)
+        return 0;
+    if (export->is_first_held)
+        row = export->first;
+    else
+        code = next_row(export, line, &row, error);
+    export->is_first_held = false;
+    if (code == 1 && look_above(export, line, &row))
+        return 0;
+    if (code == 1)
+        row.number += export->above;
     if (code < 0 || (code == 0 && line->row.address.len == 0 && line->row.fault.len == 0))
         return code;
     if (code == 0 || row.number != line->row.number || !is_same(row.address, line->row.address))

@@ -26,6 +26,8 @@ void bulk_job_source_write(struct buffer *out, const struct bulk_job_source *sou
     json_name_int(&json, "encoding", format->encoding);
     json_name_int(&json, "delimiter", (unsigned char)format->delimiter);
     json_name_int(&json, "header", format->has_header);
+    if (format->lead > 0)
+        json_name_int(&json, "lead", format->lead);
     json_name_int(&json, "column", format->column == SIZE_MAX ? -1 : (int64_t)format->column);
     json_name_cstring(&json, "column_name", format->column_name);
     json_name_cstring(&json, "sheet", format->sheet);
@@ -90,6 +92,7 @@ int bulk_job_source_read(struct slice text, struct arena *arena, struct bulk_job
     format->encoding = (enum bulk_encoding)number_of(object, "encoding", BULK_ENCODING_UTF8);
     format->delimiter = (char)number_of(object, "delimiter", 0);
     format->has_header = number_of(object, "header", -1);
+    format->lead = (unsigned)number_of(object, "lead", 0);
     column = number_of(object, "column", -1);
     format->column = column < 0 ? SIZE_MAX : (size_t)column;
     if ((unsigned)format->kind > BULK_KIND_XLSX || (unsigned)format->encoding > BULK_ENCODING_UTF16)

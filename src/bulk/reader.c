@@ -102,6 +102,11 @@ struct slice bulk_reader_header(const struct bulk_reader *reader)
     return buffer_slice(&reader->files.header);
 }
 
+struct slice bulk_reader_lead(const struct bulk_reader *reader)
+{
+    return buffer_slice(&reader->files.lead);
+}
+
 static int no_memory(const struct bulk_reader *reader, uint64_t line, struct error *error)
 {
     return error_set(error, ERROR_NOMEM, "%s: no memory for line %llu", reader->files.scanner.name,

@@ -40,6 +40,7 @@ struct bulk_format {
     enum bulk_encoding encoding;
     char delimiter;          /* of CSV; 0: find out */
     int has_header;          /* -1: find out, 0, 1 */
+    unsigned lead;           /* rows above the header: titles, remarks, blank ones; found with it */
     size_t column;           /* of the address, from 0; SIZE_MAX: find out */
     const char *column_name; /* --column NAME|N (N from 1) or --field NAME ("a.b": nested); NULL */
     size_t columns;          /* of most rows; found, never wanted */
@@ -98,6 +99,8 @@ void bulk_reader_close(struct bulk_reader *reader); /* NULL accepted */
 /* What was found, and the header row's own bytes ("" when there is none). */
 const struct bulk_format *bulk_reader_format(const struct bulk_reader *reader);
 struct slice bulk_reader_header(const struct bulk_reader *reader);
+/* The rows above it, likewise, each with a line end; "": there are none. */
+struct slice bulk_reader_lead(const struct bulk_reader *reader);
 
 /*
  * The next row: 1; the end: 0; ERROR_IO (reading failed), ERROR_FORMAT (gzip damaged or cut off:

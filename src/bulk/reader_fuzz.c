@@ -34,6 +34,7 @@ static void read_and_write(struct bulk_reader *reader, struct slice list, unsign
         .kind = how & 8 ? BULK_KIND_NDJSON : BULK_KIND_CSV,
         .input = format,
         .header = bulk_reader_header(reader),
+        .lead = bulk_reader_lead(reader),
         .dialect = how & 16 ? DIALECT_ZEROBOUNCE : DIALECT_MAILKNOCK,
     };
     bool is_as_it_came = format->encoding != BULK_ENCODING_UTF16 && !format->gzipped &&

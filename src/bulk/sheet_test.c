@@ -581,10 +581,57 @@ static void jobs_without_blank_rows(void **state)
     store_close(store);
 }
 
+/* Jobs of versions that took what stands above a header for rows. */
+static void jobs_with_rows_above(void **state)
+{
+    static const char text[] = "Of May\n\nname,email\nAnn,a@b.example\nBob,c@d.example\n";
+    static const char *const addresses[] = {"", "", "email", "a@b.example", "c@d.example"};
+    const struct store_job job = {.name = SLICE("list")};
+    struct bulk_stats stats;
+    struct bulk_export_options options = {.rest = BULK_EXPORT_REST_EMPTY, .stats = &stats};
+    struct bulk_writer_options wanted = {.kind = BULK_KIND_CSV};
+    struct bulk_reader *reader;
+    struct bulk_writer *writer;
+    struct bulk_export *export;
+    struct store *store;
+    struct error error = {0};
+    uint64_t id;
+    int code;
+
+    (void)state;
+    bulk_stats_init(&stats, 1);
+    assert_int_equal(store_memory_open(&store, NULL), 0);
+    assert_int_equal(store_job_add(store, &job, &id, NULL), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(addresses); i++) {
+        const struct store_row row = {.number = i + 1, .address = slice_from_string(addresses[i])};
+
+        assert_int_equal(store_rows_add(store, id, &row, 1, NULL), 0);
+    }
+    assert_int_equal(
+        bulk_reader_open_bytes("a.csv", slice_from_string(text), 0, NULL, &reader, &error), 0);
+    wanted.input = bulk_reader_format(reader);
+    wanted.header = bulk_reader_header(reader);
+    wanted.lead = bulk_reader_lead(reader);
+    assert_int_equal(bulk_writer_open(path_out, &wanted, &writer, &error), 0);
+    assert_int_equal(bulk_export_open(store, id, reader, writer, &options, &export, &error), 0);
+    while ((code = bulk_export_step(export, &error)) == 1) {
+    }
+    if (code != 0)
+        print_error("%s\n", error.message);
+    assert_int_equal(code, 0);
+    assert_int_equal(bulk_export_rows(export), 2);
+    bulk_export_close(export);
+    assert_int_equal(bulk_writer_finish(writer, &error), 0);
+    bulk_reader_close(reader);
+    store_close(store);
+    bulk_stats_done(&stats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_without_blank_rows),
+        cmocka_unit_test(jobs_with_rows_above),
         cmocka_unit_test(rows_of_a_sheet),
         cmocka_unit_test(a_workbook_without_a_file),
         cmocka_unit_test(hostile_workbooks_are_refused),

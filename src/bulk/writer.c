@@ -175,7 +175,8 @@ static int prepare(struct bulk_writer *writer, struct error *error)
     context->kind = choose_kind(writer->path, &writer->options);
     context->shape = bulk_format_shape(&context->input);
     context->header = arena_slice(&context->arena, writer->options.header);
-    if (context->header.ptr == NULL || !name_columns(context) ||
+    context->lead = arena_slice(&context->arena, writer->options.lead);
+    if (context->header.ptr == NULL || context->lead.ptr == NULL || !name_columns(context) ||
         !appended_name(context->dialect, writer->options.prefix, context->columns,
                        context->column_count, &context->arena, &context->names))
         return no_memory(error);

@@ -26,7 +26,7 @@ enum bulk_duplicates {
 struct bulk_writer_options {
     enum bulk_kind kind;                    /* UNKNOWN: by the name's ending, else as the input */
     const struct bulk_format *input;        /* the reader's */
-    struct slice header;                    /* the reader's */
+    struct slice header, lead;              /* the reader's */
     const char *prefix;                     /* of the appended columns; NULL: "mk_" */
     enum verdict_dialect dialect;           /* whose words; DIALECT_MAILKNOCK: ours */
     bool only[VERDICT_STATUS_COUNT];        /* statuses wanted; all false: all */

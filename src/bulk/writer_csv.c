@@ -107,6 +107,8 @@ bool writer_csv_begin(struct writer_context *context)
         buffer_append(context->line, "\xef\xbb\xbf", 3);
     if (context->input.has_separator_line && is_table(context))
         buffer_printf(context->line, "sep=%c%s", context->shape.delimiter, context->input.line_end);
+    if (is_table(context))
+        buffer_append_slice(context->line, context->lead);
     return !context->line->failed;
 }
 

@@ -15,7 +15,7 @@ struct writer_context {
     enum verdict_dialect dialect;
     struct bulk_format input;
     struct bulk_csv_shape shape; /* of the input's rows */
-    struct slice header;         /* own copy, as it came; "" for none */
+    struct slice header, lead;   /* own copies, as they came; "" for none */
     struct slice *columns;       /* the list's own columns, as text; unique */
     struct slice *names_before;  /* the same as JSON strings, with a colon; NULL: no header */
     size_t names_len;            /* bytes of all of these */

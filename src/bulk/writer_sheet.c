@@ -272,6 +272,32 @@ static int put_header(struct writer_sheet *sheet, struct error *error)
     return end_row(sheet, error);
 }
 
+/* What stands above the header. */
+static int put_lead(struct writer_sheet *sheet, struct error *error)
+{
+    struct writer_context *context = sheet->context;
+    struct slice rest = context->lead, row, cell, text;
+    struct bulk_csv_row found;
+    size_t quiet = 0;
+    int code = 0;
+
+    while (code == 0 && rest.len > 0 &&
+           bulk_csv_scan(&context->shape, rest.ptr, rest.len, true, 0, &quiet, &found)) {
+        size_t column = 0;
+
+        row = slice_prefix(rest, found.raw_len);
+        rest = slice_from_offset(rest, found.next);
+        begin_row(sheet);
+        while (bulk_csv_next_cell(&context->shape, &row, &cell)) {
+            if (!bulk_format_text(&context->input, cell, context->scratch, &text))
+                return no_memory(sheet, error);
+            put_cell(sheet, column++, text, false, false);
+        }
+        code = end_row(sheet, error);
+    }
+    return code;
+}
+
 /* --- sheets ---------------------------------------------------------------------------------- */
 
 static int end_sheet(struct writer_sheet *sheet, struct error *error)
@@ -280,7 +306,24 @@ static int end_sheet(struct writer_sheet *sheet, struct error *error)
     return end_part(sheet, error);
 }
 
-/* One sheet more, with the header again: what does not fit into one goes on in the next. */
+/* Rows that stay in sight: the header and what stands above it. */
+static unsigned fixed_rows(const struct writer_context *context)
+{
+    struct slice rest = context->lead;
+    struct bulk_csv_row found;
+    unsigned rows = 1;
+    size_t quiet = 0;
+
+    while (rest.len > 0 &&
+           bulk_csv_scan(&context->shape, rest.ptr, rest.len, true, 0, &quiet, &found)) {
+        rest = slice_from_offset(rest, found.next);
+        rows++;
+    }
+    return rows;
+}
+
+/* One sheet more, with the header again, and what stands above it: what does not fit into one goes
+ * on in the next. */
 static int add_sheet(struct writer_sheet *sheet, struct error *error)
 {
     size_t columns = sheet->context->column_count + APPENDED_COLUMN_COUNT;
@@ -300,15 +343,17 @@ static int add_sheet(struct writer_sheet *sheet, struct error *error)
                               "workbookViewId=\"0\">",
                   sheet->number == 1 ? " tabSelected=\"1\"" : "");
     if (sheet->context->has_header)
-        buffer_append_string(&sheet->xml,
-                             "<pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" "
-                             "state=\"frozen\"/><selection pane=\"bottomLeft\"/>");
+        buffer_printf(&sheet->xml,
+                      "<pane ySplit=\"%u\" topLeftCell=\"A%u\" activePane=\"bottomLeft\" "
+                      "state=\"frozen\"/><selection pane=\"bottomLeft\"/>",
+                      fixed_rows(sheet->context), fixed_rows(sheet->context) + 1);
     buffer_printf(&sheet->xml,
                   "</sheetView></sheetViews><sheetFormatPr defaultRowHeight=\"15\"/><cols>"
                   "<col min=\"1\" max=\"%zu\" width=\"18.7109375\" customWidth=\"1\"/></cols>"
                   "<sheetData>",
                   columns < WRITER_SHEET_COLUMNS ? columns : WRITER_SHEET_COLUMNS);
-    return sheet->context->has_header ? put_header(sheet, error) : 0;
+    code = put_lead(sheet, error);
+    return code == 0 && sheet->context->has_header ? put_header(sheet, error) : code;
 }
 
 int writer_sheet_open(int fd, const char *path, struct writer_context *context,

@@ -129,6 +129,7 @@ static int try_clean(const struct job *job, struct error *error)
         return code;
     options.input = bulk_reader_format(reader);
     options.header = bulk_reader_header(reader);
+    options.lead = bulk_reader_lead(reader);
     code = bulk_writer_open(in_folder(job->out_name), &options, &writer, error);
     while (code == 0 && (code = bulk_reader_next(reader, &row, error)) == 1) {
         code = row.address.len > 0 && row.address.ptr[0] == 'q'
@@ -258,6 +259,14 @@ static void tables_keep_their_bytes(void **state)
          "stands in row 1.\n"},
         {{"a.txt", "v@a.example\nd@a.example\n", "o.csv", {.duplicates = BULK_DUPLICATES_DROP}},
          "address," NAMES "\nv@a.example," GOOD "\n"},
+        /* what stands above a header stays there */
+        {{"a.csv",
+          "sep=;\r\n\"M\xfcller; May\";\r\n\r\nName;mail\r\nA;v@a.example\r\n",
+          "o.csv",
+          {0}},
+         "sep=;\r\n\"M\xfcller; May\";\r\n\r\nName;mail;mk_status;mk_reason;mk_score;mk_action;"
+         "mk_flags;mk_suggestion;mk_provider;mk_explanation\r\n"
+         "A;v@a.example;valid;accepted;97;send;role free;;Gmail;\"Accepted, \"\"really\"\".\"\r\n"},
         /* one whose first is not determined yet; alone, it waits for that */
         {{"a.txt", "p\nq\n", "o.csv", {.duplicates = BULK_DUPLICATES_SKIP}},
          "address," NAMES

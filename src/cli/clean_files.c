@@ -265,6 +265,7 @@ static int check_format(const struct clean *clean, const struct bulk_reader *rea
     code = writer_options(clean, &options, error);
     options.input = &clean->format;
     options.header = bulk_reader_header(reader);
+    options.lead = bulk_reader_lead(reader);
     return code == 0 ? bulk_writer_check(clean->output, &options, error) : code;
 }
 
@@ -441,6 +442,7 @@ int clean_open_writer(struct clean *clean, struct bulk_reader *reader,
         return code;
     options.input = bulk_reader_format(reader);
     options.header = bulk_reader_header(reader);
+    options.lead = bulk_reader_lead(reader);
     options.stops = clean_interrupts;
     code = bulk_writer_open(clean->output, &options, ret_writer, error);
     if (code == 0 && bulk_writer_renamed(*ret_writer) != NULL)

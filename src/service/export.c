@@ -336,6 +336,7 @@ static int open_parts(struct export *self, struct service_call *call, const stru
     options->is_passing = true;
     options->input = bulk_reader_format(self->reader);
     options->header = bulk_reader_header(self->reader);
+    options->lead = bulk_reader_lead(self->reader);
     code = bulk_writer_open(self->path, options, &self->writer, error);
     return code == 0 ? bulk_export_open(service->store, job->id, self->reader, self->writer, &how,
                                         &self->export, error)

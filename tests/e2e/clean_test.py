@@ -136,6 +136,21 @@ class Online(WithFolder):
         self.assertEqual({r["mk_reason"] for r in read_list(out)}, {"accepted"})
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv", "a", "out.csv"})
 
+    def test_goes_on_with_a_list_that_has_a_title(self):
+        head = "Customers, May 2026\n\nname,email"
+        rows = [f"n,u{i}@slow.example" for i in range(SLOW)]
+        self.list.write_text("\n".join([head, *rows, ""]))
+        child, job = self.begin()
+        self.signal_until_it_ends(child, signal.SIGTERM)
+        _, err = self.clean(self.list, "--config", self.lab.config, "--keep-job")
+        self.assertIn("going on with", err)
+        self.assertIn("header below 2 other rows", err)
+        out = (self.folder / "people.cleaned.csv").read_bytes()
+        self.assertTrue(out.startswith(head.encode() + b",mk_status,"), out[:200])
+        self.assertEqual(out.count(b",valid,accepted,"), SLOW)
+        status, shown, err = run("jobs", "export", str(job), "--format", "csv")
+        self.assertEqual((status, shown), (0, out), err)
+
     def test_several_pipes(self):
         out, rows = self.folder / "out.csv", self.list.read_bytes()
         self.clean(self.pipe("a", rows), self.pipe("b", rows), self.list, "-o", out)

@@ -238,6 +238,26 @@ class Formats(unittest.TestCase):
         self.assertEqual([[row.get("A", ""), row.get("B", "")] for row in read_xlsx(self.path("out.xlsx"))],
                          [row[:2] for row in rows])
 
+    def test_what_stands_above_the_header(self):
+        """The title of a report, blank rows: no rows of the list, and kept where they are."""
+        above = ["Customers, May 2026", "", "\"Made by\nJo\","]
+        lines = ["name,email", "Ann,a@b.example", "Bob,", "Cas,c@d.example"]
+        with open(self.path("in.csv"), "w", encoding="utf-8", newline="") as file:
+            file.write("\r\n".join(above + lines) + "\r\n")
+        said = self.clean("in.csv", "out.csv", "--new")
+        self.assertIn('header below 3 other rows, addresses in column 2 "email"', said)
+        self.assertIn("3 rows, 0 duplicates, 0 can't be read", said)
+        with open(self.path("out.csv"), encoding="utf-8", newline="") as file:
+            written = file.read()
+        self.assertTrue(written.startswith("\r\n".join(above + lines[:1]) + ",mk_status,"), written)
+        # Also by way of a workbook.
+        for source, target, rows in (("in.csv", "out.xlsx", "3 other rows"), ("out.xlsx", "back.csv", "other rows")):
+            self.assertIn(f"header below {rows}", self.clean(source, target, "--new"))
+        with open(self.path("back.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual([row[:2] for row in rows[:6]], [["Customers", " May 2026"], [], ["Made by\nJo"],
+                                                         ["name", "email"], ["Ann", "a@b.example"], ["Bob", ""]])
+
     def test_libreoffice(self):
         """tests/files/libreoffice*: made once by LibreOffice 7.4 from libreoffice.fods (README there)."""
         files = os.path.join(os.environ["MK_SOURCE_ROOT"], "tests", "files", "libreoffice")
