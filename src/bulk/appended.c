@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/error.h"
+#include "bulk/names.h"
 
 static const char *const own_names[APPENDED_COLUMN_COUNT] = {
     [APPENDED_STATUS] = "status",     [APPENDED_REASON] = "reason",
@@ -12,14 +14,6 @@ static const char *const own_names[APPENDED_COLUMN_COUNT] = {
     [APPENDED_PROVIDER] = "provider", [APPENDED_EXPLANATION] = "explanation",
     [APPENDED_SEND_TO] = "send_to",
 };
-
-static bool is_taken(const char *name, const struct slice *own, size_t own_count)
-{
-    for (size_t i = 0; i < own_count; i++)
-        if (slice_equal_nocase(slice_trim(own[i]), slice_from_string(name)))
-            return true;
-    return false;
-}
 
 /* prefix + name, with a number in the prefix from 2 on: "mk_", "mk2_". */
 static const char *numbered(const char *prefix, unsigned number, const char *name,
@@ -33,47 +27,53 @@ static const char *numbered(const char *prefix, unsigned number, const char *nam
     return arena_printf(arena, "%.*s%u_%s", (int)(has_line ? len - 1 : len), prefix, number, name);
 }
 
-static bool name_all(const char *prefix, unsigned number, struct arena *arena,
-                     const char *const wanted[APPENDED_COLUMN_COUNT],
-                     const bool bare[APPENDED_COLUMN_COUNT], struct appended_names *names)
+/* All with this number, up to one that the list has: 1, or 0 there, or ERROR_NOMEM. */
+static int name_all(const char *prefix, unsigned number, struct arena *arena,
+                    const char *const wanted[APPENDED_COLUMN_COUNT],
+                    const bool bare[APPENDED_COLUMN_COUNT], struct bulk_names *taken,
+                    struct appended_names *names)
 {
-    for (size_t i = 0; i < APPENDED_COLUMN_COUNT; i++) {
+    int code = 0;
+
+    for (size_t i = 0; i < APPENDED_COLUMN_COUNT && code == 0; i++) {
         names->names[i] = NULL;
         if (wanted[i] == NULL)
             continue;
         names->names[i] = bare[i] ? wanted[i] : numbered(prefix, number, wanted[i], arena);
-        if (names->names[i] == NULL)
-            return false;
+        code = names->names[i] != NULL ? bulk_names_has(taken, slice_from_string(names->names[i]))
+                                       : ERROR_NOMEM;
     }
-    return true;
+    return code < 0 ? code : code == 0;
 }
 
-bool appended_name(enum verdict_dialect dialect, const char *prefix, const struct slice *own,
-                   size_t own_count, struct arena *arena, struct appended_names *ret_names)
+/* False: no memory. */
+static bool name_with(enum verdict_dialect dialect, const char *prefix, struct bulk_names *taken,
+                      struct arena *arena, struct appended_names *ret_names)
 {
     const char *wanted[APPENDED_COLUMN_COUNT];
     bool bare[APPENDED_COLUMN_COUNT] = {false};
-    unsigned number = 1;
+    int code = 0;
 
     memcpy(wanted, own_names, sizeof(wanted));
     if (dialect != DIALECT_MAILKNOCK) {
         dialect_fields(dialect, &wanted[APPENDED_STATUS], &wanted[APPENDED_REASON]);
-        for (size_t i = APPENDED_STATUS; i <= APPENDED_REASON; i++)
-            bare[i] = prefix == NULL && wanted[i] != NULL && !is_taken(wanted[i], own, own_count);
+        for (size_t i = APPENDED_STATUS; i <= APPENDED_REASON && code >= 0; i++) {
+            if (prefix != NULL || wanted[i] == NULL)
+                continue;
+            code = bulk_names_has(taken, slice_from_string(wanted[i]));
+            bare[i] = code == 0;
+        }
     }
+    if (code < 0)
+        return false;
     if (prefix == NULL)
         prefix = "mk_";
-    for (;; number++) {
-        bool is_free = true;
-
-        if (!name_all(prefix, number, arena, wanted, bare, ret_names))
-            return false;
-        for (size_t i = 0; i < APPENDED_COLUMN_COUNT && is_free; i++)
-            is_free = ret_names->names[i] == NULL || !is_taken(ret_names->names[i], own, own_count);
-        if (is_free)
-            break;
-    }
-    ret_names->number = number;
+    ret_names->number = 0;
+    do
+        code = name_all(prefix, ++ret_names->number, arena, wanted, bare, taken, ret_names);
+    while (code == 0);
+    if (code < 0)
+        return false;
     /* "flags" of a vendor beside "mk_flags" is no clash, two of one name would be. */
     for (size_t i = APPENDED_SCORE; i < APPENDED_COLUMN_COUNT; i++)
         for (size_t k = APPENDED_STATUS; k <= APPENDED_REASON; k++)
@@ -82,6 +82,21 @@ bool appended_name(enum verdict_dialect dialect, const char *prefix, const struc
                 ret_names->names[k] =
                     arena_printf(arena, "%s_%s", dialect_name(dialect), wanted[k]);
     return ret_names->names[APPENDED_STATUS] != NULL;
+}
+
+bool appended_name(enum verdict_dialect dialect, const char *prefix, const struct slice *own,
+                   size_t own_count, struct arena *arena, struct appended_names *ret_names)
+{
+    struct bulk_names taken;
+    bool is_done = true;
+
+    bulk_names_init(&taken);
+    for (size_t i = 0; i < own_count && is_done; i++)
+        is_done = bulk_names_add(&taken, own[i]) == 0;
+    if (is_done)
+        is_done = name_with(dialect, prefix, &taken, arena, ret_names);
+    bulk_names_done(&taken);
+    return is_done;
 }
 
 void appended_init(struct appended_cells *cells)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/table.h"
 #include "bulk/format.h"
 #include "bulk/writer_internal.h"
 #include "bulk/zip.h"
@@ -113,43 +114,47 @@ int bulk_writer_check(const char *path, const struct bulk_writer_options *option
     return 0;
 }
 
+/* Names of columns that are taken, and of each the number that the next of this name gets. */
+struct taken {
+    struct table table;
+    unsigned *next;
+};
+
+static bool take_name(struct writer_context *context, struct taken *taken, size_t index)
+{
+    taken->next[index] = 2;
+    return table_put(&taken->table, context->columns[index], &taken->next[index]) == 0;
+}
+
 /* The same name twice would make an object lose a member: "name", "name_2". */
-static bool make_unique(struct writer_context *context, size_t index)
+static bool make_unique(struct writer_context *context, struct taken *taken, size_t index)
 {
     struct slice wanted = context->columns[index];
+    unsigned *number = table_get(&taken->table, wanted);
+    const char *name;
 
-    for (unsigned number = 2;; number++) {
-        bool is_taken = false;
-        const char *name;
-
-        for (size_t i = 0; i < index && !is_taken; i++)
-            is_taken = slice_equal(context->columns[i], context->columns[index]);
-        if (!is_taken)
-            return true;
-        name = arena_printf(&context->arena, "%.*s_%u", SLICE_ARG(wanted), number);
+    if (number == NULL)
+        return take_name(context, taken, index);
+    do {
+        name = arena_printf(&context->arena, "%.*s_%u", SLICE_ARG(wanted), (*number)++);
         if (name == NULL)
             return false;
         context->columns[index] = slice_from_string(name);
-    }
+    } while (table_get(&taken->table, context->columns[index]) != NULL);
+    return take_name(context, taken, index);
 }
 
 /* Names of the list's own columns. */
-static bool name_columns(struct writer_context *context)
+static bool name_each(struct writer_context *context, struct taken *taken)
 {
     struct slice rest = context->header, cell, text;
     size_t i = 0;
 
-    context->header_cells = count_header(&context->shape, rest);
-    context->column_count = column_count(&context->shape, &context->input, context->header_cells);
-    context->columns =
-        arena_array(&context->arena, context->column_count + 1, sizeof(*context->columns));
-    if (context->columns == NULL)
-        return false;
     while (i < context->header_cells && bulk_csv_next_cell(&context->shape, &rest, &cell)) {
         if (!bulk_format_text(&context->input, cell, context->scratch, &text))
             return false;
         context->columns[i] = arena_slice(&context->arena, slice_trim(text));
-        if (context->columns[i].ptr == NULL || !make_unique(context, i))
+        if (context->columns[i].ptr == NULL || !make_unique(context, taken, i))
             return false;
         i++;
     }
@@ -161,10 +166,28 @@ static bool name_columns(struct writer_context *context)
         if (name == NULL)
             return false;
         context->columns[i] = slice_from_string(name);
-        if (!make_unique(context, i))
+        if (!make_unique(context, taken, i))
             return false;
     }
     return true;
+}
+
+static bool name_columns(struct writer_context *context)
+{
+    struct taken taken;
+    bool is_done;
+
+    context->header_cells = count_header(&context->shape, context->header);
+    context->column_count = column_count(&context->shape, &context->input, context->header_cells);
+    context->columns =
+        arena_array(&context->arena, context->column_count + 1, sizeof(*context->columns));
+    taken.next = arena_array(&context->arena, context->column_count + 1, sizeof(*taken.next));
+    if (context->columns == NULL || taken.next == NULL)
+        return false;
+    table_init_borrowing(&taken.table, hash_bytes(&context, sizeof(context), 0));
+    is_done = name_each(context, &taken);
+    table_done(&taken.table);
+    return is_done;
 }
 
 static int prepare(struct bulk_writer *writer, struct error *error)

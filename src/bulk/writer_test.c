@@ -61,7 +61,7 @@ static int remove_folder(void **state)
 /* Contents of a file; gzread reads plain ones too. */
 static const char *contents(const char *path)
 {
-    static char text[65536];
+    static char text[1 << 19];
     gzFile file = gzopen(path, "rb");
     int len;
 
@@ -387,6 +387,47 @@ static void objects_keep_their_bytes(void **state)
     }
 }
 
+/* As many columns of one name as one likes, or of ours: what naming them takes grows with their
+   number, and not with its cube (hours, then). */
+static void columns_of_one_name_are_many(void **state)
+{
+    enum {
+        COLUMNS = 20000
+    };
+    static const struct {
+        const char *name, *numbered_end; /* "mk", "mk2_status" */
+        const char *out_name, *result;
+    } rows[] = {
+        {"x", "", "o.ndjson", ",\"x_6\":\"\",\"x_7\":\"\",\"x_8\":"},
+        {"x", "", "o.ndjson", ",\"x_20000\":\"\",\"x_7_2\":\"\"},"},
+        {"", "", "o.ndjson", ",\"_20000\":\"\",\"x_7\":\"\"},"},
+        {"mk", "_status", "o.csv", "mk20000_status,x_7,mk20001_status,mk20001_reason,"},
+    };
+
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+        struct job job = {"a.csv", NULL, rows[k].out_name, {0}};
+        struct buffer list;
+
+        buffer_init(&list, 0);
+        buffer_printf(&list, "email,%s%s", rows[k].name, rows[k].numbered_end);
+        for (unsigned i = 2; i <= COLUMNS; i++)
+            if (rows[k].numbered_end[0] != '\0')
+                buffer_printf(&list, ",%s%u%s", rows[k].name, i, rows[k].numbered_end);
+            else
+                buffer_printf(&list, ",%s", rows[k].name);
+        buffer_append_string(&list, ",x_7\nv@a.example");
+        for (unsigned i = 0; i <= COLUMNS; i++)
+            buffer_append_byte(&list, ',');
+        buffer_append(&list, "\n", 2);
+        assert_false(list.failed);
+        job.text = list.ptr;
+        clean(&job);
+        assert_non_null(strstr(contents(in_folder(rows[k].out_name)), rows[k].result));
+        buffer_done(&list);
+    }
+    empty_folder();
+}
+
 static void one_file_a_status(void **state)
 {
     struct job job = {"a.txt", "v@a.example\nx\nv2@a.example\np\n", "my.list.csv", {.split = true}};
@@ -514,13 +555,10 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_keep_their_bytes),
-        cmocka_unit_test(latin1_stays_latin1),
-        cmocka_unit_test(objects_keep_their_bytes),
-        cmocka_unit_test(one_file_a_status),
-        cmocka_unit_test(files_appear_when_complete),
-        cmocka_unit_test(failures_are_said),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(tables_keep_their_bytes),  cmocka_unit_test(latin1_stays_latin1),
+        cmocka_unit_test(objects_keep_their_bytes), cmocka_unit_test(columns_of_one_name_are_many),
+        cmocka_unit_test(one_file_a_status),        cmocka_unit_test(files_appear_when_complete),
+        cmocka_unit_test(failures_are_said),        cmocka_unit_test(memory_runs_out),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
