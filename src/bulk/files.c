@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "bulk/column.h"
 #include "bulk/format.h"
+#include "bulk/names.h"
 #include "bulk/shift.h"
 
 #define LEAD_MAX 20 /* rows above a later file's header */
@@ -169,29 +170,38 @@ static int has_its_column(struct bulk_files *files, struct error *error)
            found.columns == files->format.columns;
 }
 
+/* 0, or ERROR_NOMEM. */
+static int collect_names(struct bulk_files *files, struct bulk_names *names, struct error *error)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(&files->format);
+    struct slice header = buffer_slice(&files->header), name;
+    int code = 0;
+
+    while (code == 0 && bulk_csv_next_cell(&shape, &header, &name)) {
+        code = read_cell(files, name, &name, error);
+        if (code == 0 && bulk_names_add(names, name) != 0)
+            code = no_memory(files, error);
+    }
+    return code;
+}
+
 /* Is any cell of this row the name of one of the list's columns? 1, 0, or ERROR_NOMEM. */
 static int names_a_column(struct bulk_files *files, struct slice raw, struct error *error)
 {
-    struct bulk_csv_shape shape = bulk_format_shape(&files->format);
-    struct slice cell, name;
-    struct buffer copy;
-    int code = 0;
+    struct bulk_names names;
+    struct slice cell;
+    int code;
 
-    buffer_init(&copy, 0);
+    bulk_names_init(&names);
+    code = collect_names(files, &names, error);
     while (code == 0 && bulk_csv_next_cell(&files->scanner.shape, &raw, &cell)) {
-        struct slice header = buffer_slice(&files->header);
-
-        buffer_clear(&copy);
         code = read_cell(files, cell, &cell, error);
-        if (code == 0 && !buffer_append_slice(&copy, slice_trim(cell)))
+        if (code == 0 && slice_trim(cell).len > 0)
+            code = bulk_names_has(&names, cell);
+        if (code < 0)
             code = no_memory(files, error);
-        while (code == 0 && copy.len > 0 && bulk_csv_next_cell(&shape, &header, &name)) {
-            code = read_cell(files, name, &name, error);
-            if (code == 0)
-                code = slice_equal_nocase(buffer_slice(&copy), slice_trim(name));
-        }
     }
-    buffer_done(&copy);
+    bulk_names_done(&names);
     return code;
 }
 

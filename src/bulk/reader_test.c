@@ -782,6 +782,50 @@ static void several_files(void **state)
     rmdir(folder);
 }
 
+/* Whether a piece's first row names columns of the list takes as long as both are long, and not one
+   times the other (minutes). */
+static void first_rows_are_long(void **state)
+{
+    enum {
+        COLUMNS = 50000
+    };
+    static const struct {
+        const char *last; /* cell of the second file's first row, whose first is blank */
+        bool is_row;
+    } rows[] = {{"x", true}, {" C49999", false}};
+    char folder[] = "/tmp/mk-reader-XXXXXX", paths[2][64];
+    const char *files[2] = {paths[0], paths[1]};
+
+    assert_non_null(mkdtemp(folder));
+    for (size_t k = 0; k < 2; k++)
+        snprintf(paths[k], sizeof(paths[k]), "%s/%zu", folder, k);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buffer texts[2];
+        struct bulk_reader *reader;
+
+        for (size_t k = 0; k < 2; k++) {
+            buffer_init(&texts[k], 0);
+            buffer_append_string(&texts[k], k == 0 ? "email" : "");
+            for (unsigned c = 1; c < COLUMNS; c++)
+                buffer_printf(&texts[k], k == 0 ? ",c%u" : ",d%u", c);
+            buffer_printf(&texts[k], k == 0 ? ",d\na@b.example" : ",%s\nc@d.example", rows[i].last);
+            for (unsigned c = 0; c < COLUMNS; c++)
+                buffer_append_byte(&texts[k], ',');
+            buffer_append(&texts[k], "\n", 2);
+            assert_false(texts[k].failed);
+            write_file(paths[k], texts[k].ptr);
+            buffer_done(&texts[k]);
+        }
+        assert_int_equal(bulk_reader_open(files, 2, NULL, &reader, NULL),
+                         rows[i].is_row ? 0 : ERROR_FORMAT);
+        if (rows[i].is_row)
+            bulk_reader_close(reader);
+    }
+    for (size_t k = 0; k < 2; k++)
+        unlink(paths[k]);
+    rmdir(folder);
+}
+
 /* Rows are named by the line on which they stand, whatever stands before them. */
 static void lines_of_several_files(void **state)
 {
@@ -876,6 +920,7 @@ int main(void)
         cmocka_unit_test(a_field_may_come_late),
         cmocka_unit_test(several_addresses_in_a_cell),
         cmocka_unit_test(several_files),
+        cmocka_unit_test(first_rows_are_long),
         cmocka_unit_test(lines_of_several_files),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(memory_runs_out),
