@@ -378,6 +378,14 @@ static int heed_encoding(struct bulk_files *files, struct error *error)
     return 0;
 }
 
+/* Rows are passed on as they are, to stand between the list's: only where there is one column its
+   own first line may name another delimiter. */
+static bool is_divided_otherwise(const struct bulk_files *files, const struct bulk_format *found)
+{
+    return found->kind == BULK_KIND_CSV && found->delimiter != files->format.delimiter &&
+           (found->columns > 1 || files->format.columns > 1);
+}
+
 /* A file after the first: of the same kind, with the same header or none. */
 static int begin_later(struct bulk_files *files, struct error *error)
 {
@@ -394,6 +402,8 @@ static int begin_later(struct bulk_files *files, struct error *error)
     code = find_format(files, &wanted, &found, error);
     if (code != 0)
         return code;
+    if (is_divided_otherwise(files, &found))
+        return differs(files, "its delimiter is another", error);
     files->scanner.shape = bulk_format_shape(&found);
     files->scanner.shape.columns = files->format.columns; /* a piece may begin with a longer row */
     return files->format.has_header ? check_header(files, found.columns, error) : 0;

@@ -725,7 +725,8 @@ static void several_files(void **state)
         {{"name,email\nAnn,a@b.example\n", "c@d.example,Bob\n", ""}, NULL, "1: is not like"},
         {{"name,email\nAnn,a@b.example\n", "id,\n", ""}, "a@b.example ! ", NULL},
         {{"name,email\nAnn,a@b.example\n", "name,\n", ""}, NULL, "1: is not like"},
-        {{"name,email\nAnn,a@b.example\n", "sep=;\nBob;\nCas;c@d.example\n", ""},
+        /* a list without such a line may go on in a piece with one */
+        {{"name;email\nAnn;a@b.example\n", "sep=;\nBob;\nCas;c@d.example\n", ""},
          "a@b.example ! c@d.example ",
          NULL},
         /* where more stands above the header */
@@ -738,6 +739,17 @@ static void several_files(void **state)
          NULL},
         {{"name,email\nAnn,a@b.example\n", "Of June,\nName,Email\nBob,c@d.example\n", ""},
          "a@b.example ! Email c@d.example ",
+         NULL},
+        /* rows go to the output as they are: there they would be of one cell */
+        {{"name,email\nAnn,a@b.example\n", "sep=;\nname;email\nCas;c@d.example\n", ""},
+         NULL,
+         "1: is not like"},
+        {{"name,email\nAnn,a@b.example\n", "", "sep=;\nCas;c@d.example\n"},
+         NULL,
+         "its delimiter is another"},
+        {{"email\na@b.example\n", "sep=;\nc@d.example;x\n", ""}, NULL, "its delimiter is another"},
+        {{"email\na@b.example\n", "sep=;\nemail\nc@d.example\n", "sep=,\nemail\ne@f.example\n"},
+         "a@b.example c@d.example e@f.example ",
          NULL},
         /* a header that is empty above the addresses */
         {{"name,email,x\nAnn,a@b.example,1\n", "id,, X \nBob,c@d.example,2\n", ""},
