@@ -14,6 +14,11 @@
 static const char fault_short[] = "too few columns: there is none for the address";
 static const char fault_object[] = "not a JSON object";
 static const char fault_field[] = "the object lacks the field";
+/* The same where an address may stand all the same: by their first words people know them. */
+static const char fault_short_at[] = "too few columns: an address may stand elsewhere in the row";
+static const char fault_field_at[] =
+    "the object lacks the field: an address may stand elsewhere in it";
+static const char fault_nested_at[] = "the field holds no text: an address may stand within it";
 static const char fault_unclear[] =
     "more cells than other rows: which of them is the address can't be told";
 static const char fault_several[] =
@@ -113,14 +118,24 @@ static int no_memory(const struct bulk_reader *reader, uint64_t line, struct err
                      (unsigned long long)line);
 }
 
+/* As it is, or as JSON may have it. */
+static bool has_at(struct slice text)
+{
+    return slice_find_byte(text, '@') >= 0 || slice_find(text, SLICE("\\u0040")) >= 0;
+}
+
 static const char *read_field(const struct bulk_reader *reader, struct slice raw,
                               struct slice *ret_value)
 {
     if (slice_trim(raw).len == 0)
         return NULL;
     if (ndjson_find(raw, slice_from_string(reader->files.format.column_name), ret_value))
-        return NULL;
-    return ndjson_is_object(raw) ? fault_field : fault_object;
+        return (ret_value->ptr[0] == '{' || ret_value->ptr[0] == '[') && has_at(*ret_value)
+                   ? fault_nested_at
+                   : NULL;
+    if (!ndjson_is_object(raw))
+        return fault_object;
+    return has_at(raw) ? fault_field_at : fault_field;
 }
 
 /* The next row of this file or of a later one, held; 1, 0 after the last. */
@@ -201,6 +216,18 @@ static bool has_lone_return(struct slice address)
     return at >= 0 && address.ptr[at + 1] != '\n' && slice_find_byte(address, '@') >= 0;
 }
 
+/* One cell where others have several: as of a list with another delimiter, added to this one. */
+static bool is_otherwise_divided(const struct bulk_reader *reader, struct slice raw,
+                                 struct slice cell)
+{
+    const struct bulk_format *format = &reader->files.format;
+
+    return format->kind == BULK_KIND_CSV && format->columns > 1 && cell.len == raw.len &&
+           slice_find_byte(cell, '@') >= 0 && !is_readable(cell) &&
+           (slice_find_byte(cell, ';') >= 0 || slice_find_byte(cell, ',') >= 0 ||
+            slice_find_byte(cell, '\t') >= 0 || slice_find_byte(cell, '|') >= 0);
+}
+
 const char *bulk_fault_of_address(struct slice address)
 {
     if (bulk_has_several(address))
@@ -255,8 +282,10 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
             ret_row->fault = read_field(reader, ret_row->raw, &cell);
     } else if (scanned.has_cell) {
         cell = scanned.cell;
+        if (scanned.fault == NULL && is_otherwise_divided(reader, ret_row->raw, cell))
+            ret_row->fault = fault_short_at;
     } else if (scanned.fault == NULL && ret_row->raw.len > 0) {
-        ret_row->fault = fault_short;
+        ret_row->fault = has_at(ret_row->raw) ? fault_short_at : fault_short;
     }
     if (scanned.has_cell && scanned.fault == NULL && bulk_shift_may_be(&reader->files.format, cell))
         code = heed_shift(reader, &cell, ret_row, error);
