@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "address/char_class.h"
+#include "address/popular.h"
+#include "address/suffix.h"
 #include "address/suggest_parts.h"
+#include "address/tld.h"
 
 /* A key beside the dot, or a space: a dot when it stands between two letters or digits. */
 static bool may_mean_dot(char c)
@@ -43,9 +46,37 @@ static struct slice drop_comment(struct slice domain)
     return slice_trim(slice_prefix(domain, (size_t)open));
 }
 
+/* Is what came so far a domain, and does something else begin here ("x.example, Berlin")? At what
+   may mean a dot only where it has none to come. */
+static bool ends_here(struct slice rest, const char *out, size_t len)
+{
+    ptrdiff_t dot;
+
+    if (!may_mean_dot(rest.ptr[0]) && rest.ptr[0] != '|')
+        return false;
+    dot = slice_rfind_byte(slice_from(out, trim_end(out, len)), '.');
+    if (dot < 0)
+        return false;
+    if ((rest.ptr[0] == ',' || rest.ptr[0] == ';') && rest.len > 1 && rest.ptr[1] == ' ')
+        return true;
+    return address_tld_find(slice_from(out + dot + 1, trim_end(out, len) - (size_t)dot - 1)) !=
+           ADDRESS_TLD_UNKNOWN;
+}
+
+/* "x.co uk", "yahoo.com br": what stands behind a domain belongs to its end all the same. */
+static bool goes_on(struct slice whole, struct slice head)
+{
+    struct slice owned = address_registrable_domain(whole);
+
+    if (whole.len == head.len || popular_find(whole) != NULL)
+        return true;
+    return owned.len > 0 && whole.ptr[head.len] == '.' &&
+           whole.len - owned.len == head.len - address_registrable_domain(head).len;
+}
+
 bool suggest_repair_domain(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1])
 {
-    size_t len = 0;
+    size_t len = 0, head_len = 0;
 
     domain = drop_comment(slice_trim(domain));
     if (domain.len > ADDRESS_DOMAIN_MAX)
@@ -55,6 +86,12 @@ bool suggest_repair_domain(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1]
         bool between = i > 0 && i + 1 < domain.len && char_is(domain.ptr[i - 1], CHAR_LET_DIG) &&
                        char_is(domain.ptr[i + 1], CHAR_LET_DIG);
 
+        if (head_len == 0 && ends_here(slice_from_offset(domain, i), out, len))
+            head_len = trim_end(out, len);
+        if (char_is(c, CHAR_HIGH) && head_len > 0) {
+            out[head_len] = '\0';
+            return true;
+        }
         if (char_is(c, CHAR_HIGH))
             return false;
         if (char_is(c, CHAR_LET_DIG)) {
@@ -69,7 +106,10 @@ bool suggest_repair_domain(struct slice domain, char out[ADDRESS_DOMAIN_MAX + 1]
                 out[len++] = '.';
         }
     }
-    len = drop_repeated_tld(out, trim_end(out, len));
+    len = trim_end(out, len);
+    if (head_len > 0 && !goes_on(slice_from(out, len), slice_from(out, head_len)))
+        len = head_len;
+    len = drop_repeated_tld(out, len);
     out[len] = '\0';
     return len > 0;
 }

@@ -74,6 +74,26 @@ static void domains_are_mended(void **state)
         {"bigpond.net.ua", "bigpond.net.au"},
         {"example.com,", "example.com"},
         {"exa mple,com", "exa.mple.com"},
+        /* what stands behind a domain is no part of it */
+        {"a.example.com, Berlin", "a.example.com"},
+        {"example.com; b", "example.com"},
+        {"example.com or none", "example.com"},
+        {"example.com - Sales", "example.com"},
+        {"example.com / c", "example.com"},
+        {"example.com|b", "example.com"},
+        {"example.co.uk, London", "example.co.uk"},
+        {"example.com, M\xc3\xbcnchen", "example.com"},
+        {"gmial.con, Berlin", "gmail.com"},
+        {"gmail, com", "gmail.com"},
+        {"gmail,com, Berlin", "gmail.com"},
+        /* or is its end after all */
+        {"example.co uk", "example.co.uk"},
+        {"example.co. uk", "example.co.uk"},
+        {"yahoo.com br", "yahoo.com.br"},
+        {"yahoo.co,uk", "yahoo.co.uk"},
+        {"b\xc3\xbc"
+         "cher.de, Berlin",
+         NULL},
         {"b\xc3\xbc"
          "cher.de",
          NULL},
@@ -192,6 +212,9 @@ static void addresses_are_mended(void **state)
          "john@b\xc3\xbc"
          "cher.de"},
         {"john@[192.0.2.1] ", "john@[192.0.2.1]"},
+        {"john@example.org, Berlin", "john@example.org"},
+        {"john@example.org or none", "john@example.org"},
+        {"john@example.org;b", "john@example.org"},
         {"john doe@example.org", NULL},
         {"john@example.org, jane@example.org", NULL},
         {"john@example.org\njane@example.org", NULL},
