@@ -36,8 +36,9 @@ bool suggest_domain(struct slice domain, const struct suggest_world *world,
 
 /*
  * The same for a whole address, also one that does not parse: outer space trimmed, junk around it
- * removed ("<a@b.com>", "mailto:"), the domain mended. Returns the length written (NUL-terminated)
- * or 0. What it writes always parses as an address.
+ * removed ("<a@b.com>", "mailto:"), what is one address said twice is that address, the domain
+ * mended. Returns the length written (NUL-terminated) or 0. What it writes always parses as an
+ * address.
  */
 size_t suggest_address(struct slice address, const struct suggest_world *world,
                        char out[ADDRESS_WIRE_SIZE]);

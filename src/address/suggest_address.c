@@ -131,6 +131,26 @@ static struct slice unwrap(struct slice s)
     return s;
 }
 
+/* "a@b.example; A@b.example": one address said twice is that address, in which it is cut. */
+static struct slice once(struct slice s)
+{
+    ptrdiff_t at = slice_find_byte(s, '@'), again;
+    struct slice local = slice_prefix(s, at < 0 ? 0 : (size_t)at + 1);
+    struct slice domain = slice_from_offset(s, local.len), rest, second;
+
+    again = local.len > 1 ? slice_find_nocase(domain, local) : -1;
+    if (again <= 0)
+        return s;
+    rest = slice_from_offset(domain, (size_t)again + local.len);
+    second = strip(rest, "", " \t\"'`>)]},;:.");
+    if (second.len == 0 || second.len >= (size_t)again ||
+        !slice_starts_with_nocase(domain, second) ||
+        char_is(domain.ptr[second.len], CHAR_LET_DIG) || domain.ptr[again - 1] == '\0' ||
+        strchr(" \t\r\n,;:/|&(<[\"'`", domain.ptr[again - 1]) == NULL)
+        return s;
+    return slice_prefix(s, local.len + second.len);
+}
+
 /* Offset of the only "@" outside quotes ("@@" is taken for one: its last), or -1. */
 static ptrdiff_t find_at(struct slice s)
 {
@@ -231,7 +251,7 @@ size_t suggest_address(struct slice address, const struct suggest_world *world,
 
     if (address.len == 0 || address.len > TEXT_MAX || !copy_visible(address, &text))
         return 0;
-    inner = slice_trim(slice_from(text.bytes, text.len));
+    inner = once(slice_trim(slice_from(text.bytes, text.len)));
     if (has_control(inner))
         return 0;
     text.len = inner.len;

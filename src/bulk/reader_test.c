@@ -621,6 +621,11 @@ static void several_addresses_in_a_cell(void **state)
         {"a@b.example.;c@d.example.", false},
         {"a@b.example. c@d.example.", false},
         {"\xc3\xbc@b\xc3\xbc.example c@d.example", false},
+        {"a@b.example\xe5\x92\x8cz@d.example", false}, /* a letter between them */
+        {"a@b\xc3\xbc.example\xe5\x92\x8c\xe6\x88\x96z@d.example", false},
+        {"a@\xe4\xbe\x8b.\xe4\xbe\x8bz@d.example", false},
+        {"a@b\xc3\xbc@d.example", true},
+        {"a@b.example@d.example", true},
         {"\xc3\xbc@b\xc3\xbc.example. <\xc3\xbc@b\xc3\xbc.example>", true},
         {"\"\"\"a@b\"\"@c.example; d@e.example\"", false},
         {"c@d.example\rCas,e@f.example", false}, /* two rows: the first one's line ends otherwise */

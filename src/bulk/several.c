@@ -54,6 +54,18 @@ static size_t quoted_len(struct slice rest)
     return at + 1 < rest.len && rest.ptr[at + 1] == '@' ? at + 2 : 0;
 }
 
+/* Where another script begins behind a domain's dot, as nothing need divide addresses that are
+   joined by a word of it; 0: nowhere. */
+static size_t script_end(struct slice run)
+{
+    ptrdiff_t dot = slice_find_byte(run, '.');
+
+    for (size_t i = dot < 0 ? run.len : (size_t)dot + 2; i < run.len; i++)
+        if (((unsigned char)run.ptr[i] < 0x80) != ((unsigned char)run.ptr[i - 1] < 0x80))
+            return i;
+    return 0;
+}
+
 /* Without dots behind it, as of a sentence; 0: there is none, or a further @ follows it. */
 static size_t domain_len(struct slice rest)
 {
@@ -62,7 +74,7 @@ static size_t domain_len(struct slice rest)
     while ((len = name_len(slice_from_offset(rest, end), ".-")) > 0)
         end += len;
     if (end < rest.len && rest.ptr[end] == '@')
-        return 0;
+        end = script_end(slice_prefix(rest, end));
     while (end > 0 && (rest.ptr[end - 1] == '.' || rest.ptr[end - 1] == '-'))
         end--;
     return end;

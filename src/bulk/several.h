@@ -1,7 +1,8 @@
 /*
  * Cells in which several addresses stand: "a@x.example; b@x.example". A row has one, and which of
  * them is meant can't be told; that both together are none would be true of the text, and false of
- * everybody in it. Whatever divides them: looked for is what addresses themselves are made of.
+ * everybody in it. Whatever divides them: looked for is what addresses themselves are made of. One
+ * that is said twice is one, which its suggestion says (address/suggest.h).
  */
 #ifndef MK_BULK_SEVERAL_H
 #define MK_BULK_SEVERAL_H
