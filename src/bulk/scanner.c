@@ -176,8 +176,8 @@ static int next_of_sheet(struct bulk_scanner *scanner, struct bulk_csv_row *row,
     if (more != 1)
         return more;
     if (fault == NULL && bulk_sheet_lacks(scanner->sheet, scanner->column))
-        fault =
-            "a formula without a value, or an error: mend it in a spreadsheet and save the list";
+        fault = "a formula without a text, an error, or a text that the workbook lacks: mend it in "
+                "a spreadsheet and save the list";
     *row = (struct bulk_csv_row){.line_count = 1, .fault = fault};
     scanner->line = line;
     rest = *ret_raw;

@@ -51,7 +51,8 @@ struct bulk_sheet {
     size_t style;
     struct buffer value, text; /* text: of one with escapes */
     unsigned value_depth, phonetic_depth;
-    bool has_formula;
+    bool has_formula, has_value;
+    bool lacks_string; /* there is no shared string of its number: the workbook is damaged */
 };
 
 /* "BC12": column 54 from 0; false when there are no letters. */
@@ -106,7 +107,7 @@ static void begin_cell(struct bulk_sheet *sheet, const char *const *attributes)
     if (reference != NULL && column_of(reference, &column) && column > sheet->column)
         sheet->column = column;
     sheet->value_depth = sheet->phonetic_depth = 0;
-    sheet->has_formula = false;
+    sheet->has_formula = sheet->has_value = sheet->lacks_string = false;
     buffer_clear(&sheet->value);
 }
 
@@ -118,7 +119,7 @@ static void on_begin(void *user, const char *name, const char *const *attributes
     if (strcmp(name, "c") == 0)
         begin_cell(sheet, attributes);
     else if (strcmp(name, "v") == 0 || strcmp(name, "t") == 0)
-        sheet->value_depth++;
+        sheet->value_depth++, sheet->has_value = true;
     else if (strcmp(name, "rPh") == 0)
         sheet->phonetic_depth++;
     else if (strcmp(name, "f") == 0)
@@ -160,19 +161,28 @@ static struct slice number_text(const struct bulk_sheet *sheet, struct slice val
     return slice_from_string(out);
 }
 
+static struct slice shared_text(struct bulk_sheet *sheet, struct slice value)
+{
+    struct slice text;
+    uint64_t index;
+
+    if (value.len == 0)
+        return SLICE_EMPTY;
+    if (slice_to_u64(value, UINT32_MAX, &index) && bulk_strings_get(sheet->strings, index, &text))
+        return bulk_xstring_text(slice_prefix(text, VALUE_MAX), &sheet->text);
+    sheet->lacks_string = true;
+    return SLICE_EMPTY;
+}
+
 static struct slice cell_text(struct bulk_sheet *sheet, char out[40])
 {
-    struct slice value = buffer_slice(&sheet->value), text;
-    uint64_t index;
+    struct slice value = buffer_slice(&sheet->value);
 
     switch (sheet->type) {
     case CELL_NUMBER:
         return number_text(sheet, value, out);
     case CELL_SHARED:
-        return slice_to_u64(slice_trim(value), UINT32_MAX, &index) &&
-                       bulk_strings_get(sheet->strings, index, &text)
-                   ? bulk_xstring_text(slice_prefix(text, VALUE_MAX), &sheet->text)
-                   : SLICE_EMPTY;
+        return shared_text(sheet, slice_trim(value));
     case CELL_BOOLEAN:
         return slice_equal(value, SLICE("1")) ? SLICE("TRUE") : SLICE("FALSE");
     default:
@@ -180,11 +190,14 @@ static struct slice cell_text(struct bulk_sheet *sheet, char out[40])
     }
 }
 
-/* A text that is empty, too, is a value: that has a type. */
+/*
+ * A text that is empty, too, is a value: that has a type. A number may be one that a program wrote
+ * that doesn't calculate: 0, as XlsxWriter does, or what its caller liked.
+ */
 static bool lacks_value(const struct bulk_sheet *sheet)
 {
-    return sheet->type == CELL_ERROR ||
-           (sheet->has_formula && sheet->type == CELL_NUMBER && sheet->value.len == 0);
+    return sheet->type == CELL_ERROR || sheet->lacks_string ||
+           (sheet->has_formula && (sheet->type == CELL_NUMBER || !sheet->has_value));
 }
 
 static void note_unvalued(struct bulk_sheet *sheet)

@@ -36,9 +36,10 @@ size_t bulk_sheet_others(const struct bulk_sheet *sheet); /* further ones of its
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
                     const char **ret_fault, struct error *error);
 /*
- * Is the value of the cell in this column (from 0) of the row last given unknown? It holds a
- * formula of which the file does not say what it comes to (programs that don't calculate leave that
- * to spreadsheets), or an error ("#N/A").
+ * Is the text of the cell in this column (from 0) of the row last given unknown? It holds a formula
+ * of which the file does not say what it comes to, or perhaps not truly, as it says a number
+ * (programs that don't calculate leave that to spreadsheets), an error ("#N/A"), or the number of a
+ * text that the workbook lacks.
  */
 bool bulk_sheet_lacks(const struct bulk_sheet *sheet, size_t column);
 /* From the first row again. */

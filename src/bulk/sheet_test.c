@@ -108,6 +108,13 @@ static const char sheet_people[] =
          "<c t=\"inlineStr\"><is><t/></is></c><c t=\"n\"><v>8</v></c></row>"
          "<row r=\"13\"><c r=\"A13\"><v>9</v></c><c r=\"B13\" t=\"e\"><v>#N/A</v></c></row>"
          "<row r=\"14\"><c r=\"B14\"><f>A8</f></c></row>"
+         "<row r=\"15\"><c r=\"B15\"><f>LOWER(A8)</f><v>0</v></c></row>"
+         "<row r=\"16\"><c r=\"B16\" t=\"str\"><f>A8</f></c></row>"
+         "<row r=\"17\"><c r=\"B17\" t=\"s\"><v>99</v></c></row>"
+         "<row r=\"18\"><c r=\"A18\"><v>1</v></c><c r=\"B18\" t=\"s\"><v>-1</v></c></row>"
+         "<row r=\"19\"><c r=\"A19\"><f>1+1</f><v>2</v></c>"
+         "<c r=\"B19\" t=\"str\"><f>A8</f><v>x@y.example</v></c></row>"
+         "<row r=\"20\"><c r=\"A20\"><v>3</v></c><c r=\"B20\" t=\"s\"/></row>"
          "</sheetData></worksheet>";
 
 static void write_workbook(void)
@@ -178,12 +185,19 @@ static void rows_of_a_sheet(void **state)
     assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
     assert_true(slice_equal(row.raw, SLICE(",b@y.example,,8")));
     assert_true(slice_equal(row.address, SLICE("b@y.example")));
-    for (uint64_t line = 13; line <= 14; line++) { /* an error; nothing but such a formula */
+    /* An error, what such a formula comes to, a text that is not in the workbook. */
+    for (uint64_t line = 13; line <= 18; line++) {
         assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
         assert_int_equal(row.line, line);
         assert_non_null(row.fault);
         assert_false(bulk_fault_is_no_address(slice_from_string(row.fault)));
     }
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_true(slice_equal(row.raw, SLICE("2,x@y.example")));
+    assert_null(row.fault);
+    assert_int_equal(bulk_reader_next(reader, &row, &error), 1);
+    assert_int_equal(row.line, 20);
+    assert_true(row.fault == NULL || bulk_fault_is_no_address(slice_from_string(row.fault)));
     assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
     assert_int_equal(bulk_reader_offset(reader), bulk_reader_size(reader));
     bulk_reader_close(reader);
