@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "bulk/fleet_internal.h"
+#include "bulk/job_key.h"
 #include "bulk/job_outcome.h"
 #include "provider/mailbox.h"
 
@@ -14,15 +15,14 @@
 
 /* 0; ERROR_BUSY: the engine is full. */
 static int submit(struct bulk_fleet_list *list, struct bulk_fleet_chunk *chunk,
-                  const struct store_claim *claim)
+                  const struct store_row *row, unsigned hops)
 {
-    const struct store_row *row = &claim->row;
     struct bulk_fleet_ticket *ticket = memory_zalloc(1, sizeof(*ticket));
     int code;
 
     if (ticket == NULL)
         return ERROR_NOMEM;
-    *ticket = (struct bulk_fleet_ticket){list, chunk, row->number, row->copies, claim->hops};
+    *ticket = (struct bulk_fleet_ticket){list, chunk, row->number, row->copies, hops};
     code = probe_engine_submit_wish(list->fleet->engine, row->address, &list->wish,
                                     bulk_fleet_answered, ticket);
     if (code != 0)
@@ -92,7 +92,7 @@ static void expect_records(struct bulk_fleet *fleet)
     if (until > fleet->claims.count)
         until = fleet->claims.count;
     for (size_t i = fleet->claim_at; i < until; i++)
-        expect_address(expected, fleet->claims.claims[i].row.address);
+        expect_address(expected, bulk_job_address(fleet->claims.claims[i].row.address));
     store_records_expect(fleet->store, expected->names, expected->count);
     fleet->expected_until = until;
     arena_done(&expected->arena);
@@ -129,12 +129,12 @@ static bool feed_one(struct bulk_fleet *fleet)
     if (claim->chunk == 0)
         fleet->chunk = NULL;
     row = claim->row;
-    row.fault = bulk_job_fault(&row);
+    bulk_job_row(&row);
     if (row.number == 0) {
         bulk_fleet_settle(list, fleet->chunk);
     } else if (row.fault.len > 0) {
         bulk_fleet_fault(list, fleet->chunk, &row);
-    } else if (submit(list, fleet->chunk, claim) != 0) {
+    } else if (submit(list, fleet->chunk, &row, claim->hops) != 0) {
         bulk_fleet_pump_soon(fleet, BUSY_MS);
         return false;
     }

@@ -245,7 +245,7 @@ static int feed_one(struct bulk_job *job)
     }
     if (code == 0)
         return 0;
-    row.fault = bulk_job_fault(&row);
+    bulk_job_row(&row);
     if (row.fault.len > 0) {
         keep_fault(job, &row);
         return 1;

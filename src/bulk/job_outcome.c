@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "bulk/job_key.h"
 #include "bulk/reader.h"
 #include "provider/mailbox.h"
 #include "verdict/advice.h"
@@ -61,6 +62,12 @@ struct slice bulk_job_fault(const struct store_row *row)
     return row->fault.len > 0 ? row->fault : slice_from_string(bulk_fault_of_address(row->address));
 }
 
+void bulk_job_row(struct store_row *row)
+{
+    row->fault = bulk_job_fault(row);
+    row->address = bulk_job_address(row->address);
+}
+
 int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct result_options *options,
                           struct buffer *scratch, struct verdict *ret_verdict,
                           struct store_result *ret_result)
@@ -87,15 +94,16 @@ int bulk_job_rest(const struct store_line *line, const struct probe_offline_term
                   struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome)
 {
     const struct result_options json = {.source = "live"};
-    struct slice fault = bulk_job_fault(&line->row);
+    struct store_row row = line->row;
     struct store_result result;
     int code;
 
-    if (fault.len > 0) {
-        code =
-            bulk_job_fault_result(fault, terms->unix_ms, &json, scratch, &rest->verdict, &result);
+    bulk_job_row(&row);
+    if (row.fault.len > 0) {
+        code = bulk_job_fault_result(row.fault, terms->unix_ms, &json, scratch, &rest->verdict,
+                                     &result);
     } else {
-        probe_offline_judge(line->row.address, NULL, terms, &rest->each, &rest->verdict);
+        probe_offline_judge(row.address, NULL, terms, &rest->each, &rest->verdict);
         code = bulk_job_result(&rest->each.evidence, &rest->verdict, &json, scratch, &result);
     }
     if (code != 0)
@@ -146,7 +154,7 @@ void bulk_job_told(const struct store_line *line, struct store *outcomes,
                    struct bulk_reliability *reliability)
 {
     const struct store_result *result = &line->result;
-    struct slice text = line->row.address;
+    struct slice text = bulk_job_address(line->row.address);
     int64_t delivered, bounced;
     char bytes[PROVIDER_KEY_SIZE];
     struct address address;

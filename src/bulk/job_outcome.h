@@ -21,6 +21,9 @@ int bulk_job_result(const struct evidence *evidence, const struct verdict *verdi
 
 /* Why a kept row can't be read, "": it can. Earlier versions did not see all that is seen today. */
 struct slice bulk_job_fault(const struct store_row *row);
+/* A kept row as it would be read today, for whoever asks or judges it: with that fault, and without
+   what earlier versions kept around its address. */
+void bulk_job_row(struct store_row *row);
 
 /*
  * The outcome of a row that can't be read, by its fault: unknown, as an address may stand in it, or

@@ -1,5 +1,6 @@
 #include "bulk/job_rejudge.h"
 
+#include "bulk/job_key.h"
 #include "bulk/job_outcome.h"
 #include "lists/builtin.h"
 #include "probe/offline.h"
@@ -78,8 +79,8 @@ static int recall_line(struct bulk_rejudge *rejudge, const struct store_line *li
         known.suggested = slice_from_offset(ret_evidence->suggestion, (size_t)at + 1);
     known.domain = ret_evidence->domain;
     world.context = &known;
-    probe_offline_fill(line->row.address, (struct address_memo){0}, NULL, &world, ret_evidence,
-                       &traits, suggestion);
+    probe_offline_fill(bulk_job_address(line->row.address), (struct address_memo){0}, NULL, &world,
+                       ret_evidence, &traits, suggestion);
     lay_lists_over(rejudge->lists, ret_evidence);
     return 0;
 }

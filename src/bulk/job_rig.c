@@ -74,12 +74,18 @@ uint64_t load(struct store *store)
         rows[i] = (struct store_row){
             .number = i + 1, .turn = (uint32_t)(i * 7919 % ROWS), .fault = SLICE_EMPTY};
         address_of(i + 1, addresses[i]);
+        if ((i + 1) % 60 == 30) { /* as an earlier version kept them */
+            char kept[64];
+
+            snprintf(kept, sizeof(kept), "\xc2\xa0\"%.50s\"", addresses[i]);
+            memcpy(addresses[i], kept, sizeof(kept));
+        }
         rows[i].address = slice_from_string(addresses[i]);
         if ((i + 1) % 50 == 0) {
             rows[i].address = SLICE_EMPTY;
             rows[i].fault = SLICE("no such column");
         }
-        if ((i + 1) % 100 == 0) { /* as an earlier version kept them */
+        if ((i + 1) % 100 == 0) { /* these, too */
             rows[i].address = SLICE("a@x.example; b@x.example");
             rows[i].fault = SLICE_EMPTY;
         }
