@@ -141,11 +141,26 @@ static int check_output(const struct clean *clean, struct error *error)
     return code;
 }
 
+/* As "$NAME" of a script that did not set it. */
+static int check_names(const struct clean *clean, struct error *error)
+{
+    const char *report = clean->options->out.report;
+    const char *what = clean->output[0] == '\0'              ? "output"
+                       : report != NULL && report[0] == '\0' ? "report"
+                                                             : NULL;
+
+    return what == NULL
+               ? 0
+               : error_set(error, ERROR_USAGE, "the %s has an empty name: give it one", what);
+}
+
 int clean_check_places(const struct clean *clean, struct error *error)
 {
     const char *report = clean->options->out.report;
-    int code = check_output(clean, error);
+    int code = check_names(clean, error);
 
+    if (code == 0)
+        code = check_output(clean, error);
     if (code == 0 && report != NULL)
         code = check_place(clean, report, "report", error);
     if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))

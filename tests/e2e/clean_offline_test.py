@@ -157,7 +157,7 @@ class Offline(WithFolder):
         self.assertIn("1 can't be read, and is unknown, too: look at it in the list", " ".join(err.split()))
 
     def test_what_a_workbook_does_not_hold_is_said(self):
-        self.list.write_bytes(b"email,name\nu1@fast.example," + b"x" * 32766 + b"\nu2@fast.example," + b"y" * 40000 + b"\n")
+        self.list.write_bytes(b"email,name\nu1@fast.example," + b"x" * 32767 + b"\nu2@fast.example," + b"y" * 40000 + b"\n")
         _, err = self.syntax(self.list, "-o", self.folder / "out.xlsx")
         self.assertIn("1 cell is cut: a workbook holds 32,767 characters", err)
         _, err = self.syntax(self.list, "-o", self.folder / "out.xlsx", "--json-progress")
@@ -278,6 +278,13 @@ class Offline(WithFolder):
             words = " ".join(err.split())
             self.assertIn(f"{folder}: no temporary file can be made: No", words)
             self.assertIn("TMPDIR names another folder", words)
+
+    def test_an_empty_name_is_refused_at_once(self):
+        """A script's "$OUT" that was not set: not after a night of work."""
+        for more in (("-o", ""), ("-o", "", "--split"), ("--report", ""), ("-o", "", "--depth", "syntax")):
+            _, err = self.clean(self.list, *more, status=2)
+            self.assertRegex(" ".join(err.split()), "the (output|report) has an empty name: give it one")
+            self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
 
     def test_what_stands_in_place_of_a_job_stays(self):
         job = self.folder / "people.cleaned.csv.mkjob"
