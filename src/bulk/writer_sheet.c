@@ -128,17 +128,36 @@ static int put_part(struct writer_sheet *sheet, const char *name, const char *xm
 
 /* --- cells ----------------------------------------------------------------------------------- */
 
+/* What XML can't hold though it is a letter: spreadsheets write it as "_x0001_". */
+static bool is_escaped(uint32_t code)
+{
+    return code < 0x20 && code != '\t' && code != '\n';
+}
+
+/* Would the underscore be taken for the beginning of such a letter, perhaps one that ends with the
+   first underscore of another? */
+static bool looks_escaped(struct slice bytes)
+{
+    char letters[XSTRING_ESCAPE_LEN];
+    uint16_t unit;
+
+    if (bytes.len < sizeof(letters))
+        return false;
+    memcpy(letters, bytes.ptr, sizeof(letters));
+    if (is_escaped((unsigned char)letters[sizeof(letters) - 1]))
+        letters[sizeof(letters) - 1] = '_';
+    return bulk_xstring_escape(slice_from(letters, sizeof(letters)), &unit);
+}
+
 /* A letter as XML has it; what XML can't hold as spreadsheets write it, or not at all. `bytes`:
    from the letter on, `size` of them its own. */
 static void put_letter(struct buffer *out, struct slice bytes, size_t size, uint32_t code)
 {
-    uint16_t unit;
-
     if (size == 0 || code == 0 || code == 0xfffe || code == 0xffff)
         buffer_append(out, "\xef\xbf\xbd", 3);
-    else if (code < 0x20 && code != '\t' && code != '\n')
+    else if (is_escaped(code))
         buffer_printf(out, "_x%04X_", (unsigned)code);
-    else if (code == '_' && bulk_xstring_escape(bytes, &unit))
+    else if (code == '_' && looks_escaped(bytes))
         buffer_append_string(out, "_x005F_");
     else if (code == '&')
         buffer_append_string(out, "&amp;");
@@ -168,18 +187,20 @@ static bool put_fit(struct buffer *out, struct slice text)
 {
     size_t units = 0, at = 0;
 
-    while (at < text.len && units < LETTERS_MAX - 1) {
-        size_t plain = plain_len(slice_from_offset(text, at), LETTERS_MAX - 1 - units), size;
+    while (at < text.len && units < LETTERS_MAX) {
+        size_t plain = plain_len(slice_from_offset(text, at), LETTERS_MAX - units), size;
         uint32_t code = 0;
 
         buffer_append(out, text.ptr + at, plain);
         units += plain;
         at += plain;
-        if (at == text.len || units == LETTERS_MAX - 1)
+        if (at == text.len || units == LETTERS_MAX)
             break;
         size = utf8_decode(text.ptr + at, text.len - at, &code);
-        put_letter(out, slice_from_offset(text, at), size, code);
         units += code > 0xffff ? 2 : 1;
+        if (units > LETTERS_MAX)
+            break;
+        put_letter(out, slice_from_offset(text, at), size, code);
         at += size > 0 ? size : 1;
     }
     return at >= text.len;

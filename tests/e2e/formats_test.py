@@ -368,6 +368,17 @@ class Formats(unittest.TestCase):
         self.clean("odd.csv", "out.xlsx")
         self.assertEqual(read_xlsx(self.path("out.xlsx"))[1]["A"], "_x0001_\x7f")
 
+    def test_cells_come_back_from_a_workbook(self):
+        """All letters that one holds, and what looks like a letter that XML can't hold."""
+        cells = ["x" * 32767, "\U0001f600" * 16383 + "x", "_x0041_", "_x0041\x01", "_x0041\x01_x0042\x02\x03x0043_",
+                 "__x0041_", "_x0041", "\x01x0041_"]
+        with open(self.path("in.csv"), "w", newline="") as file:
+            csv.writer(file).writerows([["n", "email"]] + [[cell, "a@x.example"] for cell in cells])
+        self.clean("in.csv", "out.xlsx")
+        self.clean("out.xlsx", "back.csv")
+        with open(self.path("back.csv"), newline="") as file:
+            self.assertEqual([row[0] for row in csv.reader(file)][1:], cells)
+
     def test_an_unbalanced_quote_costs_one_row(self):
         """One before the address; one behind it costs nothing, as the address stands where it should."""
         with open(self.path("in.csv"), "w") as file:
