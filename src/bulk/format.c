@@ -199,6 +199,24 @@ static bool find_best_column(const struct format_survey *survey, size_t *ret_col
     return best > 0;
 }
 
+/*
+ * Objects need not have the same fields: one that few have is as full there as can be. A field
+ * whose name says as much, and in which more addresses stand, is the list's.
+ */
+static size_t find_fuller_field(const struct format_survey *survey, size_t best)
+{
+    size_t fuller = best;
+
+    for (size_t i = 0; i < survey->column_count; i++) {
+        const struct format_column *column = &survey->columns[i];
+
+        if (column->hint >= survey->columns[best].hint && rate_column(survey, column) > 0 &&
+            column->points > survey->columns[fuller].points)
+            fuller = i;
+    }
+    return fuller;
+}
+
 static void list_columns(const struct format_survey *survey, struct sentence *sentence)
 {
     bool is_table = survey->format->kind != BULK_KIND_NDJSON;
@@ -426,7 +444,8 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
     if (wanted != NULL)
         format->column_name = arena_string(survey->arena, slice_from_string(wanted));
     else if (find_best_column(survey, &best))
-        format->column_name = arena_string(survey->arena, survey->columns[best].name);
+        format->column_name =
+            arena_string(survey->arena, survey->columns[find_fuller_field(survey, best)].name);
     else if (survey->rows == 0)
         format->column_name = "email";
     else

@@ -206,6 +206,15 @@ static void formats_are_found(void **state)
          "{\"email\":\"a@b.example\"}\n{\"email\":\"none\"}\n{\"email\":\"c@d.example\"}\n"
          "{\"email\":\"e@f.example\",\"user\":{\"email\":\"x@y.example\"}}\n",
          "NDJSON, field \"email\"", "a@b.example none c@d.example e@f.example "},
+        {"a.json",
+         "{\"Email\":\"x@y.example\"}\n{\"email\":\"none\"}\n{\"email\":\"\"}\n"
+         "{\"email\":\"a@b.example\"}\n{\"email\":\"none\"}\n{\"email\":\"c@d.example\"}\n",
+         "NDJSON, field \"email\"", "! none  a@b.example none c@d.example "},
+        /* but those of a field with no such name are its own */
+        {"a.json",
+         "{\"email\":\"a@b.example\"}\n{\"x\":\"<1@y.example>\"}\n{\"x\":\"<2@y.example>\"}\n"
+         "{\"x\":\"3@y.example\"}\n",
+         "NDJSON, field \"email\"", "a@b.example ! ! ! "},
         {"a.csv", "\n\n\n", "CSV, nothing in it", ""},
         {"a.csv", "email\n", "CSV, header, addresses in column 1 \"email\"", ""},
         {"a.csv", "", "CSV, nothing in it", ""},
