@@ -389,11 +389,13 @@ static bool finish_row(const struct bulk_csv_shape *shape, const char *bytes, co
                 row->next++;
         }
     }
-    if (shape->line_end == '\n' && row->raw_len > 0 && bytes[row->raw_len - 1] == '\r' &&
-        row->next > row->raw_len) {
-        row->raw_len--;
+    /* Text that was written as text twice has several. */
+    while (shape->line_end == '\n' && row->raw_len > 0 && bytes[row->raw_len - 1] == '\r' &&
+           row->next > row->raw_len) {
         if (row->has_cell && row->cell.len > 0 && row->cell.ptr + row->cell.len == to)
             row->cell.len--;
+        row->raw_len--;
+        to--;
     }
     return true;
 }

@@ -35,7 +35,7 @@
 
 struct bulk_csv_shape {
     char delimiter;
-    char line_end;  /* last byte of one: '\n' (a CR before it belongs to it), or '\r' */
+    char line_end;  /* last byte of one: '\n' (CRs before it belong to it), or '\r' */
     bool quotes;    /* false: lines of text or JSON, one cell each */
     size_t columns; /* of most rows, to tell an unbalanced quote; 0: not known */
 };

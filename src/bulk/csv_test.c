@@ -78,6 +78,8 @@ static void first_row(void **state)
         {"a,b,c\nx", "a,b,c", "b", 6, 1, 3, false},
         {"a,b,c\r\nx", "a,b,c", "b", 7, 1, 3, false},
         {"a,b\r\n", "a,b", "b", 5, 1, 2, false},
+        {"a,b\r\r\nx", "a,b", "b", 6, 1, 2, false}, /* written as text twice */
+        {"a,\r\r\nx", "a,", "", 5, 1, 2, false},
         {"a,b", "a,b", "b", 3, 1, 2, false},
         {"a", "a", NULL, 1, 1, 1, false},
         {"\nx", "", NULL, 1, 1, 1, false},

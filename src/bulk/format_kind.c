@@ -21,6 +21,15 @@ static bool is_opening(struct slice sample, size_t at)
     return before == '\n' || before == '\r' || may_be_delimiter(before);
 }
 
+static size_t returns_at(struct slice text)
+{
+    size_t count = 0;
+
+    while (count < text.len && text.ptr[count] == '\r')
+        count++;
+    return count;
+}
+
 void format_find_line_end(struct slice sample, char out[3])
 {
     size_t lf = 0, crlf = 0, cr = 0;
@@ -37,10 +46,15 @@ void format_find_line_end(struct slice sample, char out[3])
             continue;
         else if (c == '\n')
             lf++;
-        else if (i + 1 < sample.len && sample.ptr[i + 1] == '\n')
-            crlf++, i++;
-        else
-            cr++;
+        else {
+            size_t run = returns_at(slice_from_offset(sample, i));
+
+            i += run - 1;
+            if (i + 1 < sample.len && sample.ptr[i + 1] == '\n')
+                crlf++, i++;
+            else
+                cr += run;
+        }
     }
     strcpy(out, cr > lf + crlf ? "\r" : crlf > lf ? "\r\n" : "\n");
 }
@@ -210,6 +224,9 @@ static int refuse_others(const struct format_survey *survey, struct error *error
     if (slice_starts_with_nocase(line, SLICE("BEGIN:VCARD")))
         return error_set(error, ERROR_FORMAT,
                          "%s: is an address book of vCards; export the contacts as CSV", file);
+    if (slice_starts_with_nocase(line, SLICE("dn: ")))
+        return error_set(error, ERROR_FORMAT,
+                         "%s: is an address book of LDIF; export the contacts as CSV", file);
     if (slice_starts_with_nocase(line, SLICE("<!doctype")) ||
         slice_starts_with_nocase(line, SLICE("<html")) ||
         slice_starts_with_nocase(line, SLICE("<?xml")))

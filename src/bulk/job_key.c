@@ -63,10 +63,56 @@ static bool is_short_blank(const char *at)
     return memcmp(at, "\xc2\xa0", 2) == 0 || memcmp(at, "\xc2\x85", 2) == 0;
 }
 
-/* What fills up a field of a fixed length, and what ends a file of DOS. */
+/* What fills up a field of a fixed length, what ends a file of DOS, and what paper is fed by. */
 static bool is_filler(char c)
 {
-    return c == '\0' || c == '\x1a';
+    return c == '\0' || c == '\x1a' || c == '\v' || c == '\f';
+}
+
+/* Length of a quotation mark of word processors and keyboards; 0: none. */
+static size_t mark_len(const char *at, size_t len)
+{
+    static const char *const marks[] = {
+        "'",
+        "`",
+        "\xc2\xb4",     /* acute */
+        "\xc2\xab",     /* guillemets */
+        "\xc2\xbb",     /* */
+        "\xe2\x80\x98", /* U+2018 to 201A, 201C to 201E, 2039, 203A */
+        "\xe2\x80\x99",
+        "\xe2\x80\x9a",
+        "\xe2\x80\x9c",
+        "\xe2\x80\x9d",
+        "\xe2\x80\x9e",
+        "\xe2\x80\xb9",
+        "\xe2\x80\xba",
+    };
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        size_t size = strlen(marks[i]);
+
+        if (len >= size && memcmp(at, marks[i], size) == 0)
+            return size;
+    }
+    return 0;
+}
+
+/* Between two of them: no domain ends with one. The text within, or "". Quick for most. */
+static struct slice between_marks(struct slice text)
+{
+    char last = text.len > 2 ? text.ptr[text.len - 1] : 'x';
+    size_t before, after = 0;
+
+    if (last != '\'' && last != '`' && (unsigned char)last < 0x80)
+        return SLICE_EMPTY;
+    before = mark_len(text.ptr, text.len);
+    for (size_t size = 1; before > 0 && after == 0 && size <= 3 && before + size < text.len; size++)
+        if (mark_len(text.ptr + text.len - size, size) == size)
+            after = size;
+    if (after == 0)
+        return SLICE_EMPTY;
+    text = slice_from(text.ptr + before, text.len - before - after);
+    return slice_find_byte(text, '@') >= 0 ? text : SLICE_EMPTY;
 }
 
 /* All of it in quotes of its own, as in a cell that has a blank before them: nobody's address. */
@@ -94,6 +140,10 @@ struct slice bulk_job_address(struct slice cell)
             cell.len -= 2;
         else if (len >= 1 && is_filler(cell.ptr[len - 1]))
             cell.len--;
+        else if (len >= 1 && (cell.ptr[0] == '\v' || cell.ptr[0] == '\f'))
+            cell = slice_from_offset(cell, 1);
+        else if (between_marks(cell).len > 0)
+            cell = between_marks(cell);
         else if (is_quoted(cell))
             cell = slice_from(cell.ptr + 1, len - 2);
         else

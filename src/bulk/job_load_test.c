@@ -93,6 +93,20 @@ static void addresses_are_taken_out_of_their_cells(void **state)
          "a@b.example"},
         {"a@b.example\xc2\x85", "a@b.example"},
         {"a@b.example\x1a", "a@b.example"},
+        {"\va@b.example\f", "a@b.example"},
+        /* quotation marks of any kind */
+        {"'a@b.example'", "a@b.example"},
+        {"'a'@b.example", "'a'@b.example"},
+        {"\xe2\x80\x9e"
+         "a@b.example\xe2\x80\x9c",
+         "a@b.example"},
+        {"\xc2\xab a@b.example \xc2\xbb", "a@b.example"},
+        {"\xe2\x80\x9c"
+         "a@b.example",
+         "\xe2\x80\x9c"
+         "a@b.example"},
+        {"'@", "'@"},
+        {"''", "''"},
         {"a@b.example\xe2\x81\xbf", "a@b.example\xe2\x81\xbf"},
         {"\"a b\"@c.example", "\"a b\"@c.example"},
         {"\"a\" b@c.example \"d\"", "\"a\" b@c.example \"d\""},

@@ -11,7 +11,7 @@
 /* One note: which mends were made, and up to which list. Another word for more of them: all lists
    are looked at again. */
 #define NOTE_KIND "mended"
-#define MENDS     "unreadable"
+#define MENDS     "beside"
 
 void bulk_mend_init(struct bulk_mend *mend, struct store *store)
 {

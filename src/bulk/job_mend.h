@@ -2,10 +2,10 @@
  * Results that an earlier version was wrong about, put right without asking anybody.
  *
  * Rows that can't be read were held to have no address, also where one may stand in them, and cells
- * with several addresses to have a false one; so both were invalid. Their results are replaced
- * where they stand (store_results_replace), so that a finished list stays finished, and killed at
- * any time every row has one whole result. Rows that are seen to be unreadable only now get their
- * fault, and count as such.
+ * with several addresses, or with a whole row, to have a false one; so all were invalid. Their
+ * results are replaced where they stand (store_results_replace), so that a finished list stays
+ * finished, and killed at any time every row has one whole result. Rows that are seen to be
+ * unreadable only now get their fault, and count as such.
  *
  * In a store of many lists it is remembered up to which of them, by rising id, all were looked at
  * (bulk_mend_keep), so that each is read once.

@@ -25,6 +25,8 @@ static const char fault_several[] =
     "several addresses in one cell: which of them is the row's can't be told";
 static const char fault_kept[] =
     "no address, and no header like that of the first list: it was taken for a row";
+static const char fault_beside[] =
+    "other text beside the address in its cell, as if it were a whole row";
 static const char fault_return[] =
     "a line end of another kind in the address's cell: two rows may stand in one";
 static const char doubt_open[] = "a quote is never closed: it was taken for a letter";
@@ -160,7 +162,8 @@ static bool is_blank(const struct bulk_reader *reader, struct slice raw)
     if (raw.len > BLANK_MAX || reader->held.fault != NULL)
         return false;
     for (size_t i = 0; i < raw.len; i++)
-        if (raw.ptr[i] != ' ' && raw.ptr[i] != '\t' &&
+        if (raw.ptr[i] != ' ' && raw.ptr[i] != '\t' && raw.ptr[i] != '\0' &&
+            raw.ptr[i] != '\x1a' && /* the end of a file of DOS */
             !(reader->files.scanner.shape.quotes &&
               raw.ptr[i] == reader->files.scanner.shape.delimiter))
             return false;
@@ -232,6 +235,8 @@ const char *bulk_fault_of_address(struct slice address)
 {
     if (bulk_has_several(address))
         return fault_several;
+    if (bulk_has_beside(address))
+        return fault_beside;
     return has_lone_return(address) ? fault_return : NULL;
 }
 

@@ -37,7 +37,8 @@ static void an_address_elsewhere(void **state)
         {"b.csv", "b @y.example", false, false},
         {"b.csv", "b@y;example,B", false, false},
         {"b.csv", "B;q", false, false},
-        {"c.txt", "b@y.example;B;q", false, false}, /* there are no columns */
+        {"c.txt", "b@y.example;B;q", true, false}, /* a row of another kind of list */
+        {"c.txt", "b@y.example;B", false, false},
         {"d.ndjson", "{\"Email\":\"b@y.example\"}", true, false},
         {"d.ndjson", "{\"Email\":\"b\\u0040y.example\"}", true, false},
         {"d.ndjson", "{\"contact\":{\"email\":\"b@y.example\"}}", true, false},

@@ -101,6 +101,8 @@ static void formats_are_found(void **state)
         {"a.csv", "id,email\n1,a@b.example\n2\n\n3,c@d.example,surplus\n",
          "CSV, header, addresses in column 2 \"email\"", "a@b.example !  c@d.example "},
         /* an unquoted delimiter before the address moves it; nothing else in a row is one */
+        {"a.csv", "id,email\r\r\n1,a@b.example\r\r\n2,c@d.example\r\r\n\x1a",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example "},
         /* what stands above a header; a row is none of it */
         {"a.csv", "People, May 2026\n\nName,E-Mail\nAnn,a@b.example\n",
          "CSV, header below 2 other rows, addresses in column 2 \"E-Mail\"", "a@b.example "},
@@ -314,6 +316,8 @@ static void bad_wishes_are_explained(void **state)
          "NAME"},
         {"\nbegin:vcard\r\nVERSION:3.0\r\n", NULL,
          "a.csv: is an address book of vCards; export the contacts as CSV"},
+        {"dn: cn=Ann,mail=a@b.example\nmail: a@b.example\n", NULL,
+         "a.csv: is an address book of LDIF; export the contacts as CSV"},
         {"<!DOCTYPE html>\n<a href='mailto:a@b.example'>\n", NULL,
          "a.csv: is a web page or XML; a list is CSV, text, NDJSON or XLSX"},
         {"%PDF-1.7\n", NULL, "a.csv: is a PDF; a list is CSV, text, NDJSON or XLSX"},
@@ -637,6 +641,18 @@ static void several_addresses_in_a_cell(void **state)
         {"a@b.example@d.example", true},
         {"\xc3\xbc@b\xc3\xbc.example. <\xc3\xbc@b\xc3\xbc.example>", true},
         {"\"\"\"a@b\"\"@c.example; d@e.example\"", false},
+        /* one, and other text as in other cells or columns */
+        {"\"Cas,c@d.example,x\"", false},
+        {"\"c@d.example, Cas, x\"", false},
+        {"\"c@d.example, Cas\"", true}, /* a remark */
+        {"Cas    c@d.example", false},
+        {"Cas;c@d.example", false},
+        {"\"c@d.example, \"", true},
+        {"\"c@d,example\"", true}, /* a slip */
+        {"\"c@x.d,example\"", true},
+        {"\"Cas, C <c@d.example>\"", true},
+        {"Cas c@d.example", true},
+        {"\"\"\"a,b  c\"\"@d.example\"", true},
         {"c@d.example\rCas,e@f.example", false}, /* two rows: the first one's line ends otherwise */
         {"c@d.example\r", true},
         {"\"Bob\r\n\"", true},

@@ -111,6 +111,68 @@ static bool next_address(struct slice *rest, struct slice *ret_address)
     return false;
 }
 
+/* A delimiter of cells, or blanks as columns of a fixed width have them, at `at`; its length. */
+static size_t parting_len(struct slice text, size_t at)
+{
+    char c = text.ptr[at];
+
+    if (c == ',' || c == ';' || c == '|' || c == '\t')
+        return 1;
+    return c == ' ' && at + 1 < text.len && text.ptr[at + 1] == ' ' ? 2 : 0;
+}
+
+/* Asked of every row of every list. */
+static bool is_parted(struct slice text)
+{
+    static const bool may_part[256] = {
+        [','] = true, [';'] = true, ['|'] = true, ['\t'] = true, [' '] = true};
+
+    for (size_t i = 0; i < text.len; i++)
+        if (may_part[(unsigned char)text.ptr[i]] && parting_len(text, i) > 0)
+            return true;
+    return false;
+}
+
+static bool is_whole_address(struct slice piece)
+{
+    struct address parsed;
+
+    return address_parse(piece.ptr, piece.len, &parsed) &&
+           (parsed.is_literal || slice_find_byte(parsed.domain, '.') > 0);
+}
+
+bool bulk_has_beside(struct slice text)
+{
+    bool is_behind = false; /* a remark, or a comma for a dot: it is told what was meant */
+    size_t from = 0, addresses = 0, others = 0;
+    struct address parsed;
+
+    text = slice_trim(text);
+    if (slice_find_byte(text, '@') < 0 || !is_parted(text) ||
+        address_parse(text.ptr, text.len, &parsed)) /* in a quoted local part */
+        return false;
+    for (size_t i = 0; i <= text.len; i++) {
+        size_t parting = i < text.len ? parting_len(text, i) : 1;
+        struct slice piece = slice_from(text.ptr + from, i - from);
+
+        if (parting == 0)
+            continue;
+        if (is_whole_address(slice_trim(piece)))
+            addresses++;
+        else if (slice_find_byte(piece, '@') >= 0)
+            return false;
+        else if (slice_trim(piece).len > 0) {
+            is_behind = addresses > 0;
+            others++;
+        }
+        i += parting - 1;
+        from = i + 1;
+    }
+    if (others == 1 && is_behind)
+        return false;
+    return addresses == 1 && others > 0;
+}
+
 bool bulk_has_several(struct slice text)
 {
     ptrdiff_t at = slice_find_byte(text, '@');

@@ -14,4 +14,11 @@
 /* Quick where there is no second @. */
 bool bulk_has_several(struct slice text);
 
+/*
+ * Does one address stand in it beside other text, parted as cells or columns are: "Ann,a@x.example"
+ * (a whole row in quotes), "Ann      a@x.example"? That is no address, but not the person's fault.
+ * Quick where nothing parts it.
+ */
+bool bulk_has_beside(struct slice text);
+
 #endif
