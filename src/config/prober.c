@@ -18,6 +18,7 @@
 #include "dns/ares_transport.h"
 #include "io/uv_loop.h"
 #include "probe/ledger.h"
+#include "provider/mailbox.h"
 
 #define LIST_FILE_MAX   ((size_t)1 << 30) /* octets */
 #define HOSTS_MAX       65536             /* octets of /etc/hosts that are looked at */
@@ -213,6 +214,8 @@ int prober_load_lists(const struct config *config, struct lists_operator **ret_l
     struct lists_operator *lists = lists_operator_new();
     int code = lists != NULL ? 0 : error_set(error, ERROR_NOMEM, "out of memory");
 
+    if (code == 0)
+        lists_operator_heed_spellings(lists, provider_mailbox_spelling);
     for (unsigned kind = 0; code == 0 && kind < LISTS_OPERATOR_KIND_COUNT; kind++)
         for (size_t i = 0; code == 0 && i < config->lists[kind].count; i++)
             code = load_list(lists, (enum lists_operator_kind)kind, config->lists[kind].values[i],

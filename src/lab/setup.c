@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "lab/line.h"
 #include "lab/model.h"
+#include "provider/mailbox.h"
 
 #define HELO_DEFAULT "probe.mailknock.example"
 
@@ -283,10 +284,12 @@ static int lists_load(struct lab_setup *setup, const struct lab_scenario *scenar
         enum lists_operator_kind kind;
         int code;
 
-        if (setup->lists == NULL)
+        if (setup->lists == NULL) {
             setup->lists = lists_operator_new();
-        if (setup->lists == NULL)
-            return error_set(error, ERROR_NOMEM, "no memory for the scenario's lists");
+            if (setup->lists == NULL)
+                return error_set(error, ERROR_NOMEM, "no memory for the scenario's lists");
+            lists_operator_heed_spellings(setup->lists, provider_mailbox_spelling);
+        }
         CHECK(lab_list_kind(e->kind, &kind));
         code = lists_operator_load(setup->lists, kind, e->entry, error);
         if (code < 0)

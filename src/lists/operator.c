@@ -3,7 +3,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "address/address.h"
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/table.h"
@@ -17,6 +16,8 @@
 struct lists_operator {
     struct table table;
     size_t counts[LISTS_OPERATOR_KIND_COUNT];
+    lists_spelling *spelling; /* NULL: addresses have one */
+    bool has_addresses;
 };
 
 #define KEY_SIZE  (ADDRESS_WIRE_SIZE + 1)
@@ -37,6 +38,12 @@ void lists_operator_free(struct lists_operator *lists)
         return;
     table_done(&lists->table);
     memory_free(lists);
+}
+
+void lists_operator_heed_spellings(struct lists_operator *lists, lists_spelling *spelling)
+{
+    CHECK(lists->table.count == 0);
+    lists->spelling = spelling;
 }
 
 static unsigned bits_of(const struct lists_operator *lists, struct slice key)
@@ -68,6 +75,38 @@ static struct slice make_key(char out[KEY_SIZE], struct slice local, char sign, 
     for (size_t i = 0; i < domain.len; i++)
         out[len++] = ascii_lower(domain.ptr[i]);
     return slice_from(out, len);
+}
+
+/* The key of the mailbox: that of one of its addresses. False: that is not known. */
+static bool make_mailbox_key(const struct lists_operator *lists, struct slice local,
+                             struct slice domain, char out[KEY_SIZE], struct slice *ret_key)
+{
+    size_t len;
+
+    if (lists->spelling == NULL)
+        return false;
+    len = lists->spelling(local, domain, out);
+    ascii_lower_bytes(out, len);
+    *ret_key = slice_from(out, len);
+    return true;
+}
+
+/* An address is found by this spelling, too. */
+static int add_mailbox(struct lists_operator *lists, enum lists_operator_kind kind,
+                       struct slice key)
+{
+    size_t at = (size_t)slice_rfind_byte(key, '@');
+    size_t count = lists->counts[kind];
+    char bytes[KEY_SIZE];
+    struct slice mailbox;
+    int code = 0;
+
+    lists->has_addresses = true;
+    if (make_mailbox_key(lists, slice_prefix(key, at), slice_from_offset(key, at + 1), bytes,
+                         &mailbox))
+        code = add_key(lists, kind, mailbox);
+    lists->counts[kind] = count; /* no entry of its own */
+    return code;
 }
 
 /* The address grammar judges domains too: one is sound when "x@" before it makes an address. */
@@ -164,7 +203,8 @@ int lists_operator_load(struct lists_operator *lists, enum lists_operator_kind k
             continue;
         if (!make_entry_key(entry, bytes, &key, &diagnosis))
             return refuse_line(error, number, entry, diagnosis);
-        if (add_key(lists, kind, key) != 0)
+        if (add_key(lists, kind, key) != 0 ||
+            (slice_find_byte(key, '@') > 0 && add_mailbox(lists, kind, key) != 0))
             return error_set(error, ERROR_NOMEM, "line %zu: no memory", number);
     }
     return 0;
@@ -196,11 +236,16 @@ unsigned lists_operator_match(const struct lists_operator *lists, struct slice l
                               struct slice domain)
 {
     char bytes[KEY_SIZE];
+    struct slice mailbox;
+    unsigned bits = 0;
 
     if (lists->table.count == 0 || local.len > ADDRESS_LOCAL_MAX || domain.len == 0 ||
         domain.len > ADDRESS_DOMAIN_MAX)
         return 0;
-    return bits_of(lists, make_key(bytes, local, '@', domain)) |
+    if (lists->has_addresses && local.len > 0 &&
+        make_mailbox_key(lists, local, domain, bytes, &mailbox))
+        bits = bits_of(lists, mailbox);
+    return bits | bits_of(lists, make_key(bytes, local, '@', domain)) |
            bits_of(lists, make_key(bytes, SLICE_EMPTY, '@', domain)) |
            match_upwards(lists, '.', domain);
 }

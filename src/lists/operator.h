@@ -4,8 +4,10 @@
  * A list is text, one entry a line: "user@example.com" (that address), "example.com" (the domain
  * and everything below it), "@example.com" (exactly that domain), "mx:mail.example.com" (mail
  * hosts, and below); "#" at the start of a line or after a blank starts a comment. A domain has two
- * labels or more: a bare word is more likely a slip than a top level domain. This module parses
- * bytes and answers questions; who reads the files, and when again, is the caller's affair.
+ * labels or more: a bare word is more likely a slip than a top level domain. An address stands for
+ * its mailbox, in every spelling that its provider takes for it ("jane.doe+news@gmail.com" for
+ * "janedoe@gmail.com"), where whoever made the lists says how. This module parses bytes and answers
+ * questions; who reads the files, and when again, is the caller's affair.
  */
 #ifndef MK_LISTS_OPERATOR_H
 #define MK_LISTS_OPERATOR_H
@@ -13,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "address/address.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -32,6 +35,14 @@ struct lists_operator;
 
 struct lists_operator *lists_operator_new(void); /* NULL: no memory */
 void lists_operator_free(struct lists_operator *lists);
+
+/*
+ * Writes the one address that stands for all spellings of a mailbox, and returns its length. local,
+ * domain: of an accepted address, lower-case A-labels or a literal.
+ */
+typedef size_t lists_spelling(struct slice local, struct slice domain, char out[ADDRESS_WIRE_SIZE]);
+/* Before anything is loaded. What providers do stands above this folder. */
+void lists_operator_heed_spellings(struct lists_operator *lists, lists_spelling *spelling);
 
 /*
  * Add the entries of `text`. ERROR_FORMAT names the line that is neither address nor domain (the

@@ -102,6 +102,49 @@ static void kinds_are_kept_apart(void **state)
     lists_operator_free(NULL);
 }
 
+/* "+" begins a tag in names of plus.example; those of all other domains have one spelling. */
+static size_t spell(struct slice local, struct slice domain, char out[ADDRESS_WIRE_SIZE])
+{
+    ptrdiff_t plus = slice_find_byte(local, '+');
+
+    if (plus > 0 && slice_equal(domain, SLICE("plus.example")))
+        local = slice_prefix(local, (size_t)plus);
+    return (size_t)snprintf(out, ADDRESS_WIRE_SIZE, "%.*s@%.*s", SLICE_ARG(local),
+                            SLICE_ARG(domain));
+}
+
+static void an_address_stands_for_its_mailbox(void **state)
+{
+    static const struct {
+        const char *local, *domain;
+        unsigned bits;
+    } rows[] = {
+        {"ann", "plus.example", BLOCK},   {"Ann+x", "plus.example", BLOCK},
+        {"ann+y", "plus.example", BLOCK}, {"anna", "plus.example", 0},
+        {"bob+x", "plus.example", ALLOW}, {"bob", "plus.example", ALLOW},
+        {"BOB+y", "plus.example", ALLOW}, {"ann+x", "one.example", BLOCK},
+        {"ann", "one.example", 0},        {"", "plus.example", 0},
+        {"user+x", "[192.0.2.1]", BLOCK}, {"user", "[192.0.2.1]", 0},
+        {"x+y", "sub.plus.example", 0},
+    };
+    struct lists_operator *lists = lists_operator_new();
+
+    lists_operator_heed_spellings(lists, spell);
+    assert_int_equal(lists_operator_load(lists, LISTS_OPERATOR_BLOCK,
+                                         SLICE("ann@plus.example\nann+x@one.example\n"
+                                               "user+x@[192.0.2.1]\n"),
+                                         NULL),
+                     0);
+    assert_int_equal(
+        lists_operator_load(lists, LISTS_OPERATOR_ALLOW, SLICE("Bob+x@Plus.example"), NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (match(lists, rows[i].local, rows[i].domain) != rows[i].bits)
+            fail_msg("%s@%s", rows[i].local, rows[i].domain);
+    assert_int_equal(lists_operator_count(lists, LISTS_OPERATOR_BLOCK), 3);
+    assert_int_equal(lists_operator_count(lists, LISTS_OPERATOR_ALLOW), 1);
+    lists_operator_free(lists);
+}
+
 static void a_bad_line_is_named(void **state)
 {
     static const struct {
@@ -172,6 +215,8 @@ static void the_nth_allocation_may_fail(void **state)
 
         memory_fail_after(n);
         lists = lists_operator_new();
+        if (lists != NULL)
+            lists_operator_heed_spellings(lists, spell);
         code = lists != NULL ? lists_operator_load(lists, LISTS_OPERATOR_BLOCK, SLICE(text), &error)
                              : ERROR_NOMEM;
         memory_fail_after(-1);
@@ -231,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_match_what_they_say),
         cmocka_unit_test(kinds_are_kept_apart),
+        cmocka_unit_test(an_address_stands_for_its_mailbox),
         cmocka_unit_test(a_bad_line_is_named),
         cmocka_unit_test(empty_texts_are_empty_lists),
         cmocka_unit_test(the_nth_allocation_may_fail),

@@ -151,28 +151,19 @@ static size_t fold_local(struct slice local, unsigned folds, char *out, size_t l
     return len;
 }
 
-size_t provider_mailbox_key_of(const struct address *address,
-                               const struct provider_mailbox_rules *rules,
-                               const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE])
+/* rules: NULL for a literal. */
+static size_t write_key(struct slice local, struct slice domain,
+                        const struct provider_mailbox_rules *rules,
+                        const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE])
 {
-    struct slice domain = address->is_literal
-                              ? address->domain
-                              : slice_from(address->domain_ascii, address->domain_ascii_len);
-    struct provider_mailbox_rules found;
     const struct mailbox_rule *rule = NULL;
-    struct slice local;
     char bytes[ADDRESS_LOCAL_MAX];
     unsigned folds = 0;
     size_t len;
 
-    CHECK(address->diagnosis == ADDRESS_VALID && address->local.len <= ADDRESS_LOCAL_MAX &&
-          domain.len <= ADDRESS_DOMAIN_MAX);
-    local = unquote(address->local, bytes);
-    if (!address->is_literal) {
-        if (rules == NULL) {
-            found = provider_mailbox_rules_of(domain);
-            rules = &found;
-        }
+    CHECK(local.len <= ADDRESS_LOCAL_MAX && domain.len <= ADDRESS_DOMAIN_MAX);
+    local = unquote(local, bytes);
+    if (rules != NULL) {
         rule = rules->own;
         if (rules->parent != NULL) {
             size_t dot = (size_t)slice_find_byte(domain, '.');
@@ -193,11 +184,39 @@ size_t provider_mailbox_key_of(const struct address *address,
     if (rule != NULL && rule->key_domain[0] != '\0')
         domain = slice_from_string(rule->key_domain);
     eight_copy(out + len, domain.ptr, domain.len);
-    if (address->is_literal) /* other domains are in lower case */
+    if (rules == NULL) /* domains are in lower case */
         ascii_lower_bytes(out + len, domain.len);
     len += domain.len;
     out[len] = '\0';
     return len;
+}
+
+size_t provider_mailbox_key_of(const struct address *address,
+                               const struct provider_mailbox_rules *rules,
+                               const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE])
+{
+    struct slice domain = address->is_literal
+                              ? address->domain
+                              : slice_from(address->domain_ascii, address->domain_ascii_len);
+    struct provider_mailbox_rules found;
+
+    CHECK(address->diagnosis == ADDRESS_VALID);
+    if (address->is_literal) {
+        rules = NULL;
+    } else if (rules == NULL) {
+        found = provider_mailbox_rules_of(domain);
+        rules = &found;
+    }
+    return write_key(address->local, domain, rules, profile, out);
+}
+
+size_t provider_mailbox_spelling(struct slice local, struct slice domain,
+                                 char out[PROVIDER_KEY_SIZE])
+{
+    const struct provider_mailbox_rules rules = provider_mailbox_rules_of(domain);
+    bool is_literal = slice_starts_with(domain, SLICE("["));
+
+    return write_key(local, domain, is_literal ? NULL : &rules, NULL, out);
 }
 
 size_t provider_mailbox_key(const struct address *address, const struct provider_profile *profile,

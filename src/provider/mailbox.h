@@ -51,6 +51,9 @@ size_t provider_mailbox_key(const struct address *address, const struct provider
 size_t provider_mailbox_key_of(const struct address *address,
                                const struct provider_mailbox_rules *rules,
                                const struct provider_profile *profile, char out[PROVIDER_KEY_SIZE]);
+/* The same without a profile, of what an address was parsed into: its parts, as for the wire. */
+size_t provider_mailbox_spelling(struct slice local, struct slice domain,
+                                 char out[PROVIDER_KEY_SIZE]);
 
 /*
  * True when the local part carries a tag ("user+tag") in the way this domain understands; where

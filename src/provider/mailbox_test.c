@@ -141,6 +141,14 @@ static void spellings_of_one_mailbox_have_one_key(void **state)
         if (address_parse(text, strlen(text), &address)) {
             provider_mailbox_key(&address, profile, key);
             assert_string_equal(key, rows[i].key);
+            if (profile == NULL || strcmp(rows[i].domain, "gmail.com") == 0) {
+                struct slice domain =
+                    address.is_literal ? address.domain : slice_from_string(address.domain_ascii);
+
+                assert_int_equal(provider_mailbox_spelling(address.local, domain, key),
+                                 strlen(rows[i].key));
+                assert_string_equal(key, rows[i].key);
+            }
             parsed++;
         }
     }
@@ -174,6 +182,7 @@ static void hostile_bytes_do_no_harm(void **state)
         address.local = local;
         len = provider_mailbox_key(&address, provider_by_name(SLICE("google")), key);
         assert_in_range(len, 3, PROVIDER_KEY_SIZE - 1);
+        assert_in_range(provider_mailbox_spelling(local, domain, key), 3, PROVIDER_KEY_SIZE - 1);
     }
     munmap(map, 2 * page);
 }

@@ -286,6 +286,16 @@ class Offline(WithFolder):
             self.assertRegex(" ".join(err.split()), "the (output|report) has an empty name: give it one")
             self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
 
+    def test_an_opted_out_mailbox_is_left_alone_in_every_spelling(self):
+        write_list(self.list, [("", address) for address in (
+            "Jane.Doe@googlemail.com", "janedoe+news@gmail.com", "janedo@gmail.com", "bob@fast.example",
+            "bob+news@fast.example", '"bob"@fast.example', "BOB@fast.example")])
+        out = self.folder / "opt-out.txt"
+        out.write_text("j.a.n.e.doe+x@gmail.com\nbob@fast.example\n")
+        self.syntax(self.list, "--opt-out", out)
+        self.assertEqual([r["mk_reason"] == "opted_out" for r in read_list(self.folder / "people.cleaned.csv")],
+                         [True, True, False, True, False, True, True])
+
     def test_what_stands_in_place_of_a_job_stays(self):
         job = self.folder / "people.cleaned.csv.mkjob"
         ours = socket.socket(socket.AF_UNIX)
