@@ -30,10 +30,11 @@ static void submission_init(struct probe_submission *submission, struct slice in
         .done = done,
         .user = user,
         .owner = wish->owner,
-        .patience = wish->patience,
-        .is_fresh = wish->is_fresh,
+        .input = input.ptr,
+        .input_len = (uint32_t)input.len,
         .memo = memo,
-        .input = input,
+        .patience = (uint8_t)wish->patience,
+        .is_fresh = wish->is_fresh,
     };
 }
 
@@ -180,7 +181,6 @@ void probe_case_free(struct probe_case *kase)
 
 void probe_case_hurry(struct probe_case *kase)
 {
-    kase->wish.is_in_no_hurry = false;
     probe_host_hurry(&kase->ask);
 }
 
@@ -216,6 +216,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
     uint32_t hash = 0;
     bool is_settled = false, is_new;
 
+    if (address.len > UINT32_MAX)
+        return ERROR_NOMEM;
     probe_take_in(engine, address, &taken);
     if (taken.wire.len > 0) {
         hash = table_hash(&engine->mailboxes, taken.wire);
@@ -232,7 +234,7 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         /* An answer at hand does not wait for one that is under way. */
         if (!is_settled)
             kase = table_get_hashed(&engine->mailboxes, taken.wire, hash);
-        if (kase != NULL && kase->wish.depth < wish->depth) {
+        if (kase != NULL && kase->depth < wish->depth) {
             part_with(engine, kase);
             kase = NULL;
         }
@@ -242,7 +244,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
         if (!case_begin(fresh, hash, taken.wire.len > 0 && !is_settled))
             goto no_memory;
         kase = fresh;
-        kase->wish = *wish;
+        kase->depth = (uint8_t)wish->depth;
+        kase->patience = (uint8_t)wish->patience;
         submission = &kase->first;
         submission_init(submission, input, taken.memo, wish, done, user);
     } else {
@@ -251,8 +254,8 @@ int probe_case_submit(struct probe_engine *engine, struct slice address,
             goto no_memory;
         probe_case_free(fresh);
     }
-    if (wish->patience > kase->wish.patience)
-        kase->wish.patience = wish->patience;
+    if (wish->patience > kase->patience)
+        kase->patience = (uint8_t)wish->patience;
     join(kase, submission);
     if (kase->recalled == NULL)
         kase->recalled = recalled;
@@ -353,24 +356,23 @@ static void case_look_up(struct probe_case *kase, const struct probe_taken *take
         probe_domain_hold(domain);
     else
         domain = probe_domain_get(engine, taken->domain);
-    kase->domain = domain;
+    kase->ask.domain = domain;
     if (domain == NULL) {
         probe_case_fail(kase, "out of memory");
         return;
     }
-    kase->domain->cases++;
-    kase->ask.domain = kase->domain;
+    domain->cases++;
     if (taken->is_literal)
-        code = probe_domain_make_literal(kase->domain, &taken->literal);
+        code = probe_domain_make_literal(kase->ask.domain, &taken->literal);
     else
         code = 0;
     if (code == 0)
-        code = probe_domain_look_up(kase->domain, &facts);
+        code = probe_domain_look_up(kase->ask.domain, &facts);
     if (code != 0) {
         probe_case_fail(kase, "out of memory");
     } else if (facts == NULL) {
         kase->state = PROBE_CASE_LOOKING_UP;
-        list_append(&kase->domain->dns_waiters, &kase->node);
+        list_append(&kase->ask.domain->dns_waiters, &kase->node);
     } else {
         case_go_by_facts(kase);
     }
@@ -391,16 +393,27 @@ static bool is_breach(const struct probe_taken *taken)
     return provider_mailbox_breach_of(taken->local, &taken->known->known.rules) != NULL;
 }
 
+struct probe_wish probe_case_wish(const struct probe_case *kase)
+{
+    return (struct probe_wish){
+        .depth = (enum evidence_depth)kase->depth,
+        .patience = (enum probe_patience)kase->patience,
+        .is_in_no_hurry = !kase->ask.hurried,
+    };
+}
+
 static void case_start(struct probe_case *kase, const struct probe_taken *taken)
 {
+    const struct probe_wish wish = probe_case_wish(kase);
+
     if (kase->engine->lists != NULL)
         kase->operator_matches =
             lists_operator_match(kase->engine->lists, taken->local, taken->domain);
     if (probe_offline_is_skipped(kase->operator_matches) || is_breach(taken))
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
-    else if (probe_recalled_settles(kase->recalled, &kase->wish))
+    else if (probe_recalled_settles(kase->recalled, &wish))
         case_go_by_past(kase);
-    else if (kase->wish.depth == EVIDENCE_DEPTH_SYNTAX)
+    else if (kase->depth == EVIDENCE_DEPTH_SYNTAX)
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     else
         case_look_up(kase, taken);
@@ -436,8 +449,8 @@ static bool facts_have_address(const struct evidence_domain *facts)
 
 static void case_go_by_facts(struct probe_case *kase)
 {
-    const struct evidence_domain *facts = kase->domain->facts;
-    struct probe_domain *domain = kase->domain;
+    const struct evidence_domain *facts = kase->ask.domain->facts;
+    struct probe_domain *domain = kase->ask.domain;
     unsigned builtin = domain->is_literal ? 0 : domain->known.classes;
 
     kase->facts = domain->is_literal ? facts : dns_facts_hold(facts);
@@ -454,7 +467,7 @@ static void case_go_by_facts(struct probe_case *kase)
                is_listed(kase->operator_matches, builtin, domain->disposable_mx)) {
         /* Throwaway and listed domains are settled; probing them would only annoy. */
         probe_case_finish(kase, EVIDENCE_STOP_NONE);
-    } else if (kase->wish.depth == EVIDENCE_DEPTH_DNS) {
+    } else if (kase->depth == EVIDENCE_DEPTH_DNS) {
         probe_case_finish(kase, EVIDENCE_STOP_DEPTH);
     } else {
         probe_case_next_host(kase, PROBE_RETRY_NONE);
@@ -467,11 +480,11 @@ void probe_case_facts_came(struct probe_case *kase)
 
     kase->state = PROBE_CASE_READY;
     list_remove(&kase->node);
-    if (probe_domain_look_up(kase->domain, &facts) != 0) {
+    if (probe_domain_look_up(kase->ask.domain, &facts) != 0) {
         probe_case_fail(kase, "out of memory");
     } else if (facts == NULL) {
         kase->state = PROBE_CASE_LOOKING_UP;
-        list_append(&kase->domain->dns_waiters, &kase->node);
+        list_append(&kase->ask.domain->dns_waiters, &kase->node);
     } else {
         case_go_by_facts(kase);
     }

@@ -31,11 +31,17 @@ struct probe_submission {
     probe_done *done;
     void *user;
     struct probe_owner *owner; /* NULL: nobody in particular */
-    enum probe_patience patience;
-    bool is_fresh;
+    const char *input;
+    uint32_t input_len;
     struct address_memo memo; /* of the input */
-    struct slice input;
+    uint8_t patience;         /* enum probe_patience */
+    bool is_fresh;
 };
+
+static inline struct slice probe_submission_input(const struct probe_submission *submission)
+{
+    return slice_from(submission->input, submission->input_len);
+}
 
 /*
  * Thousands are open, more than the processor's caches hold, and each is looked at in three or four
@@ -49,17 +55,15 @@ struct probe_case {
     struct probe_alarm alarm;
     uint64_t waiting_since_ms; /* WAITING */
     uint64_t blocked_since_ms; /* was_blocked */
+    const char *internal;      /* with EVIDENCE_STOP_INTERNAL: what failed, static */
+    const char *elsewhere;     /* with EVIDENCE_STOP_ELSEWHERE: whose site it is, on the arena */
 
     _Alignas(MEMORY_LINE) struct probe_recalled *recalled; /* what the past says; NULL: nothing */
-    const char *internal;                                  /* what failed, static; NULL: nothing */
-    const char *elsewhere; /* whose site it turned out to be, on the arena; NULL: ours */
     uint64_t waited_ms;
     struct probe_submission first;        /* who made the case; those who join lie by themselves */
     struct probe_submission *submissions; /* first submitted first */
     struct list_node in_cases;
-    struct probe_wish wish;
     uint64_t submitted_ms;
-    int64_t ended_unix_ms; /* 0: it has not */
     unsigned operator_matches;
     uint32_t mailbox_hash; /* of the wire form, in engine->mailboxes */
 
@@ -69,7 +73,6 @@ struct probe_case {
     struct arena arena;
     struct probe_place answered_by; /* the last host that replied */
     const struct evidence_domain *facts;
-    struct probe_domain *domain; /* NULL: not got so far */
     uint8_t retries[PROBE_RETRY_COUNT];
 
     _Alignas(MEMORY_LINE) struct probe_engine *engine;
@@ -77,6 +80,7 @@ struct probe_case {
     struct list_node node; /* in the list that the state says; OUT: in engine->out, or in none */
     enum probe_case_state state;
     enum evidence_stop stop;
+    uint8_t depth, patience;     /* as wished for: enum evidence_depth, probe_patience */
     uint8_t host_at, address_at; /* where in the facts' hosts */
     uint8_t again_count, untried_count, round_attempts;
     bool vague : 1;          /* refused in a way that a random recipient must explain */
@@ -90,10 +94,12 @@ struct probe_case {
     bool is_noted : 1;        /* its domain has learnt from its verdict */
     bool is_recalled : 1;     /* the past says all: nobody was asked */
     bool is_in_block : 1;     /* of PROBE_CASE_BLOCK bytes, for another case when this is over */
-    struct probe_ask ask;
+    struct probe_ask ask;     /* its domain NULL: not got so far */
     char wire[]; /* NUL-terminated; "" for a bad address; then the input, where it is another */
 };
 
+/* What is wished for now, by whoever wishes for most; nobody's in particular. */
+struct probe_wish probe_case_wish(const struct probe_case *kase);
 /* ERROR_NOMEM. It takes its first steps at once; one that is under way is joined. */
 int probe_case_submit(struct probe_engine *engine, struct slice address,
                       const struct probe_wish *wish, probe_done *done, void *user);

@@ -118,9 +118,9 @@ static int keep_attempt(struct probe_case *kase, const struct probe_answer *answ
 static void note_domain(struct probe_case *kase, const struct probe_plan *plan, uint64_t now)
 {
     if (plan->ordinary)
-        probe_breaker_succeeded(&kase->domain->breaker, now);
+        probe_breaker_succeeded(&kase->ask.domain->breaker, now);
     else if (plan->refuses_us && !plan->refuses_session && plan->refusal > PROBE_REFUSAL_SLOW_DOWN)
-        probe_breaker_strike(&kase->domain->breaker, plan->refusal, now);
+        probe_breaker_strike(&kase->ask.domain->breaker, plan->refusal, now);
 }
 
 static uint64_t longer(uint64_t a, uint64_t b)
@@ -130,7 +130,7 @@ static uint64_t longer(uint64_t a, uint64_t b)
 
 static void case_wait_or_end(struct probe_case *kase, const struct probe_answer *answer)
 {
-    struct probe_domain *domain = kase->domain;
+    struct probe_domain *domain = kase->ask.domain;
     const struct probe_breaker *breaker = &answer->session->host->site->breaker;
     uint64_t asked_ms = reply_delay_named(answer->result->reply.text) * SECOND_MS;
 
@@ -143,8 +143,11 @@ static void case_wait_or_end(struct probe_case *kase, const struct probe_answer 
     /* A greylist makes the random recipient wait as long: start its clock with this one's. */
     if (answer->plan.retry == PROBE_RETRY_GREYLIST && answer->input.stage == SMTP_STAGE_RCPT &&
         probe_domain_wants_stranger(domain) &&
-        probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
-        (void)probe_stranger_send(domain, answer->session->host, &kase->wish);
+        probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN) {
+        const struct probe_wish wish = probe_case_wish(kase);
+
+        (void)probe_stranger_send(domain, answer->session->host, &wish);
+    }
 }
 
 /* The stranger's attempt is part of what this case lived through. */
@@ -165,7 +168,7 @@ static int keep_stranger(struct probe_case *kase, const struct evidence_attempt 
 /* The stranger has been asked where this case was, or can't be: with what it heard, the end. */
 static void case_has_seen_stranger(struct probe_case *kase)
 {
-    const struct probe_stranger *stranger = kase->domain->stranger;
+    const struct probe_stranger *stranger = kase->ask.domain->stranger;
 
     if (stranger != NULL && stranger->has_attempt &&
         kase->attempt_count < PROBE_CASE_ATTEMPTS_MAX &&
@@ -178,7 +181,7 @@ static void case_has_seen_stranger(struct probe_case *kase)
 
 void probe_case_stranger_settled(struct probe_case *kase)
 {
-    const struct probe_stranger *stranger = kase->domain->stranger;
+    const struct probe_stranger *stranger = kase->ask.domain->stranger;
 
     kase->state = PROBE_CASE_READY;
     if (probe_places_are_alike(&stranger->place, &kase->answered_by) || kase->engine->cancelled) {
@@ -200,7 +203,7 @@ static struct probe_host *host_that_answered(struct probe_case *kase)
 /* While a stranger is on its way to look again, nobody relies on what the one before was told. */
 static bool is_habit_trusted(const struct probe_case *kase)
 {
-    struct probe_domain *domain = kase->domain;
+    struct probe_domain *domain = kase->ask.domain;
 
     if (probe_domain_habit(domain, &kase->answered_by) == EVIDENCE_CATCH_ALL_UNKNOWN)
         return false;
@@ -210,7 +213,8 @@ static bool is_habit_trusted(const struct probe_case *kase)
 
 void probe_case_needs_stranger(struct probe_case *kase)
 {
-    struct probe_domain *domain = kase->domain;
+    const struct probe_wish wish = probe_case_wish(kase);
+    struct probe_domain *domain = kase->ask.domain;
     struct probe_host *host;
 
     if (!probe_domain_wants_stranger(domain) || is_habit_trusted(kase)) {
@@ -223,7 +227,7 @@ void probe_case_needs_stranger(struct probe_case *kase)
     }
     kase->saw_stranger = true;
     host = host_that_answered(kase);
-    if (host == NULL || !probe_stranger_send(domain, host, &kase->wish)) {
+    if (host == NULL || !probe_stranger_send(domain, host, &wish)) {
         case_has_seen_stranger(kase);
         return;
     }
@@ -332,7 +336,7 @@ void probe_case_answered(struct probe_case *kase, const struct probe_answer *ans
     /* "Not now" tells neither that somebody is known nor that nobody is. */
     if (answer->result->outcome == SMTP_OUTCOME_REPLY && answer->input.stage == SMTP_STAGE_RCPT &&
         answer->input.code / 100 != 4)
-        probe_domain_heard(kase->domain, answer->input.code >= 500);
+        probe_domain_heard(kase->ask.domain, answer->input.code >= 500);
     if (is_no_longer_wanted(kase, &answer->plan))
         probe_case_finish(kase, EVIDENCE_STOP_CANCELLED);
     else

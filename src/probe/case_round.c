@@ -24,12 +24,13 @@ bool probe_case_wait(struct probe_case *kase, enum probe_retry_kind kind, uint64
                      uint64_t asked_ms)
 {
     struct probe_engine *engine = kase->engine;
-    const struct provider_profile *provider = kase->domain != NULL ? kase->domain->provider : NULL;
+    const struct provider_profile *provider =
+        kase->ask.domain != NULL ? kase->ask.domain->provider : NULL;
     struct probe_retry retry = {
         .kind = kind,
         .tries_before = kase->retries[kind],
         .waited_ms = kase->waited_ms,
-        .patience = kase->wish.patience,
+        .patience = kase->patience,
         .greylist_ms = provider != NULL ? provider->greylist_ms : 0,
         .hint_ms = hint_ms,
         .asked_ms = asked_ms,
@@ -153,7 +154,7 @@ static int find_host(struct probe_case *kase, struct probe_host **ret_host)
 
             if (!any_family_fits(kase->engine, ip))
                 continue;
-            host = probe_host_in_rows(kase->domain, ip);
+            host = probe_host_in_rows(kase->ask.domain, ip);
             if (host == NULL)
                 host = probe_host_get(kase->engine, ip, mx->name);
             if (host == NULL)
@@ -180,15 +181,15 @@ static bool case_is_blocked(struct probe_case *kase, const struct probe_host *ho
 {
     uint64_t now = probe_engine_now(kase->engine);
 
-    if (probe_breaker_is_open(&kase->domain->breaker, now)) {
-        probe_case_blocked(kase, kase->domain->breaker.until_ms);
+    if (probe_breaker_is_open(&kase->ask.domain->breaker, now)) {
+        probe_case_blocked(kase, kase->ask.domain->breaker.until_ms);
         if (kase->state == PROBE_CASE_FINISHED)
             return true;
         probe_owner_waits(kase);
         kase->state = PROBE_CASE_WAITING;
         kase->waiting_since_ms = now;
         list_remove(&kase->node);
-        wait_until(kase, kase->domain->breaker.until_ms);
+        wait_until(kase, kase->ask.domain->breaker.until_ms);
         return true;
     }
     if (probe_breaker_is_open(&host->site->breaker, now)) {
@@ -275,7 +276,7 @@ void probe_case_host_dead(struct probe_case *kase)
 
 void probe_case_blocked(struct probe_case *kase, uint64_t until_ms)
 {
-    uint64_t patience = probe_patience_ms(kase->wish.patience);
+    uint64_t patience = probe_patience_ms(kase->patience);
     uint64_t now = probe_engine_now(kase->engine);
 
     if (!kase->was_blocked)

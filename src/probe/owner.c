@@ -78,11 +78,11 @@ static void settle_for_less(struct probe_case *kase)
 {
     uint64_t patience;
 
-    kase->wish.patience = PROBE_PATIENCE_QUICK;
+    kase->patience = PROBE_PATIENCE_QUICK;
     for (const struct probe_submission *at = kase->submissions; at != NULL; at = at->next)
-        if (at->patience > kase->wish.patience)
-            kase->wish.patience = at->patience;
-    patience = probe_patience_ms(kase->wish.patience);
+        if (at->patience > kase->patience)
+            kase->patience = at->patience;
+    patience = probe_patience_ms(kase->patience);
     if (kase->state == PROBE_CASE_WAITING && !kase->was_blocked &&
         kase->waited_ms + (probe_alarm_time(&kase->alarm) - kase->waiting_since_ms) > patience)
         probe_case_finish(kase, EVIDENCE_STOP_NONE);

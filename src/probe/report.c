@@ -24,7 +24,7 @@ static bool domain_is_real(void *context, struct slice domain)
 
 static void fill_catch_all(const struct probe_case *kase, struct evidence *evidence)
 {
-    struct probe_domain *domain = kase->domain;
+    struct probe_domain *domain = kase->ask.domain;
 
     evidence->catch_all = probe_domain_habit(domain, &kase->answered_by);
     if (evidence->catch_all == EVIDENCE_CATCH_ALL_UNKNOWN)
@@ -36,7 +36,7 @@ static void fill_catch_all(const struct probe_case *kase, struct evidence *evide
 
 static void fill_domain(const struct probe_case *kase, struct evidence *evidence)
 {
-    const struct probe_domain *domain = kase->domain;
+    const struct probe_domain *domain = kase->ask.domain;
 
     if (domain == NULL)
         return;
@@ -53,17 +53,18 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
     struct probe_engine *engine = kase->engine;
 
     *evidence = (struct evidence){
-        .depth = kase->wish.depth,
+        .depth = kase->depth,
         .suggestion = SLICE_EMPTY,
-        .elsewhere = slice_from_string(kase->elsewhere),
+        .elsewhere = kase->stop == EVIDENCE_STOP_ELSEWHERE ? slice_from_string(kase->elsewhere)
+                                                           : SLICE_EMPTY,
         .catch_all_text = SLICE_EMPTY,
-        .internal = slice_from_string(kase->internal),
+        .internal =
+            kase->stop == EVIDENCE_STOP_INTERNAL ? slice_from_string(kase->internal) : SLICE_EMPTY,
         .operator_matches = kase->operator_matches,
         .attempts = kase->attempts,
         .attempt_count = kase->attempt_count,
         .greylist_waited_s = (uint32_t)(kase->waited_ms / SECOND_MS),
-        .checked_unix_ms =
-            kase->ended_unix_ms > 0 ? kase->ended_unix_ms : probe_engine_unix(engine),
+        .checked_unix_ms = probe_engine_unix(engine), /* the same for all who hear of its end */
         .duration_ms = (uint32_t)(probe_engine_now(engine) - kase->submitted_ms),
     };
     fill_domain(kase, evidence);
@@ -75,14 +76,14 @@ static void fill(const struct probe_case *kase, struct evidence *evidence)
 
 static void release(struct probe_case *kase)
 {
-    bool is_literal = kase->domain != NULL && kase->domain->is_literal;
+    bool is_literal = kase->ask.domain != NULL && kase->ask.domain->is_literal;
 
     if (!is_literal)
         dns_facts_release(kase->facts);
-    if (kase->domain != NULL) {
-        if (--kase->domain->cases == 0)
-            probe_stranger_abandon(kase->domain);
-        probe_domain_release(kase->domain);
+    if (kase->ask.domain != NULL) {
+        if (--kase->ask.domain->cases == 0)
+            probe_stranger_abandon(kase->ask.domain);
+        probe_domain_release(kase->ask.domain);
     }
     list_remove(&kase->in_cases);
     probe_case_free(kase);
@@ -95,7 +96,7 @@ static bool falls_back(const struct probe_case *kase, const struct probe_submiss
     return verdict->status == VERDICT_UNKNOWN && stop != EVIDENCE_STOP_CANCELLED &&
            stop != EVIDENCE_STOP_ELSEWHERE && kase->recalled != NULL &&
            kase->recalled->kind != PROBE_RECALL_NOTHING && !kase->is_recalled &&
-           !submission->is_fresh && kase->wish.depth == EVIDENCE_DEPTH_SMTP;
+           !submission->is_fresh && kase->depth == EVIDENCE_DEPTH_SMTP;
 }
 
 static const struct probe_offline_known *known_of(const struct probe_domain *domain)
@@ -106,7 +107,7 @@ static const struct probe_offline_known *known_of(const struct probe_domain *dom
 /* The number of the facts that the evidence holds. A case may have had the domain's last ones. */
 static uint64_t facts_id(const struct probe_case *kase, const struct evidence *evidence)
 {
-    const struct probe_domain *domain = kase->domain;
+    const struct probe_domain *domain = kase->ask.domain;
 
     return domain != NULL && evidence->domain == domain->facts ? domain->facts_id : 0;
 }
@@ -133,10 +134,10 @@ static void judge(const struct probe_case *kase, struct slice input, struct addr
         probe_recalled_fill(kase->recalled, kase->engine, evidence);
     else if (!kase->is_recalled)
         evidence->stop = stop;
-    probe_offline_fill(input, memo, known_of(kase->domain), &world, evidence, &traits,
+    probe_offline_fill(input, memo, known_of(kase->ask.domain), &world, evidence, &traits,
                        ret_judged->suggestion);
-    if (kase->domain != NULL)
-        probe_domain_fill_peers(kase->domain, evidence, &ret_judged->pattern);
+    if (kase->ask.domain != NULL)
+        probe_domain_fill_peers(kase->ask.domain, evidence, &ret_judged->pattern);
     verdict_memo_judge(&kase->engine->judged, evidence, facts_id(kase, evidence), &traits,
                        &ret_judged->verdict);
 }
@@ -146,9 +147,9 @@ static void tell(struct probe_case *kase, struct probe_submission *submission,
                  enum evidence_stop stop, struct judged *judged)
 {
     if (falls_back(kase, submission, stop, &judged->verdict))
-        judge(kase, submission->input, submission->memo, stop, true, judged);
-    if (kase->domain != NULL && !kase->is_noted)
-        probe_domain_note_verdict(kase->domain, &judged->evidence, &judged->verdict,
+        judge(kase, probe_submission_input(submission), submission->memo, stop, true, judged);
+    if (kase->ask.domain != NULL && !kase->is_noted)
+        probe_domain_note_verdict(kase->ask.domain, &judged->evidence, &judged->verdict,
                                   &judged->pattern);
     kase->is_noted = true;
     probe_owner_count_out(kase, submission);
@@ -163,7 +164,7 @@ void probe_case_tell(struct probe_case *kase, struct probe_submission *submissio
 {
     struct judged judged;
 
-    judge(kase, submission->input, submission->memo, stop, false, &judged);
+    judge(kase, probe_submission_input(submission), submission->memo, stop, false, &judged);
     tell(kase, submission, stop, &judged);
 }
 
@@ -172,7 +173,9 @@ static struct probe_submission *spelt_as_it_is(const struct probe_case *kase)
 {
     struct probe_submission *first = kase->submissions;
 
-    return first != NULL && slice_equal(first->input, kase->ask.recipient.mailbox) ? first : NULL;
+    return first != NULL && slice_equal(probe_submission_input(first), kase->ask.recipient.mailbox)
+               ? first
+               : NULL;
 }
 
 static bool is_to_be_learnt(const struct probe_case *kase)
@@ -195,7 +198,7 @@ static void learn(struct probe_case *kase)
         probe_recalled_learn(kase, &judged.evidence, &judged.verdict);
         return;
     }
-    judge(kase, first->input, first->memo, kase->stop, false, &judged);
+    judge(kase, probe_submission_input(first), first->memo, kase->stop, false, &judged);
     probe_recalled_learn(kase, &judged.evidence, &judged.verdict);
     kase->submissions = first->next;
     tell(kase, first, kase->stop, &judged);
@@ -222,7 +225,6 @@ void probe_case_report(struct probe_case *kase)
 
     CHECK(kase->state == PROBE_CASE_FINISHED);
     fetch_next(kase->engine);
-    kase->ended_unix_ms = probe_engine_unix(kase->engine); /* the same for all who hear of it */
     if (is_to_be_learnt(kase))
         learn(kase);
     while ((submission = kase->submissions) != NULL) {

@@ -31,7 +31,7 @@
 #include "verdict/memo.h"
 
 #define PROBE_SPARES_MAX 64
-#define PROBE_CASE_BLOCK 576 /* of memory, for a case with its addresses; some take more */
+#define PROBE_CASE_BLOCK 512 /* of memory, for a case with its addresses; some take more */
 
 /*
  * Who answered, as far as habits go: what one host does with strangers, its backup MX may not do;

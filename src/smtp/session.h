@@ -93,16 +93,16 @@ struct smtp_plan {
 /* Its owner's, lent to a session from smtp_session_add to its RESULT. */
 struct smtp_recipient {
     struct slice mailbox; /* wire form, checked: no CR, LF, NUL, "<", ">" outside quotes */
-    bool needs_smtputf8;
+    bool needs_smtputf8 : 1;
     /* The session's own: */
-    bool is_checked;    /* smtp_recipient_check has told what stands in mailbox */
-    bool has_utf8;      /* mailbox is not ASCII */
-    bool is_utf8;       /* it, or our sender, can only be said with SMTPUTF8 */
-    bool is_sent;       /* its RCPT has been sent; an answer does not count yet */
-    uint8_t outcome;    /* enum smtp_outcome; when settled */
-    uint8_t stage;      /* enum smtp_stage; when settled */
-    uint16_t domain_at; /* offset of the domain in mailbox */
-    const char *detail; /* static words; when settled */
+    bool is_checked : 1; /* smtp_recipient_check has told what stands in mailbox */
+    bool has_utf8 : 1;   /* mailbox is not ASCII */
+    bool is_utf8 : 1;    /* it, or our sender, can only be said with SMTPUTF8 */
+    bool is_sent : 1;    /* its RCPT has been sent; an answer does not count yet */
+    uint8_t outcome;     /* enum smtp_outcome; when settled */
+    uint8_t stage;       /* enum smtp_stage; when settled */
+    uint16_t domain_at;  /* offset of the domain in mailbox */
+    const char *detail;  /* static words; when settled */
     struct smtp_recipient *next;
 };
 
