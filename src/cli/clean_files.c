@@ -141,6 +141,48 @@ static int check_output(const struct clean *clean, struct error *error)
     return code;
 }
 
+/* Do two names mean one file, which need not be there yet? */
+static bool is_same_place(const struct clean *clean, const char *a, const char *b)
+{
+    char rooms[2][BULK_OUTPUT_PLACE_SIZE];
+    const char *names[2] = {a, b}, *folders[2];
+
+    if (strcmp(a, b) == 0)
+        return true;
+    for (size_t i = 0; i < 2; i++) {
+        const char *place = bulk_output_place(names[i], rooms[i]);
+
+        if (place == NULL || is_stdin(place))
+            return false;
+        folders[i] = folder_of(clean, place);
+        if (folders[i] == NULL)
+            return false;
+        names[i] = strrchr(place, '/') != NULL ? strrchr(place, '/') + 1 : place;
+    }
+    return strcmp(names[0], names[1]) == 0 && is_same_file(folders[0], folders[1]);
+}
+
+/* It is written last, over whatever has its name. */
+static int check_report(const struct clean *clean, const char *report, struct error *error)
+{
+    bool is_split = clean->options->out.split && !is_stdin(clean->output);
+
+    for (unsigned i = 0; !is_stdin(report) && i <= VERDICT_STATUS_COUNT; i++) {
+        const char *word =
+            i < VERDICT_STATUS_COUNT ? verdict_status_name((enum verdict_status)i) : "pending";
+        const char *path = is_split
+                               ? bulk_writer_split_path(clean->output, word, clean->call->arena)
+                               : clean->output;
+
+        if (path == NULL)
+            return error_set(error, ERROR_NOMEM, "out of memory");
+        if (is_same_place(clean, report, path))
+            return error_set(error, ERROR_USAGE,
+                             "the report %.200s is an output, too: give it another name", report);
+    }
+    return 0;
+}
+
 /* As "$NAME" of a script that did not set it. */
 static int check_names(const struct clean *clean, struct error *error)
 {
@@ -163,13 +205,12 @@ int clean_check_places(const struct clean *clean, struct error *error)
         code = check_output(clean, error);
     if (code == 0 && report != NULL)
         code = check_place(clean, report, "report", error);
-    if (code == 0 && report != NULL && strcmp(report, clean->output) == 0 && !is_stdin(report))
-        code = error_set(error, ERROR_USAGE, "the report and the output have the same name");
-    return code;
+    return code == 0 && report != NULL ? check_report(clean, report, error) : code;
 }
 
 int clean_files(struct clean *clean, struct error *error)
 {
+    const char *report = clean->options->out.report;
     int code;
 
     clean->files = (const char *const *)clean->call->arguments;
@@ -183,7 +224,13 @@ int clean_files(struct clean *clean, struct error *error)
     if (clean->options->dry_run)
         return 0;
     code = clean_check_places(clean, error);
-    return code == 0 ? choose_job(clean, error) : code;
+    if (code == 0)
+        code = choose_job(clean, error);
+    if (code == 0 && report != NULL && clean->job_path != NULL && !clean->job_is_temporary &&
+        is_same_place(clean, report, clean->job_path))
+        code = error_set(error, ERROR_USAGE,
+                         "the report %.200s is the job file itself: give it another name", report);
+    return code;
 }
 
 static int writer_options(const struct clean *clean, struct bulk_writer_options *ret_options,

@@ -260,11 +260,20 @@ class Offline(WithFolder):
                 ((self.list, "-o", self.folder), "is a folder"),
                 ((self.list, "-o", "-", "--report", self.folder / "none" / "r.html"),
                  "can't be written: No such file"),
-                ((self.list, "-o", self.folder / "x", "--report", self.folder / "x"),
-                 "the same name")):
+                *(((self.list, "-o", self.folder / "x", "--report", f"{self.folder}{name}", *more), "is an output, too")
+                  for name, more in (("/x", ()), ("/./x", ()), (f"/../{self.folder.name}/x.valid", ["--split"]),
+                                     ("/x.pending", ["--split"])))):
             _, err = self.syntax(*words, status=2)
             self.assertIn(said, " ".join(err.split()), words)
         self.assertEqual({f.name for f in self.folder.iterdir()}, {"people.csv"})
+        _, err = self.clean(self.list, "-o", self.folder / "x", "--report", self.folder / "x.mkjob", status=2)
+        self.assertIn("is the job file itself", " ".join(err.split()))
+        # A link leads to the output.
+        link = self.folder / "link"
+        link.symlink_to("x")
+        _, err = self.syntax(self.list, "-o", self.folder / "x", "--report", link, status=2)
+        self.assertIn("is an output, too", " ".join(err.split()))
+        link.unlink()
         # One file a status, one of which is the list.
         before = self.list.read_bytes()
         self.list = self.list.rename(self.folder / "people.valid.csv")
