@@ -43,6 +43,17 @@ static void when(const struct bulk_report *report, struct buffer *out)
     buffer_append_string(out, report->format != NULL ? " &middot; " : "");
 }
 
+/* Where all can be mailed, or what can't would bounce no more, nothing falls. */
+static void bounces(const struct bulk_stats *stats, struct buffer *out)
+{
+    double before = bulk_stats_bounce_before(stats), after = bulk_stats_bounce_after(stats);
+
+    if (before - after >= 0.1)
+        buffer_printf(out, "; estimated bounces fall from %.1f to %.1f %%", before, after);
+    else
+        buffer_printf(out, "; estimated bounces are %.1f %%", after);
+}
+
 static void headline(const struct bulk_report *report, struct buffer *out)
 {
     const struct bulk_stats *stats = report->stats;
@@ -63,8 +74,7 @@ static void headline(const struct bulk_report *report, struct buffer *out)
         buffer_append_string(out, ")");
     }
     if (stats->to_send > 0)
-        buffer_printf(out, "; estimated bounces fall from %.1f to %.1f %%",
-                      bulk_stats_bounce_before(stats), bulk_stats_bounce_after(stats));
+        bounces(stats, out);
     buffer_append_string(out, ".</p></header>");
 }
 

@@ -194,6 +194,29 @@ static void small_lists_have_pages_too(void **state)
     }
 }
 
+static void nothing_falls_where_all_is_sent(void **state)
+{
+    const struct bulk_outcome good = {
+        .status = VERDICT_VALID, .reason = REASON_ACCEPTED, .action = ACTION_SEND, .score = 97};
+    const struct bulk_outcome bad = {
+        .status = VERDICT_INVALID, .reason = REASON_BAD_SYNTAX, .action = ACTION_SUPPRESS};
+    struct bulk_stats stats;
+    struct bulk_report report = {.title = "x", .stats = &stats, .version = "0"};
+    struct buffer page;
+
+    buffer_init(&page, 0);
+    bulk_stats_init(&stats, 1);
+    assert_int_equal(bulk_stats_add(&stats, &good, false, 0), 0);
+    assert_true(bulk_report_render(&report, &page));
+    assert_true(has(&page, "can be mailed now; estimated bounces are 3.0 %.</p>"));
+    assert_int_equal(bulk_stats_add(&stats, &bad, false, 0), 0);
+    buffer_clear(&page);
+    assert_true(bulk_report_render(&report, &page));
+    assert_true(has(&page, "(50.0 %); estimated bounces fall from 51.5 to 3.0 %.</p>"));
+    buffer_done(&page);
+    bulk_stats_done(&stats);
+}
+
 static void numbers_are_for_people(void **state)
 {
     static const struct {
@@ -288,6 +311,7 @@ int main(void)
         cmocka_unit_test(scores_are_held_against_outcomes),
         cmocka_unit_test(a_page_says_it_all),
         cmocka_unit_test(small_lists_have_pages_too),
+        cmocka_unit_test(nothing_falls_where_all_is_sent),
         cmocka_unit_test(numbers_are_for_people),
         cmocka_unit_test(memory_runs_out),
     };
