@@ -290,7 +290,10 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         if (scanned.fault == NULL && is_otherwise_divided(reader, ret_row->raw, cell))
             ret_row->fault = fault_short_at;
     } else if (scanned.fault == NULL && ret_row->raw.len > 0) {
-        ret_row->fault = has_at(ret_row->raw) ? fault_short_at : fault_short;
+        if (has_at(ret_row->raw))
+            ret_row->fault = fault_short_at;
+        else if (reader->files.format.kind != BULK_KIND_XLSX) /* there they are empty ones */
+            ret_row->fault = fault_short;
     }
     if (scanned.has_cell && scanned.fault == NULL && bulk_shift_may_be(&reader->files.format, cell))
         code = heed_shift(reader, &cell, ret_row, error);

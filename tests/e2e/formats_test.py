@@ -226,14 +226,14 @@ class Formats(unittest.TestCase):
     def test_rows_without_text_in_a_workbook(self):
         """They keep their places between others; those above the header and at the end are none."""
         write_xlsx(self.path("in.xlsx"), [[], ["", ""], ["name", "email"], ["Ann", "a@b.example"], [], ["", ""],
-                                          ["Bob", "c@d.example"], [""], [""]])
+                                          ["Cas"], ["Bob", "c@d.example"], [""], [""]])
         said = self.clean("in.xlsx", "out.csv", "--new")
-        self.assertIn("4 rows, 0 duplicates, 0 can't be read", said)
+        self.assertIn("5 rows, 0 duplicates, 0 can't be read", said)
         with open(self.path("out.csv"), encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
         self.assertEqual([row[:2] for row in rows], [["name", "email"], ["Ann", "a@b.example"], ["", ""],
-                                                     ["", ""], ["Bob", "c@d.example"]])
-        self.assertEqual([row[-1] for row in rows[2:4]], ["There is no address."] * 2)
+                                                     ["", ""], ["Cas", ""], ["Bob", "c@d.example"]])
+        self.assertEqual([row[-1] for row in rows[2:5]], ["There is no address."] * 3)
         self.clean("in.xlsx", "out.xlsx", "--new")
         self.assertEqual([[row.get("A", ""), row.get("B", "")] for row in read_xlsx(self.path("out.xlsx"))],
                          [row[:2] for row in rows])
