@@ -2,10 +2,14 @@
  * Results that an earlier version was wrong about, put right without asking anybody.
  *
  * Rows that can't be read were held to have no address, also where one may stand in them, and cells
- * with several addresses, or with a whole row, to have a false one; so all were invalid. Their
- * results are replaced where they stand (store_results_replace), so that a finished list stays
- * finished, and killed at any time every row has one whole result. Rows that are seen to be
- * unreadable only now get their fault, and count as such.
+ * with several addresses, a whole row, or blanks around one to have a false one; so all were
+ * invalid. Their results are replaced where they stand (store_results_replace), so that a finished
+ * list stays finished, and killed at any time every row has one whole result. Rows that are seen to
+ * be unreadable only now get their fault, and count as such.
+ *
+ * What an earlier version said of a row's cells is looked at again where the row can be had: as it
+ * was kept, or by reading the list. Rows not asked yet get their result then, if they can't be
+ * read.
  *
  * In a store of many lists it is remembered up to which of them, by rising id, all were looked at
  * (bulk_mend_keep), so that each is read once.
@@ -14,13 +18,26 @@
 #define MK_BULK_JOB_MEND_H
 
 #include "base/buffer.h"
+#include "bulk/reader.h"
 #include "store/store.h"
 
 struct bulk_mend {
     struct store *store; /* borrowed */
+    /* For whoever has the list itself: opens it, as often as it is called. NULL: it can't be had.
+     */
+    int (*open)(void *user, struct bulk_reader **ret_reader, struct error *error);
+    void *user;
+    bool asks_again; /* what is to be asked all the same is forgotten for it; else it's unknown */
+    int64_t unix_ms; /* when results of rows that had none are found out */
     uint64_t job;
-    uint64_t after;        /* rows up to here are looked at */
-    uint64_t mended;       /* results that were replaced */
+    uint64_t after;             /* rows up to here are looked at */
+    bool may_wait;              /* rows without result are looked at, too */
+    bool is_at_waiting;         /* now */
+    struct bulk_reader *reader; /* at row */
+    struct bulk_row row;
+    bool is_other;         /* the list has other rows than those that were kept */
+    uint64_t mended;       /* results that were replaced, and rows that got one */
+    uint64_t forgotten;    /* results that were taken away */
     uint64_t kept, passed; /* all lists up to here are mended: as remembered; as it is now */
     struct store_page page;
     struct arena arena; /* of a step's results */

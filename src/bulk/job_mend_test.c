@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/check.h"
 #include "bulk/job_mend.h"
 #include "bulk/job_outcome.h"
 #include "bulk/job_rig.h"
@@ -170,6 +171,175 @@ static void cells_with_several_addresses_are_unknown(void **state)
     end(&list);
 }
 
+/* A list of objects, as an earlier version kept it without its rows' bytes. */
+static const char objects[] = "{\"email\":\"a@x\"}\n{\"Email\":\"b@x.example\"}\n"
+                              "{\"email\":[\"c@x.example\"]}\n{\"name\":\"D\"}\n"
+                              "{\"Email\":\"e@x.example\"}\n{\"email\":[\"f@x.example\"]}\n"
+                              "{\"email\":\"g@x.example\"}\n";
+static const struct {
+    const char *address, *fault;
+    bool has_result;
+    enum verdict_reason reason; /* afterwards; of a row without result DUPLICATE: none */
+} kept[] = {
+    {"a@x", "", true, REASON_BAD_SYNTAX},
+    {"", "the object lacks the field", true, REASON_NOT_PROBED},
+    {"", "", true, REASON_NOT_PROBED},
+    {"", "the object lacks the field", true, REASON_BAD_SYNTAX},
+    {"", "the object lacks the field", false, REASON_NOT_PROBED},
+    {"", "", false, REASON_NOT_PROBED},
+    {"g@x.example", "", false, REASON_DUPLICATE},
+};
+
+static int open_objects(void *user, struct bulk_reader **ret_reader, struct error *error)
+{
+    const char *text = user;
+
+    return bulk_reader_open_bytes("a.ndjson", slice_from_string(text), 0, NULL, ret_reader, error);
+}
+
+static void add_kept(struct subject *list)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(kept); i++) {
+        const struct store_row row = {.number = i + 1,
+                                      .turn = i,
+                                      .address = slice_from_string(kept[i].address),
+                                      .fault = slice_from_string(kept[i].fault)};
+
+        if (kept[i].has_result)
+            add_row(list, &row, SLICE("It is none."));
+        else
+            assert_int_equal(store_rows_add(list->store, list->id, &row, 1, NULL), 0);
+    }
+    look_again(list);
+}
+
+/* What is mended of them, by this list: how many. */
+static uint64_t mend_by(struct subject *list, const char *text)
+{
+    uint64_t mended;
+    int code;
+
+    bulk_mend_init(&list->mend, list->store);
+    list->mend.open = text != NULL ? open_objects : NULL;
+    list->mend.user = (void *)text;
+    list->mend.unix_ms = 2000;
+    assert_int_equal(bulk_mend_begin(&list->mend, &list->job, NULL), 1);
+    while ((code = bulk_mend_step(&list->mend, 2, NULL)) == 1) {
+    }
+    assert_int_equal(code, 0);
+    mended = list->mend.mended;
+    bulk_mend_done(&list->mend);
+    return mended;
+}
+
+static void rows_are_read_again(void **state)
+{
+    /* Another list: nothing in it is believed. */
+    static const char other[] = "{\"email\":\"b@x\"}\n{\"Email\":\"b@x.example\"}\n";
+    const struct store_query query = {.limit = ARRAY_LEN(kept)};
+    struct subject list;
+    struct store_page page;
+
+    begin(&list, STORE_JOB_PAUSED);
+    add_kept(&list);
+    assert_int_equal(mend_by(&list, NULL), 0); /* it can't be had */
+    assert_int_equal(mend_by(&list, other), 0);
+    end(&list);
+
+    begin(&list, STORE_JOB_PAUSED);
+    add_kept(&list);
+    assert_int_equal(mend_by(&list, objects), 4);
+    look_again(&list);
+    assert_int_equal(store_job_left(&list.job), 1);
+    read_page(&list, &query, &page);
+    for (unsigned i = 0; i < ARRAY_LEN(kept); i++) {
+        const struct store_line *line = &page.lines[i];
+
+        assert_int_equal(line->has_result, kept[i].reason != REASON_DUPLICATE);
+        if (!line->has_result)
+            continue;
+        assert_int_equal(line->result.reason, kept[i].reason);
+        assert_int_equal(line->result.checked_unix_ms, kept[i].has_result ? 1000 : 2000);
+    }
+    store_page_done(&page);
+    end(&list);
+}
+
+/* As a service keeps them, with their bytes. */
+static void kept_rows_are_read_again(void **state)
+{
+    static const struct {
+        struct slice raw;
+        enum verdict_reason reason; /* of a row without result: none */
+    } rows[] = {
+        {SLICE("b@x.example"), REASON_NOT_PROBED},
+        {SLICE("B"), REASON_BAD_SYNTAX},
+        {SLICE("d@x.example"), REASON_NOT_PROBED}, /* from here on without result */
+        {SLICE("D"), REASON_DUPLICATE},
+    };
+    const struct store_query query = {.limit = ARRAY_LEN(rows)};
+    struct subject list;
+    struct store_page page;
+
+    begin(&list, STORE_JOB_PAUSED);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct store_row row = {.number = i + 1,
+                                      .turn = i,
+                                      .fault =
+                                          SLICE("too few columns: there is none for the address"),
+                                      .raw = rows[i].raw};
+
+        if (i < 2)
+            add_row(&list, &row, SLICE(SAID));
+        else
+            assert_int_equal(store_rows_add(list.store, list.id, &row, 1, NULL), 0);
+    }
+    look_again(&list);
+    assert_int_equal(mend_by(&list, NULL), 2);
+    read_page(&list, &query, &page);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(page.lines[i].has_result, rows[i].reason != REASON_DUPLICATE);
+        if (page.lines[i].has_result)
+            assert_int_equal(page.lines[i].result.reason, rows[i].reason);
+    }
+    store_page_done(&page);
+    end(&list);
+}
+
+/* They were part of it: what is left may be anybody's, and is asked where somebody asks. */
+static void blanks_around_an_address_are_none_of_it(void **state)
+{
+    static const struct store_row rows[] = {
+        {.number = 1, .address = SLICE("\xc2\xa0\"a@x.org\"")},
+        {.number = 2, .address = SLICE("\xc2\xa0x.org")},
+    };
+    const struct store_query query = {.limit = 2};
+
+    for (int asks_again = 0; asks_again < 2; asks_again++) {
+        struct subject list;
+        struct store_page page;
+
+        begin(&list, STORE_JOB_FINISHED);
+        for (unsigned i = 0; i < 2; i++)
+            add_row(&list, &rows[i], SLICE("It has a strange character."));
+        look_again(&list);
+        bulk_mend_init(&list.mend, list.store);
+        list.mend.asks_again = asks_again;
+        assert_int_equal(bulk_mend_begin(&list.mend, &list.job, NULL), 1);
+        assert_int_equal(bulk_mend_step(&list.mend, 10, NULL), 0);
+        assert_int_equal(list.mend.mended, !asks_again);
+        assert_int_equal(list.mend.forgotten, asks_again);
+        bulk_mend_done(&list.mend);
+        read_page(&list, &query, &page);
+        assert_int_equal(page.lines[0].has_result, !asks_again);
+        if (!asks_again)
+            assert_int_equal(page.lines[0].result.status, VERDICT_UNKNOWN);
+        assert_int_equal(page.lines[1].result.reason, REASON_BAD_SYNTAX);
+        store_page_done(&page);
+        end(&list);
+    }
+}
+
 /* Each list is looked at once, also where the walk was ended between two of them. */
 static void what_was_mended_is_remembered(void **state)
 {
@@ -209,6 +379,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unreadable_rows_are_unknown),
         cmocka_unit_test(cells_with_several_addresses_are_unknown),
+        cmocka_unit_test(rows_are_read_again),
+        cmocka_unit_test(kept_rows_are_read_again),
+        cmocka_unit_test(blanks_around_an_address_are_none_of_it),
         cmocka_unit_test(what_was_mended_is_remembered),
     };
 

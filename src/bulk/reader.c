@@ -331,6 +331,17 @@ bool bulk_fault_is_no_address(struct slice why)
            slice_equal(why, slice_from_string(fault_field));
 }
 
+struct slice bulk_fault_by_row(struct slice why, struct slice raw)
+{
+    if (!has_at(raw))
+        return why;
+    if (slice_equal(why, slice_from_string(fault_short)))
+        return slice_from_string(fault_short_at);
+    if (slice_equal(why, slice_from_string(fault_field)))
+        return slice_from_string(fault_field_at);
+    return why;
+}
+
 size_t bulk_reader_faults(const struct bulk_reader *reader, const struct bulk_fault **ret_faults)
 {
     *ret_faults = reader->faults;

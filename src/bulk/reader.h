@@ -81,6 +81,13 @@ bool bulk_fault_is_no_address(struct slice why);
 /* Why what stands in an address's cell can't be told to be one person's (static), or NULL. */
 const char *bulk_fault_of_address(struct slice address);
 
+/*
+ * What is to be said of a row that an earlier version kept: why it can't be read, as it was said
+ * then ("": it can), and its bytes. Other words, where an address may stand in a row that was held
+ * to have none; static then.
+ */
+struct slice bulk_fault_by_row(struct slice why, struct slice raw);
+
 struct bulk_reader;
 
 /*

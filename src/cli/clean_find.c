@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "bulk/job_file.h"
-#include "bulk/job_mend.h"
 #include "bulk/job_source.h"
 #include "bulk/spool.h"
 #include "cli/clean_run.h"
@@ -266,19 +265,6 @@ int clean_run_read_anew(struct clean_run *run, struct error *error)
     return make_job(run, run->job.fingerprint, run->job.options, error);
 }
 
-static int mend(struct clean_run *run, struct error *error)
-{
-    struct bulk_mend mend;
-    int code;
-
-    bulk_mend_init(&mend, run->store);
-    code = bulk_mend_begin(&mend, &run->job, error);
-    while (code == 1)
-        code = bulk_mend_step(&mend, SIZE_MAX, error);
-    bulk_mend_done(&mend);
-    return code;
-}
-
 /* What the list looks like is part of what the job is. */
 static int find_format(struct clean *clean, struct error *error)
 {
@@ -320,8 +306,6 @@ static int find_job(struct clean_run *run, struct error *error)
         run->job.options = options;
         code = store_job_update(run->store, &run->job, error);
     }
-    if (code == 0)
-        code = mend(run, error);
     clean->owes_rows = run->job.state != STORE_JOB_LOADING;
     if (code == 0 && clean->owes_rows)
         clean_say(clean, "going on with %s: %" PRIu64 " of %" PRIu64 " results are there",

@@ -38,6 +38,7 @@ static enum went load_and_probe(struct clean_run *run)
     struct error error = {0};
     enum went went = clean_run_load(run);
 
+    went = then(run, went, clean_run_mend);
     if (clean_run_streams(run))
         went = then(run, went, clean_run_stream_open);
     went = then(run, went, clean_run_probe);

@@ -82,6 +82,7 @@ enum went clean_run_load(struct clean_run *run)
     went = load_rows(run, reader);
     if (went == WENT_WELL)
         code = make_ready(run, &error);
+    run->is_loaded = went == WENT_WELL && code == 0;
     if (went == WENT_WELL && code == 0)
         clean_say_rows(run->clean, reader, run->job.rows, run->job.duplicates, run->job.faults);
     bulk_reader_close(reader);

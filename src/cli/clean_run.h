@@ -1,6 +1,7 @@
 /*
  * One run of `mailknock clean` on a job file, in the order of its parts: the file is found or made
- * (clean_find.c), the list loaded (clean_load.c), probed (clean_probe.c), written out
+ * (clean_find.c), the list loaded (clean_load.c) or what an earlier version made of it put right
+ * (clean_mend.c), probed (clean_probe.c), written out
  * (clean_write.c); clean_job.c goes from one to the next.
  */
 #ifndef MK_CLI_CLEAN_RUN_H
@@ -22,6 +23,7 @@ struct clean_run {
     bool is_new;             /* the job file was not there before */
     size_t spool_count;      /* of files with names that standard input and pipes were put into */
     const char *const *kept; /* clean->files, by the names under which the job keeps them */
+    bool is_loaded;          /* the job was, in this run */
     bool is_read_anew;       /* the list, once */
     bool is_written;         /* the output is: what is known, where the time was over */
     struct store *store;
@@ -69,6 +71,8 @@ void clean_run_drop_input(struct clean_run *run);
 int clean_run_remove_others(struct clean_run *run, uint64_t but, struct error *error);
 /* The list's rows, and what other jobs of the file know of them. */
 enum went clean_run_load(struct clean_run *run);
+/* What an earlier version was wrong about, put right: once for each job. */
+enum went clean_run_mend(struct clean_run *run);
 /* Results for all rows that have none; run->end says how far it came. */
 enum went clean_run_probe(struct clean_run *run);
 

@@ -66,6 +66,7 @@ int service_mend_start(struct service_mend *mend, struct service *service, struc
     mend->service = service;
     io_pace_init(&mend->pace, IO_PACE_MS, ROWS_LEAST, ROWS_MOST);
     bulk_mend_init(&mend->work, service->store);
+    mend->work.unix_ms = service_unix_ms(service);
     io_timer_init(loop, &mend->timer, step, mend);
     code = bulk_mend_recall(&mend->work, &mend->work.job, error);
     if (code != 0)

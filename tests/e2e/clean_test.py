@@ -537,7 +537,7 @@ class Online(WithFolder):
             self.assertEqual(db.execute("SELECT count(*) FROM job").fetchone(), (1,))
 
     def test_what_an_earlier_version_held_for_invalid(self):
-        """Rows that can't be read, though an address may stand in them: mended, and nobody is asked."""
+        """Of rows that can't be read, though an address may stand in them; with blanks around one."""
         job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
         self.list.write_text("name,email\nAda,u1@slow.example\nBob\nCid\n", encoding="utf-8")
         self.clean(self.list, "--keep-job")
@@ -548,8 +548,17 @@ class Online(WithFolder):
             db.execute("UPDATE row SET fault = 'it can''t be told which cell is the address' WHERE row = 2")
         _, err = self.clean(self.list, "--keep-job")
         self.assertIn("3 of 3 results are there", " ".join(err.split()))
+        self.assertEqual([row["mk_reason"] for row in read_list(out)], ["accepted", "bad_syntax", "bad_syntax"],
+                         "it was looked at when it was made")
+        out.unlink()
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("DELETE FROM note WHERE kind = 'mended'")
+        _, err = self.clean(self.list, "--keep-job")
+        self.assertIn("1 result of an earlier version is put right", " ".join(err.split()))
         self.assertEqual([(row["mk_status"], row["mk_reason"]) for row in read_list(out)],
                          [("valid", "accepted"), ("unknown", "not_probed"), ("invalid", "bad_syntax")])
+        _, err = self.clean(self.list)
+        self.assertNotIn("put right", err)
 
     def test_damaged_jobs(self):
         job = self.folder / "people.cleaned.csv.mkjob"
