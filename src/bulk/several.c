@@ -173,6 +173,38 @@ bool bulk_has_beside(struct slice text)
     return addresses == 1 && others > 0;
 }
 
+static bool is_of_word(char c)
+{
+    return ascii_is_alnum(c) || (unsigned char)c >= 0x80;
+}
+
+static bool has_divider(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (slice_find_byte(SLICE(" \t\r\n,;/|"), text.ptr[i]) >= 0)
+            return true;
+    return false;
+}
+
+/* Was something beside an address meant to be one ("a@b..example; c@d.example")? A word with an @
+   in it that is divided from the address, which stands behind all this, or before. */
+static bool has_attempt(struct slice beside, bool is_behind)
+{
+    for (size_t at = 1; at < beside.len; at++) {
+        size_t end = at;
+
+        while (end < beside.len && beside.ptr[end] == '@')
+            end++;
+        if (end == at)
+            continue;
+        if (end < beside.len && is_of_word(beside.ptr[at - 1]) && is_of_word(beside.ptr[end]) &&
+            has_divider(is_behind ? slice_prefix(beside, at) : slice_from_offset(beside, end)))
+            return true;
+        at = end;
+    }
+    return false;
+}
+
 bool bulk_has_several(struct slice text)
 {
     ptrdiff_t at = slice_find_byte(text, '@');
@@ -184,11 +216,13 @@ bool bulk_has_several(struct slice text)
     text = slice_trim(text);
     if (address_parse(text.ptr, text.len, &parsed)) /* with an @ in a quoted local part */
         return false;
-    while (next_address(&rest, &next)) {
+    for (struct slice before = rest; next_address(&rest, &next); before = rest) {
         /* "a@x.example <a@x.example>" names one. */
         if (first.len > 0 && !slice_equal_nocase(next, first))
             return true;
+        if (has_attempt(slice_prefix(before, (size_t)(next.ptr - before.ptr)), false))
+            return true;
         first = next;
     }
-    return false;
+    return first.len > 0 && has_attempt(rest, true);
 }
