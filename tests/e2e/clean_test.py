@@ -560,6 +560,34 @@ class Online(WithFolder):
         _, err = self.clean(self.list)
         self.assertNotIn("put right", err)
 
+    def test_what_an_earlier_version_read_otherwise(self):
+        """The list is read again; what blanks around it made invalid is asked."""
+        job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
+        rows = "name,email\nAda,u1@slow.example\n%s\n%s\nDan\n"
+        self.list.write_text(rows % ("Bob;u2@slow.example", "Cid,\u00a0u3@slow.example"), encoding="utf-8")
+        self.clean(self.list, "--keep-job")
+        wanted = [(row["mk_status"], row["mk_reason"], row["mk_score"]) for row in read_list(out)]
+        self.assertEqual([row[0] for row in wanted], ["valid", "unknown", "valid", "invalid"])
+        with contextlib.closing(sqlite3.connect(job)) as db:
+            fingerprint, = db.execute("SELECT fingerprint FROM job").fetchone()
+        out.unlink()
+        job.unlink()
+        # The job of another list, with what it would hold of this one.
+        now = self.list.read_bytes()
+        self.list.write_text(rows % ("Bob", "Cid,none"), encoding="utf-8")
+        self.clean(self.list, "--keep-job")
+        out.unlink()
+        self.list.write_bytes(now)
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("UPDATE job SET fingerprint = ?", (fingerprint,))
+            db.execute("UPDATE row SET address = CAST(X'C2A0' || 'u3@slow.example' AS BLOB) WHERE row = 3")
+            db.execute("DELETE FROM note WHERE kind = 'mended'")
+        _, err = self.clean(self.list)
+        for words in ("1 result of an earlier version is put right",
+                      "1 mailbox that an earlier version did not understand is asked"):
+            self.assertIn(words, " ".join(err.split()))
+        self.assertEqual([(row["mk_status"], row["mk_reason"], row["mk_score"]) for row in read_list(out)], wanted)
+
     def test_damaged_jobs(self):
         job = self.folder / "people.cleaned.csv.mkjob"
         job.write_bytes(b"this is no job file at all, but someone's letter" * 300)
