@@ -299,7 +299,8 @@ static const struct config_option rows[] = {
      .choices = "auto|yes|no",
      .fallback = "auto",
      .command_line_only = true,
-     .help = "Whether the first row of a table is a header."},
+     .help = "Whether a table has a header. auto: finds it, also below a title; yes: the first row "
+             "is it."},
     {.name = "sheet",
      .type = CONFIG_TEXT,
      AT(sheet),
