@@ -297,6 +297,36 @@ static void the_same_words_mean_another_thing_after_some_goes(void **state)
     }
 }
 
+/*
+ * Five connections are opened for forty, and the first whose server has said what it offers leaves
+ * the others their part: none is opened for nothing, none has all the work.
+ */
+static void those_at_the_door_share_the_queue(void **state)
+{
+    struct bench *bench = bench_new();
+    char address[32];
+    uint64_t begun = 0;
+
+    open_limits(bench, 50);
+    assert_true(bench_build(bench, "domain a.example\n  mx 10 mx.a.example\n"
+                                   "server mx.a.example 192.0.2.1\n"
+                                   "  offer pipelining\n"
+                                   "  behave delay rcpt 1s\n"
+                                   "  mailbox u*\n"));
+    for (unsigned i = 0; i < 52; i++) {
+        snprintf(address, sizeof(address), "u%u@a.example", i);
+        if (i == 12) { /* until then it has got to know the server's pace */
+            io_loop_run(bench->loop);
+            begun = io_now_ms(bench->loop);
+        }
+        assert_non_null(submit(bench, slice_from_string(address)));
+    }
+    io_loop_run(bench->loop);
+    everybody_ended_once(bench);
+    assert_true(bench->last_done_ms - begun >= 8000 && bench->last_done_ms - begun < 12000);
+    bench_free(bench);
+}
+
 /* The next connection waits until a server must know that the one before is over: 221 says so. */
 static void a_place_is_free_when_the_server_knows(void **state)
 {
@@ -342,6 +372,7 @@ int main(void)
         cmocka_unit_test(slow_servers_get_small_batches),
         cmocka_unit_test(replies_too_many_are_nobodys),
         cmocka_unit_test(servers_that_say_too_much_are_given_time),
+        cmocka_unit_test(those_at_the_door_share_the_queue),
         cmocka_unit_test(a_place_is_free_when_the_server_knows),
         cmocka_unit_test(who_never_has_a_turn_ends_as_disconnected),
         cmocka_unit_test(servers_that_lose_of_a_batch_are_asked_one_by_one),

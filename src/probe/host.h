@@ -42,7 +42,8 @@ struct probe_host {
     bool was_held;          /* long enough; until a session is opened */
     struct list sessions;
     unsigned session_count;
-    unsigned room; /* recipients that open sessions may still take */
+    unsigned door_count; /* sessions of it that are at the door */
+    unsigned room;       /* recipients that open sessions may still take */
 
     bool greeting_read;                        /* once: it is the same software every time */
     const struct provider_profile *greeted_as; /* who its greeting says runs it; NULL: nobody */

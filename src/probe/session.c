@@ -43,6 +43,7 @@ void probe_session_retire(struct probe_session *session)
     if (session->leaving || session->finishing)
         return;
     probe_session_leave_idle(session);
+    probe_session_leave_door(session);
     session->finishing = true;
     probe_session_set_room(session, 0);
     probe_session_wake(session);
@@ -88,6 +89,7 @@ static void stop_talking(struct probe_session *session)
 
     CHECK(session->asked_count == 0);
     probe_session_leave_idle(session);
+    probe_session_leave_door(session);
     probe_session_set_room(session, 0);
     list_remove(&session->in_host);
     list_remove(&session->in_woken);
@@ -223,6 +225,7 @@ static void handle_result(struct probe_session *session, const struct smtp_resul
     if (result->next != NULL)
         probe_ask_fetch(LIST_ELEMENT(result->next, struct probe_ask, recipient));
     session->asked_count--;
+    probe_session_leave_door(session); /* no batch is due where one is answered alone */
     if (!is_understood(ask, result, answer))
         understand(session, ask, result, answer);
     if (session->host->engine->settings.transcripts) {
@@ -294,6 +297,7 @@ static void pump(struct probe_session *session)
             handle_result(session, &output.result, &answer);
             break;
         case SMTP_OUTPUT_READY:
+            probe_session_leave_door(session);
             probe_session_feed(session);
             break;
         case SMTP_OUTPUT_IDLE:
@@ -527,6 +531,9 @@ bool probe_session_open(struct probe_host *host)
     }
     probe_limits_opened(&host->site->limits, now);
     session->trial = probe_breaker_try(&host->site->breaker, now);
+    session->at_door =
+        smtp_session_plan(session->smtp)->use_pipelining && !session->trial && !session->alone;
+    host->door_count += session->at_door;
     engine->connections++;
     CHECK(engine->connections <= engine->settings.connections_max);
     engine->counts.connections++;

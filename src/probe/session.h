@@ -38,6 +38,7 @@ struct probe_session {
     uint16_t turn_left;
     bool connected : 1, succeeded : 1, failure_noted : 1, greeting_read : 1;
     bool idle : 1;     /* in the lists of the idle */
+    bool at_door : 1;  /* its batch will be due when the server has said what it offers */
     bool in_clear : 1; /* because the host's handshakes fail */
     bool trial : 1;    /* the one conversation of a half-open breaker */
     bool alone : 1;    /* for one random recipient only */
@@ -72,6 +73,7 @@ void probe_session_feed(struct probe_session *session);
 /* All is answered: more, or linger a little, or goodbye. */
 void probe_session_go_on(struct probe_session *session);
 void probe_session_leave_idle(struct probe_session *session); /* no-op when it is not */
+void probe_session_leave_door(struct probe_session *session); /* no-op when it is not there */
 /* How many more recipients it may take, as the host counts them. */
 void probe_session_set_room(struct probe_session *session, unsigned room);
 

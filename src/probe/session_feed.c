@@ -32,6 +32,12 @@ void probe_session_leave_idle(struct probe_session *session)
     session->until_ms = INSTANT_NEVER;
 }
 
+void probe_session_leave_door(struct probe_session *session)
+{
+    session->host->door_count -= session->at_door;
+    session->at_door = false;
+}
+
 static void enter_idle(struct probe_session *session)
 {
     session->idle = true;
@@ -90,7 +96,7 @@ static bool may_feed(const struct probe_session *session)
            !(session->trial && session->taken > 0) && !(session->alone && session->taken > 0);
 }
 
-/* A fair part of the queue, when other sessions of the site may share the work. */
+/* A fair part of the queue, when other sessions of the site, or those at the door, may share it. */
 static unsigned fair_share(const struct probe_session *session)
 {
     const struct probe_host *host = session->host;
@@ -98,6 +104,7 @@ static unsigned fair_share(const struct probe_session *session)
     uint64_t waiting = host->waiting;
     unsigned others = limits->allowed > limits->open ? limits->allowed - limits->open : 0;
 
+    others += host->door_count;
     if (waiting * host->rcpt_ms <= SHORT_QUEUE_MS)
         others = 0;
     return (unsigned)((waiting + others) / (others + 1));

@@ -79,6 +79,7 @@ bool smtp_react_leave(struct smtp_session *session)
 {
     struct smtp_recipient *last_sent = NULL, *recipient;
 
+    smtp_machine_part_held(session);
     for (recipient = smtp_queue_first(&session->transaction);
          recipient != NULL && recipient->is_sent;
          recipient = smtp_queue_after(&session->transaction, recipient))
@@ -126,10 +127,16 @@ static void read_offers(struct smtp_session *session)
     session->smtputf8_offered = ehlo.smtputf8;
 }
 
+/* The first transaction is next: if it may be a batch, more may join it. */
+static void get_ready(struct smtp_session *session)
+{
+    session->must_say_ready = !session->is_ending && smtp_machine_is_batching(session);
+}
+
 bool smtp_react_ehlo(struct smtp_session *session)
 {
     read_offers(session);
-    session->must_say_ready = !session->is_ending && smtp_machine_is_batching(session);
+    get_ready(session);
     return true;
 }
 
@@ -224,8 +231,10 @@ bool smtp_react_starttls(struct smtp_session *session)
 /* True: go on in clear. */
 bool smtp_react_starttls_refused(struct smtp_session *session)
 {
-    if (session->plan->tls == SMTP_TLS_OPPORTUNISTIC && !session->tls_demanded)
+    if (session->plan->tls == SMTP_TLS_OPPORTUNISTIC && !session->tls_demanded) {
+        get_ready(session);
         return true;
+    }
     smtp_react_refuse_all(session);
     return false;
 }

@@ -88,8 +88,8 @@ static size_t obey(struct rig *rig, struct slice input)
         if (rig->added > 0)
             (void)rig_withdraw(rig, &rig->recipients[argument % rig->added]);
         return 2;
-    case 8: /* what follows comes without the outputs being taken */
-        return 1;
+    case 8: /* the order behind it is followed by the next before outputs, or all, are taken */
+        return 2;
     default:
         rig_pull(rig); /* what came before must have been read */
         smtp_session_received(s, line.ptr, line.len, rig->now_ms);
@@ -108,11 +108,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rig_pull(&rig);
     input = (struct slice){(const char *)data + 6, size - 6};
     while (input.len > 0) {
-        bool is_late = input.ptr[0] == 8;
-        size_t took = obey(&rig, input);
+        bool is_hurried = input.ptr[0] == 8,
+             takes_one = is_hurried && input.len > 1 && input.ptr[1] & 1;
 
-        input = slice_from_offset(input, took);
-        if (!is_late)
+        input = slice_from_offset(input, obey(&rig, input));
+        if (is_hurried && input.len > 0)
+            input = slice_from_offset(input, obey(&rig, input));
+        if (takes_one && !rig.is_closed)
+            rig_next(&rig);
+        else if (!is_hurried)
             rig_pull(&rig);
     }
     rig_pull(&rig);

@@ -138,6 +138,48 @@ static void in_tls_it_is_said_after_the_second_list(void **state)
     rig_free(&rig);
 }
 
+static void in_clear_after_all_it_is_said_when_starttls_is_refused(void **state)
+{
+    const struct smtp_plan plan = batching();
+    struct rig rig;
+
+    greet(&rig, &plan);
+    say(&rig, "250-mx\r\n250-STARTTLS\r\n250 PIPELINING\r\n");
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_SEND);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_WAIT);
+    say(&rig, "454 not now\r\n");
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_READY);
+    rig_free(&rig);
+}
+
+/*
+ * A batch without its proof (another transaction is to follow) is answered, and before anybody
+ * looks at that the session is told to finish: QUIT proves it.
+ */
+static void who_is_told_to_leave_when_a_batch_is_answered_says_quit(void **state)
+{
+    struct smtp_plan plan = batching();
+    struct rig rig;
+
+    plan.rcpts_per_transaction = 2;
+    greet(&rig, &plan);
+    say(&rig, EHLO_REPLY);
+    assert_int_equal(rig_next(&rig), SMTP_OUTPUT_READY);
+    assert_int_equal(rig_add(&rig, SLICE("b@x.example"), false), 0);
+    assert_int_equal(rig_add(&rig, SLICE("c@x.example"), false), 0);
+    rig_pull(&rig);
+    assert_int_equal(rig.rcpts, 2);
+    say(&rig, "250 ok\r\n250 ok\r\n550 no\r\n");
+    smtp_session_finish(rig.session, 0);
+    rig_pull(&rig);
+    assert_true(rig.said_quit);
+    assert_int_equal(rig.told, 1); /* c, untried; the batch is not proven yet */
+    say(&rig, "221 bye\r\n");
+    rig_pull(&rig);
+    assert_int_equal(rig.told, 3);
+    rig_free(&rig);
+}
+
 static void who_is_leaving_is_not_ready(void **state)
 {
     const struct smtp_plan plan = batching();
@@ -160,6 +202,8 @@ int main(void)
         cmocka_unit_test(nobody_need_be_added),
         cmocka_unit_test(it_is_said_where_batches_are_sent_alone),
         cmocka_unit_test(in_tls_it_is_said_after_the_second_list),
+        cmocka_unit_test(in_clear_after_all_it_is_said_when_starttls_is_refused),
+        cmocka_unit_test(who_is_told_to_leave_when_a_batch_is_answered_says_quit),
         cmocka_unit_test(who_is_leaving_is_not_ready),
     };
 
