@@ -200,10 +200,40 @@ static bool look_above(struct bulk_export *export, const struct store_line *line
     return true;
 }
 
+/* Did an earlier version hold a row to have no address in which one may stand? */
+static bool is_read_otherwise(const struct bulk_row *row, const struct store_line *line)
+{
+    struct slice kept = line->row.fault;
+
+    if (row->fault == NULL || bulk_fault_is_no_address(slice_from_string(row->fault)) ||
+        (kept.len > 0 && !bulk_fault_is_no_address(kept))) /* so it was seen, or erased */
+        return false;
+    return !line->has_result ||
+           (line->result.reason == REASON_BAD_SYNTAX && line->result.explanation.len > 0);
+}
+
+/*
+ * What bulk_mend will make of such a line, as many look at a job before they go on with it. Its
+ * texts lie in *verdict and the scratch.
+ */
+static int read_anew(struct bulk_export *export, const struct bulk_row *row,
+                     struct store_line *line, struct verdict *verdict)
+{
+    static const struct result_options json = {.source = "live"};
+
+    line->row.fault = slice_from_string(row->fault);
+    return line->has_result ? bulk_job_fault_result(line->row.fault, line->result.checked_unix_ms,
+                                                    export->options.with_json ? &json : NULL,
+                                                    &export->scratch, verdict, &line->result)
+                            : 0;
+}
+
 static int write_line(struct bulk_export *export, const struct store_line *line,
                       struct error *error)
 {
+    struct store_line anew;
     struct bulk_outcome outcome;
+    struct verdict verdict;
     struct bulk_row row;
     int code = 1;
 
@@ -226,6 +256,12 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
                          "mailknock read it otherwise: its row %llu differs",
                          (unsigned long long)line->row.number);
     export->rows++;
+    if (is_read_otherwise(&row, line)) {
+        anew = *line;
+        line = &anew;
+        if (read_anew(export, &row, &anew, &verdict) != 0)
+            return error_set(error, ERROR_NOMEM, "no memory to write the list");
+    }
     if (!store_filter_passes(&export->options.filter, line))
         return 0;
     if (!line->has_result)

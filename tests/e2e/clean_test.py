@@ -582,6 +582,8 @@ class Online(WithFolder):
             db.execute("UPDATE job SET fingerprint = ?", (fingerprint,))
             db.execute("UPDATE row SET address = CAST(X'C2A0' || 'u3@slow.example' AS BLOB) WHERE row = 3")
             db.execute("DELETE FROM note WHERE kind = 'mended'")
+        status, shown, err = run("jobs", "export", str(job), "--format", "csv", "--only", "invalid")
+        self.assertEqual((status, b"Bob" in shown, b"Dan" in shown), (0, False, True), err)
         _, err = self.clean(self.list)
         for words in ("1 result of an earlier version is put right",
                       "1 mailbox that an earlier version did not understand is asked"):
