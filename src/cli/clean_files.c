@@ -141,12 +141,22 @@ static int check_output(const struct clean *clean, struct error *error)
     return code;
 }
 
+/* A terminal, a pipe: what is said there twice stands one behind the other. */
+static bool is_no_file(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 /* Do two names mean one file, which need not be there yet? */
 static bool is_same_place(const struct clean *clean, const char *a, const char *b)
 {
     char rooms[2][BULK_OUTPUT_PLACE_SIZE];
     const char *names[2] = {a, b}, *folders[2];
 
+    if (is_no_file(a))
+        return false;
     if (strcmp(a, b) == 0)
         return true;
     for (size_t i = 0; i < 2; i++) {

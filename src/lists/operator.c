@@ -77,7 +77,10 @@ static struct slice make_key(char out[KEY_SIZE], struct slice local, char sign, 
     return slice_from(out, len);
 }
 
-/* The key of the mailbox: that of one of its addresses. False: that is not known. */
+/*
+ * The key of the mailbox: that of one of its addresses. False: that is not known, or nothing is
+ * left of the local part, as of `""@x` and `+tag@x`: that would be the key of the whole domain.
+ */
 static bool make_mailbox_key(const struct lists_operator *lists, struct slice local,
                              struct slice domain, char out[KEY_SIZE], struct slice *ret_key)
 {
@@ -88,7 +91,7 @@ static bool make_mailbox_key(const struct lists_operator *lists, struct slice lo
     len = lists->spelling(local, domain, out);
     ascii_lower_bytes(out, len);
     *ret_key = slice_from(out, len);
-    return true;
+    return len > 0 && out[0] != '@';
 }
 
 /* An address is found by this spelling, too. */

@@ -274,6 +274,8 @@ class Offline(WithFolder):
         _, err = self.syntax(self.list, "-o", self.folder / "x", "--report", link, status=2)
         self.assertIn("is an output, too", " ".join(err.split()))
         link.unlink()
+        # Nothing is written over where there is no file.
+        self.syntax(self.list, "-o", "/dev/null", "--report", "/dev/null")
         # One file a status, one of which is the list.
         before = self.list.read_bytes()
         self.list = self.list.rename(self.folder / "people.valid.csv")
