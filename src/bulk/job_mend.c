@@ -14,7 +14,7 @@
 /* One note: which mends were made, and up to which list. Another word for more of them: all lists
    are looked at again. */
 #define NOTE_KIND "mended"
-#define MENDS     "elsewhere"
+#define MENDS     "waiting"
 
 void bulk_mend_init(struct bulk_mend *mend, struct store *store)
 {

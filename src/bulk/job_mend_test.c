@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "base/check.h"
@@ -28,11 +30,16 @@ static void add_job(struct subject *list, enum store_job_state state)
     assert_int_equal(store_job_add(list->store, &job, &list->id, NULL), 0);
 }
 
-static void begin(struct subject *list, enum store_job_state state)
+static void begin_in(struct subject *list, struct store *store, enum store_job_state state)
 {
-    *list = (struct subject){.store = memory_store()};
+    *list = (struct subject){.store = store};
     arena_init(&list->arena);
     add_job(list, state);
+}
+
+static void begin(struct subject *list, enum store_job_state state)
+{
+    begin_in(list, memory_store(), state);
 }
 
 static void end(struct subject *list)
@@ -266,7 +273,7 @@ static void rows_are_read_again(void **state)
 }
 
 /* As a service keeps them, with their bytes. */
-static void kept_rows_are_read_again(void **state)
+static void see_kept_rows(struct store *store)
 {
     static const struct {
         struct slice raw;
@@ -281,7 +288,7 @@ static void kept_rows_are_read_again(void **state)
     struct subject list;
     struct store_page page;
 
-    begin(&list, STORE_JOB_PAUSED);
+    begin_in(&list, store, STORE_JOB_PAUSED);
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         const struct store_row row = {.number = i + 1,
                                       .turn = i,
@@ -304,6 +311,20 @@ static void kept_rows_are_read_again(void **state)
     }
     store_page_done(&page);
     end(&list);
+}
+
+static void kept_rows_are_read_again(void **state)
+{
+    char folder[] = "/tmp/mk-mend-test-XXXXXX", path[64], command[64];
+    struct store *store;
+
+    see_kept_rows(memory_store());
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/lists.db", folder);
+    assert_int_equal(store_open(path, STORE_MODE_CREATE, &store, NULL), 0);
+    see_kept_rows(store);
+    snprintf(command, sizeof(command), "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 /* They were part of it: what is left may be anybody's, and is asked where somebody asks. */

@@ -38,10 +38,10 @@
 #define POSTGRES_OF_FIRST                                                                          \
     "LEFT JOIN result s ON s.job=r.job AND s.row=CASE r.first WHEN 0 THEN r.row ELSE r.first END"
 #define POSTGRES_OF_ROW "LEFT JOIN result s ON s.job=r.job AND s.row=r.row"
-#define POSTGRES_PENDING                                                                           \
+#define POSTGRES_PENDING(raw)                                                                      \
     "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL::int8, NULL::int8, NULL::int8,"     \
     " NULL::int8, NULL::int8, NULL::int8, NULL::bytea, NULL::bytea, NULL::bytea, NULL::bytea,"     \
-    " NULL::bytea, NULL::bytea, r.turn FROM line r "
+    " NULL::bytea, " raw ", r.turn FROM line r "
 #define POSTGRES_UNANSWERED                                                                        \
     " AND r.first=0 AND NOT EXISTS (SELECT 1 FROM result s WHERE s.job=r.job AND s.row=r.row)"
 
@@ -151,10 +151,12 @@
       POSTGRES_LINE POSTGRES_OF_ROW POSTGRES_BETWEEN " AND r.first=0" POSTGRES_ORDER)              \
     X(PAGE_MAILBOXES_OF, POSTGRES_LINE POSTGRES_OF_ROW POSTGRES_BETWEEN                            \
       " AND r.first=0 AND s.reason=ANY($7::int8[])" POSTGRES_ORDER)                                \
-    X(PAGE_PENDING, POSTGRES_PENDING POSTGRES_BETWEEN POSTGRES_UNANSWERED POSTGRES_ORDER)          \
+    X(PAGE_PENDING, POSTGRES_PENDING("CASE WHEN $5::int8<>0 THEN r.raw END")                       \
+                        POSTGRES_BETWEEN POSTGRES_UNANSWERED POSTGRES_ORDER)                       \
     X(PAGE_BEYOND, "SELECT 1::int8 FROM line WHERE job=$1::int8 AND row>$2::int8 LIMIT 1")         \
-    X(PENDING_OF, POSTGRES_PENDING " WHERE r.job=$1::int8 AND"                                     \
-                                   " r.row=ANY($2::int8[])" POSTGRES_UNANSWERED " ORDER BY r.row") \
+    X(PENDING_OF, POSTGRES_PENDING("NULL::bytea") " WHERE r.job=$1::int8 AND"                      \
+                                                  " r.row=ANY($2::int8[])" POSTGRES_UNANSWERED     \
+                                                  " ORDER BY r.row")                               \
     X(NOTE_PUT, "INSERT INTO note (kind, id, body, until_ms) VALUES ($1, $2, $3, $4::int8)"        \
                 " ON CONFLICT (kind, id) DO UPDATE SET body=excluded.body,"                        \
                 " until_ms=excluded.until_ms")                                                     \

@@ -157,12 +157,11 @@ static int ask(struct postgres_store *store, uint64_t job, const struct store_qu
     postgres_bind_int(&params, (int64_t)after);
     postgres_bind_int(&params, (int64_t)until);
     postgres_bind_int(&params, (int64_t)limit);
-    if (query->scope != STORE_SCOPE_PENDING) {
+    if (query->scope != STORE_SCOPE_PENDING)
         postgres_bind_int(&params, query->with_json);
-        postgres_bind_int(&params, query->with_raw);
-        if (query->filter.reasons != 0)
-            bind_reasons(&params, query->filter.reasons);
-    }
+    postgres_bind_int(&params, query->with_raw);
+    if (query->filter.reasons != 0)
+        bind_reasons(&params, query->filter.reasons);
     code = postgres_store_do(store, statement_of(query), &params, ret_answer, WHAT, error);
     postgres_params_done(&params);
     return code;

@@ -78,7 +78,8 @@
     X(ROWS_DUPLICATE, "SELECT row FROM row INDEXED BY row_duplicate WHERE job=?1 AND row>?2"       \
                       " AND row<=?3 AND first<>0 ORDER BY row")                                    \
     X(ROW_AFTER, "SELECT 1 FROM row WHERE job=?1 AND row>?2 AND row<=?3 LIMIT 1")                  \
-    X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL, r.turn FROM row r" \
+    X(PAGE_PENDING, "SELECT r.row, r.first, r.copies, r.address, r.fault, NULL, r.turn,"           \
+                    " CASE ?4 WHEN 1 THEN r.raw END FROM row r"                                    \
                     " WHERE r.job=?1 AND r.row>?2 AND r.row<=?3 AND r.first=0"                     \
                     " AND place(r.job, r.row) IS NULL ORDER BY r.row")                             \
     X(PLACE_READ, "SELECT packed FROM place WHERE id=?1")                                          \

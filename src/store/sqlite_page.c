@@ -23,6 +23,7 @@ enum column {
     COLUMN_RAW_OF_ROW = COLUMN_REASON, /* of ROW_READ */
     COLUMN_ACTION,                     /* of pending rows: the turn */
     COLUMN_SCORE,
+    COLUMN_RAW_OF_PENDING = COLUMN_SCORE,
     COLUMN_FLAGS,
     COLUMN_RETRY_AFTER,
     COLUMN_CHECKED,
@@ -91,7 +92,8 @@ static int keep_line(struct sqlite_store *store, sqlite3_stmt *statement,
     int code = 0;
 
     if (query->with_raw)
-        line->row.raw = sqlite_store_column(statement, COLUMN_RAW);
+        line->row.raw = sqlite_store_column(
+            statement, query->scope == STORE_SCOPE_PENDING ? COLUMN_RAW_OF_PENDING : COLUMN_RAW);
     if (!own(arena, &line->row.address) || !own(arena, &line->row.raw) ||
         !own(arena, &line->row.fault) || !own(arena, &result->provider) ||
         !own(arena, &result->domain) || !own(arena, &result->suggestion) ||
@@ -146,6 +148,8 @@ static int walk_rows(struct sqlite_store *store, uint64_t job, const struct stor
     sqlite3_bind_int64(statement, 1, (int64_t)job);
     sqlite3_bind_int64(statement, 2, (int64_t)query->after);
     sqlite3_bind_int64(statement, 3, (int64_t)last_row(query));
+    if (query->scope == STORE_SCOPE_PENDING)
+        sqlite3_bind_int(statement, 4, query->with_raw);
     while (code == 0 && page->count < query->limit && looked_at++ < store_query_scan(query)) {
         result = sqlite3_step(statement);
         if (result == SQLITE_ROW) {

@@ -422,6 +422,29 @@ static void pages_show_what_is_asked_for(void **state)
     }
 }
 
+static void pages_of_every_scope_have_what_came(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t id = add_job(bench->store);
+    struct store_page page;
+
+    add_rows(bench->store, id, 1, 10, 1000); /* that of row 7 is kept */
+    store_page_init(&page);
+    for (int scope = STORE_SCOPE_ROWS; scope <= STORE_SCOPE_PENDING; scope++) {
+        for (int with_raw = 0; with_raw < 2; with_raw++) {
+            const struct store_query query = {
+                .scope = (enum store_scope)scope, .limit = 10, .with_raw = with_raw};
+
+            assert_int_equal(store_page_read(bench->store, id, &query, &page, NULL), 0);
+            assert_int_equal(page.count, 10);
+            for (size_t i = 0; i < page.count; i++)
+                assert_true(slice_equal(page.lines[i].row.raw,
+                                        with_raw && i == 6 ? SLICE("a,b,c") : SLICE_EMPTY));
+        }
+    }
+    store_page_done(&page);
+}
+
 static void rare_reasons_are_found_far_away(void **state)
 {
     struct bench *bench = *state;
@@ -553,8 +576,9 @@ static void no_memory_is_an_error(void **state)
         each(pending_rows_are_read_by_number), each(rows_are_read_by_number),                      \
         each(results_are_counted_once), each(results_can_be_taken_back),                           \
         each(results_can_be_replaced), each(rows_can_be_erased), each(faults_can_be_noted),        \
-        each(pages_show_what_is_asked_for), each(rare_reasons_are_found_far_away),                 \
-        each(a_job_is_changed_only_as_it_was_read), each(no_memory_is_an_error)
+        each(pages_show_what_is_asked_for), each(pages_of_every_scope_have_what_came),             \
+        each(rare_reasons_are_found_far_away), each(a_job_is_changed_only_as_it_was_read),         \
+        each(no_memory_is_an_error)
 
 int main(int argc, char **argv)
 {
