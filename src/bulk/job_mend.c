@@ -76,12 +76,12 @@ int bulk_mend_begin(struct bulk_mend *mend, const struct store_job *job, struct 
     close_list(mend);
     mend->job = job->id;
     mend->after = 0;
-    mend->is_at_waiting = mend->is_other = false;
-    mend->may_wait = store_job_left(job) > 0 && (job->faults > 0 || mend->open != NULL);
+    mend->is_other = false;
+    mend->is_at_waiting = store_job_left(job) > 0 && (job->faults > 0 || mend->open != NULL);
     if (job->state != STORE_JOB_LOADING)
         code = store_counts(mend->store, job->id, &counts, error);
     if (code == 0 && job->state != STORE_JOB_LOADING &&
-        (counts.results[REASON_BAD_SYNTAX] > 0 || mend->may_wait))
+        (counts.results[REASON_BAD_SYNTAX] > 0 || mend->is_at_waiting))
         return 1;
     if (code == 0)
         mend->passed = job->id;
@@ -269,13 +269,16 @@ static int make(struct bulk_mend *mend, const struct changes *changes, struct er
     return code;
 }
 
-/* From the results to the rows that wait for one, or to the end: 1, 0. */
+/*
+ * From the rows that wait to the results, or to the end: 1, 0. In this order, as a list that runs
+ * may give any of those rows the result that is wrong, until it is mended.
+ */
 static int turn(struct bulk_mend *mend)
 {
     close_list(mend);
     mend->after = 0;
-    if (!mend->is_at_waiting && mend->may_wait) {
-        mend->is_at_waiting = true;
+    if (mend->is_at_waiting) {
+        mend->is_at_waiting = false;
         return 1;
     }
     mend->passed = mend->job;

@@ -31,8 +31,7 @@ struct bulk_mend {
     int64_t unix_ms; /* when results of rows that had none are found out */
     uint64_t job;
     uint64_t after;             /* rows up to here are looked at */
-    bool may_wait;              /* rows without result are looked at, too */
-    bool is_at_waiting;         /* now */
+    bool is_at_waiting;         /* rows without result are looked at now, results after them */
     struct bulk_reader *reader; /* at row */
     struct bulk_row row;
     bool is_other;         /* the list has other rows than those that were kept */

@@ -327,6 +327,46 @@ static void kept_rows_are_read_again(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* Whatever it gives a row while that is looked for. */
+static void lists_that_run_are_mended(void **state)
+{
+    static const struct store_row row = {
+        .number = 1,
+        .fault = SLICE("too few columns: there is none for the address"),
+        .raw = SLICE("a@x.example"),
+    };
+    static const struct store_result result = {
+        .row = 1,
+        .status = VERDICT_INVALID,
+        .reason = REASON_BAD_SYNTAX,
+        .explanation = SLICE(SAID),
+    };
+    const struct store_query query = {.limit = 1};
+
+    for (unsigned steps = 0; steps < 2; steps++) { /* before the result comes */
+        struct subject list;
+        struct store_page page;
+        unsigned done = 0;
+
+        begin(&list, STORE_JOB_RUNNING);
+        assert_int_equal(store_rows_add(list.store, list.id, &row, 1, NULL), 0);
+        look_again(&list);
+        bulk_mend_init(&list.mend, list.store);
+        assert_int_equal(bulk_mend_begin(&list.mend, &list.job, NULL), 1);
+        do {
+            if (done == steps)
+                assert_int_equal(store_results_put(list.store, list.id, &result, 1, NULL), 0);
+            done++;
+        } while (bulk_mend_step(&list.mend, 10, NULL) == 1);
+        assert_int_equal(done, 2);
+        bulk_mend_done(&list.mend);
+        read_page(&list, &query, &page);
+        assert_int_equal(page.lines[0].result.reason, REASON_NOT_PROBED);
+        store_page_done(&page);
+        end(&list);
+    }
+}
+
 /* They were part of it: what is left may be anybody's, and is asked where somebody asks. */
 static void blanks_around_an_address_are_none_of_it(void **state)
 {
@@ -402,6 +442,7 @@ int main(void)
         cmocka_unit_test(cells_with_several_addresses_are_unknown),
         cmocka_unit_test(rows_are_read_again),
         cmocka_unit_test(kept_rows_are_read_again),
+        cmocka_unit_test(lists_that_run_are_mended),
         cmocka_unit_test(blanks_around_an_address_are_none_of_it),
         cmocka_unit_test(what_was_mended_is_remembered),
     };
