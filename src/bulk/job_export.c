@@ -200,32 +200,43 @@ static bool look_above(struct bulk_export *export, const struct store_line *line
     return true;
 }
 
-/* Did an earlier version hold a row to have no address in which one may stand? */
-static bool is_read_otherwise(const struct bulk_row *row, const struct store_line *line)
+/* Does it say of a row that no address is in it? Of what was erased nothing is said. */
+static bool is_doubtful(const struct store_line *line)
 {
-    struct slice kept = line->row.fault;
-
-    if (row->fault == NULL || bulk_fault_is_no_address(slice_from_string(row->fault)) ||
-        (kept.len > 0 && !bulk_fault_is_no_address(kept))) /* so it was seen, or erased */
-        return false;
-    return !line->has_result ||
-           (line->result.reason == REASON_BAD_SYNTAX && line->result.explanation.len > 0);
+    return line->result.reason == REASON_BAD_SYNTAX && line->result.explanation.len > 0;
 }
 
 /*
- * What bulk_mend will make of such a line, as many look at a job before they go on with it. Its
- * texts lie in *verdict and the scratch.
+ * What bulk_mend will make of a line, as many look at a job before they go on with it: of a row in
+ * which an address may stand elsewhere, or without what was kept around it. Its texts lie in *rest
+ * and the scratch. 1; 0: it is as it was; ERROR_NOMEM.
  */
 static int read_anew(struct bulk_export *export, const struct bulk_row *row,
-                     struct store_line *line, struct verdict *verdict)
+                     struct store_line *line, struct bulk_rest *rest)
 {
-    static const struct result_options json = {.source = "live"};
+    static const struct result_options with_json = {.source = "live"};
+    const struct result_options *json = export->options.with_json ? &with_json : NULL;
+    struct slice kept = line->row.fault, address;
+    struct store_result *result = &line->result;
+    int code;
 
-    line->row.fault = slice_from_string(row->fault);
-    return line->has_result ? bulk_job_fault_result(line->row.fault, line->result.checked_unix_ms,
-                                                    export->options.with_json ? &json : NULL,
-                                                    &export->scratch, verdict, &line->result)
-                            : 0;
+    if (kept.len > 0 && !bulk_fault_is_no_address(kept)) /* so it was seen, or erased */
+        return 0;
+    if (row->fault != NULL && !bulk_fault_is_no_address(slice_from_string(row->fault))) {
+        line->row.fault = slice_from_string(row->fault);
+        code = line->has_result
+                   ? bulk_job_fault_result(line->row.fault, result->checked_unix_ms, json,
+                                           &export->scratch, &rest->verdict, result)
+                   : 0;
+        return code == 0 ? 1 : code;
+    }
+    if (!line->has_result || kept.len > 0)
+        return 0;
+    address = bulk_job_address(line->row.address);
+    if (slice_equal(address, line->row.address))
+        return 0;
+    return bulk_job_address_result(address, result->checked_unix_ms, json, &export->scratch, rest,
+                                   result);
 }
 
 static int write_line(struct bulk_export *export, const struct store_line *line,
@@ -233,7 +244,7 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
 {
     struct store_line anew;
     struct bulk_outcome outcome;
-    struct verdict verdict;
+    struct bulk_rest rest;
     struct bulk_row row;
     int code = 1;
 
@@ -256,10 +267,10 @@ static int write_line(struct bulk_export *export, const struct store_line *line,
                          "mailknock read it otherwise: its row %llu differs",
                          (unsigned long long)line->row.number);
     export->rows++;
-    if (is_read_otherwise(&row, line)) {
+    if (!line->has_result || is_doubtful(line)) {
         anew = *line;
         line = &anew;
-        if (read_anew(export, &row, &anew, &verdict) != 0)
+        if (read_anew(export, &row, &anew, &rest) < 0)
             return error_set(error, ERROR_NOMEM, "no memory to write the list");
     }
     if (!store_filter_passes(&export->options.filter, line))

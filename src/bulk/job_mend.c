@@ -199,26 +199,18 @@ static int judge_fault(struct bulk_mend *mend, const struct store_line *line, st
 static int judge_address(struct bulk_mend *mend, const struct store_line *line,
                          struct slice address, struct changes *changes)
 {
-    const struct probe_offline_terms terms = {.unix_ms = line->result.checked_unix_ms,
-                                              .stop = EVIDENCE_STOP_DEADLINE};
-    struct probe_offline_case each;
     struct store_result result;
-    struct verdict verdict;
-    int code;
+    struct bulk_rest rest;
+    int code = bulk_job_address_result(address, line->result.checked_unix_ms, json_of(line),
+                                       &mend->scratch, &rest, &result);
 
-    probe_offline_judge(address, NULL, &terms, &each, &verdict);
-    if (verdict.reason == REASON_BAD_SYNTAX)
-        return 0;
+    if (code != 1)
+        return code;
     if (mend->asks_again) {
         changes->forgotten[changes->forgotten_count++] = line->row.number;
         return 0;
     }
-    if (verdict.reason == REASON_NOT_PROBED)
-        snprintf(verdict.explanation, sizeof(verdict.explanation),
-                 "No server was asked: what stands around the address was taken for a part of it.");
-    code = bulk_job_result(&each.evidence, &verdict, json_of(line), &mend->scratch, &result);
-    if (code == 0)
-        code = keep(mend, line, &result);
+    code = keep(mend, line, &result);
     changes->replaced[changes->replaced_count++] = result;
     return code;
 }

@@ -90,6 +90,24 @@ int bulk_job_fault_result(struct slice fault, int64_t unix_ms, const struct resu
     return code;
 }
 
+int bulk_job_address_result(struct slice address, int64_t unix_ms,
+                            const struct result_options *options, struct buffer *scratch,
+                            struct bulk_rest *rest, struct store_result *ret_result)
+{
+    const struct probe_offline_terms terms = {.unix_ms = unix_ms, .stop = EVIDENCE_STOP_DEADLINE};
+    struct verdict *verdict = &rest->verdict;
+    int code;
+
+    probe_offline_judge(address, NULL, &terms, &rest->each, verdict);
+    if (verdict->reason == REASON_BAD_SYNTAX)
+        return 0;
+    if (verdict->reason == REASON_NOT_PROBED)
+        snprintf(verdict->explanation, sizeof(verdict->explanation),
+                 "No server was asked: what stands around the address was taken for a part of it.");
+    code = bulk_job_result(&rest->each.evidence, verdict, options, scratch, ret_result);
+    return code == 0 ? 1 : code;
+}
+
 int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,
                   struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome)
 {

@@ -39,6 +39,15 @@ struct bulk_rest {
     struct verdict verdict;
 };
 
+/*
+ * The outcome of a row that an earlier version held to have bad syntax, by its address without what
+ * was kept around it: 1, which is unknown, as a rule, as only a server can tell. 0: bad syntax all
+ * the same. ERROR_NOMEM. Texts as above.
+ */
+int bulk_job_address_result(struct slice address, int64_t unix_ms,
+                            const struct result_options *options, struct buffer *scratch,
+                            struct bulk_rest *rest, struct store_result *ret_result);
+
 /* The outcome of a stored line without result: what needs no asking judges it. Texts as above. */
 int bulk_job_rest(const struct store_line *line, const struct probe_offline_terms *terms,
                   struct buffer *scratch, struct bulk_rest *rest, struct bulk_outcome *ret_outcome);

@@ -583,7 +583,7 @@ class Online(WithFolder):
             db.execute("UPDATE row SET address = CAST(X'C2A0' || 'u3@slow.example' AS BLOB) WHERE row = 3")
             db.execute("DELETE FROM note WHERE kind = 'mended'")
         status, shown, err = run("jobs", "export", str(job), "--format", "csv", "--only", "invalid")
-        self.assertEqual((status, b"Bob" in shown, b"Dan" in shown), (0, False, True), err)
+        self.assertEqual((status, [name in shown for name in (b"Bob", b"Cid", b"Dan")]), (0, [False, False, True]), err)
         _, err = self.clean(self.list)
         for words in ("1 result of an earlier version is put right",
                       "1 mailbox that an earlier version did not understand is asked"):
