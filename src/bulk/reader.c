@@ -219,16 +219,36 @@ static bool has_lone_return(struct slice address)
     return at >= 0 && address.ptr[at + 1] != '\n' && slice_find_byte(address, '@') >= 0;
 }
 
-/* One cell where others have several: as of a list with another delimiter, added to this one. */
+static bool is_divider(char c)
+{
+    return c == ';' || c == ',' || c == '\t' || c == '|';
+}
+
+static bool is_edge(char c)
+{
+    return is_divider(c) || c == ' ' || c == '"';
+}
+
+/*
+ * One cell where others have several: as of a list with another delimiter, added to this one. A
+ * stray delimiter with nothing beside it divides nothing: the address is told of ("a@b.example;").
+ */
 static bool is_otherwise_divided(const struct bulk_reader *reader, struct slice raw,
                                  struct slice cell)
 {
     const struct bulk_format *format = &reader->files.format;
 
-    return format->kind == BULK_KIND_CSV && format->columns > 1 && cell.len == raw.len &&
-           slice_find_byte(cell, '@') >= 0 && !is_readable(cell) &&
-           (slice_find_byte(cell, ';') >= 0 || slice_find_byte(cell, ',') >= 0 ||
-            slice_find_byte(cell, '\t') >= 0 || slice_find_byte(cell, '|') >= 0);
+    if (format->kind != BULK_KIND_CSV || format->columns <= 1 || cell.len != raw.len ||
+        slice_find_byte(cell, '@') < 0 || is_readable(cell))
+        return false;
+    while (cell.len > 0 && is_edge(cell.ptr[0]))
+        cell = slice_from_offset(cell, 1);
+    while (cell.len > 0 && is_edge(cell.ptr[cell.len - 1]))
+        cell.len--;
+    for (size_t i = 0; i < cell.len; i++)
+        if (is_divider(cell.ptr[i]))
+            return true;
+    return false;
 }
 
 const char *bulk_fault_of_address(struct slice address)
@@ -303,6 +323,8 @@ int bulk_reader_next(struct bulk_reader *reader, struct bulk_row *ret_row, struc
         return code;
     if (!bulk_format_text(&reader->files.format, cell, reader->scratch, &ret_row->address))
         return no_memory(reader, ret_row->line, error);
+    if (ret_row->fault == fault_short_at && bulk_has_several(ret_row->address))
+        ret_row->fault = fault_several;
     if (ret_row->fault == NULL)
         ret_row->fault = bulk_fault_of_address(ret_row->address);
     if (ret_row->fault == NULL && ret_row->line == reader->files.kept_line)

@@ -36,6 +36,13 @@ static void an_address_elsewhere(void **state)
         {"b.csv", "b@y.example", false, false},
         {"b.csv", "b @y.example", false, false},
         {"b.csv", "b@y;example,B", false, false},
+        /* a stray delimiter divides nothing: the address is told of */
+        {"b.csv", "b@y.example;", false, false},
+        {"b.csv", "b@y.example| ", false, false},
+        {"b.csv", " ;b@y.example;;", false, false},
+        {"b.csv", "\"b@y.example,\"", false, false},
+        {"b.csv", "<b@y.example>;", false, false},
+        {"b.csv", "<b@y.example>;B", true, false},
         {"b.csv", "B;q", false, false},
         {"c.txt", "b@y.example;B;q", true, false}, /* a row of another kind of list */
         {"c.txt", "b@y.example;B", false, false},
@@ -75,10 +82,30 @@ static void an_address_elsewhere(void **state)
     }
 }
 
+/* What several addresses are called doesn't depend on how many cells their row has. */
+static void several_in_a_short_row(void **state)
+{
+    struct bulk_reader *reader =
+        open_list("a.csv", "email,name\n1@x.example,A\n2@x.example,A\n"
+                           "a@b.example ; x@y.example\na@b.example ; x@y.example,A\n");
+    struct bulk_row row;
+
+    for (int n = 0; n < 4; n++) {
+        assert_int_equal(bulk_reader_next(reader, &row, NULL), 1);
+        if (n < 2)
+            assert_null(row.fault);
+        else
+            assert_string_equal(row.fault, "several addresses in one cell: which of them is the "
+                                           "row's can't be told");
+    }
+    bulk_reader_close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_elsewhere),
+        cmocka_unit_test(several_in_a_short_row),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
