@@ -324,6 +324,8 @@ static int skip_lead(struct format_survey *survey)
     format->lead = 0;
     if (survey->sample->is_later) /* see bulk/files.c */
         return 0;
+    if (format->kind == BULK_KIND_TEXT) /* each of its lines is a row, and comes out as one */
+        return 0;
     if (wanted->has_header < 0)
         return format_find_lead(survey, &format->lead, &survey->begin);
     format->lead = wanted->has_header == 1 ? wanted->lead : 0;

@@ -221,6 +221,8 @@ static void formats_are_found(void **state)
         {"a.csv", "email\n", "CSV, header, addresses in column 1 \"email\"", ""},
         {"a.csv", "", "CSV, nothing in it", ""},
         {"a.txt", "", "plain text, nothing in it", ""},
+        {"a.txt", "liste\n\nemail\na@b.example\nc@d.example\n", "plain text",
+         "liste  email a@b.example c@d.example "},
         {"a.txt", "a@b.example", "plain text", "a@b.example "},
     };
 
