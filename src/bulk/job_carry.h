@@ -17,4 +17,11 @@
 int bulk_job_carry(struct store *store, uint64_t from, uint64_t to, enum bulk_dedupe dedupe,
                    uint64_t *ret_carried, struct error *error);
 
+/*
+ * Within a job, to rows whose address is another one without what an earlier version kept around
+ * it, from the row that was this mailbox all along: to a million of them. Else as above.
+ */
+int bulk_job_carry_within(struct store *store, uint64_t job, enum bulk_dedupe dedupe,
+                          uint64_t *ret_carried, struct error *error);
+
 #endif

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "bulk/job_carry.h"
 #include "bulk/job_mend.h"
 #include "bulk/job_outcome.h"
 #include "bulk/job_rig.h"
@@ -401,6 +402,54 @@ static void blanks_around_an_address_are_none_of_it(void **state)
     }
 }
 
+/* Nobody is asked for what another row knows. */
+static void addresses_are_known_from_other_rows(void **state)
+{
+    static const struct {
+        const char *address;
+        enum verdict_reason reason; /* DUPLICATE: none, so far */
+        bool is_given;
+    } rows[] = {
+        {"a@x.example", REASON_ACCEPTED, false},    {"'a@x.example'", REASON_DUPLICATE, true},
+        {"'b@x.example'", REASON_DUPLICATE, false}, {"\va@x.example", REASON_DUPLICATE, true},
+        {"'c@x.example'", REASON_DUPLICATE, false}, {"c@x.example", REASON_DUPLICATE, false},
+        {"d@x.example", REASON_BAD_SYNTAX, false},  {"'d@x.example'", REASON_DUPLICATE, false},
+    };
+    const struct store_query query = {.limit = ARRAY_LEN(rows)};
+    struct subject list;
+    struct store_page page;
+    uint64_t carried = 0;
+
+    begin(&list, STORE_JOB_PAUSED);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct slice address = slice_from_string(rows[i].address);
+        const struct store_row row = {
+            .number = i + 1, .turn = i, .address = address, .key = bulk_job_key_hash(address)};
+        const struct store_result result = {.row = i + 1,
+                                            .reason = rows[i].reason,
+                                            .status = verdict_reason_status(rows[i].reason),
+                                            .explanation = SLICE(SAID)};
+
+        assert_int_equal(store_rows_add(list.store, list.id, &row, 1, NULL), 0);
+        if (rows[i].reason != REASON_DUPLICATE)
+            assert_int_equal(store_results_put(list.store, list.id, &result, 1, NULL), 0);
+    }
+    for (int i = 0; i < 2; i++) { /* also once more */
+        assert_int_equal(
+            bulk_job_carry_within(list.store, list.id, BULK_DEDUPE_EXACT, &carried, NULL), 0);
+        assert_int_equal(carried, i == 0 ? 2 : 0);
+    }
+    read_page(&list, &query, &page);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(page.lines[i].has_result,
+                         rows[i].is_given || rows[i].reason != REASON_DUPLICATE);
+        if (rows[i].is_given)
+            assert_int_equal(page.lines[i].result.reason, REASON_ACCEPTED);
+    }
+    store_page_done(&page);
+    end(&list);
+}
+
 /* Each list is looked at once, also where the walk was ended between two of them. */
 static void what_was_mended_is_remembered(void **state)
 {
@@ -444,6 +493,7 @@ int main(void)
         cmocka_unit_test(kept_rows_are_read_again),
         cmocka_unit_test(lists_that_run_are_mended),
         cmocka_unit_test(blanks_around_an_address_are_none_of_it),
+        cmocka_unit_test(addresses_are_known_from_other_rows),
         cmocka_unit_test(what_was_mended_is_remembered),
     };
 

@@ -3,6 +3,7 @@ import contextlib
 import csv
 import json
 import os
+import pathlib
 import pty
 import signal
 import sqlite3
@@ -589,6 +590,31 @@ class Online(WithFolder):
                       "1 mailbox that an earlier version did not understand is asked"):
             self.assertIn(words, " ".join(err.split()))
         self.assertEqual([(row["mk_status"], row["mk_reason"], row["mk_score"]) for row in read_list(out)], wanted)
+
+    def test_what_an_earlier_version_read_otherwise_is_known_from_another_row(self):
+        job, out = self.folder / "people.cleaned.csv.mkjob", self.folder / "people.cleaned.csv"
+        prints = []
+        for address in ("'u1@slow.example'", "none"):
+            self.list.write_text(f"name,email\nAda,u1@slow.example\nBob,{address}\n", encoding="utf-8")
+            self.clean(self.list, "--keep-job")
+            with contextlib.closing(sqlite3.connect(job)) as db:
+                prints += db.execute("SELECT fingerprint FROM job").fetchone()
+            out.unlink()
+            if len(prints) == 1:
+                now = self.list.read_bytes()
+                job.unlink()
+        self.list.write_bytes(now)
+        with contextlib.closing(sqlite3.connect(job)) as db, db:
+            db.execute("UPDATE job SET fingerprint = ?", prints[:1])
+            db.execute("UPDATE row SET address = CAST(? AS BLOB) WHERE row = 2", ("'u1@slow.example'",))
+            db.execute("DELETE FROM note WHERE kind = 'mended'")
+        log = pathlib.Path(self.lab.log)
+        asked = log.read_bytes().count(b"RCPT TO:<u1@slow.example>")
+        _, err = self.clean(self.list)
+        self.assertIn("1 mailbox that an earlier version did not understand is known from other rows",
+                      " ".join(err.split()))
+        self.assertEqual([row["mk_status"] for row in read_list(out)], ["valid", "valid"])
+        self.assertEqual(log.read_bytes().count(b"RCPT TO:<u1@slow.example>"), asked)
 
     def test_damaged_jobs(self):
         job = self.folder / "people.cleaned.csv.mkjob"
