@@ -16,6 +16,7 @@
 
 #define COLUMNS_MAX 16384      /* of a sheet: XFD */
 #define ROWS_MAX    (1U << 20) /* of one that any program could show */
+#define GAP_MAX     1000       /* rows without text between others that are rows of the list */
 #define VALUE_MAX                                                                                  \
     ((size_t)1 << 20) /* bytes of a cell that are kept; Excel's: 32,767 characters                 \
                        */
@@ -353,6 +354,9 @@ int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *r
         *ret_line = sheet->line + 1;
         return 0;
     }
+    /* A note in the sheet's last row makes no list of a million: nobody left so many blank. */
+    if (sheet->given + GAP_MAX + 1 < sheet->line)
+        sheet->given = sheet->line - 1;
     if (sheet->given > 0 && sheet->given + 1 < sheet->line) {
         *ret_raw = SLICE_EMPTY;
         *ret_line = ++sheet->given;

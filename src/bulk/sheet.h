@@ -31,7 +31,8 @@ size_t bulk_sheet_others(const struct bulk_sheet *sheet); /* further ones of its
 /*
  * The next row, its number in the sheet, from 1, and why it is not whole (or NULL): 1; the end: 0;
  * or an error. The slice is valid until the next call. Rows without text are given, as "", where
- * they stand between others: above the first and below the last they are none.
+ * they stand between others: above the first and below the last they are none, nor are more than
+ * 1,000 of them in a row.
  */
 int bulk_sheet_next(struct bulk_sheet *sheet, struct slice *ret_raw, uint64_t *ret_line,
                     const char **ret_fault, struct error *error);

@@ -212,6 +212,49 @@ static void rows_of_a_sheet(void **state)
         strstr(error.message, "has no sheet \"New\"; there are: \"Old\", \"People & more\""));
 }
 
+/* A note far below makes no list of a million rows; smaller gaps are rows. */
+static void a_gap_in_a_sheet(void **state)
+{
+    static const struct {
+        uint64_t line;
+        unsigned blanks;
+    } rows[] = {
+        {3, 0}, {4, 1}, {1002, 999}, {1003, 1000}, {1004, 0}, {1048576, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[600];
+        const struct part parts[] = {
+            {"[Content_Types].xml", HEAD "<Types/>"},  {"xl/workbook.xml", workbook},
+            {"xl/_rels/workbook.xml.rels", relations}, {"xl/styles.xml", styles},
+            {"xl/sharedStrings.xml", strings},         {"xl/worksheets/sheet1.xml", sheet_old},
+            {"xl/worksheets/sheet2.xml", text},
+        };
+        struct bulk_reader *reader;
+        struct error error = {0};
+        struct bulk_row row;
+        int code;
+
+        snprintf(text, sizeof(text),
+                 HEAD "<worksheet xmlns=\"" MAIN "\"><sheetData>"
+                      "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>1</v></c></row>"
+                      "<row r=\"2\"><c r=\"A2\" t=\"s\"><v>3</v></c></row>"
+                      "<row r=\"%llu\"><c r=\"A%llu\" t=\"s\"><v>0</v></c></row>"
+                      "</sheetData></worksheet>",
+                 (unsigned long long)rows[i].line, (unsigned long long)rows[i].line);
+        write_zip(parts, ARRAY_LEN(parts));
+        assert_int_equal(open_list(path, NULL, &reader, &error), 0);
+        while ((code = bulk_reader_next(reader, &row, &error)) == 1 && row.line < rows[i].line)
+            assert_true(row.number == 1 || row.raw.len == 0);
+        assert_int_equal(code, 1);
+        assert_true(slice_equal(row.address, SLICE("Name")));
+        assert_int_equal(row.line, rows[i].line);
+        assert_int_equal(row.number, 2 + rows[i].blanks);
+        assert_int_equal(bulk_reader_next(reader, &row, &error), 0);
+        bulk_reader_close(reader);
+    }
+}
+
 /* The archive from memory, as from a pipe: copied to a file without a name. */
 static void a_workbook_without_a_file(void **state)
 {
@@ -647,6 +690,7 @@ int main(void)
         cmocka_unit_test(jobs_without_blank_rows),
         cmocka_unit_test(jobs_with_rows_above),
         cmocka_unit_test(rows_of_a_sheet),
+        cmocka_unit_test(a_gap_in_a_sheet),
         cmocka_unit_test(a_workbook_without_a_file),
         cmocka_unit_test(hostile_workbooks_are_refused),
         cmocka_unit_test(other_archives_are_named),
