@@ -11,7 +11,6 @@
 #include "verdict/sentence.h"
 
 #define LISTED_COLUMNS 12 /* in a message */
-#define SHARE_MIN      20 /* percent of a column's cells that look like addresses, without a name */
 
 struct bulk_csv_shape bulk_format_shape(const struct bulk_format *format)
 {
@@ -54,14 +53,6 @@ static bool is_number(struct slice text)
     return text.len > 0;
 }
 
-static void count_cell(struct format_column *column, struct slice text)
-{
-    if (slice_trim(text).len == 0)
-        return;
-    column->filled++;
-    column->points += format_address_points(text);
-}
-
 /* The first row: perhaps names. */
 static bool look_at_first(struct format_survey *survey, size_t index, struct slice text)
 {
@@ -90,9 +81,8 @@ static bool survey_table(struct format_survey *survey)
         while (index < FORMAT_COLUMNS_MAX && bulk_csv_next_cell(&shape, &raw, &cell)) {
             if (!bulk_format_text(survey->format, cell, survey->scratch, &text))
                 return false;
-            if (survey->has_first)
-                count_cell(&survey->columns[index], text);
-            else if (!look_at_first(survey, index, text))
+            if (survey->has_first ? !format_count_cell(survey, &survey->columns[index], text)
+                                  : !look_at_first(survey, index, text))
                 return false;
             index++;
         }
@@ -157,64 +147,16 @@ static bool looks_like_header(const struct format_survey *survey)
            named * 2 > survey->column_count;
 }
 
-/* Without a header the first row counts like the others. */
-static void count_first_row(struct format_survey *survey)
+/* Without a header the first row counts like the others. False: no memory. */
+static bool count_first_row(struct format_survey *survey)
 {
     survey->rows++;
     for (size_t i = 0; i < survey->column_count; i++) {
         survey->columns[i].hint = COLUMN_HINT_NONE;
-        count_cell(&survey->columns[i], survey->columns[i].name);
+        if (!format_count_cell(survey, &survey->columns[i], survey->columns[i].name))
+            return false;
     }
-}
-
-static unsigned share_of(const struct format_column *column)
-{
-    return column->filled > 0 ? column->points * 50 / column->filled : 0;
-}
-
-/* What is in the column weighs most, then its name, then how full it is. */
-static unsigned rate_column(const struct format_survey *survey, const struct format_column *column)
-{
-    unsigned fill = survey->rows > 0 ? column->filled * 100 / survey->rows : 0;
-    unsigned share = share_of(column);
-
-    if (column->hint < COLUMN_HINT_LIKELY && share < SHARE_MIN &&
-        !(column->hint == COLUMN_HINT_WEAK && (share > 0 || survey->column_count == 1)))
-        return 0;
-    return share * 10 + (unsigned)column->hint * 100 + fill * 4 + 1;
-}
-
-static bool find_best_column(const struct format_survey *survey, size_t *ret_column)
-{
-    unsigned best = 0;
-
-    for (size_t i = 0; i < survey->column_count; i++) {
-        unsigned rate = rate_column(survey, &survey->columns[i]);
-
-        if (rate > best) {
-            best = rate;
-            *ret_column = i;
-        }
-    }
-    return best > 0;
-}
-
-/*
- * Objects need not have the same fields: one that few have is as full there as can be. A field
- * whose name says as much, and in which more addresses stand, is the list's.
- */
-static size_t find_fuller_field(const struct format_survey *survey, size_t best)
-{
-    size_t fuller = best;
-
-    for (size_t i = 0; i < survey->column_count; i++) {
-        const struct format_column *column = &survey->columns[i];
-
-        if (column->hint >= survey->columns[best].hint && rate_column(survey, column) > 0 &&
-            column->points > survey->columns[fuller].points)
-            fuller = i;
-    }
-    return fuller;
+    return true;
 }
 
 static void list_columns(const struct format_survey *survey, struct sentence *sentence)
@@ -309,7 +251,7 @@ static int choose_column(struct format_survey *survey, struct error *error)
             return 0;
         return survey->has_first ? refuse_column(survey, wanted->column_name, error) : 0;
     }
-    if (find_best_column(survey, &format->column) || format->kind == BULK_KIND_TEXT ||
+    if (format_find_best_column(survey, &format->column) || format->kind == BULK_KIND_TEXT ||
         slice_trim(survey->sample->bytes).len == 0)
         return 0;
     return refuse_column(survey, NULL, error);
@@ -346,8 +288,8 @@ static int find_in_table(struct format_survey *survey, struct error *error)
         return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
     if (wanted->has_header < 0 && survey->has_first)
         format->has_header = format->lead > 0 || looks_like_header(survey);
-    if (!format->has_header && survey->has_first)
-        count_first_row(survey);
+    if (!format->has_header && survey->has_first && !count_first_row(survey))
+        return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
     /* Rows may leave out their last cells: a header that is longer is the list's width. A later
        file's first row may be none. */
     if (format->has_header && !survey->sample->is_later && survey->first_count > format->columns)
@@ -378,8 +320,8 @@ static struct format_column *field_of(struct format_survey *survey, const char *
     return column;
 }
 
-/* Fields of an object, those of objects in it as "a.b". */
-static void survey_object(struct format_survey *survey, struct slice object, const char *prefix,
+/* Fields of an object, those of objects in it as "a.b". False: no memory. */
+static bool survey_object(struct format_survey *survey, struct slice object, const char *prefix,
                           int depth)
 {
     struct ndjson_member member;
@@ -396,13 +338,16 @@ static void survey_object(struct format_survey *survey, struct slice object, con
             continue;
         if (member.value.ptr[0] == '{' && depth < 3) {
             strcat(path, ".");
-            survey_object(survey, member.value, path, depth + 1);
+            if (!survey_object(survey, member.value, path, depth + 1))
+                return false;
             continue;
         }
         column = field_of(survey, path);
-        if (column != NULL && ndjson_text(member.value, &survey->scratch[0], &text))
-            count_cell(column, text);
+        if (column != NULL && ndjson_text(member.value, &survey->scratch[0], &text) &&
+            !format_count_cell(survey, column, text))
+            return false;
     }
+    return true;
 }
 
 /* A later file of a list, or the list again: the field stood in it when it was found. */
@@ -431,12 +376,13 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
     struct bulk_format *format = survey->format;
     const char *wanted = survey->wanted->column_name;
     struct slice raw, value;
-    size_t at = 0, best = 0;
+    size_t at = 0;
     bool has_wanted = false;
 
     format->has_header = 0;
     while (survey->rows < FORMAT_ROWS_MAX && format_next_row(survey, &shape, &at, &raw)) {
-        survey_object(survey, raw, "", 0);
+        if (!survey_object(survey, raw, "", 0))
+            return error_set(error, ERROR_NOMEM, "%s: no memory", survey->sample->file);
         has_wanted |= wanted != NULL && ndjson_find(raw, slice_from_string(wanted), &value);
         survey->rows++;
     }
@@ -445,9 +391,8 @@ static int find_in_objects(struct format_survey *survey, struct error *error)
         return refuse_column(survey, wanted, error);
     if (wanted != NULL)
         format->column_name = arena_string(survey->arena, slice_from_string(wanted));
-    else if (find_best_column(survey, &best))
-        format->column_name =
-            arena_string(survey->arena, survey->columns[find_fuller_field(survey, best)].name);
+    else if (format_find_best_column(survey, &survey->taken))
+        format->column_name = arena_string(survey->arena, survey->columns[survey->taken].name);
     else if (survey->rows == 0)
         format->column_name = "email";
     else
@@ -472,9 +417,10 @@ static void describe_namesake(const struct format_survey *survey, struct sentenc
 }
 
 /* The next one with as many addresses, so that nobody finds out tomorrow that it was that one. */
-static void describe_other(const struct format_survey *survey, struct sentence *note)
+static void describe_other(const struct format_survey *survey, size_t taken, struct sentence *note)
 {
-    const struct format_column *taken = &survey->columns[survey->format->column], *other = NULL;
+    const struct format_column *other = NULL;
+    bool is_table = survey->format->kind != BULK_KIND_NDJSON;
 
     if (survey->wanted->column_name != NULL && survey->format->has_header)
         describe_namesake(survey, note);
@@ -483,14 +429,17 @@ static void describe_other(const struct format_survey *survey, struct sentence *
     for (size_t i = 0; i < survey->column_count; i++) {
         const struct format_column *column = &survey->columns[i];
 
-        if (column != taken && column->points > survey->rows && share_of(column) >= 50 &&
+        if (i != taken && column->points > survey->rows && format_share_of(column) >= 50 &&
             (other == NULL || column->points > other->points))
             other = column;
     }
     if (other == NULL)
         return;
-    sentence_printf(note, " (column %zu", (size_t)(other - survey->columns) + 1);
-    if (survey->format->has_header) {
+    if (is_table)
+        sentence_printf(note, " (column %zu", (size_t)(other - survey->columns) + 1);
+    else
+        sentence_add(note, " (field");
+    if (!is_table || survey->format->has_header) {
         sentence_add(note, " ");
         sentence_add_quoted(note, other->name, 40);
     }
@@ -522,6 +471,7 @@ static void describe(const struct format_survey *survey)
     if (format->kind == BULK_KIND_NDJSON) {
         sentence_add(&note, ", field ");
         sentence_add_quoted(&note, slice_from_string(format->column_name), 60);
+        describe_other(survey, survey->taken, &note);
     } else if (survey->sample->is_whole && slice_trim(survey->sample->bytes).len == 0) {
         sentence_add(&note, ", nothing in it");
     } else if (format->kind != BULK_KIND_TEXT || format->has_header) {
@@ -537,7 +487,7 @@ static void describe(const struct format_survey *survey)
             sentence_add_quoted(&note, survey->columns[format->column].name, 60);
         }
         if (format->column < survey->column_count)
-            describe_other(survey, &note);
+            describe_other(survey, format->column, &note);
     }
 }
 

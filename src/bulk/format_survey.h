@@ -17,7 +17,9 @@ struct format_column {
         name; /* the header's cell, or the field's path; first cell where there is no header */
     enum column_hint hint;
     unsigned filled;
-    unsigned points; /* two for each cell that is an address, one for each with an "@" */
+    unsigned points;   /* two for each cell that is an address, one for each with an "@" */
+    unsigned distinct; /* addresses that differ, about */
+    uint8_t *seen;     /* bits of those; NULL: none yet */
     bool first_has_at, first_is_number;
 };
 
@@ -31,6 +33,7 @@ struct format_survey {
     size_t column_count, first_count; /* of all rows; of the first */
     unsigned rows;                    /* after the first */
     bool has_first;
+    size_t taken; /* the field of NDJSON that was chosen */
     size_t begin; /* of the sample: rows before it are no part of the table */
 };
 
@@ -51,5 +54,12 @@ int format_find_lead(struct format_survey *survey, unsigned *ret_lead, size_t *r
 size_t format_skip_rows(const struct format_survey *survey, unsigned rows);
 /* 2: an address; 1: has an "@"; 0. */
 unsigned format_address_points(struct slice text);
+/* A cell below the header. False: no memory. */
+bool format_count_cell(struct format_survey *survey, struct format_column *column,
+                       struct slice text);
+/* How many of the column's cells that hold anything look like addresses, in percent. */
+unsigned format_share_of(const struct format_column *column);
+/* The column or field that is most likely the list's; false: none is likely. */
+bool format_find_best_column(const struct format_survey *survey, size_t *ret_column);
 
 #endif

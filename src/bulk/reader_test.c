@@ -240,6 +240,60 @@ static void formats_are_found(void **state)
     }
 }
 
+/* Somebody else's addresses do not win because one or some of the list's are bad or empty. */
+static void lists_are_not_taken_for_their_owners(void **state)
+{
+    static const struct {
+        const char *name, *head, *row,
+            *bad; /* '#': the number of the row; '$': the owner's; `bad` is every tenth */
+        bool is_owner_same;
+        const char *note;
+    } rows[] = {
+        {"a.json", "", "{\"email\":\"u#@a.example\",\"owner\":{\"email\":\"b$@b.example\"}}\n",
+         "{\"email\":\"bad\",\"owner\":{\"email\":\"b$@b.example\"}}\n", true,
+         "NDJSON, field \"email\" (field \"owner.email\" has addresses too)"},
+        {"a.json", "", "{\"created_by\":{\"email\":\"b$@b.example\"},\"email\":\"u#@a.example\"}\n",
+         "{\"created_by\":{\"email\":\"b$@b.example\"},\"email\":\"\"}\n", false,
+         "NDJSON, field \"email\" (field \"created_by.email\" has addresses too)"},
+        {"a.json", "", "{\"email\":\"u#@a.example\",\"work_email\":\"b$@b.example\"}\n",
+         "{\"email\":null,\"work_email\":\"b$@b.example\"}\n", false,
+         "NDJSON, field \"email\" (field \"work_email\" has addresses too)"},
+        /* whatever the name, it is the same in all */
+        {"a.json", "", "{\"contact_email\":\"u#@a.example\",\"email\":\"b$@b.example\"}\n",
+         "{\"contact_email\":\"\",\"email\":\"b$@b.example\"}\n", true,
+         "NDJSON, field \"contact_email\" (field \"email\" has addresses too)"},
+        {"a.csv", "E-Mail,contact_email\n", "u#@a.example,b$@b.example\n", "bad,b$@b.example\n",
+         false,
+         "CSV, header, addresses in column 1 \"E-Mail\" (column 2 \"contact_email\" has addresses "
+         "too)"},
+        {"a.csv", "contact_email,email\n", "b$@b.example,u#@a.example\n", "b$@b.example,\n", true,
+         "CSV, header, addresses in column 2 \"email\" (column 1 \"contact_email\" has addresses "
+         "too)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bulk_reader *reader;
+        char text[8000];
+        size_t len = (size_t)snprintf(text, sizeof(text), "%s", rows[i].head);
+
+        for (unsigned k = 0; k < 50; k++) {
+            const char *at = k % 10 == 0 ? rows[i].bad : rows[i].row;
+
+            for (; *at != '\0'; at++) {
+                if (*at == '#' || *at == '$')
+                    len += (size_t)snprintf(text + len, sizeof(text) - len, "%u",
+                                            *at == '$' && rows[i].is_owner_same ? 0 : k);
+                else
+                    text[len++] = *at;
+                assert_true(len < sizeof(text) - 20);
+            }
+        }
+        reader = open_bytes(rows[i].name, text, len, 0);
+        assert_string_equal(bulk_reader_format(reader)->note, rows[i].note);
+        bulk_reader_close(reader);
+    }
+}
+
 /* Quotes that are letters hide none, and those of cells hide the ones in them. */
 static void line_ends_are_found(void **state)
 {
@@ -961,6 +1015,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_found),
+        cmocka_unit_test(lists_are_not_taken_for_their_owners),
         cmocka_unit_test(line_ends_are_found),
         cmocka_unit_test(doubts_are_kept),
         cmocka_unit_test(bad_wishes_are_explained),
