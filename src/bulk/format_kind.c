@@ -198,6 +198,38 @@ static bool is_binary(struct slice bytes)
     return controls > 2 && controls > bytes.len / 32;
 }
 
+/* Does "mail: ..." or "cn:: ..." stand here? */
+static bool is_attribute(struct slice line)
+{
+    bool is_word = line.len > 0 && ascii_is_alpha(line.ptr[0]);
+    size_t len = 0;
+
+    while (len < line.len && (ascii_is_alnum(line.ptr[len]) || line.ptr[len] == '-'))
+        len++;
+    line = slice_from_offset(line, len);
+    return is_word &&
+           (slice_starts_with(line, SLICE(": ")) || slice_starts_with(line, SLICE("::")));
+}
+
+/* "dn: cn=Ann,mail=a@b.example", which may go on in lines behind a blank, and an attribute. */
+static bool is_ldif(struct slice bytes, struct slice line)
+{
+    size_t at;
+
+    if (!slice_starts_with_nocase(line, SLICE("dn: ")) || slice_find_byte(line, '=') < 0)
+        return false;
+    at = (size_t)(line.ptr - bytes.ptr) + line.len;
+    do {
+        at += at < bytes.len && bytes.ptr[at] == '\r';
+        at += at < bytes.len && bytes.ptr[at] == '\n';
+        if (at >= bytes.len || bytes.ptr[at] != ' ')
+            break;
+        while (at < bytes.len && bytes.ptr[at] != '\r' && bytes.ptr[at] != '\n')
+            at++;
+    } while (at < bytes.len);
+    return is_attribute(slice_from_offset(bytes, at));
+}
+
 /* Files that are no lists, and look like garbage when read as one. */
 static int refuse_others(const struct format_survey *survey, struct error *error)
 {
@@ -224,7 +256,7 @@ static int refuse_others(const struct format_survey *survey, struct error *error
     if (slice_starts_with_nocase(line, SLICE("BEGIN:VCARD")))
         return error_set(error, ERROR_FORMAT,
                          "%s: is an address book of vCards; export the contacts as CSV", file);
-    if (slice_starts_with_nocase(line, SLICE("dn: ")))
+    if (is_ldif(bytes, line))
         return error_set(error, ERROR_FORMAT,
                          "%s: is an address book of LDIF; export the contacts as CSV", file);
     if (slice_starts_with_nocase(line, SLICE("<!doctype")) ||

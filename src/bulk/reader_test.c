@@ -224,6 +224,12 @@ static void formats_are_found(void **state)
         {"a.txt", "liste\n\nemail\na@b.example\nc@d.example\n", "plain text",
          "liste  email a@b.example c@d.example "},
         {"a.txt", "a@b.example", "plain text", "a@b.example "},
+        /* no address book */
+        {"a.csv", "dn: x,email\n1,a@b.example\n2,c@d.example\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example c@d.example "},
+        {"a.csv", "dn: x=y,email\n1: z,a@b.example\n",
+         "CSV, header, addresses in column 2 \"email\"", "a@b.example "},
+        {"a.csv", "dn: x=y,email", "CSV, header, addresses in column 2 \"email\"", ""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -373,6 +379,8 @@ static void bad_wishes_are_explained(void **state)
         {"\nbegin:vcard\r\nVERSION:3.0\r\n", NULL,
          "a.csv: is an address book of vCards; export the contacts as CSV"},
         {"dn: cn=Ann,mail=a@b.example\nmail: a@b.example\n", NULL,
+         "a.csv: is an address book of LDIF; export the contacts as CSV"},
+        {"dn: cn=Ann,\r\n mail=a@b.example\r\n ,o=B\r\ncn:: QW5u\r\nmail: a@b.example\r\n", NULL,
          "a.csv: is an address book of LDIF; export the contacts as CSV"},
         {"<!DOCTYPE html>\n<a href='mailto:a@b.example'>\n", NULL,
          "a.csv: is a web page or XML; a list is CSV, text, NDJSON or XLSX"},
