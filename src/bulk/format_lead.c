@@ -61,6 +61,40 @@ static int has_addresses(struct format_survey *survey, size_t at, size_t column)
     return 0;
 }
 
+/*
+ * A row that says "email" in this column may be one of the list's, whose header says it weakly:
+ * "Name, Contact". The first of the rows above it that does, with as many cells filled, is the
+ * header. ERROR_NOMEM.
+ */
+static int heed_weaker_header(struct format_survey *survey, const struct row_look *found,
+                              unsigned *lead, size_t *begin)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(survey->format);
+    size_t at = 0, from = 0;
+    struct slice raw, cell, text;
+
+    for (unsigned i = 0; i < *lead && format_next_row(survey, &shape, &at, &raw); i++) {
+        enum column_hint hint = COLUMN_HINT_NONE;
+        size_t filled = 0;
+
+        for (size_t k = 0; bulk_csv_next_cell(&shape, &raw, &cell); k++) {
+            if (!bulk_format_text(survey->format, cell, survey->scratch, &text))
+                return ERROR_NOMEM;
+            text = slice_trim(text);
+            filled += text.len > 0;
+            if (k == found->named)
+                hint = column_name_hint(text);
+        }
+        if (hint == COLUMN_HINT_WEAK && filled >= found->filled) {
+            *lead = i;
+            *begin = from;
+            return 0;
+        }
+        from = at;
+    }
+    return 0;
+}
+
 /* Above a header is not more than in it, and nobody's address. */
 int format_find_lead(struct format_survey *survey, unsigned *ret_lead, size_t *ret_begin)
 {
@@ -81,9 +115,12 @@ int format_find_lead(struct format_survey *survey, unsigned *ret_lead, size_t *r
             if (code == 1) {
                 *ret_lead = i;
                 *ret_begin = begin;
+                return survey->wanted->column_name == NULL
+                           ? heed_weaker_header(survey, &look, ret_lead, ret_begin)
+                           : 0;
             }
             if (code != 0)
-                return code < 0 ? code : 0;
+                return code;
         }
         if (look.filled > most)
             most = look.filled;
