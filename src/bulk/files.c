@@ -289,10 +289,37 @@ static bool is_blank(const struct bulk_csv_shape *shape, struct slice raw)
     return true;
 }
 
+static size_t count_filled(const struct bulk_csv_shape *shape, struct slice raw)
+{
+    struct slice cell;
+    size_t filled = 0;
+
+    while (bulk_csv_next_cell(shape, &raw, &cell))
+        filled += slice_trim(cell).len > 0;
+    return filled;
+}
+
+/* How many cells are filled in that row above the first file's header which has most. */
+static size_t lead_width(const struct bulk_files *files)
+{
+    struct bulk_csv_shape shape = bulk_format_shape(&files->format);
+    struct slice rest = buffer_slice(&files->lead);
+    struct bulk_csv_row row;
+    size_t quiet = 0, width = 0;
+
+    while (rest.len > 0 && bulk_csv_scan(&shape, rest.ptr, rest.len, true, 0, &quiet, &row)) {
+        size_t filled = count_filled(&shape, slice_prefix(rest, row.raw_len));
+
+        width = filled > width ? filled : width;
+        rest = slice_from_offset(rest, row.next);
+    }
+    return width;
+}
+
 /*
  * Does the list's header stand further down in this file, too? Above it are no rows of the list
- * where they are blank, or in a list that has such in its first file. How many rows, of workbooks
- * those with text; 0: it does not; or an error.
+ * where they are blank, or hold no more than what stands above the first file's. How many rows, of
+ * workbooks those with text; 0: it does not; or an error.
  */
 static int find_lower_header(struct bulk_files *files, struct error *error)
 {
@@ -300,7 +327,7 @@ static int find_lower_header(struct bulk_files *files, struct error *error)
     struct bulk_csv_row row;
     struct buffer buffer;
     struct slice rest, raw;
-    size_t quiet = 0;
+    size_t quiet = 0, width = lead_width(files);
     bool is_whole;
     int found = 0, code;
 
@@ -316,7 +343,8 @@ static int find_lower_header(struct bulk_files *files, struct error *error)
         code = is_same_header(files, raw, error);
         if (code == 1)
             found = i;
-        if (slice_find_byte(raw, '@') >= 0 || (files->format.lead == 0 && !is_blank(shape, raw)))
+        if (slice_find_byte(raw, '@') >= 0 ||
+            (!is_blank(shape, raw) && count_filled(shape, raw) > width))
             break;
     }
     buffer_done(&buffer);

@@ -854,6 +854,11 @@ static void several_files(void **state)
         {{"name,email\nAnn,a@b.example\n", "Of June,\nName,Email\nBob,c@d.example\n", ""},
          "a@b.example ! Email c@d.example ",
          NULL},
+        /* but not what is wider than what stands above the first one's: it may be a row */
+        {{"Report,\nname,email\nAnn,a@b.example\n", "Bob,n/a\nname,email\nCas,c@d.example\n",
+          "June\nname,email\nDan,e@f.example\n"},
+         "a@b.example !n/a email c@d.example e@f.example ",
+         NULL},
         /* rows go to the output as they are: there they would be of one cell */
         {{"name,email\nAnn,a@b.example\n", "sep=;\nname;email\nCas;c@d.example\n", ""},
          NULL,
