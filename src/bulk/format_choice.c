@@ -2,6 +2,7 @@
 #include "bulk/format_survey.h"
 
 #include "base/slice.h"
+#include "base/table.h"
 
 #define SHARE_MIN 20   /* percent of cells that look like addresses, without a name */
 #define SEEN_BITS 2048 /* several times as many as rows are looked at */
@@ -9,14 +10,9 @@
 /* One that was not seen before? Two may be taken for one, which does not matter in so many. */
 static bool is_another(struct format_column *column, struct slice address)
 {
-    uint32_t hash = UINT32_C(2166136261); /* FNV-1a */
-    uint8_t *byte, bit;
+    uint64_t hash = hash_bytes(address.ptr, address.len, 0);
+    uint8_t *byte = &column->seen[hash % SEEN_BITS / 8], bit = (uint8_t)(1U << hash % 8);
 
-    for (size_t i = 0; i < address.len; i++)
-        hash = (hash ^ (uint8_t)address.ptr[i]) * UINT32_C(16777619);
-    hash ^= hash >> 16;
-    byte = &column->seen[hash % SEEN_BITS / 8];
-    bit = (uint8_t)(1U << hash % 8);
     if ((*byte & bit) != 0)
         return false;
     *byte |= bit;
